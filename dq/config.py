@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import math
 import types
 import typing
 from pathlib import Path
@@ -65,7 +66,7 @@ def load_yaml(path: str | Path, model: type[Model]) -> Model:
         # JSON semantics let strict models accept what YAML can write: lists for tuples, strings for enums.
         return model.model_validate_json(json.dumps(_construct(root)))
     except pydantic.ValidationError as error:
-        raise ConfigError(_explain(path, root, model, error)) from None
+        raise ConfigError(f"{path}:{_explain(root, model, error)}") from None
     except ValueError as error:
         raise ConfigError(f"{path}: {error}") from None
 
@@ -125,7 +126,7 @@ def _scalar(node: ScalarNode) -> Any:
         return int(text.replace("_", ""), 0)
     if tag == "float":
         number = float(text.replace("_", "").replace(".inf", "inf").replace(".nan", "nan"))
-        if number != number or number in (float("inf"), float("-inf")):
+        if not math.isfinite(number):
             raise ValueError(f"line {node.start_mark.line + 1}: {text} is not a number a setting can have")
         return number
     if tag in ("str", "timestamp"):
@@ -133,24 +134,23 @@ def _scalar(node: ScalarNode) -> Any:
     raise ValueError(f"line {node.start_mark.line + 1}: the tag {node.tag} is not read; write plain YAML")
 
 
-def _explain(path: Path, root: Node, model: type[BaseModel], error: pydantic.ValidationError) -> str:
-    """One line for the first fault of a validation, the unknown keys before everything they cause."""
+def _explain(root: Node, model: type[BaseModel], error: pydantic.ValidationError) -> str:
+    """Line and message of the first fault of a validation, the unknown keys before everything they cause."""
     faults = sorted(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
     fault = faults[0]
     location = [part for part in fault["loc"] if not (isinstance(part, str) and _is_union_label(part))]
-    line = _line_of(root, location, key=fault["type"] == "extra_forbidden")
+    line = _line_of(root, location)
     field = ".".join(str(part) for part in location) or "(the whole file)"
-    where = f"{path}:{line}"
     if fault["type"] == "extra_forbidden":
         valid = _fields_at(model, list(fault["loc"][:-1]))
         nearest = difflib.get_close_matches(str(location[-1]), valid, n=1, cutoff=0.0)
         hint = f"; did you mean `{nearest[0]}`?" if nearest else ""
-        return f"{where}: unknown key `{field}`{hint}"
+        return f"{line}: unknown key `{field}`{hint}"
     if fault["type"] == "missing":
-        return f"{where}: `{field}` is missing"
+        return f"{line}: `{field}` is missing"
     message = fault["msg"].removeprefix("Value error, ")
     given = "" if isinstance(fault["input"], (dict, list)) else f" (got {fault['input']!r})"
-    return f"{where}: `{field}`: {message}{given}"
+    return f"{line}: `{field}`: {message}{given}"
 
 
 def _is_union_label(part: str) -> bool:
@@ -158,15 +158,14 @@ def _is_union_label(part: str) -> bool:
     return part.endswith("]") or (part[:1].isupper() and part.isidentifier())
 
 
-def _line_of(root: Node, location: list[str | int], *, key: bool) -> int:
+def _line_of(root: Node, location: list[str | int]) -> int:
     node, line = root, root.start_mark.line + 1
-    for depth, part in enumerate(location):
-        last = depth == len(location) - 1
+    for part in location:
         if isinstance(node, MappingNode):
             found = next((pair for pair in node.value if pair[0].value == str(part)), None)
             if found is None:
                 continue
-            line = (found[0] if last and key else found[0]).start_mark.line + 1
+            line = found[0].start_mark.line + 1
             node = found[1]
         elif isinstance(node, SequenceNode) and isinstance(part, int) and part < len(node.value):
             node = node.value[part]

@@ -1,1 +1,6 @@
-"""TODO."""
+"""Run a list of independent tasks: here on the cores of this machine."""
+
+from dq.executors.local import run_tasks
+from dq.executors.worker import end_with_parent
+
+__all__ = ["end_with_parent", "run_tasks"]

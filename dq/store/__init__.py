@@ -1,1 +1,19 @@
-"""TODO."""
+"""Where results live on disk, when they count as finished, and who may write."""
+
+from dq.store.files import file_sha256, read_json, write_bytes_atomic, write_json_atomic, write_parquet
+from dq.store.lock import FolderLock
+from dq.store.stage import Stage, StageRecord, read_record
+from dq.store.workspace import Workspace
+
+__all__ = [
+    "FolderLock",
+    "Stage",
+    "StageRecord",
+    "Workspace",
+    "file_sha256",
+    "read_json",
+    "read_record",
+    "write_bytes_atomic",
+    "write_json_atomic",
+    "write_parquet",
+]

@@ -25,7 +25,7 @@ LOWER = 128  # Ll
 
 CODE_POINTS = 0x110000
 # Everything assigned with a property lies here (the rest is unassigned, private use or surrogates), checked by a test.
-ASSIGNED = (range(0x0000, 0xD800), range(0xF900, 0x34000), range(0xE0000, 0xE0200))
+ASSIGNED = (range(0xD800), range(0xF900, 0x34000), range(0xE0000, 0xE0200))
 
 _BY_GROUP = {"L": LETTER, "M": MARK, "N": DIGIT, "P": PUNCTUATION, "S": SYMBOL}
 _BY_CATEGORY = {"Lu": UPPER, "Lt": UPPER, "Ll": LOWER}

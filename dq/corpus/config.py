@@ -1,0 +1,47 @@
+"""What a job says about its input."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from dq.config import StrictModel
+
+__all__ = ["InputSpec", "ReadConfig", "SampleName"]
+
+SampleName = Literal["news", "web", "factbook"]
+
+
+class InputSpec(StrictModel):
+    """One entry of `input:`: files by a path or pattern, or a sample corpus that dq fetches."""
+
+    path: str | None = None
+    """A file or a pattern (`data/**/*.jsonl.zst`), relative to the current folder: JSONL plain, .gz, .zst; Parquet."""
+    sample: SampleName | None = None
+    """A sample corpus by name, fetched once into the user's cache folder."""
+    source: str | None = Field(default=None, min_length=1)
+    """The source of all these documents. Default: the row's own, else the sample's or the file's name."""
+    text_field: str = "text"
+    """The field that holds the text."""
+    id_field: str = "id"
+    """The field that holds the id; rows without one are named by file and row."""
+    source_field: str = "source"
+    """The field that holds the source, where `source` is not given."""
+
+    @model_validator(mode="after")
+    def _one_of(self) -> InputSpec:
+        if (self.path is None) == (self.sample is None):
+            raise ValueError("give exactly one of `path` and `sample`")
+        return self
+
+
+class ReadConfig(StrictModel):
+    """How rows become documents."""
+
+    max_bad_fraction: float = Field(default=0.01, ge=0, le=1)
+    """Share of unreadable rows past which the job stops."""
+    max_document_bytes: int = Field(default=64_000_000, ge=1)
+    """Longest text, in bytes of UTF-8; longer rows are quarantined."""
+    shard_rows: int = Field(default=4096, ge=1)
+    """Documents a shard. Shards are cut by rows (and at 256 MB of text), never by worker."""

@@ -1,0 +1,63 @@
+"""The finished corpus of a text version: Parquet shards of documents, and one table of what identifies them.
+
+Global document numbers run through the shards in order. They are positions in tables, nothing more: order decides
+nothing, ties and draws go by content key, source and id.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dq.errors import WorkspaceError
+from dq.store import read_record
+
+__all__ = ["Corpus"]
+
+
+class Corpus:
+    """Reads ``corpus/<version>/``; the record must be there.
+
+    Shard columns: id, source, text, meta (JSON text), content_key (uint64: xxh64 of the text as read).
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.record = read_record(folder)
+        self.shards = sorted(folder.glob("[0-9]*.parquet"))
+
+    @property
+    def version(self) -> str:
+        """The text version: the folder's name."""
+        return self.folder.name
+
+    @cached_property
+    def documents(self) -> pl.DataFrame:
+        """One row a document in global order: id, source, content_key u64, occurrence u32, n_bytes i64, shard u32.
+
+        ``occurrence`` numbers documents of one source with one content key, by id.
+        """
+        frames = [
+            pl.read_parquet(path, columns=["id", "source", "content_key", "n_bytes"]).with_columns(
+                pl.lit(number, pl.UInt32).alias("shard")
+            )
+            for number, path in enumerate(self.shards)
+        ]
+        if not frames:
+            raise WorkspaceError(f"{self.folder}: no documents; give the job an `input:` with some")
+        occurrence = pl.col("id").rank("ordinal").over("source", "content_key").cast(pl.UInt32) - 1
+        return pl.concat(frames).with_columns(occurrence.alias("occurrence"))
+
+    def texts(self, shard: int) -> pa.ChunkedArray:
+        """The texts of a shard as an Arrow string array."""
+        return pq.read_table(self.shards[shard], columns=["text"]).column("text")
+
+    def text_of(self, document: int) -> str:
+        """The text of one document by its global number."""
+        shard = int(self.documents["shard"][document])
+        first = int((self.documents["shard"] < shard).sum())
+        return str(self.texts(shard)[document - first].as_py())

@@ -1,0 +1,236 @@
+"""The read stage: inputs to shards of documents; unreadable rows to the quarantine; nothing lost silently.
+
+One process reads in order, so that shards are cut by rows alone; everything after it runs in parallel over shards.
+"""
+
+from __future__ import annotations
+
+import glob
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+import polars as pl
+
+from dq.corpus.config import InputSpec, ReadConfig
+from dq.corpus.corpus import Corpus
+from dq.corpus.rows import BadRow, Row, read_rows
+from dq.corpus.samples import SAMPLES, sample_rows
+from dq.errors import InputError
+from dq.store import Stage, file_sha256, write_bytes_atomic, write_parquet
+from dq.text.hashing import content_keys
+
+__all__ = ["ingest", "read_stage"]
+
+STAGE_VERSION = 1
+SHARD_TEXT_BYTES = 256_000_000
+
+Progress = Callable[[str, int], None]
+"""Called with what is being read and the number of rows so far."""
+
+
+@dataclass(frozen=True)
+class _Origin:
+    """One input file or sample: where rows come from and how their fields are named."""
+
+    name: str
+    spec: InputSpec
+    path: Path | None
+    sha256: str
+
+
+@dataclass
+class _Counts:
+    """What happened to rows; goes into the stage's record."""
+
+    rows: int = 0
+    quarantined: Counter[str] = field(default_factory=Counter)
+    replaced_surrogates: int = 0
+    empty_files: list[str] = field(default_factory=list)
+
+
+def origins(inputs: Sequence[InputSpec]) -> list[_Origin]:
+    """Every file and sample of the inputs, sorted by name within a pattern.
+
+    Raises:
+        InputError: a pattern matches nothing.
+    """
+    found: list[_Origin] = []
+    for spec in inputs:
+        if spec.sample is not None:
+            found.append(_Origin(spec.sample, spec, None, SAMPLES[spec.sample].sha256))
+            continue
+        assert spec.path is not None
+        paths = sorted(Path(name) for name in glob.glob(spec.path, recursive=True))  # noqa: PTH207
+        files = [path for path in paths if path.is_file()]
+        if not files:
+            raise InputError(f"{spec.path}: no such file; check `input:` (paths are relative to the current folder)")
+        found += [_Origin(path.as_posix(), spec, path, _sha256(path)) for path in files]
+    return found
+
+
+def _sha256(path: Path) -> str:
+    try:
+        return file_sha256(path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def read_stage(folder: Path, inputs: Sequence[InputSpec], config: ReadConfig) -> tuple[Stage, list[_Origin]]:
+    """The read stage's identity: the contents of its inputs, their field names, and its configuration."""
+    found = origins(inputs)
+    identity = {
+        "config": config,
+        "inputs": [[origin.name, origin.sha256, origin.spec] for origin in found],
+    }
+    return Stage("read", STAGE_VERSION, folder, config=identity), found
+
+
+def ingest(
+    folder: Path, inputs: Sequence[InputSpec], config: ReadConfig, *, on_progress: Progress | None = None
+) -> Corpus:
+    """Read inputs into ``folder``, or find that it has been done.
+
+    Raises:
+        InputError: a file fault, or more than ``max_bad_fraction`` unreadable rows.
+    """
+    stage, found = read_stage(folder, inputs, config)
+    if stage.done() is None:
+        stage.start()
+        counts = _write_shards(folder, found, config, on_progress=on_progress or (lambda _name, _rows: None))
+        _check_bad_fraction(folder, counts, config)
+        stage.commit(_summary(folder, counts))
+    return Corpus(folder)
+
+
+def _write_shards(folder: Path, found: list[_Origin], config: ReadConfig, *, on_progress: Progress) -> _Counts:
+    counts, shard, quarantine = _Counts(), _ShardWriter(folder, config.shard_rows), []
+    for origin in found:
+        before = counts.rows
+        for row in _rows_of(origin, config):
+            counts.rows += 1
+            if counts.rows % 1000 == 0:
+                on_progress(origin.name, counts.rows)
+            document = row if isinstance(row, BadRow) else _document(row, origin, config)
+            if isinstance(document, BadRow):
+                counts.quarantined[document.reason] += 1
+                quarantine.append(_quarantine_line(origin, document))
+                continue
+            counts.replaced_surrogates += isinstance(row, Row) and row.replaced_surrogates
+            shard.add(document)
+        if counts.rows == before:
+            counts.empty_files.append(origin.name)
+        on_progress(origin.name, counts.rows)
+    shard.flush()
+    write_bytes_atomic(folder / "quarantined.jsonl", b"".join(quarantine))
+    return counts
+
+
+def _rows_of(origin: _Origin, config: ReadConfig) -> Iterator[Row | BadRow]:
+    if origin.path is None:
+        return sample_rows(origin.name)
+    return read_rows(origin.path, max_document_bytes=config.max_document_bytes)
+
+
+@dataclass(slots=True)
+class _Document:
+    id: str
+    source: str
+    text: str
+    meta: str
+    n_bytes: int
+
+
+def _document(row: Row, origin: _Origin, config: ReadConfig) -> _Document | BadRow:
+    spec, fields = origin.spec, row.fields
+    text = fields.pop(spec.text_field, None)
+    if not isinstance(text, str):
+        reason = "text_missing" if text is None else "text_not_a_string"
+        return BadRow(row.line, reason, repr(text).encode()[:64])
+    n_bytes = len(text.encode())
+    if n_bytes > config.max_document_bytes:
+        return BadRow(row.line, "text_too_large", text[:64].encode())
+    given_id, given_source = fields.pop(spec.id_field, None), fields.pop(spec.source_field, None)
+    return _Document(
+        id=f"{origin.name}:{row.line}" if given_id in (None, "") else str(given_id),
+        source=spec.source or (given_source if isinstance(given_source, str) and given_source else _stem(origin)),
+        text=text,
+        meta=orjson.dumps(fields, default=str, option=orjson.OPT_NON_STR_KEYS).decode(),
+        n_bytes=n_bytes,
+    )
+
+
+def _stem(origin: _Origin) -> str:
+    return origin.name if origin.path is None else origin.path.name.partition(".")[0] or origin.path.name
+
+
+def _quarantine_line(origin: _Origin, row: BadRow) -> bytes:
+    first = row.first_bytes.decode("utf-8", "replace")
+    return orjson.dumps({"file": origin.name, "line": row.line, "reason": row.reason, "first_bytes": first}) + b"\n"
+
+
+class _ShardWriter:
+    """Collects documents and writes a shard when it is full by rows, or by bytes on hostile input."""
+
+    def __init__(self, folder: Path, rows: int) -> None:
+        self._folder, self._rows = folder, rows
+        self._documents: list[_Document] = []
+        self._bytes, self._number = 0, 0
+
+    def add(self, document: _Document) -> None:
+        self._documents.append(document)
+        self._bytes += document.n_bytes
+        if len(self._documents) >= self._rows or self._bytes >= SHARD_TEXT_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        if not self._documents:
+            return
+        texts = pl.Series("text", [d.text for d in self._documents], pl.String)
+        columns: dict[str, Any] = {
+            "id": [d.id for d in self._documents],
+            "source": [d.source for d in self._documents],
+            "text": texts,
+            "meta": [d.meta for d in self._documents],
+            "content_key": pl.Series(content_keys(texts), dtype=pl.UInt64),
+            "n_bytes": pl.Series([d.n_bytes for d in self._documents], dtype=pl.Int64),
+        }
+        write_parquet(self._folder / f"{self._number:05d}.parquet", pl.DataFrame(columns))
+        self._documents, self._bytes, self._number = [], 0, self._number + 1
+
+
+def _check_bad_fraction(folder: Path, counts: _Counts, config: ReadConfig) -> None:
+    bad = counts.quarantined.total()
+    if counts.rows and bad > config.max_bad_fraction * counts.rows:
+        reasons = ", ".join(f"{reason} {count}" for reason, count in counts.quarantined.most_common())
+        raise InputError(
+            f"{bad:,} of {counts.rows:,} rows are unreadable ({reasons}), more than max_bad_fraction "
+            f"{config.max_bad_fraction:g}; they are listed in {folder / 'quarantined.jsonl'}: repair them, "
+            "or raise `read.max_bad_fraction`"
+        )
+    if counts.rows == bad:
+        raise InputError(f"no documents in {', '.join(counts.empty_files) or 'the input'}; check `input:`")
+
+
+def _summary(folder: Path, counts: _Counts) -> dict[str, Any]:
+    by_source = (
+        pl.concat(
+            [pl.read_parquet(path, columns=["source", "n_bytes"]) for path in sorted(folder.glob("[0-9]*.parquet"))]
+        )
+        .group_by("source")
+        .agg(pl.len().alias("documents"), pl.col("n_bytes").sum())
+        .sort("source")
+    )
+    return {
+        "rows": counts.rows,
+        "documents": int(by_source["documents"].sum()),
+        "quarantined": dict(sorted(counts.quarantined.items())),
+        "replaced_surrogates": counts.replaced_surrogates,
+        "empty_files": counts.empty_files,
+        "sources": {
+            row["source"]: {"documents": row["documents"], "bytes": row["n_bytes"]} for row in by_source.to_dicts()
+        },
+    }

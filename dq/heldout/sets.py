@@ -1,0 +1,167 @@
+"""The held-out stage: per-source sets by content key, neutral sets from elsewhere, and what they exclude.
+
+Membership depends on a document's own content key alone, so it never moves when documents are added, and copies of a
+held-out document are held out with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from dq.corpus import Corpus, ReadConfig, ingest
+from dq.errors import ConfigError
+from dq.heldout.config import HeldoutConfig
+from dq.heldout.exclusion import find_overlaps
+from dq.store import Stage, read_record, write_parquet
+from dq.text.hashing import mix64, uniform
+
+__all__ = ["HeldoutSet", "hold_out", "is_held_out"]
+
+STAGE_VERSION = 1
+DRAW = 0x68656C64  # names this use of the content keys: independent of every other draw
+
+
+def is_held_out(content_keys: Any, fraction: float) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Whether documents with these content keys (uint64) are held out: bool, same shape."""
+    return np.asarray(uniform(mix64(content_keys, DRAW)) < fraction)
+
+
+class HeldoutSet:
+    """A finished held-out stage.
+
+    Attributes:
+        sets: names of the held-out sets, per-source ones first.
+        neutral: names of those that decide.
+        withheld: bool (n documents), held out or excluded: what no variant may use.
+        exclusions: one row an excluded document: document, entry, score, measure, set, heldout_id.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.record = read_record(folder)
+        self.sets: list[str] = list(self.record.summary["sets"])
+        self.neutral: list[str] = list(self.record.summary["neutral"])
+        marks = pl.read_parquet(folder / "withheld.parquet")
+        self.held_out = marks["held_out"].to_numpy()
+        self.excluded = marks["excluded"].to_numpy()
+        self.withheld = self.held_out | self.excluded
+        self.exclusions = pl.read_parquet(folder / "exclusions.parquet")
+
+    def documents(self, name: str) -> pl.DataFrame:
+        """The evaluated documents of a set: id, text (its scored beginning), n_bytes."""
+        # Files are numbered: a source's name is the input's own text and never becomes a path.
+        return pl.read_parquet(self.folder / f"set-{self.sets.index(name):03d}.parquet")
+
+
+def hold_out(
+    folder: Path,
+    corpus: Corpus,
+    config: HeldoutConfig,
+    *,
+    read: ReadConfig,
+    neutral_folder: Path,
+    workers: int,
+    inputs: Mapping[str, str],
+) -> HeldoutSet:
+    """Make the held-out sets of a corpus and find what they exclude, or find that it has been done."""
+    neutral = {item.name: ingest(neutral_folder / item.name, item.input, read) for item in config.neutral}
+    known = {**inputs, **{name: neutral[name].record.fingerprint for name in sorted(neutral)}}
+    stage = Stage("heldout", STAGE_VERSION, folder, config=config, inputs=known)
+    if stage.done() is None:
+        stage.start()
+        held_out = is_held_out(corpus.documents["content_key"].to_numpy(), config.fraction)
+        frames = dict(_per_source(corpus, held_out))
+        for name in sorted(neutral):
+            if name in frames:
+                raise ConfigError(f"heldout.neutral: {name} is also a source of the corpus; give the set another name")
+            frames[name] = _whole(neutral[name])
+        for number, frame in enumerate(frames.values()):
+            write_parquet(folder / f"set-{number:03d}.parquet", _evaluated(frame, config))
+        excluded, exclusions = _exclude(folder, corpus, frames, config=config, held_out=held_out, workers=workers)
+        marks = {"held_out": held_out, "excluded": excluded}
+        write_parquet(folder / "withheld.parquet", pl.DataFrame(marks))
+        write_parquet(folder / "exclusions.parquet", exclusions)
+        summary = {"sets": list(frames), "neutral": sorted(neutral), "held_out": int(held_out.sum())}
+        stage.commit({**summary, "excluded": int(excluded.sum())})
+    return HeldoutSet(folder)
+
+
+def _per_source(corpus: Corpus, held_out: np.ndarray[Any, Any]) -> list[tuple[str, pl.DataFrame]]:
+    if not held_out.any():
+        return []
+    frames, first = [], 0
+    for path in corpus.shards:
+        frame = pl.read_parquet(path, columns=["id", "source", "text", "content_key", "n_bytes"])
+        frames.append(frame.filter(pl.Series(held_out[first : first + len(frame)])))
+        first += len(frame)
+    held = pl.concat(frames)
+    return [(str(source), held.filter(pl.col("source") == source)) for source in held["source"].unique().sort()]
+
+
+def _whole(corpus: Corpus) -> pl.DataFrame:
+    return pl.concat(
+        [pl.read_parquet(path, columns=["id", "source", "text", "content_key", "n_bytes"]) for path in corpus.shards]
+    )
+
+
+def _evaluated(frame: pl.DataFrame, config: HeldoutConfig) -> pl.DataFrame:
+    """The documents that are scored: each text once, non-empty, lowest draw first, cut to their beginning."""
+    distinct = frame.sort("content_key", "id").unique("content_key", keep="first", maintain_order=True)
+    distinct = distinct.filter(pl.col("n_bytes") > 0)
+    draw = pl.Series("draw", mix64(distinct["content_key"].to_numpy(), DRAW))
+    chosen = distinct.with_columns(draw).sort("draw", "id").head(config.max_documents)
+    heads = [_head(text, config.document_bytes) for text in chosen["text"]]
+    return pl.DataFrame(
+        {
+            "id": chosen["id"],
+            "text": pl.Series(heads, dtype=pl.String),
+            "n_bytes": pl.Series([len(head.encode()) for head in heads], dtype=pl.Int64),
+        }
+    )
+
+
+def _head(text: str, n_bytes: int) -> str:
+    """The longest beginning of whole characters within ``n_bytes`` of UTF-8."""
+    return text.encode()[:n_bytes].decode("utf-8", "ignore")
+
+
+def _exclude(
+    folder: Path,
+    corpus: Corpus,
+    frames: Mapping[str, pl.DataFrame],
+    *,
+    config: HeldoutConfig,
+    held_out: np.ndarray[Any, Any],
+    workers: int,
+) -> tuple[np.ndarray[Any, np.dtype[np.bool_]], pl.DataFrame]:
+    entries = pl.concat([_entries(name, frame, config) for name, frame in frames.items()])
+    write_parquet(folder / "entries.parquet", entries)
+    found = find_overlaps(
+        corpus,
+        folder / "entries.parquet",
+        folder,
+        min_jaccard=config.min_jaccard,
+        min_containment=config.min_containment,
+        workers=workers,
+    )
+    named = entries.select("set", "heldout_id").with_row_index("entry").cast({"entry": pl.Int64})
+    exclusions = (
+        found.filter(~pl.Series(held_out[found["document"].to_numpy()]))
+        .join(named, on="entry", how="left", maintain_order="left")
+        .drop("entry")
+    )
+    excluded = np.zeros(len(held_out), bool)
+    excluded[exclusions["document"].to_numpy()] = True
+    return excluded, exclusions
+
+
+def _entries(name: str, frame: pl.DataFrame, config: HeldoutConfig) -> pl.DataFrame:
+    long = frame.filter(pl.col("n_bytes") > config.document_bytes)
+    heads = pl.Series("text", [_head(text, config.document_bytes) for text in long["text"]], pl.String)
+    both = pl.concat([frame.select("id", "text"), long.select("id").with_columns(heads)])
+    return both.select(pl.lit(name).alias("set"), pl.col("id").alias("heldout_id"), "text")

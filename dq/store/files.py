@@ -1,0 +1,69 @@
+"""Atomic writes: a file is either absent, the old one, or the whole new one, whenever the process dies."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from dq.errors import WorkspaceError
+
+__all__ = ["file_sha256", "read_json", "replacing", "write_bytes_atomic", "write_json_atomic", "write_parquet"]
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary sibling to write; flush it to disk and move it to ``path`` on success."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        yield temporary
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise WorkspaceError(f"{path}: cannot be written: {error.strerror or error}") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_bytes_atomic(path: Path, content: bytes) -> None:
+    """Write a whole small file."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_json_atomic(path: Path, value: Any) -> None:
+    """Write JSON for people and machines: indented, keys in the order given."""
+    write_bytes_atomic(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def write_parquet(path: Path, frame: pl.DataFrame) -> None:
+    """Write one Parquet file (zstd). The same frame gives the same bytes under one version of polars."""
+    with replacing(path) as temporary:
+        frame.write_parquet(temporary, compression="zstd", compression_level=3, statistics=False)
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file that dq wrote.
+
+    Raises:
+        WorkspaceError: the file is missing or damaged.
+    """
+    try:
+        return json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise WorkspaceError(f"{path}: missing; run the stage that writes it") from None
+    except (ValueError, OSError) as error:
+        raise WorkspaceError(f"{path}: cannot be read ({error}); delete it and run again") from None
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 (hex) of a file's bytes, streamed."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

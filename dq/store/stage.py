@@ -1,0 +1,114 @@
+"""The commit protocol: a stage writes its files, then its record, last. Without the record the output does not exist.
+
+A record holds what the output was made from: the stage's name and version, its configuration, and the fingerprints of
+its inputs. The same fingerprint means there is nothing to do. A stage that was killed leaves ``started.json`` with its
+fingerprint; the next attempt with the same one keeps the shard files that are whole (each is written atomically) and
+does the rest, any other attempt starts from an empty folder.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dq.config import canonical_json, fingerprint
+from dq.errors import WorkspaceError
+from dq.store.files import read_json, write_json_atomic
+
+__all__ = ["Stage", "StageRecord", "read_record"]
+
+RECORD = "stage.json"
+STARTED = "started.json"
+
+
+@dataclass(frozen=True)
+class StageRecord:
+    """What a finished output was made from, and a small summary of what is in it."""
+
+    stage: str
+    fingerprint: str
+    inputs: Mapping[str, str]
+    summary: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage's output folder and the fingerprint that decides whether it is done.
+
+    Args:
+        name: the stage, as in the log and in errors.
+        version: raised when the meaning or format of its output changes.
+        folder: where its files go; nothing else writes there.
+        config: its configuration (JSON-able).
+        inputs: fingerprints of what it reads, by name.
+    """
+
+    name: str
+    version: int
+    folder: Path
+    config: Any = None
+    inputs: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def fingerprint(self) -> str:
+        """Identity of the output: stage, version, configuration, inputs."""
+        return fingerprint([self.name, self.version, self.config, dict(self.inputs)])
+
+    def done(self) -> StageRecord | None:
+        """The record, if a finished output with this fingerprint is there."""
+        if not (self.folder / RECORD).exists():
+            return None
+        record = read_record(self.folder)
+        return record if record.fingerprint == self.fingerprint else None
+
+    def start(self) -> bool:
+        """Make the folder ready to write. True where an interrupted attempt of the same stage goes on."""
+        started = self.folder / STARTED
+        resumed = started.exists() and read_json(started) == {"fingerprint": self.fingerprint}
+        if not resumed and self.folder.exists():
+            shutil.rmtree(self.folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / RECORD).unlink(missing_ok=True)
+        for partial in self.folder.glob(".*.partial"):
+            partial.unlink()
+        write_json_atomic(started, {"fingerprint": self.fingerprint})
+        return resumed
+
+    def commit(self, summary: Mapping[str, Any] | None = None) -> StageRecord:
+        """Declare the output finished."""
+        record = StageRecord(self.name, self.fingerprint, dict(self.inputs), dict(summary or {}))
+        content = {
+            "stage": self.name,
+            "version": self.version,
+            "fingerprint": record.fingerprint,
+            "inputs": dict(record.inputs),
+            "config": read_back(self.config),
+            "summary": dict(record.summary),
+        }
+        write_json_atomic(self.folder / RECORD, content)
+        (self.folder / STARTED).unlink(missing_ok=True)
+        return record
+
+
+def read_back(config: Any) -> Any:
+    """A configuration as plain JSON data, models included."""
+    return json.loads(canonical_json(config))
+
+
+def read_record(folder: Path) -> StageRecord:
+    """The record of a finished stage.
+
+    Raises:
+        WorkspaceError: the stage has not finished.
+    """
+    if not (folder / RECORD).exists():
+        raise WorkspaceError(f"{folder}: not finished; run `dq run JOB.yaml` on this workspace first")
+    content = read_json(folder / RECORD)
+    try:
+        return StageRecord(content["stage"], content["fingerprint"], content["inputs"], content["summary"])
+    except (KeyError, TypeError):
+        raise WorkspaceError(f"{folder / RECORD}: not a stage record; delete {folder} and run again") from None

@@ -1,0 +1,106 @@
+"""A workspace is one local folder; this is the map of it. URLs are inputs and exports, never workspaces."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from dq.errors import WorkspaceError
+from dq.store.files import write_json_atomic
+from dq.store.lock import FolderLock
+
+__all__ = ["Workspace"]
+
+FORMAT = 1
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+class Workspace:
+    """Paths inside a workspace; names from configurations are checked, so that none can leave the folder."""
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root)
+
+    @property
+    def marker(self) -> Path:
+        """The file that makes a folder a workspace."""
+        return self.root / "workspace.json"
+
+    def create(self) -> Workspace:
+        """Make the folder a workspace, or accept that it is one.
+
+        Raises:
+            WorkspaceError: the folder holds something else.
+        """
+        if self.root.exists() and not self.root.is_dir():
+            raise WorkspaceError(f"{self.root}: a file, not a folder; name another workspace")
+        if not self.marker.exists():
+            if self.root.exists() and any(path.name != ".lock" for path in self.root.iterdir()):
+                raise WorkspaceError(f"{self.root}: not empty and not a dq workspace; name an empty or new folder")
+            self.root.mkdir(parents=True, exist_ok=True)
+            write_json_atomic(self.marker, {"format": FORMAT})
+        return self
+
+    def existing(self) -> Workspace:
+        """Check that the folder is a workspace.
+
+        Raises:
+            WorkspaceError: it is not; the message names the command that makes one.
+        """
+        if not self.marker.exists():
+            raise WorkspaceError(f"{self.root}: no dq workspace here; make one with `dq run JOB.yaml`")
+        return self
+
+    def lock(self) -> FolderLock:
+        """The lock that a writing command holds."""
+        return FolderLock(self.root)
+
+    def _named(self, *parts: str) -> Path:
+        for part in parts:
+            if not _NAME.fullmatch(part):
+                raise WorkspaceError(f"{part!r}: not a name; use letters, digits, `.`, `_` and `-`")
+        return self.root.joinpath(*parts)
+
+    def corpus(self, version: str) -> Path:
+        """Documents of a text version: one Parquet file a shard."""
+        return self._named("corpus", version)
+
+    def documents(self, version: str) -> Path:
+        """One row a document in global order: id, source, content key, occurrence, bytes."""
+        return self._named("documents", version)
+
+    def signals(self, version: str) -> Path:
+        """Signals of a text version, shard by shard as the corpus."""
+        return self._named("signals", version)
+
+    def duplicates(self, version: str) -> Path:
+        """Signatures and verified pairs of a text version."""
+        return self._named("duplicates", version)
+
+    def heldout(self) -> Path:
+        """Held-out sets and the documents they exclude."""
+        return self._named("heldout")
+
+    def tokenizer(self) -> Path:
+        """The folder of the tokenizer and its record."""
+        return self._named("tokenizer")
+
+    def tokens(self, version: str) -> Path:
+        """The token pool of a text version."""
+        return self._named("tokens", version)
+
+    def variant(self, name: str) -> Path:
+        """The manifest of a variant."""
+        return self._named("variants", name)
+
+    def run(self, run_id: str) -> Path:
+        """Everything about one training run."""
+        return self._named("runs", run_id)
+
+    def study(self, name: str) -> Path:
+        """Comparison and controls of a study."""
+        return self._named("studies", name)
+
+    def report(self) -> Path:
+        """The HTML report and its tables."""
+        return self._named("report")

@@ -1,0 +1,106 @@
+"""Byte-level BPE, trained on training text with equal bytes from every source, never on held-out text.
+
+Equal bytes per source keep one large source from shaping the vocabulary that all are measured with. Byte level means
+that any text has tokens and none is unknown. The library is Hugging Face `tokenizers`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from pydantic import Field
+
+from dq.config import StrictModel
+from dq.corpus import Corpus
+from dq.errors import InputError, require
+from dq.store import Stage, write_bytes_atomic
+from dq.text.hashing import mix64
+
+__all__ = ["BOS", "BOS_ID", "TokenizerConfig", "load_tokenizer", "train_tokenizer"]
+
+STAGE_VERSION = 1
+BOS, BOS_ID = "<|bos|>", 0
+DRAW = 0x746F6B  # names this use of the documents' keys, so that draws of different stages are independent
+
+
+class TokenizerConfig(StrictModel):
+    """How the tokenizer is trained."""
+
+    vocab_size: int = Field(default=2048, ge=258, le=65_536)
+    """Entries, with the 256 bytes and BOS."""
+    bytes_per_source: int = Field(default=4_000_000, ge=10_000)
+    """Text of each source to train on; a source with less lowers it for all."""
+
+
+def train_tokenizer(
+    folder: Path, corpus: Corpus, training: np.ndarray[Any, np.dtype[np.bool_]], *, config: TokenizerConfig, inputs: Any
+) -> Path:
+    """Train on the documents marked in ``training`` (bool per document) and write ``tokenizer.json``.
+
+    Raises:
+        InputError: a source has no training text.
+    """
+    stage = Stage("tokenizer", STAGE_VERSION, folder, config=config, inputs=inputs)
+    path = folder / "tokenizer.json"
+    if stage.done() is None:
+        stage.start()
+        sample = _sample(corpus, training, config)
+        tokenizer = _train(_texts(corpus, sample), config)
+        write_bytes_atomic(path, tokenizer.to_str(pretty=False).encode())
+        per_source = sample.group_by("source").agg(pl.col("n_bytes").sum()).sort("source")
+        stage.commit({"vocab_size": tokenizer.get_vocab_size(), "bytes": dict(per_source.iter_rows())})
+    return path
+
+
+def _sample(corpus: Corpus, training: np.ndarray[Any, np.dtype[np.bool_]], config: TokenizerConfig) -> pl.DataFrame:
+    """Documents in a random order fixed by their keys, of each source as many bytes as the smallest source allows."""
+    documents = corpus.documents.with_row_index("document")
+    draw = mix64(documents["content_key"].to_numpy(), documents["occurrence"].to_numpy(), DRAW)
+    pool = documents.with_columns(pl.Series("draw", draw)).filter(pl.Series(training))
+    totals = pool.group_by("source").agg(pl.col("n_bytes").sum())
+    missing = set(documents["source"].unique()) - set(totals["source"])
+    if missing:
+        raise InputError(f"source {sorted(missing)[0]}: no training text is left after holding out and excluding")
+    smallest = int(totals["n_bytes"].cast(pl.Int64).min())  # type: ignore[arg-type]
+    limit = min(config.bytes_per_source, smallest)
+    pool = pool.sort("draw", "source", "id")
+    before = pl.col("n_bytes").cum_sum().over("source") - pl.col("n_bytes")
+    return pool.filter(before < limit).sort("document")
+
+
+def _texts(corpus: Corpus, sample: pl.DataFrame) -> Iterator[str]:
+    first = corpus.documents.with_row_index("document").group_by("shard").agg(pl.col("document").min())
+    first_of = dict(first.iter_rows())
+    for (shard,), rows in sample.group_by("shard", maintain_order=True):
+        texts = corpus.texts(int(str(shard)))
+        for document in rows["document"]:
+            yield texts[document - first_of[shard]].as_py()
+
+
+def _train(texts: Iterator[str], config: TokenizerConfig) -> Any:
+    tokenizers = require("tokenizers", extra="train")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE())
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = tokenizers.decoders.ByteLevel()
+    trainer = tokenizers.trainers.BpeTrainer(
+        vocab_size=config.vocab_size,
+        special_tokens=[BOS],
+        initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer
+
+
+def load_tokenizer(path: Path) -> Any:
+    """A trained tokenizer that reads text as text: ``<|bos|>`` written in a document is nine characters, not BOS."""
+    tokenizers = require("tokenizers", extra="train")
+    tokenizer = tokenizers.Tokenizer.from_file(str(path))
+    tokenizer.encode_special_tokens = True
+    return tokenizer
