@@ -65,17 +65,29 @@ class Workspace:
         """Documents of a text version: one Parquet file a shard."""
         return self._named("corpus", version)
 
-    def documents(self, version: str) -> Path:
-        """One row a document in global order: id, source, content key, occurrence, bytes."""
-        return self._named("documents", version)
-
     def signals(self, version: str) -> Path:
         """Signals of a text version, shard by shard as the corpus."""
         return self._named("signals", version)
 
+    def verdicts(self, version: str) -> Path:
+        """What the rules say of each document: keep and the full set of reasons."""
+        return self._named("verdicts", version)
+
+    def selection(self, version: str) -> Path:
+        """What deduplication keeps among the documents that the rules keep."""
+        return self._named("selection", version)
+
     def duplicates(self, version: str) -> Path:
         """Signatures and verified pairs of a text version."""
         return self._named("duplicates", version)
+
+    def neutral(self) -> Path:
+        """Corpora of the neutral held-out sets."""
+        return self._named("neutral")
+
+    def planted(self) -> Path:
+        """Controls of deduplication and exclusion: planted copies and whether they were found."""
+        return self._named("planted")
 
     def heldout(self) -> Path:
         """Held-out sets and the documents they exclude."""

@@ -1,20 +1,26 @@
 """Variants: views of the token pool at one budget, with a manifest that proves what is in them."""
 
-from dq.variants.manifest import Manifest, build_manifest
+from dq.variants.manifest import Manifest, PartMeasure, Variant
 from dq.variants.parts import Part, Universe
-from dq.variants.spec import Curated, Noisy, Raw, Repeated, TokenNoise, VariantSpec
+from dq.variants.spec import AnyVariant, Curated, Noisy, Raw, Repeated, TokenNoise, VariantSpec
 from dq.variants.stream import Stream
+from dq.variants.universe import VERSION, open_universe, variant_inputs
 
 __all__ = [
+    "VERSION",
+    "AnyVariant",
     "Curated",
     "Manifest",
     "Noisy",
     "Part",
+    "PartMeasure",
     "Raw",
     "Repeated",
     "Stream",
     "TokenNoise",
     "Universe",
+    "Variant",
     "VariantSpec",
-    "build_manifest",
+    "open_universe",
+    "variant_inputs",
 ]

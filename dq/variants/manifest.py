@@ -22,7 +22,7 @@ from dq.variants.parts import Part, Universe, make_parts
 from dq.variants.spec import AnyVariant, TokenNoise
 from dq.variants.stream import Stream, StreamOrder, order_stream
 
-__all__ = ["Manifest", "build_manifest", "open_stream", "write_manifest"]
+__all__ = ["Manifest", "PartMeasure", "Variant"]
 
 WARN_DEVIATION = 0.02  # a part's tokens or unique tokens missing its target by more is a warning
 
@@ -35,8 +35,8 @@ class PartMeasure:
     seed: int
     target_tokens: float
     tokens: int
-    unique_tokens: int
     target_unique_tokens: float
+    unique_tokens: int
     documents: int
     epochs: float
 
@@ -48,11 +48,8 @@ class Manifest:
     name: str
     spec: Mapping[str, Any]
     budget_tokens: int
-    context: int
-    seeds: tuple[int, ...]
     shares: Mapping[str, float]
     inputs: Mapping[str, str]
-    fingerprint: str
     parts: tuple[PartMeasure, ...]
     replaced_fraction: float | None
     warnings: tuple[str, ...]
@@ -62,73 +59,70 @@ class Manifest:
         return asdict(self)
 
 
-def build_manifest(
-    name: str,
-    spec: AnyVariant,
-    universe: Universe,
-    *,
-    budget_tokens: int,
-    context: int,
-    seeds: Sequence[int],
-    shares: Mapping[str, float],
-    inputs: Mapping[str, str],
-) -> tuple[Manifest, list[Part]]:
-    """Measure a variant for every seed.
+@dataclass(frozen=True)
+class Variant:
+    """A variant at a budget, ready to be measured and streamed.
 
-    Raises:
-        BudgetError: a part's pool is too small.
+    Attributes:
+        shares: share of the budget per source; sums to 1.
+        inputs: fingerprints of what it is made from.
     """
-    parts = make_parts(universe, spec, budget_tokens=budget_tokens, shares=shares, name=name)
-    measures = []
-    for seed in seeds:
-        order = order_stream(universe, parts, budget_tokens=budget_tokens, seed=seed)
-        measures += _measure(order, parts, budget_tokens=budget_tokens, seed=seed)
-    identity = [name, spec, budget_tokens, context, sorted(seeds), dict(shares), dict(inputs)]
-    manifest = Manifest(
-        name=name,
-        spec=spec.model_dump(mode="json"),
-        budget_tokens=budget_tokens,
-        context=context,
-        seeds=tuple(seeds),
-        shares=dict(shares),
-        inputs=dict(inputs),
-        fingerprint=fingerprint(identity),
-        parts=tuple(measures),
-        replaced_fraction=spec.dose if isinstance(spec, TokenNoise) else None,
-        warnings=tuple(_warnings(measures)),
-    )
-    return manifest, parts
 
+    name: str
+    spec: AnyVariant
+    budget_tokens: int
+    shares: Mapping[str, float]
+    inputs: Mapping[str, str]
 
-def open_stream(
-    spec: AnyVariant,
-    universe: Universe,
-    parts: Sequence[Part],
-    pool: TokenPool,
-    *,
-    budget_tokens: int,
-    context: int,
-    seed: int,
-    vocab_size: int,
-) -> Stream:
-    """The token stream of a variant for one seed."""
-    order = order_stream(universe, parts, budget_tokens=budget_tokens, seed=seed)
-    noise = None
-    if isinstance(spec, TokenNoise):
-        noise = TokenReplacement(universe, dose=spec.dose, vocab_size=vocab_size, seed=seed)
-    return Stream(order, pool, budget_tokens=budget_tokens, context=context, noise=noise)
+    def stream_fingerprint(self, seed: int) -> str:
+        """Identity of one seed's stream: the recipe and its inputs, not the variant's name or the other seeds."""
+        return fingerprint([self.spec, self.budget_tokens, dict(self.shares), dict(self.inputs), seed])
 
+    def parts(self, universe: Universe) -> list[Part]:
+        """Its parts; raises BudgetError where one is too small."""
+        return make_parts(universe, self.spec, budget_tokens=self.budget_tokens, shares=self.shares, name=self.name)
 
-def write_manifest(folder: Path, manifest: Manifest, parts: Sequence[Part], *, n_documents: int) -> None:
-    """Write ``manifest.json`` and the documents each part draws from."""
-    folder.mkdir(parents=True, exist_ok=True)
-    columns = {}
-    for part in parts:
-        mark = np.zeros(n_documents, bool)
-        mark[part.documents] = True
-        columns[part.name] = mark
-    write_parquet(folder / "documents.parquet", pl.DataFrame(columns))
-    write_json_atomic(folder / "manifest.json", manifest.to_dict())
+    def stream(self, universe: Universe, pool: TokenPool, *, context: int, seed: int, vocabulary_size: int) -> Stream:
+        """The tokens of one seed."""
+        order = order_stream(universe, self.parts(universe), budget_tokens=self.budget_tokens, seed=seed)
+        noise = None
+        if isinstance(self.spec, TokenNoise):
+            noise = TokenReplacement(universe, dose=self.spec.dose, vocabulary_size=vocabulary_size, seed=seed)
+        return Stream(order, pool, budget_tokens=self.budget_tokens, context=context, noise=noise)
+
+    def manifest(self, universe: Universe, seeds: Sequence[int]) -> Manifest:
+        """Measure every seed's stream.
+
+        Raises:
+            BudgetError: a part's pool is too small.
+        """
+        parts = self.parts(universe)
+        measures: list[PartMeasure] = []
+        for seed in seeds:
+            order = order_stream(universe, parts, budget_tokens=self.budget_tokens, seed=seed)
+            measures += _measure(order, parts, budget_tokens=self.budget_tokens, seed=seed)
+        return Manifest(
+            name=self.name,
+            spec=self.spec.model_dump(mode="json"),
+            budget_tokens=self.budget_tokens,
+            shares=dict(self.shares),
+            inputs=dict(self.inputs),
+            parts=tuple(measures),
+            replaced_fraction=self.spec.dose if isinstance(self.spec, TokenNoise) else None,
+            warnings=tuple(_warnings(measures)),
+        )
+
+    def write_manifest(self, folder: Path, universe: Universe, seeds: Sequence[int]) -> Manifest:
+        """Write ``manifest.json`` and the documents that each part draws from."""
+        manifest = self.manifest(universe, seeds)
+        folder.mkdir(parents=True, exist_ok=True)
+        columns: dict[str, np.ndarray[Any, np.dtype[np.bool_]]] = {}
+        for part in self.parts(universe):
+            columns[part.name] = np.zeros(len(universe.lengths), bool)
+            columns[part.name][part.documents] = True
+        write_parquet(folder / "documents.parquet", pl.DataFrame(columns))
+        write_json_atomic(folder / "manifest.json", manifest.to_dict())
+        return manifest
 
 
 def _measure(order: StreamOrder, parts: Sequence[Part], *, budget_tokens: int, seed: int) -> list[PartMeasure]:
@@ -137,17 +131,17 @@ def _measure(order: StreamOrder, parts: Sequence[Part], *, budget_tokens: int, s
     measures = []
     for number, part in enumerate(parts):
         mine = order.parts == number
-        tokens = int(lengths[mine].sum())
-        unique = int(lengths[mine & (order.copies == 0)].sum())
+        first = mine & (order.copies == 0)
+        tokens, unique = int(lengths[mine].sum()), int(lengths[first].sum())
         measures.append(
             PartMeasure(
                 part=part.name,
                 seed=seed,
                 target_tokens=part.tokens,
                 tokens=tokens,
-                unique_tokens=unique,
                 target_unique_tokens=part.quota,
-                documents=int((mine & (order.copies == 0)).sum()),
+                unique_tokens=unique,
+                documents=int(first.sum()),
                 epochs=tokens / unique if unique else 0.0,
             )
         )

@@ -21,8 +21,8 @@ WHERE, WHAT = 0x7768657265, 0x77686174  # two independent draws a position
 class TokenReplacement:
     """Replaces ``round(dose * n)`` of the n tokens of a document by uniform draws from the vocabulary without BOS."""
 
-    def __init__(self, universe: Universe, *, dose: float, vocab_size: int, seed: int) -> None:
-        self._universe, self._dose, self._vocab_size, self._seed = universe, dose, vocab_size, seed
+    def __init__(self, universe: Universe, *, dose: float, vocabulary_size: int, seed: int) -> None:
+        self._universe, self._dose, self._vocabulary_size, self._seed = universe, dose, vocabulary_size, seed
         self._source_keys = {
             str(source): content_keys([str(source)])[0] for source in np.unique(universe.sources.astype(str))
         }
@@ -43,5 +43,5 @@ class TokenReplacement:
         chosen = np.argsort(where, kind="stable")[: self.replaced(len(tokens))]
         what = uniform(mix64(key, source_key, occurrence, positions[chosen], self._seed, WHAT))
         noisy = tokens.copy()
-        noisy[chosen] = 1 + (what * (self._vocab_size - 1)).astype(np.int32)
+        noisy[chosen] = 1 + (what * (self._vocabulary_size - 1)).astype(np.int32)
         return noisy
