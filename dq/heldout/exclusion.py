@@ -15,7 +15,8 @@ import numpy as np
 import polars as pl
 
 from dq.corpus import Corpus
-from dq.dedup.shingles import Shingles, unique_shingles
+from dq.dedup.config import ShingleConfig
+from dq.dedup.shingles import Shingles, shingle
 from dq.executors import run_tasks
 from dq.heldout.kernels import best_overlap, build_table
 from dq.store import write_parquet
@@ -39,7 +40,7 @@ class ShingleIndex:
 
     def __init__(self, texts: Texts, *, ngram: int) -> None:
         self.ngram = ngram
-        shingles = unique_shingles(texts, ngram=ngram)
+        shingles = shingle(texts, ShingleConfig(ngram=ngram))
         self._sizes = np.diff(shingles.offsets)
         owner = np.repeat(np.arange(len(self._sizes)), self._sizes)
         order = np.argsort(shingles.hashes, kind="stable")
@@ -124,4 +125,4 @@ def _overlaps_of_shard(task: _ShardTask) -> None:
 
 
 def _near(texts: Texts, entries: Texts, *, ngram: int, jaccard: bool) -> Overlap:
-    return ShingleIndex(entries, ngram=ngram).overlaps(unique_shingles(texts, ngram=ngram), jaccard=jaccard)
+    return ShingleIndex(entries, ngram=ngram).overlaps(shingle(texts, ShingleConfig(ngram=ngram)), jaccard=jaccard)

@@ -1,1 +1,7 @@
-"""TODO."""
+"""A study: the grid of variants and seeds, run, compared and concluded."""
+
+from dq.study.config import ControlsConfig, StudyConfig
+from dq.study.outcome import StudyResult
+from dq.study.run import run_study
+
+__all__ = ["ControlsConfig", "StudyConfig", "StudyResult", "run_study"]

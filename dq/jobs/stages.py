@@ -1,0 +1,81 @@
+"""The stages that read shards, joined: duplicates, signals, verdicts, selection."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from dq.corpus import Corpus
+from dq.executors import run_tasks
+from dq.heldout import HeldoutSet
+from dq.quality import RuleSet, score
+from dq.store import Stage, StageRecord, write_parquet
+
+__all__ = ["judge_documents", "score_corpus", "summarize_drops"]
+
+SIGNALS_VERSION = 1
+VERDICTS_VERSION = 1
+
+
+@dataclass(frozen=True)
+class _ScoreTask:
+    corpus: Path
+    shard: int
+    signals: tuple[str, ...]
+    output: Path
+
+
+def score_corpus(folder: Path, corpus: Corpus, signals: Sequence[str], *, workers: int) -> StageRecord:
+    """Compute signals of every document: one Parquet shard a corpus shard, one row a document, with its id."""
+    stage = Stage(
+        "score", SIGNALS_VERSION, folder, config=sorted(signals), inputs={"corpus": corpus.record.fingerprint}
+    )
+    if (record := stage.done()) is not None:
+        return record
+    stage.start()
+    tasks = [
+        _ScoreTask(corpus.folder, number, tuple(sorted(signals)), folder / path.name)
+        for number, path in enumerate(corpus.shards)
+    ]
+    run_tasks(_score_shard, tasks, workers=workers, preload=["dq.jobs.stages"])
+    return stage.commit({"signals": sorted(signals)})
+
+
+def _score_shard(task: _ScoreTask) -> None:
+    if task.output.exists():
+        return
+    corpus = Corpus(task.corpus)
+    ids = pl.read_parquet(corpus.shards[task.shard], columns=["id"])
+    write_parquet(task.output, ids.hstack(score(corpus.texts(task.shard), task.signals)))
+
+
+def judge_documents(folder: Path, signals: Path, rules: RuleSet, *, corpus: Corpus, inputs: dict[str, str]) -> pl.DataFrame:
+    """Verdicts of every document in global order: keep (bool), reasons (list of str, the full set)."""
+    stage = Stage("judge", VERDICTS_VERSION, folder, config=rules.to_dict(), inputs=inputs)
+    if stage.done() is None:
+        stage.start()
+        scores = pl.concat([pl.read_parquet(signals / path.name) for path in corpus.shards])
+        verdicts = rules.judge(scores)
+        write_parquet(folder / "verdicts.parquet", verdicts)
+        stage.commit({"kept": int(verdicts["keep"].sum()), "dropped": int((~verdicts["keep"]).sum())})
+    return pl.read_parquet(folder / "verdicts.parquet")
+
+
+def summarize_drops(corpus: Corpus, heldout: HeldoutSet, verdicts: pl.DataFrame, kept: np.ndarray[Any, Any]) -> pl.DataFrame:
+    """Documents and bytes per source: all, held out, excluded, dropped, removed, kept.
+
+    The classes are disjoint and sum to `all`: held out before excluded before dropped before removed.
+    """
+    keep = verdicts["keep"].to_numpy()
+    fate = np.select(
+        [heldout.held_out, heldout.excluded, ~keep, ~kept],
+        ["held_out", "excluded", "dropped", "removed"],
+        default="kept",
+    )
+    frame = corpus.documents.select("source", "n_bytes").with_columns(pl.Series("fate", fate))
+    return frame.group_by("source", "fate").agg(pl.len().alias("documents"), pl.col("n_bytes").sum()).sort("source", "fate")

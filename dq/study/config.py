@@ -1,0 +1,79 @@
+"""What a study says: which variants, at which budget, how many seeds, and which difference matters."""
+
+from __future__ import annotations
+
+import math
+
+from pydantic import Field, model_validator
+
+from dq.config import StrictModel
+from dq.training import SIZES, TrainingConfig
+from dq.variants import VariantSpec
+
+__all__ = ["ControlsConfig", "StudyConfig"]
+
+MIN_CONTROL_TOKENS = 200_000  # below it a 0.3M-parameter model does not clearly beat word counts (measured)
+
+
+class ControlsConfig(StrictModel):
+    """Runs whose answer is known, so that a broken trainer or a wrong pool does not go unnoticed."""
+
+    replaced_tokens: float = Field(default=0.5, gt=0, le=1)
+    """Dose of the token-replacement control, which must come out `worse`."""
+    unigram_margin: float = Field(default=0.1, gt=0)
+    """Bits per byte by which every baseline run must beat a unigram model of the same tokens."""
+
+
+class StudyConfig(StrictModel):
+    """A study: a grid of variants x seeds at one budget and one model size, and the rule that decides."""
+
+    name: str = Field(default="study", pattern=r"[A-Za-z0-9][A-Za-z0-9._-]*")
+    """Names the folder of its results."""
+    workspace: str = "dq-workspace"
+    """The workspace that `dq run` made, relative to the current folder."""
+    budget_tokens: int = Field(ge=1)
+    """T: tokens every run is trained on, BOS included; rounded down to whole optimiser steps."""
+    variants: dict[str, VariantSpec] = Field(min_length=2)
+    """The variants by name."""
+    baseline: str = "raw"
+    """The variant that the others are compared with."""
+    size: str = "0.3M"
+    """A model size of the ladder."""
+    seeds: int = Field(default=3, ge=1, le=100)
+    """Runs a variant: initial weights, document order and the drawn documents all change with the seed."""
+    margin_bits_per_byte: float = Field(gt=0)
+    """The difference that matters, fixed before running."""
+    pool: bool = False
+    """Let the interval with the seed spread pooled over variants decide; fixed before running."""
+    shares: dict[str, float] | None = None
+    """Share of the budget per source, pinned in every variant. Default: the sources' shares of the raw tokens."""
+    training: TrainingConfig = TrainingConfig()
+    """How every run is trained."""
+    controls: ControlsConfig | None = ControlsConfig()
+    """Controls; null leaves them out."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> StudyConfig:
+        if self.baseline not in self.variants:
+            raise ValueError(f"baseline `{self.baseline}` is not one of the variants {', '.join(self.variants)}")
+        if self.size not in SIZES:
+            raise ValueError(f"size `{self.size}` is not on the ladder: {', '.join(SIZES)}")
+        if self.steps < 1:
+            raise ValueError(f"budget_tokens is below one optimiser step of {self.training.tokens_per_step:,} tokens")
+        if self.shares is not None and not math.isclose(sum(self.shares.values()), 1.0, abs_tol=1e-6):
+            raise ValueError(f"shares sum to {sum(self.shares.values()):g}, not to 1")
+        if self.controls is not None and self.exact_budget_tokens < MIN_CONTROL_TOKENS:
+            raise ValueError(
+                f"controls need runs of at least {MIN_CONTROL_TOKENS:,} tokens; raise budget_tokens or set `controls: null`"
+            )
+        return self
+
+    @property
+    def steps(self) -> int:
+        """Whole optimiser steps in the budget."""
+        return self.training.steps_for(self.budget_tokens)
+
+    @property
+    def exact_budget_tokens(self) -> int:
+        """T after rounding down to whole optimiser steps."""
+        return self.steps * self.training.tokens_per_step

@@ -1,0 +1,97 @@
+"""The grid of a study: its variants and controls, each with its seeds, as planned runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dq.config import fingerprint
+from dq.errors import ConfigError
+from dq.store import Workspace, read_record
+from dq.study.config import StudyConfig
+from dq.tokens import BOS_ID
+from dq.training import RunSpec
+from dq.variants import AnyVariant, TokenNoise, Universe, Variant, variant_inputs
+
+__all__ = ["AA", "TOKEN_REPLACEMENT", "Arm", "PlannedRun", "plan_grid"]
+
+AA, TOKEN_REPLACEMENT = "control-aa", "control-token-replacement"
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One variant or control at the study's budget, and its seeds."""
+
+    name: str
+    variant: Variant
+    seeds: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One run: its arm, its seed, its specification and the folder name that follows from it."""
+
+    arm: Arm
+    seed: int
+    spec: RunSpec
+    run_id: str
+
+
+def plan_grid(config: StudyConfig, workspace: Workspace, universe: Universe) -> list[PlannedRun]:
+    """Every run of a study, baseline first, seed by seed, so that early results already compare.
+
+    Raises:
+        ConfigError: shares name an unknown source.
+        WorkspaceError: the workspace is not finished.
+    """
+    shares = _shares(config, universe)
+    specs: dict[str, tuple[AnyVariant, tuple[int, ...]]] = {
+        name: (spec, tuple(range(config.seeds))) for name, spec in config.variants.items()
+    }
+    if config.controls is not None:
+        baseline = config.variants[config.baseline]
+        specs[AA] = (baseline, tuple(range(config.seeds, 2 * config.seeds)))
+        noise = TokenNoise(kind="token_noise", dose=config.controls.replaced_tokens)
+        specs[TOKEN_REPLACEMENT] = (noise, tuple(range(config.seeds)))
+    arms = [
+        Arm(
+            name,
+            Variant(name, spec, config.exact_budget_tokens, shares, variant_inputs(workspace, spec)),
+            seeds,
+        )
+        for name, (spec, seeds) in specs.items()
+    ]
+    vocabulary = int(read_record(workspace.tokenizer()).summary["vocab_size"])
+    heldout = fingerprint([read_record(workspace.heldout()).fingerprint, read_record(workspace.tokenizer()).fingerprint])
+    return [
+        _planned(config, arm, arm.seeds[number], vocabulary=vocabulary, heldout=heldout)
+        for number in range(config.seeds)
+        for arm in arms
+    ]
+
+
+def _shares(config: StudyConfig, universe: Universe) -> Mapping[str, float]:
+    raw = universe.raw_shares()
+    if config.shares is None:
+        return raw
+    for source in config.shares:
+        if source not in raw:
+            raise ConfigError(f"shares: no source `{source}` in the workspace; its sources are {', '.join(raw)}")
+    return config.shares
+
+
+def _planned(config: StudyConfig, arm: Arm, seed: int, *, vocabulary: int, heldout: str) -> PlannedRun:
+    spec = RunSpec(
+        variant=arm.name,
+        size=config.size,
+        seed=seed,
+        steps=config.steps,
+        vocabulary_size=vocabulary,
+        bos_id=BOS_ID,
+        stream_fingerprint=arm.variant.stream_fingerprint(seed),
+        heldout_fingerprint=heldout,
+        training=config.training,
+    )
+    return PlannedRun(arm, seed, spec, f"{arm.name}-{config.size}-seed{seed}-{fingerprint(spec)[:10]}")
+
+

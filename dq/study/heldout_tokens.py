@@ -1,0 +1,47 @@
+"""Held-out documents as tokens, and what a unigram model scores on them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from dq.heldout import HeldoutSet
+from dq.store import Workspace
+from dq.tokens import TokenPool, load_tokenizer
+from dq.training import HeldoutTokens
+from dq.variants import VERSION, Universe
+
+__all__ = ["tokenized_sets", "unigram_bits_per_byte"]
+
+
+def tokenized_sets(workspace: Workspace) -> list[HeldoutTokens]:
+    """Every held-out set of a workspace, tokenised; documents of a set have distinct ids."""
+    heldout = HeldoutSet(workspace.heldout())
+    tokenizer = load_tokenizer(workspace.tokenizer() / "tokenizer.json")
+    sets = []
+    for name in heldout.sets:
+        frame = heldout.documents(name)
+        ids = [np.array(encoding.ids, np.int32) for encoding in tokenizer.encode_batch_fast(frame["text"].to_list())]
+        sets.append(
+            HeldoutTokens(
+                name=name,
+                documents=frame["id"].to_list(),
+                tokens=np.concatenate(ids),
+                offsets=np.concatenate([[0], np.cumsum([len(one) for one in ids])]).astype(np.int64),
+                n_bytes=frame["n_bytes"].to_numpy(),
+            )
+        )
+    return sets
+
+
+def unigram_bits_per_byte(
+    universe: Universe, pool: TokenPool, sets: Sequence[HeldoutTokens], *, vocabulary_size: int
+) -> float:
+    """Mean over the sets of what the token frequencies of all available documents score, add-one smoothed."""
+    counts = np.ones(vocabulary_size, np.int64)
+    for document in np.flatnonzero(universe.available):
+        counts += np.bincount(pool.tokens(int(document))[1:], minlength=vocabulary_size)
+    bits = -np.log2(counts / counts.sum())
+    return math.fsum(float(bits[one.tokens].sum()) / int(one.n_bytes.sum()) for one in sets) / len(sets)

@@ -1,0 +1,124 @@
+"""What a finished study says: the tables of its runs, the comparison, the controls, as files and as one object."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from dq.compare import Control, ControlKind, ControlOutcome, StudyComparison, compare_study, judge_unigram
+from dq.errors import TrainingError
+from dq.heldout import HeldoutSet
+from dq.store import Workspace, write_json_atomic, write_parquet
+from dq.study.config import StudyConfig
+from dq.study.grid import AA, TOKEN_REPLACEMENT
+from dq.study.heldout_tokens import tokenized_sets, unigram_bits_per_byte
+from dq.study.runner import RunOutcome
+from dq.tokens import TokenPool
+from dq.variants import VERSION, Manifest, Universe
+
+__all__ = ["StudyResult", "conclude"]
+
+
+@dataclass(frozen=True)
+class StudyResult:
+    """A finished study.
+
+    Attributes:
+        losses: final loss per variant, seed, set and document.
+        points: loss curves per variant, seed and set; `phase` keeps trunk and cooled points apart.
+        controls: every control, the unigram one included.
+        diverged: runs whose loss was not finite; they are in no comparison.
+    """
+
+    config: StudyConfig
+    comparison: StudyComparison
+    controls: tuple[ControlOutcome, ...]
+    losses: pl.DataFrame
+    points: pl.DataFrame
+    manifests: Mapping[str, Manifest]
+    diverged: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data: what `--json` prints and `studies/<name>/comparison.json` holds."""
+        return {
+            "study": self.config.name,
+            "budget_tokens": self.config.exact_budget_tokens,
+            "comparison": self.comparison.to_dict(),
+            "controls": [control.to_dict() for control in self.controls],
+            "manifests": {name: manifest.to_dict() for name, manifest in self.manifests.items()},
+            "diverged": list(self.diverged),
+        }
+
+
+def conclude(
+    config: StudyConfig,
+    workspace: Workspace,
+    universe: Universe,
+    outcomes: Sequence[RunOutcome],
+    *,
+    manifests: Mapping[str, Manifest],
+) -> StudyResult:
+    """Collect the runs, compare, judge the controls, and write it all to ``studies/<name>/``.
+
+    Raises:
+        TrainingError: runs diverged, so that variants lack seeds.
+    """
+    diverged = tuple(outcome.folder.name for outcome in outcomes if outcome.status != "complete")
+    if diverged:
+        raise TrainingError(
+            f"{len(diverged)} of {len(outcomes)} runs diverged ({diverged[0]}); lower `training.peak_learning_rate`"
+        )
+    losses, points = _collect(outcomes, "documents.parquet"), _collect(outcomes, "ledger.parquet")
+    neutral = HeldoutSet(workspace.heldout()).neutral
+    comparison = compare_study(
+        losses,
+        baseline=config.baseline,
+        neutral_sets=neutral,
+        margin=config.margin_bits_per_byte,
+        pool=config.pool,
+        controls=_controls(config),
+    )
+    controls = comparison.controls + _unigram_control(config, workspace, universe, comparison)
+    result = StudyResult(config, comparison, controls, losses, points, manifests, diverged)
+    folder = workspace.study(config.name)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_parquet(folder / "losses.parquet", losses)
+    write_parquet(folder / "points.parquet", points)
+    write_json_atomic(folder / "comparison.json", result.to_dict())
+    return result
+
+
+def _collect(outcomes: Sequence[RunOutcome], file: str) -> pl.DataFrame:
+    frames = [
+        pl.read_parquet(outcome.folder / file).select(
+            pl.lit(outcome.run.arm.name).alias("variant"), pl.lit(outcome.run.seed, pl.Int64).alias("seed"), pl.all()
+        )
+        for outcome in outcomes
+    ]
+    return pl.concat(frames).sort("variant", "seed", maintain_order=True)
+
+
+def _controls(config: StudyConfig) -> list[Control]:
+    if config.controls is None:
+        return []
+    other_seeds = tuple((config.seeds + seed, seed) for seed in range(config.seeds))
+    return [
+        Control(kind=ControlKind.AA, variant=AA, seed_pairs=other_seeds),
+        Control(kind=ControlKind.TOKEN_REPLACEMENT, variant=TOKEN_REPLACEMENT),
+    ]
+
+
+def _unigram_control(
+    config: StudyConfig, workspace: Workspace, universe: Universe, comparison: StudyComparison
+) -> tuple[ControlOutcome, ...]:
+    """The worst baseline run must beat the unigram model on the mean of the neutral sets."""
+    if config.controls is None:
+        return ()
+    sets = [one for one in tokenized_sets(workspace) if one.name in comparison.neutral_sets]
+    pool = TokenPool(workspace.tokens(VERSION))
+    unigram = unigram_bits_per_byte(universe, pool, sets, vocabulary_size=pool.vocabulary_size)
+    level = comparison.variants[0].neutral.baseline_bits_per_byte
+    return (judge_unigram(level, unigram, margin=config.controls.unigram_margin),)

@@ -1,0 +1,35 @@
+"""From a study's configuration to its result."""
+
+from __future__ import annotations
+
+from dq.errors import ConfigError
+from dq.heldout import HeldoutSet
+from dq.store import Workspace
+from dq.study.config import StudyConfig
+from dq.study.grid import plan_grid
+from dq.study.outcome import StudyResult, conclude
+from dq.study.runner import Progress, run_grid, write_manifests
+from dq.variants import open_universe
+
+__all__ = ["run_study"]
+
+
+def run_study(
+    config: StudyConfig, workspace: Workspace, *, workers: int, on_progress: Progress | None = None
+) -> StudyResult:
+    """Train what is not trained yet, compare, and write the result. The same command goes on after any interruption.
+
+    Raises:
+        BudgetError: a variant's pool is too small; nothing has been trained then.
+        ConfigError: the workspace has no neutral held-out set to decide on.
+        TrainingError: runs diverged.
+    """
+    workspace.existing()
+    with workspace.lock():
+        if not HeldoutSet(workspace.heldout()).neutral:
+            raise ConfigError(f"{workspace.root}: no neutral held-out set; add one under `heldout.neutral` of the job")
+        universe = open_universe(workspace)
+        runs = plan_grid(config, workspace, universe)
+        manifests = write_manifests(workspace, universe, runs)
+        outcomes = run_grid(workspace, runs, workers=workers, on_progress=on_progress)
+        return conclude(config, workspace, universe, outcomes, manifests=manifests)
