@@ -1,0 +1,50 @@
+"""Machine operations numba does not offer: unaligned 8-byte loads and bit scans.
+
+Compiled to one or two instructions each. Nothing here reads outside the array it is given, provided the caller keeps
+to the stated bounds.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir  # type: ignore[import-untyped]
+from numba import types
+from numba.extending import intrinsic
+
+__all__ = ["count_ones", "load_u64", "trailing_zeros"]
+
+
+def _load_u64(_context: Any, data: Any, _index: Any) -> Any:
+    """The 8 bytes of ``data`` (uint8) from ``index`` as one little-endian uint64; needs index + 8 <= len(data)."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, args[0])
+        address = builder.bitcast(builder.gep(array.data, [args[1]]), ir.IntType(64).as_pointer())
+        return builder.load(address, align=1)
+
+    return types.uint64(data, types.int64), codegen
+
+
+def _trailing_zeros(_context: Any, _value: Any) -> Any:
+    """The index of the lowest set bit of a uint64; 64 for zero."""
+
+    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 0))
+
+    return types.int64(types.uint64), codegen
+
+
+def _count_ones(_context: Any, _value: Any) -> Any:
+    """The number of set bits of a uint64."""
+
+    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        return builder.ctpop(args[0])
+
+    return types.int64(types.uint64), codegen
+
+
+# Typed as Any: what numba makes of these has another signature than the Python functions that define them.
+load_u64: Any = intrinsic(_load_u64)
+trailing_zeros: Any = intrinsic(_trailing_zeros)
+count_ones: Any = intrinsic(_count_ones)
