@@ -1,8 +1,8 @@
 """The variance of a paired difference: seeds crossed with documents, each drawn from many.
 
 Both factors are random. A bootstrap over documents alone takes the seeds as given and is far too sure; a bootstrap over
-three seeds covers about 81 % at a nominal 95 %. The two-way layout gives an unbiased variance and, with Satterthwaite's
-degrees of freedom, a t interval that covers 95-97 %.
+three seeds covers about 81 % at a nominal 95 %. The two-way layout gives an unbiased variance, Satterthwaite's rule its
+degrees of freedom.
 
 A set's difference in bits per byte is a ratio of sums, so it is linearised (the usual ratio estimator of survey
 sampling): a document counts by how far it departs from what its bytes alone predict. Without that, documents of unequal
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy import special
 
 from dq.compare.tables import FloatArray
 
@@ -41,14 +42,32 @@ class Components:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Estimate:
-    """Variance of the mean difference, (bits per byte)^2, its degrees of freedom and what decided, each of shape (...).
+    """Three variances of the mean difference, (bits per byte)^2, with degrees of freedom: float64 of shape (..., 3).
 
-    ``decided_by``: 0 the sum of the components, 1 the seeds alone, 2 the documents alone.
+    On the last axis: the sum (MS_seed + MS_doc - MS_residual) / (S n), the seeds alone, the documents alone. The sum is
+    0 where one of the others exceeds it: then it does not count.
     """
 
-    variance: FloatArray
+    variances: FloatArray
     df: FloatArray
-    decided_by: Index
+
+    @property
+    def variance(self) -> FloatArray:
+        """The variance: the largest of the three, shape (...)."""
+        largest: FloatArray = self.variances.max(-1)
+        return largest
+
+    def half_widths(self, confidence: float) -> FloatArray:
+        """Half-width of each of the three t intervals, shape (..., 3); the longest decides.
+
+        Taking the longest, and not only the largest variance, matters with 3 seeds: where seeds dominate, few degrees
+        of freedom and an accidentally small MS_seed make the sum's interval too short. Simulated over ratios of seed to
+        document variance from 0.03 to 1,000, 3 seeds and 100 documents, the sum with Satterthwaite's degrees of freedom
+        covers down to 92.2 % at a nominal 95 % and 98.3 % at 99.9 %; the longest of the three 94.9-98.0 % and at least
+        99.88 %. With 5 seeds it is at most 3 % longer at 95 %.
+        """
+        widths: FloatArray = special.stdtrit(self.df, 0.5 + confidence / 2) * np.sqrt(self.variances)
+        return widths
 
 
 def set_differences(differences_bits: FloatArray, *, n_bytes: FloatArray, set_sizes: Sequence[int]) -> FloatArray:
@@ -120,20 +139,18 @@ def mean_squares(layout: FloatArray, *, set_sizes: Sequence[int]) -> Components:
 def estimate(components: Components) -> Estimate:
     """Variance (MS_seed + MS_doc - MS_residual) / (S n), at least the larger of MS_seed / (S n) and MS_doc / (S n).
 
-    The floor keeps an unlucky residual from making the interval shorter than either factor alone allows. The degrees of
-    freedom belong to what decides: Satterthwaite's for the sum, the factor's own where the floor holds.
+    The floor keeps an unlucky residual from making the interval shorter than either factor alone allows. Degrees of
+    freedom are Satterthwaite's for the sum, and each factor's own.
     """
     squares, df = components.mean_squares, components.df
-    cells = components.n_seeds * components.n_documents
     total = squares @ np.array([1.0, 1.0, -1.0])
-    candidates = np.stack([total, squares[..., 0], squares[..., 1]], axis=-1)
-    candidate_df = np.stack([_satterthwaite(squares, df, total=total), df[..., 0], df[..., 1]], axis=-1)
-    decided_by: Index = candidates.argmax(-1)
-    pick = decided_by[..., None]
+    counts = total >= squares[..., :2].max(-1)
+    # A sum that does not count may be near 0 or negative: its degrees of freedom would mean nothing.
+    total_df = np.where(counts, _satterthwaite(squares, df, total=total), df[..., 0])
+    candidates = np.stack([np.where(counts, total, 0.0), squares[..., 0], squares[..., 1]], axis=-1)
     return Estimate(
-        variance=np.take_along_axis(candidates, pick, -1)[..., 0] / cells,
-        df=np.take_along_axis(candidate_df, pick, -1)[..., 0],
-        decided_by=decided_by,
+        variances=candidates / (components.n_seeds * components.n_documents),
+        df=np.stack([total_df, df[..., 0], df[..., 1]], axis=-1),
     )
 
 

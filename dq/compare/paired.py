@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from scipy import special
 
 from dq.compare.anova import Components, estimate, linearised, mean_squares, set_differences
 from dq.compare.bootstrap import document_bootstrap
@@ -204,15 +203,16 @@ def t_interval(squares: MeanSquares, difference: float, *, confidence: float, la
             n_documents=squares.n_documents,
         )
     )
-    standard_error, df = math.sqrt(float(found.variance)), float(found.df)
-    half_width = float(special.stdtrit(df, 0.5 + confidence / 2)) * standard_error
+    half_widths = found.half_widths(confidence)
+    decided_by = int(half_widths.argmax())
+    half_width = float(half_widths[decided_by])
     return Interval(
         low=difference - half_width,
         high=difference + half_width,
         confidence=confidence,
-        standard_error=standard_error,
-        df=df,
-        decided_by=DECIDED_BY[int(found.decided_by)],
+        standard_error=math.sqrt(float(found.variance)),
+        df=float(found.df[decided_by]),
+        decided_by=DECIDED_BY[decided_by],
         label=label,
     )
 

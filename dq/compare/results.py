@@ -64,10 +64,15 @@ class Interval(Result):
     confidence: float
     """Such as 0.95."""
     standard_error: float
+    """Of the difference: seeds and documents together, at least either alone."""
     df: float | None
-    """Degrees of freedom of the t quantile; None for a bootstrap."""
+    """Degrees of freedom of what decided; None for a bootstrap."""
     decided_by: str
-    """Which variance decided: "seeds and documents", "seeds" or "documents"."""
+    """Of the t intervals from "seeds and documents", "seeds" alone and "documents" alone, the longest.
+
+    The first is +-t(df) standard errors; the others use their factor's own, smaller standard error and fewer degrees
+    of freedom.
+    """
     label: str
     """What the reader must know: "paired", "assumes equal spread" or "conditional on these runs"."""
 
