@@ -1,1 +1,53 @@
-"""TODO."""
+"""Paired comparisons of trained runs: an interval, a verdict, and what it would take to be surer.
+
+Knows only tables. The table of final losses has one row per variant, seed, held-out set and document: ``variant`` str,
+``seed`` int, ``set`` str, ``document`` str (unique within its set), ``n_bytes`` int (UTF-8 bytes scored) and
+``loss_nats`` float (summed over the document's tokens). Row order has no meaning; other columns are ignored.
+
+A difference is variant minus baseline in bits per byte: below 0, the variant is better.
+"""
+
+from __future__ import annotations
+
+from dq.compare.controls import (
+    Control,
+    ControlKind,
+    ControlOutcome,
+    ControlStatus,
+    judge_aa,
+    judge_noise_control,
+    judge_unigram,
+)
+from dq.compare.curves import Level, curves, levels
+from dq.compare.paired import Options, paired
+from dq.compare.power import power_of
+from dq.compare.results import Comparison, Interval, MeanSquares, Outcome, Power, SeedSpread, Verdict
+from dq.compare.study import StudyComparison, VariantComparison, compare_study
+from dq.compare.verdict import judge
+
+__all__ = [
+    "Comparison",
+    "Control",
+    "ControlKind",
+    "ControlOutcome",
+    "ControlStatus",
+    "Interval",
+    "Level",
+    "MeanSquares",
+    "Options",
+    "Outcome",
+    "Power",
+    "SeedSpread",
+    "StudyComparison",
+    "VariantComparison",
+    "Verdict",
+    "compare_study",
+    "curves",
+    "judge",
+    "judge_aa",
+    "judge_noise_control",
+    "judge_unigram",
+    "levels",
+    "paired",
+    "power_of",
+]
