@@ -22,7 +22,7 @@ from dq.heldout.kernels import best_overlap, build_table
 from dq.store import write_parquet
 from dq.text.buffers import Texts
 
-__all__ = ["Overlap", "ShingleIndex", "find_overlaps"]
+__all__ = ["Overlap", "ShingleIndex", "find_overlaps", "near_duplicates_of"]
 
 JACCARD_NGRAM, CONTAINMENT_NGRAM = 5, 13
 
@@ -107,12 +107,18 @@ def _overlaps_of_shard(task: _ShardTask) -> None:
         return
     texts = Corpus(task.corpus).texts(task.shard)
     entries = pl.read_parquet(task.entries)["text"]
-    near = _near(texts, entries, ngram=JACCARD_NGRAM, jaccard=True)
-    quoted = _near(texts, entries, ngram=CONTAINMENT_NGRAM, jaccard=False)
+    found = near_duplicates_of(entries, texts, min_jaccard=task.min_jaccard, min_containment=task.min_containment)
+    write_parquet(task.output, found)
+
+
+def near_duplicates_of(entries: Texts, texts: Texts, *, min_jaccard: float, min_containment: float) -> pl.DataFrame:
+    """The texts that are near to an entry: document and entry (row numbers), score, measure; one row a text."""
+    near = _overlap(texts, entries, ngram=JACCARD_NGRAM, jaccard=True)
+    quoted = _overlap(texts, entries, ngram=CONTAINMENT_NGRAM, jaccard=False)
     rows = []
     for name, overlap, least in (
-        ("jaccard_5gram", near, task.min_jaccard),
-        ("containment_13gram", quoted, task.min_containment),
+        ("jaccard_5gram", near, min_jaccard),
+        ("containment_13gram", quoted, min_containment),
     ):
         hit = np.flatnonzero((overlap.entry >= 0) & (overlap.score >= least))
         rows.append(
@@ -121,8 +127,9 @@ def _overlaps_of_shard(task: _ShardTask) -> None:
             ).with_columns(pl.lit(name).alias("measure"))
         )
     found = pl.concat(rows).sort("document", "measure", descending=[False, True])
-    write_parquet(task.output, found.unique("document", keep="first", maintain_order=True))
+    return found.unique("document", keep="first", maintain_order=True)
 
 
-def _near(texts: Texts, entries: Texts, *, ngram: int, jaccard: bool) -> Overlap:
-    return ShingleIndex(entries, ngram=ngram).overlaps(shingle(texts, ShingleConfig(ngram=ngram)), jaccard=jaccard)
+def _overlap(texts: Texts, entries: Texts, *, ngram: int, jaccard: bool) -> Overlap:
+    shingles = shingle(texts, ShingleConfig(ngram=ngram))
+    return ShingleIndex(entries, ngram=ngram).overlaps(shingles, jaccard=jaccard)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field, field_validator
 
 from dq.config import StrictModel
@@ -25,16 +23,28 @@ class QualityConfig(StrictModel):
     @field_validator("preset")
     @classmethod
     def _known(cls, name: str) -> str:
-        if name not in presets.PRESETS:
-            raise ValueError(f"no preset `{name}`; there are {', '.join(sorted(presets.PRESETS))}")
+        if name not in presets.presets():
+            raise ValueError(f"no preset `{name}`; there are {', '.join(sorted(presets.presets()))}")
         return name
 
 
 class DedupJobConfig(DedupConfig):
     """Deduplication and which of the duplicates stays."""
 
-    keep: Literal["longest"] = "longest"
-    """Policy; ties go by content key, source and id."""
+    keep: str = "longest"
+    """Policy: `longest`, or `prefer:SOURCE,SOURCE`; ties go by content key, source and id."""
+
+    @property
+    def method(self) -> DedupConfig:
+        """What counts as a duplicate, without the policy."""
+        return DedupConfig(**self.model_dump(exclude={"keep"}))
+
+    @field_validator("keep")
+    @classmethod
+    def _policy(cls, keep: str) -> str:
+        if keep != "longest" and not keep.startswith("prefer:"):
+            raise ValueError("use `longest` or `prefer:SOURCE,SOURCE`")
+        return keep
 
 
 class JobConfig(StrictModel):

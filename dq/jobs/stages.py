@@ -1,22 +1,19 @@
-"""The stages that read shards, joined: duplicates, signals, verdicts, selection."""
+"""The stages that read shards, joined: signals and verdicts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import polars as pl
 
 from dq.corpus import Corpus
 from dq.executors import run_tasks
-from dq.heldout import HeldoutSet
 from dq.quality import RuleSet, score
 from dq.store import Stage, StageRecord, write_parquet
 
-__all__ = ["judge_documents", "score_corpus", "summarize_drops"]
+__all__ = ["judge_documents", "score_corpus"]
 
 SIGNALS_VERSION = 1
 VERDICTS_VERSION = 1
@@ -54,9 +51,11 @@ def _score_shard(task: _ScoreTask) -> None:
     write_parquet(task.output, ids.hstack(score(corpus.texts(task.shard), task.signals)))
 
 
-def judge_documents(folder: Path, signals: Path, rules: RuleSet, *, corpus: Corpus, inputs: dict[str, str]) -> pl.DataFrame:
+def judge_documents(
+    folder: Path, signals: Path, rules: RuleSet, *, corpus: Corpus, inputs: dict[str, str]
+) -> pl.DataFrame:
     """Verdicts of every document in global order: keep (bool), reasons (list of str, the full set)."""
-    stage = Stage("judge", VERDICTS_VERSION, folder, config=rules.to_dict(), inputs=inputs)
+    stage = Stage("judge", VERDICTS_VERSION, folder, config=rules, inputs=inputs)
     if stage.done() is None:
         stage.start()
         scores = pl.concat([pl.read_parquet(signals / path.name) for path in corpus.shards])
@@ -64,18 +63,3 @@ def judge_documents(folder: Path, signals: Path, rules: RuleSet, *, corpus: Corp
         write_parquet(folder / "verdicts.parquet", verdicts)
         stage.commit({"kept": int(verdicts["keep"].sum()), "dropped": int((~verdicts["keep"]).sum())})
     return pl.read_parquet(folder / "verdicts.parquet")
-
-
-def summarize_drops(corpus: Corpus, heldout: HeldoutSet, verdicts: pl.DataFrame, kept: np.ndarray[Any, Any]) -> pl.DataFrame:
-    """Documents and bytes per source: all, held out, excluded, dropped, removed, kept.
-
-    The classes are disjoint and sum to `all`: held out before excluded before dropped before removed.
-    """
-    keep = verdicts["keep"].to_numpy()
-    fate = np.select(
-        [heldout.held_out, heldout.excluded, ~keep, ~kept],
-        ["held_out", "excluded", "dropped", "removed"],
-        default="kept",
-    )
-    frame = corpus.documents.select("source", "n_bytes").with_columns(pl.Series("fate", fate))
-    return frame.group_by("source", "fate").agg(pl.len().alias("documents"), pl.col("n_bytes").sum()).sort("source", "fate")

@@ -62,6 +62,12 @@ def _sources(data: ReportData) -> list[dict[str, Any]]:
     rows = []
     for (source,), frame in data.fates.group_by("source", maintain_order=True):
         by_fate = {row["fate"]: row for row in frame.to_dicts()}
-        rows.append({"source": source, "fates": by_fate, "documents": int(frame["documents"].sum()),
-                     "tokens": int(frame["tokens"].sum())})
+        rows.append(
+            {
+                "source": source,
+                "fates": by_fate,
+                "documents": int(frame["documents"].sum()),
+                "tokens": int(frame["tokens"].sum()),
+            }
+        )
     return rows

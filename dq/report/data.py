@@ -72,8 +72,10 @@ def gather(workspace: Workspace, study: str) -> ReportData:
         pairs=_pair_examples(corpus, selection),
         excluded=_excluded_examples(corpus, heldout),
         read=dict(corpus.record.summary),
-        stages=[(path.parent.relative_to(workspace.root).as_posix(), read_record(path.parent).fingerprint)
-                for path in sorted(workspace.root.glob("*/**/stage.json"))],
+        stages=[
+            (path.parent.relative_to(workspace.root).as_posix(), read_record(path.parent).fingerprint)
+            for path in sorted(workspace.root.glob("*/**/stage.json"))
+        ],
         versions={name: _version(name) for name in PACKAGES},
         planted=read_json(planted) if planted.exists() else None,
     )

@@ -1,16 +1,39 @@
-"""The study's table at the end of the terminal output: at most 80 columns, the verdict last."""
+"""Results in the terminal, at most 80 columns: a job's corpus by fate, a study's differences and verdicts."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import polars as pl
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from dq.compare import Comparison, ControlOutcome, ControlStatus, Outcome, StudyComparison, VariantComparison
 
-__all__ = ["print_study"]
+__all__ = ["print_job", "print_study"]
 
 COLORS = {Outcome.BETTER: "green", Outcome.WORSE: "red", Outcome.EQUIVALENT: "cyan"}
+
+
+FATES = ("kept", "dropped", "removed", "excluded", "held_out")
+
+
+def print_job(console: Console, fates: pl.DataFrame, *, quarantined: int, warnings: Sequence[str]) -> None:
+    """What became of each source's documents, and what the user should know."""
+    table = Table(title="documents by source", title_justify="left", box=None, pad_edge=False)
+    for column in ("source", *FATES):
+        table.add_column(column.replace("_", " "), justify="left" if column == "source" else "right", no_wrap=True)
+    for (source,), rows in fates.group_by("source", maintain_order=True):
+        total = int(rows["documents"].sum())
+        counts = dict(rows.select("fate", "documents").iter_rows())
+        cells = [f"{counts.get(fate, 0):,} ({counts.get(fate, 0) / total:.0%})" for fate in FATES]
+        table.add_row(Text(str(source)), *cells)
+    console.print(table)
+    if quarantined:
+        console.print(f"{quarantined:,} unreadable rows quarantined", style="yellow")
+    for warning in warnings:
+        console.print(Text(f"warning: {warning}", style="yellow"))
 
 
 def print_study(console: Console, comparison: StudyComparison, controls: tuple[ControlOutcome, ...]) -> None:

@@ -62,7 +62,9 @@ def plan_grid(config: StudyConfig, workspace: Workspace, universe: Universe) -> 
         for name, (spec, seeds) in specs.items()
     ]
     vocabulary = int(read_record(workspace.tokenizer()).summary["vocab_size"])
-    heldout = fingerprint([read_record(workspace.heldout()).fingerprint, read_record(workspace.tokenizer()).fingerprint])
+    heldout = fingerprint(
+        [read_record(workspace.heldout()).fingerprint, read_record(workspace.tokenizer()).fingerprint]
+    )
     return [
         _planned(config, arm, arm.seeds[number], vocabulary=vocabulary, heldout=heldout)
         for number in range(config.seeds)
@@ -93,5 +95,3 @@ def _planned(config: StudyConfig, arm: Arm, seed: int, *, vocabulary: int, heldo
         training=config.training,
     )
     return PlannedRun(arm, seed, spec, f"{arm.name}-{config.size}-seed{seed}-{fingerprint(spec)[:10]}")
-
-

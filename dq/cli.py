@@ -1,0 +1,222 @@
+"""The command line: parses, calls the Python API, prints. Adds nothing to the API.
+
+Exit codes: 0 done; 1 an error, on one line that says what to do; 2 wrong usage. Progress goes to standard error, and
+only when it is a terminal; results go to standard output. Heavy modules are imported by the command that needs them.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dq.errors import DqError
+
+if TYPE_CHECKING:
+    from dq.jobs import JobConfig, JobResult
+    from dq.study import StudyConfig, StudyResult
+
+app = typer.Typer(
+    name="dq",
+    help="Decide which training data is better: filter, deduplicate, build variants, train small models, compare.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+recipes_app = typer.Typer(help="Recipes that ship with dq.", no_args_is_help=True)
+app.add_typer(recipes_app, name="recipes")
+
+Workers = Annotated[int | None, typer.Option(min=1, help="Processes at a time. Default: one a core.")]
+WorkspaceOption = Annotated[Path | None, typer.Option(help="Folder of the results, instead of the file's own.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+QUICKSTART_JOB, QUICKSTART_STUDY = "pipelines/quickstart.yaml", "ablations/quickstart.yaml"
+
+
+@app.command()
+def quickstart(workspace: WorkspaceOption = None, workers: Workers = None, as_json: AsJson = False) -> None:
+    """Run the whole chain on sample corpora: `run` and `ablate` on the two quickstart recipes."""
+    from dq.config import load_yaml
+    from dq.jobs import JobConfig
+    from dq.recipes import recipe_path
+    from dq.study import StudyConfig
+
+    job = load_yaml(recipe_path(QUICKSTART_JOB), JobConfig)
+    study = load_yaml(recipe_path(QUICKSTART_STUDY), StudyConfig)
+    done = _run_job(job, workspace, workers)
+    if not as_json:
+        _print_job(done)
+    _print_study(*_run_study(study, workspace, workers), as_json=as_json)
+
+
+@app.command()
+def run(
+    job: Annotated[Path, typer.Argument(help="A job such as pipelines/quickstart.yaml.")],
+    workspace: WorkspaceOption = None,
+    workers: Workers = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run a batch job: read, deduplicate, hold out, score, judge, tokenise. Goes on after any interruption."""
+    from dq.config import load_yaml
+    from dq.jobs import JobConfig
+
+    done = _run_job(load_yaml(job, JobConfig), workspace, workers)
+    if as_json:
+        _print_json(
+            {
+                "workspace": str(done.workspace.root),
+                "sources": done.fates.to_dicts(),
+                "quarantined": done.quarantined,
+                "warnings": list(done.warnings),
+            }
+        )
+    else:
+        _print_job(done)
+
+
+@app.command()
+def ablate(
+    study: Annotated[Path, typer.Argument(help="A study such as ablations/quickstart.yaml.")],
+    workspace: WorkspaceOption = None,
+    workers: Workers = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train a study's grid and say which variant is better, by how much, how sure. Goes on after any interruption."""
+    from dq.config import load_yaml
+    from dq.study import StudyConfig
+
+    _print_study(*_run_study(load_yaml(study, StudyConfig), workspace, workers), as_json=as_json)
+
+
+@recipes_app.command("list")
+def recipes_list(as_json: AsJson = False) -> None:
+    """List the recipes."""
+    from dq.recipes import list_recipes
+
+    names = list_recipes()
+    _print_json(names) if as_json else typer.echo("\n".join(names))
+
+
+@recipes_app.command("show")
+def recipes_show(name: Annotated[str, typer.Argument(help="A name from `dq recipes list`.")]) -> None:
+    """Print a recipe."""
+    from dq.recipes import recipe_path
+
+    typer.echo(recipe_path(name).read_text("utf-8"), nl=False)
+
+
+@recipes_app.command("copy")
+def recipes_copy(
+    names: Annotated[list[str], typer.Argument(help="Names from `dq recipes list`.")],
+    to: Annotated[Path, typer.Option(help="Folder to copy into.")] = Path(),
+) -> None:
+    """Copy recipes, to make them your own."""
+    from dq.recipes import copy_recipe
+
+    for name in names:
+        typer.echo(copy_recipe(name, to))
+
+
+def _run_job(config: JobConfig, workspace: Path | None, workers: int | None) -> JobResult:
+    from dq.jobs import run_job
+    from dq.store import Workspace
+
+    with _status() as say:
+        return run_job(config, Workspace(workspace or config.workspace), workers=_workers(workers), on_progress=say)
+
+
+def _run_study(config: StudyConfig, workspace: Path | None, workers: int | None) -> tuple[StudyResult, Path]:
+    from dq.report import build_report
+    from dq.store import Workspace
+    from dq.study import run_study
+
+    place = Workspace(workspace or config.workspace)
+    with _run_bar() as advance:
+        result = run_study(config, place, workers=_workers(workers), on_progress=advance)
+    return result, build_report(place, config.name)
+
+
+def _workers(given: int | None) -> int:
+    return given or len(os.sched_getaffinity(0))
+
+
+@contextmanager
+def _status() -> Iterator[Any]:
+    """A line that names the stage at work."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda _message: None
+        return
+    with console.status("start") as status:
+        yield status.update
+
+
+@contextmanager
+def _run_bar() -> Iterator[Any]:
+    """A bar over the runs of a study, with the time that is left."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("train"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}"),
+    )
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        bar = progress.add_task("", total=None)
+        yield lambda name, done, total: progress.update(bar, completed=done, total=total, description=name)
+
+
+def _print_job(done: JobResult) -> None:
+    from rich.console import Console
+
+    from dq.report.terminal import print_job
+
+    console = Console(width=_width())
+    print_job(console, done.fates, quarantined=done.quarantined, warnings=done.warnings)
+
+
+def _print_study(result: StudyResult, report: Path, *, as_json: bool) -> None:
+    if as_json:
+        _print_json({**result.to_dict(), "report": str(report)})
+        return
+    from rich.console import Console
+
+    from dq.report.terminal import print_study
+
+    print_study(Console(width=_width()), result.comparison, result.controls)
+    typer.echo(f"report: {report}")
+
+
+def _width() -> int:
+    import shutil
+
+    return max(80, min(120, shutil.get_terminal_size().columns))
+
+
+def _print_json(value: Any) -> None:
+    import json
+
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def main() -> None:
+    """Entry point: every error that a user can meet is one line, never a traceback."""
+    try:
+        app()
+    except DqError as error:
+        typer.echo(f"dq: {error}", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        typer.echo("dq: interrupted; the same command goes on from here", err=True)
+        sys.exit(130)

@@ -1,0 +1,80 @@
+"""Controls of the data side: copies planted on purpose, and whether deduplication and exclusion find them.
+
+Near-duplicates are documents of the corpus with 1 % of their words replaced (exact Jaccard of word 5-grams about 0.9);
+held-out copies are held-out documents with 4 % replaced (about 0.67, above the exclusion's 0.5). Both go through the
+same code and settings as the corpus. All must be found; the report says how many were.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from dq.config import fingerprint
+from dq.corpus import Corpus
+from dq.dedup import DedupConfig, find_duplicates
+from dq.heldout import HeldoutConfig, HeldoutSet
+from dq.heldout.exclusion import near_duplicates_of
+from dq.store import Stage, read_json, write_json_atomic
+from dq.text.hashing import mix64, uniform
+
+__all__ = ["check_planted", "edit_words"]
+
+PLANTED_VERSION = 1
+MAX_PLANTED = 50
+MIN_WORDS = 200  # in a shorter document one edit alone can undo a fifth of its 5-grams
+NEAR_EDITS, HELDOUT_EDITS = 0.01, 0.04
+DRAW = 0x706C616E74  # names this use of random draws
+
+
+def check_planted(
+    folder: Path, corpus: Corpus, heldout: HeldoutSet, *, dedup: DedupConfig, heldout_config: HeldoutConfig
+) -> dict[str, Any]:
+    """Plant copies, look for them, and write ``planted.json``: planted and found, of each kind."""
+    inputs = {"corpus": corpus.record.fingerprint, "heldout": heldout.record.fingerprint}
+    stage = Stage("planted", PLANTED_VERSION, folder, config=fingerprint([dedup, heldout_config]), inputs=inputs)
+    if stage.done() is None:
+        stage.start()
+        originals = _originals(corpus)
+        held = [text for name in heldout.sets for text in _long(heldout.documents(name)["text"])[:MAX_PLANTED]]
+        controls = [_near_duplicates(originals, dedup), _heldout_copies(held, heldout_config)]
+        write_json_atomic(folder / "planted.json", {"controls": controls})
+        stage.commit({str(control["kind"]): control["found"] for control in controls})
+    return dict(read_json(folder / "planted.json"))
+
+
+def edit_words(text: str, share: float, *, seed: int) -> str:
+    """Replace ``share`` of the white-space-separated words, rounded down, at hashed positions by a foreign word."""
+    words = text.split()
+    positions = np.argsort(mix64(np.arange(len(words)), seed, DRAW))[: int(share * len(words))]
+    for position in positions:
+        words[position] = f"zq{position}"
+    return " ".join(words)
+
+
+def _long(texts: pl.Series) -> list[str]:
+    return [text for text in texts if len(text.split()) >= MIN_WORDS]
+
+
+def _originals(corpus: Corpus) -> list[str]:
+    draw = uniform(mix64(corpus.documents["content_key"].to_numpy(), DRAW))
+    long = corpus.documents["n_bytes"].to_numpy() >= 5 * MIN_WORDS
+    chosen = [int(document) for document in np.argsort(draw) if long[document]][: 2 * MAX_PLANTED]
+    return _long(pl.Series([corpus.text_of(document) for document in chosen]))[:MAX_PLANTED]
+
+
+def _near_duplicates(originals: list[str], dedup: DedupConfig) -> dict[str, Any]:
+    copies = [edit_words(text, NEAR_EDITS, seed=number) for number, text in enumerate(originals)]
+    pairs = find_duplicates([originals + copies], dedup).pairs
+    n = len(originals)
+    found = {(int(left), int(right)) for left, right in pairs.select("left", "right").iter_rows()}
+    return {"kind": "planted near-duplicates", "planted": n, "found": sum((i, i + n) in found for i in range(n))}
+
+
+def _heldout_copies(held: list[str], config: HeldoutConfig) -> dict[str, Any]:
+    copies = [edit_words(text, HELDOUT_EDITS, seed=number) for number, text in enumerate(held)]
+    hit = near_duplicates_of(held, copies, min_jaccard=config.min_jaccard, min_containment=config.min_containment)
+    return {"kind": "planted held-out copies", "planted": len(held), "found": len(set(hit["document"]))}

@@ -1,0 +1,212 @@
+"""Run a job: read, find duplicates, hold out, score, judge, select, tokenise. Finished stages are found, not repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from dq.corpus import Corpus, ingest
+from dq.dedup import Duplicates, Resources, find_duplicates, keep_order, select
+from dq.heldout import HeldoutSet, hold_out
+from dq.jobs.config import JobConfig
+from dq.jobs.planted import check_planted
+from dq.jobs.stages import judge_documents, score_corpus
+from dq.quality import presets
+from dq.store import Stage, Workspace, read_record, write_parquet
+from dq.tokens import TokenPool, tokenize_corpus, train_tokenizer
+from dq.variants import VERSION
+
+__all__ = ["JobResult", "run_job"]
+
+DUPLICATES_VERSION = 1
+SELECTION_VERSION = 1
+MAX_EXCLUDED_SHARE = 0.05  # of a source's tokens; past it, holding out has changed what the study is about
+MIN_EVALUATED = 100  # documents of a held-out set
+
+Progress = Callable[[str], None]
+"""Called with the name of the stage that begins, or with what it is reading."""
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """What a job made.
+
+    Attributes:
+        fates: one row a source and fate: documents, bytes, tokens. Fates are disjoint: held_out, excluded, dropped (by
+            a rule), removed (a duplicate of a kept document), kept.
+        quarantined: unreadable rows.
+    """
+
+    workspace: Workspace
+    fates: pl.DataFrame
+    quarantined: int
+    warnings: tuple[str, ...]
+
+
+def run_job(config: JobConfig, workspace: Workspace, *, workers: int, on_progress: Progress | None = None) -> JobResult:
+    """Make or complete a workspace. The same command goes on after any interruption.
+
+    Raises:
+        DqError: what is wrong with the input, the configuration or the workspace, on one line.
+    """
+    say = on_progress or (lambda _message: None)
+    workspace.create()
+    with workspace.lock():
+        say("read")
+        corpus = ingest(
+            workspace.corpus(VERSION),
+            config.input,
+            config.read,
+            on_progress=lambda name, rows: say(f"read: {name}, {rows:,} rows"),
+        )
+        say("find duplicates")
+        duplicates = _find_duplicates(config, workspace, corpus, workers=workers)
+        say("hold out")
+        heldout = hold_out(
+            workspace.heldout(),
+            corpus,
+            config.heldout,
+            read=config.read,
+            neutral_folder=workspace.neutral(),
+            workers=workers,
+            inputs={"corpus": corpus.record.fingerprint},
+        )
+        say("score and judge")
+        verdicts = _judge(config, workspace, corpus, workers=workers)
+        say("tokenise")
+        pool = _tokenize(config, workspace, corpus, heldout=heldout, workers=workers)
+        say("select")
+        fates = _select(config, workspace, corpus, duplicates=duplicates, heldout=heldout, verdicts=verdicts, pool=pool)
+        say("check planted copies")
+        check_planted(workspace.planted(), corpus, heldout, dedup=config.dedup, heldout_config=config.heldout)
+    return JobResult(workspace, fates, _quarantined(corpus), _warnings(corpus, heldout, fates))
+
+
+def _find_duplicates(config: JobConfig, workspace: Workspace, corpus: Corpus, *, workers: int) -> Duplicates:
+    folder = workspace.duplicates(VERSION)
+    identity = config.dedup.model_dump(mode="json", exclude={"keep"})
+    inputs = {"corpus": corpus.record.fingerprint}
+    stage = Stage("duplicates", DUPLICATES_VERSION, folder, config=identity, inputs=inputs)
+    if stage.done() is None:
+        stage.start()
+        shards = [_shard_reader(corpus, number) for number in range(len(corpus.shards))]
+        found = find_duplicates(
+            shards,
+            config.dedup.method,
+            folder=folder,
+            inputs=corpus.record.fingerprint,
+            resources=Resources(workers=workers),
+        )
+        stage.commit({"verified_pairs": found.counts.verified_pairs, "exact_copies": found.counts.exact_copies})
+    return Duplicates.read(folder)
+
+
+def _shard_reader(corpus: Corpus, number: int) -> Callable[[], object]:
+    return lambda: corpus.texts(number)
+
+
+def _judge(config: JobConfig, workspace: Workspace, corpus: Corpus, *, workers: int) -> pl.DataFrame:
+    rules = presets.preset(config.quality.preset)
+    signals = workspace.signals(VERSION)
+    record = score_corpus(signals, corpus, rules.signals(), workers=workers)
+    inputs = {"signals": record.fingerprint}
+    return judge_documents(workspace.verdicts(VERSION), signals, rules, corpus=corpus, inputs=inputs)
+
+
+def _tokenize(
+    config: JobConfig, workspace: Workspace, corpus: Corpus, *, heldout: HeldoutSet, workers: int
+) -> TokenPool:
+    inputs = {"corpus": corpus.record.fingerprint, "heldout": heldout.record.fingerprint}
+    path = train_tokenizer(workspace.tokenizer(), corpus, ~heldout.withheld, config=config.tokenizer, inputs=inputs)
+    known = {"corpus": corpus.record.fingerprint, "tokenizer": read_record(workspace.tokenizer()).fingerprint}
+    return tokenize_corpus(workspace.tokens(VERSION), corpus, path, workers=workers, inputs=known)
+
+
+def _select(  # noqa: PLR0913
+    config: JobConfig,
+    workspace: Workspace,
+    corpus: Corpus,
+    *,
+    duplicates: Duplicates,
+    heldout: HeldoutSet,
+    verdicts: pl.DataFrame,
+    pool: TokenPool,
+) -> pl.DataFrame:
+    """What deduplication keeps among the available documents that the rules keep, and what became of every document."""
+    folder = workspace.selection(VERSION)
+    inputs = {
+        "duplicates": read_record(workspace.duplicates(VERSION)).fingerprint,
+        "heldout": heldout.record.fingerprint,
+        "tokens": pool.record.fingerprint,
+        "verdicts": read_record(workspace.verdicts(VERSION)).fingerprint,
+    }
+    stage = Stage("select", SELECTION_VERSION, folder, config={"keep": config.dedup.keep}, inputs=inputs)
+    if stage.done() is None:
+        stage.start()
+        keep = verdicts["keep"].to_numpy()
+        chosen = select(
+            duplicates, np.asarray(~heldout.withheld & keep), order=keep_order(config.dedup.keep, corpus.documents)
+        )
+        table = pl.DataFrame(
+            {
+                "kept": chosen.kept,
+                "kept_document": chosen.kept_index,
+                "similarity": chosen.similarity,
+                "cluster_size": chosen.cluster_size,
+            }
+        )
+        nothing = pl.col("kept_document") < 0
+        table = table.with_columns(
+            pl.when(nothing).then(None).otherwise(pl.col(name)).alias(name) for name in ("kept_document", "similarity")
+        )
+        write_parquet(folder / "selection.parquet", table)
+        write_parquet(folder / "fates.parquet", _fates(corpus, heldout, keep=keep, kept=chosen.kept, pool=pool))
+        stage.commit({"kept": int(chosen.kept.sum()), "removed": int(chosen.removed.sum())})
+    return pl.read_parquet(folder / "fates.parquet")
+
+
+def _fates(
+    corpus: Corpus,
+    heldout: HeldoutSet,
+    *,
+    keep: np.ndarray[tuple[int], np.dtype[np.bool_]],
+    kept: np.ndarray[tuple[int], np.dtype[np.bool_]],
+    pool: TokenPool,
+) -> pl.DataFrame:
+    fate = np.select(
+        [heldout.held_out, heldout.excluded, ~keep, ~kept],
+        ["held_out", "excluded", "dropped", "removed"],
+        default="kept",
+    )
+    frame = corpus.documents.select("source", "n_bytes").with_columns(
+        pl.Series("fate", fate), pl.Series("tokens", pool.lengths)
+    )
+    counted = frame.group_by("source", "fate").agg(
+        pl.len().cast(pl.Int64).alias("documents"), pl.col("n_bytes").sum(), pl.col("tokens").sum()
+    )
+    return counted.sort("source", "fate")
+
+
+def _quarantined(corpus: Corpus) -> int:
+    return sum(corpus.record.summary["quarantined"].values())
+
+
+def _warnings(corpus: Corpus, heldout: HeldoutSet, fates: pl.DataFrame) -> tuple[str, ...]:
+    summary = corpus.record.summary
+    found = [f"{name}: empty file" for name in summary["empty_files"]]
+    if summary["replaced_surrogates"]:
+        found.append(f"{summary['replaced_surrogates']:,} rows held lone surrogates; they became U+FFFD")
+    shares = fates.with_columns(share=pl.col("tokens") / pl.col("tokens").sum().over("source"))
+    for row in shares.filter((pl.col("fate") == "excluded") & (pl.col("share") > MAX_EXCLUDED_SHARE)).to_dicts():
+        found.append(
+            f"source {row['source']}: {row['share']:.1%} of its tokens are excluded as near to held-out documents; "
+            "a study about deduplication should use neutral sets only"
+        )
+    for name in heldout.sets:
+        size = len(heldout.documents(name))
+        if size < MIN_EVALUATED:
+            found.append(f"held-out set {name} has {size} documents; below {MIN_EVALUATED} its intervals are rough")
+    return tuple(found)
