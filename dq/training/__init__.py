@@ -1,1 +1,64 @@
-"""TODO."""
+"""Fixed-size Llamas, trained on a token stream and evaluated on held-out documents.
+
+Importing this package loads no torch: what needs it is imported when it is asked for, and names the extra that
+brings it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from dq.errors import require
+from dq.training.config import PrecisionChoice, RunSpec, TrainingConfig
+from dq.training.record import RunFolder, RunRecord, read_run
+from dq.training.schedule import Schedule
+from dq.training.sizes import SIZES, ModelSize, ParameterCounts, find_size
+from dq.training.stream import HeldoutTokens, TokenStream
+
+if TYPE_CHECKING:
+    from dq.training.evaluate import DocumentLosses, evaluate
+    from dq.training.hf import save_hf
+    from dq.training.model import Llama, initialise
+    from dq.training.trainer import train
+    from dq.training.worker import train_in_worker
+
+__all__ = [
+    "SIZES",
+    "DocumentLosses",
+    "HeldoutTokens",
+    "Llama",
+    "ModelSize",
+    "ParameterCounts",
+    "PrecisionChoice",
+    "RunFolder",
+    "RunRecord",
+    "RunSpec",
+    "Schedule",
+    "TokenStream",
+    "TrainingConfig",
+    "evaluate",
+    "find_size",
+    "initialise",
+    "read_run",
+    "save_hf",
+    "train",
+    "train_in_worker",
+]
+
+_NEEDS_TORCH = {
+    "DocumentLosses": "evaluate",
+    "Llama": "model",
+    "evaluate": "evaluate",
+    "initialise": "model",
+    "save_hf": "hf",
+    "train": "trainer",
+    "train_in_worker": "worker",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _NEEDS_TORCH:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    require("torch", extra="train")
+    return getattr(importlib.import_module(f"{__name__}.{_NEEDS_TORCH[name]}"), name)

@@ -1,0 +1,110 @@
+"""What a run is: its training settings and its specification. No torch."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from dq.config import StrictModel
+from dq.training.sizes import SIZES, ModelSize, find_size
+
+__all__ = ["PrecisionChoice", "RunSpec", "TrainingConfig"]
+
+PrecisionChoice = Literal["auto", "fp32", "bf16"]
+
+
+class TrainingConfig(StrictModel):
+    """How every run of a study is trained."""
+
+    context: int = Field(default=256, ge=8)
+    """Tokens a window predicts; a window holds one token more."""
+    batch_windows: int = Field(default=4, ge=1)
+    """Windows per optimiser step."""
+    microbatch_windows: int | None = Field(default=None, ge=1)
+    """Windows per forward pass where a whole step does not fit; gradients are accumulated. None: the whole step."""
+    peak_learning_rate: float = Field(default=5e-3, gt=0)
+    """Learning rate between warmup and decay."""
+    warmup_fraction: float = Field(default=0.05, ge=0, le=0.5)
+    """Share of the steps in which the learning rate rises from 0, linearly."""
+    decay_fraction: float = Field(default=0.2, ge=0.1, le=0.5)
+    """Share of the steps in which the learning rate falls to 0 as 1 - sqrt(progress) (arXiv:2405.18392)."""
+    weight_decay: float = Field(default=0.1, ge=0)
+    """Decoupled weight decay of the matrices in the layers; embeddings and norms have none."""
+    gradient_clip: float = Field(default=1.0, gt=0)
+    """Largest norm of the gradient of a step."""
+    beta1: float = Field(default=0.9, ge=0, lt=1)
+    """AdamW's decay of the mean of gradients."""
+    beta2: float = Field(default=0.95, ge=0, lt=1)
+    """AdamW's decay of the mean of squared gradients."""
+    precision: PrecisionChoice = "auto"
+    """Number format of matrix products; `auto` takes it from the table of `dq.training.precision`."""
+    curve_points: int = Field(default=8, ge=1)
+    """Evaluations before the decay starts, evenly spaced in the logarithm of tokens; the last is at its start."""
+    first_curve_fraction: float = Field(default=0.03, gt=0, lt=0.5)
+    """Share of the budget at the first evaluation."""
+    checkpoint_every_steps: int = Field(default=1000, ge=1)
+    """A checkpoint is written after so many steps, and at every evaluation."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.microbatch_windows is not None and self.batch_windows % self.microbatch_windows:
+            raise ValueError("batch_windows must be a multiple of microbatch_windows")
+        if self.warmup_fraction + self.decay_fraction >= 1:
+            raise ValueError("warmup_fraction + decay_fraction must be below 1")
+        return self
+
+    @property
+    def tokens_per_step(self) -> int:
+        """Tokens an optimiser step trains on."""
+        return self.batch_windows * self.context
+
+    def steps_for(self, budget_tokens: int) -> int:
+        """Whole optimiser steps that fit into a budget."""
+        return budget_tokens // self.tokens_per_step
+
+
+class RunSpec(StrictModel):
+    """Everything that decides the numbers of a run. Two runs of equal spec on one machine are equal bit for bit."""
+
+    variant: str
+    """Name of the variant."""
+    size: str
+    """A size of the ladder."""
+    seed: int = Field(ge=0)
+    """Seed of the initial weights; with the size it decides them alone."""
+    steps: int = Field(ge=1)
+    """Optimiser steps."""
+    vocabulary_size: int = Field(ge=2)
+    """Token ids are below it."""
+    bos_id: int = Field(ge=0)
+    """Token that starts each document."""
+    stream_fingerprint: str
+    """Fingerprint of the token stream."""
+    heldout_fingerprint: str
+    """Fingerprint of the held-out documents."""
+    training: TrainingConfig = TrainingConfig()
+    """How it is trained."""
+
+    @field_validator("size")
+    @classmethod
+    def _on_the_ladder(cls, size: str) -> str:
+        if size not in SIZES:
+            raise ValueError(f"not on the ladder; choose one of {', '.join(SIZES)}")
+        return size
+
+    @model_validator(mode="after")
+    def _bos_in_vocabulary(self) -> Self:
+        if self.bos_id >= self.vocabulary_size:
+            raise ValueError("bos_id must be below vocabulary_size")
+        return self
+
+    @property
+    def model_size(self) -> ModelSize:
+        """The rung of the ladder."""
+        return find_size(self.size)
+
+    @property
+    def budget_tokens(self) -> int:
+        """Tokens the run is trained on: steps x windows x context, exactly."""
+        return self.steps * self.training.tokens_per_step

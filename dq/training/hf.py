@@ -1,0 +1,56 @@
+"""Write a model as a folder that `transformers.LlamaForCausalLM.from_pretrained` loads; transformers is not needed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import save
+from torch import Tensor
+
+from dq.training.model import RMS_EPSILON, ROPE_BASE, Llama
+from dq.training.record import write_atomically, write_json
+
+__all__ = ["save_hf"]
+
+
+def save_hf(model: Llama, folder: Path, *, bos_id: int) -> None:
+    """Write config.json and model.safetensors (float32); the caller adds tokenizer.json."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {f"model.{name}": _as_hf(name, value, model) for name, value in model.state_dict().items()}
+    write_atomically(folder / "model.safetensors", save(tensors, metadata={"format": "pt"}))
+    write_json(folder / "config.json", _hf_config(model, bos_id=bos_id))
+
+
+def _as_hf(name: str, value: Tensor, model: Llama) -> Tensor:
+    """Query and key rows go from neighbouring pairs (0 1)(2 3) to halves (0 2 ...)(1 3 ...)."""
+    value = value.detach().to("cpu", torch.float32)
+    if not name.endswith(("q_proj.weight", "k_proj.weight")):
+        return value.contiguous()
+    rows_HPCD = value.view(model.size.heads, model.size.head_width // 2, 2, model.size.width)
+    return rows_HPCD.transpose(1, 2).reshape(value.shape).contiguous()
+
+
+def _hf_config(model: Llama, *, bos_id: int) -> dict[str, object]:
+    size = model.size
+    return {
+        "architectures": ["LlamaForCausalLM"],
+        "model_type": "llama",
+        "attention_bias": False,
+        "bos_token_id": bos_id,
+        "eos_token_id": bos_id,  # a document ends where the next begins
+        "head_dim": size.head_width,
+        "hidden_act": "silu",
+        "hidden_size": size.width,
+        "intermediate_size": size.feed_forward_width,
+        "max_position_embeddings": model.context,
+        "mlp_bias": False,
+        "num_attention_heads": size.heads,
+        "num_hidden_layers": size.layers,
+        "num_key_value_heads": size.heads,
+        "rms_norm_eps": RMS_EPSILON,
+        "rope_theta": ROPE_BASE,
+        "tie_word_embeddings": True,
+        "torch_dtype": "float32",
+        "vocab_size": model.vocabulary_size,
+    }

@@ -1,0 +1,35 @@
+"""Fused AdamW with weight decay on the layers' matrices only.
+
+Norm weights have no direction to shrink, and a decayed embedding shrinks the rows of rare tokens, which get decay at
+every step and gradient at few; both go without, as in OLMo 2 (arXiv:2501.00656).
+"""
+
+from __future__ import annotations
+
+import torch
+
+from dq.training.config import TrainingConfig
+from dq.training.model import Llama
+
+__all__ = ["make_optimizer", "set_learning_rate"]
+
+
+def make_optimizer(model: Llama, config: TrainingConfig) -> torch.optim.AdamW:
+    """The optimiser of a run; its learning rate is set before each step."""
+    matrices = [parameter for parameter in model.layers.parameters() if parameter.dim() == 2]
+    others = [parameter for name, parameter in model.named_parameters() if not _is_layer_matrix(name, parameter)]
+    groups = [
+        {"params": matrices, "weight_decay": config.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=config.peak_learning_rate, betas=(config.beta1, config.beta2), fused=True)
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, learning_rate: float) -> None:
+    """Set the learning rate of the next step."""
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate
+
+
+def _is_layer_matrix(name: str, parameter: torch.Tensor) -> bool:
+    return name.startswith("layers.") and parameter.dim() == 2

@@ -1,0 +1,192 @@
+"""A run folder: its files, their columns, and what is read back from them. No torch.
+
+config.json        the specification, the precision chosen, parameter counts, FLOPs a token, the torch version
+ledger.parquet     one row per evaluation, set and subset
+documents.parquet  one row per held-out document at the final evaluation
+timing.parquet     seconds and speed; kept apart, because nothing that is fingerprinted holds a time
+checkpoint/        where a killed run goes on; removed when the run is complete
+model/             the trained model, as `transformers` reads it
+status.json        written last: without it the run is not finished
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import polars as pl
+
+from dq.config import canonical_json
+from dq.errors import TrainingError
+from dq.training.config import RunSpec
+
+__all__ = ["DOCUMENTS_SCHEMA", "LEDGER_SCHEMA", "TIMING_SCHEMA", "RunFolder", "RunRecord", "RunStatus", "read_run"]
+
+RunStatus = Literal["complete", "diverged"]
+
+LEDGER_SCHEMA: dict[str, type[pl.DataType]] = {
+    "step": pl.Int64,
+    "tokens_seen": pl.Int64,
+    "unique_tokens_seen": pl.Int64,
+    "epoch": pl.Float64,
+    "phase": pl.String,
+    "learning_rate": pl.Float64,
+    "train_loss_nats": pl.Float64,
+    "set": pl.String,
+    "subset": pl.String,
+    "n_documents": pl.Int64,
+    "n_bytes": pl.Int64,
+    "n_tokens": pl.Int64,
+    "loss_nats": pl.Float64,
+    "bits_per_byte": pl.Float64,
+}
+"""Columns of the ledger. `train_loss_nats` is the mean per token since the row before; `loss_nats` is the sum over
+the set; subset `tenth` is the curve's fixed tenth of the documents, `all` is every document (final point only)."""
+
+DOCUMENTS_SCHEMA: dict[str, type[pl.DataType]] = {
+    "set": pl.String,
+    "document": pl.String,
+    "n_bytes": pl.Int64,
+    "n_tokens": pl.Int64,
+    "loss_nats": pl.Float64,
+}
+"""Columns of the per-document table."""
+
+TIMING_SCHEMA: dict[str, type[pl.DataType]] = {
+    "step": pl.Int64,
+    "training_seconds": pl.Float64,
+    "evaluation_seconds": pl.Float64,
+    "tokens_per_second": pl.Float64,
+}
+"""Columns of the timing table: since the row before; the speed is that of training alone."""
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The paths of a run, and how its files are written."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """The specification and what followed from it."""
+        return self.path / "config.json"
+
+    @property
+    def ledger(self) -> Path:
+        """The ledger."""
+        return self.path / "ledger.parquet"
+
+    @property
+    def documents(self) -> Path:
+        """Losses by document."""
+        return self.path / "documents.parquet"
+
+    @property
+    def timing(self) -> Path:
+        """Seconds and speed."""
+        return self.path / "timing.parquet"
+
+    @property
+    def checkpoint(self) -> Path:
+        """The checkpoint's folder."""
+        return self.path / "checkpoint"
+
+    @property
+    def model(self) -> Path:
+        """The trained model's folder."""
+        return self.path / "model"
+
+    @property
+    def status(self) -> Path:
+        """The record written last."""
+        return self.path / "status.json"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class RunRecord:
+    """A finished run, as its folder tells it."""
+
+    run_dir: Path
+    """The folder."""
+    spec: RunSpec
+    """What was run."""
+    status: RunStatus
+    """`diverged`: a loss or gradient was not finite; the ledger ends before it and there is no model."""
+    step: int
+    """Last step; for a diverged run the step that was not finite."""
+    precision: str
+    """Number format of matrix products."""
+    ledger: pl.DataFrame
+    """`LEDGER_SCHEMA`."""
+    documents: pl.DataFrame
+    """`DOCUMENTS_SCHEMA`; empty for a diverged run."""
+
+
+def read_run(run_dir: Path) -> RunRecord | None:
+    """The finished run in a folder, or None where none has finished.
+
+    Raises:
+        TrainingError: the folder's files cannot be read.
+    """
+    folder = RunFolder(run_dir)
+    if not folder.status.exists():
+        return None
+    try:
+        status = json.loads(folder.status.read_text("utf-8"))
+        config = json.loads(folder.config.read_text("utf-8"))
+        return RunRecord(
+            run_dir=run_dir,
+            spec=read_spec(folder),
+            status=status["status"],
+            step=status["step"],
+            precision=config["precision"],
+            ledger=pl.read_parquet(folder.ledger),
+            documents=pl.read_parquet(folder.documents),
+        )
+    except (OSError, ValueError, KeyError, pl.exceptions.PolarsError) as error:
+        raise TrainingError(
+            f"{run_dir}: the run's files cannot be read ({error}); delete the folder to run again"
+        ) from None
+
+
+def read_spec(folder: RunFolder) -> RunSpec:
+    """The specification a folder was started with."""
+    return RunSpec.model_validate_json(json.dumps(json.loads(folder.config.read_text("utf-8"))["spec"]))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON file so that it is there whole or not at all."""
+    write_atomically(path, (canonical_json(value) + "\n").encode())
+
+
+def write_table(path: Path, rows: list[dict[str, Any]], *, schema: dict[str, type[pl.DataType]]) -> None:
+    """Write rows as Parquet, whole or not at all."""
+    temporary = path.with_name(path.name + ".tmp")
+    pl.DataFrame(rows, schema=schema).write_parquet(temporary)
+    replace_durably(temporary, path)
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that it is there whole or not at all."""
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_bytes(content)
+    replace_durably(temporary, path)
+
+
+def replace_durably(temporary: Path, path: Path) -> None:
+    """Rename a written file into place; both survive a power failure in this order."""
+    _sync(temporary)
+    temporary.replace(path)
+    _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,321 @@
+"""One run, from initial weights to a run folder; readable top to bottom.
+
+`train` is resumed by calling it again: it goes on from the checkpoint, or returns the finished run. On a CPU it wants a
+process of its own with one thread (`dq.training.worker`): two threads collapse as soon as anything else runs.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+from torch import Tensor
+
+from dq.errors import TrainingError
+from dq.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from dq.training.config import RunSpec
+from dq.training.evaluate import DocumentLosses, evaluate
+from dq.training.hf import save_hf
+from dq.training.loss import chunked_loss
+from dq.training.model import Llama, initialise
+from dq.training.optimizer import make_optimizer, set_learning_rate
+from dq.training.precision import Precision, autocast, choose_precision
+from dq.training.record import (
+    DOCUMENTS_SCHEMA,
+    LEDGER_SCHEMA,
+    TIMING_SCHEMA,
+    RunFolder,
+    RunRecord,
+    RunStatus,
+    read_run,
+    read_spec,
+    write_json,
+    write_table,
+)
+from dq.training.schedule import Schedule
+from dq.training.stream import HeldoutTokens, TokenStream
+
+__all__ = ["OnProgress", "train"]
+
+OnProgress = Callable[[int, int], None]
+"""Called after each step with steps done and steps in all."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """What stays the same from the first step to the last."""
+
+    spec: RunSpec
+    schedule: Schedule
+    stream: TokenStream
+    heldout: Sequence[HeldoutTokens]
+    folder: RunFolder
+    precision: Precision
+    device: torch.device
+    model: Llama
+    optimizer: torch.optim.AdamW
+
+
+def train(
+    spec: RunSpec,
+    stream: TokenStream,
+    heldout: Sequence[HeldoutTokens],
+    *,
+    run_dir: Path,
+    device: str = "cpu",
+    on_progress: OnProgress | None = None,
+) -> RunRecord:
+    """Train a model, evaluate it along the way, and leave everything in `run_dir`.
+
+    A folder with a finished run of the same specification is returned as it is; one with a checkpoint is continued.
+    A loss or gradient that is not finite ends the run as `diverged`: a recorded outcome, not an error.
+
+    Raises:
+        TrainingError: the folder holds another run, the stream is too short, or nothing is held out.
+    """
+    folder = RunFolder(run_dir)
+    _check_inputs(spec, stream, heldout)
+    _check_folder(spec, folder)
+    finished = read_run(run_dir)
+    if finished is not None:
+        return finished
+
+    run = _start(spec, stream, heldout, folder=folder, device=torch.device(device))
+    progress = load_checkpoint(folder.checkpoint, run.model, run.optimizer) or Progress()
+    evaluation_steps = set(run.schedule.evaluation_steps())
+
+    while progress.step < spec.steps:
+        started = time.perf_counter()
+        step_loss_nats = _train_step(run, progress.step + 1)
+        if step_loss_nats is None:
+            return _finish(run, progress, status="diverged", step=progress.step + 1)
+        progress.step += 1
+        progress.pending_loss_nats += step_loss_nats
+        progress.pending_tokens += spec.training.tokens_per_step
+        progress.pending_seconds += time.perf_counter() - started
+        if progress.step in evaluation_steps and progress.step < spec.steps:
+            _record_curve_point(run, progress)
+        if progress.step in evaluation_steps or progress.step % spec.training.checkpoint_every_steps == 0:
+            save_checkpoint(folder.checkpoint, run.model, run.optimizer, progress=progress)
+        if on_progress is not None:
+            on_progress(progress.step, spec.steps)
+
+    _record_final_point(run, progress)
+    save_hf(run.model, folder.model, bos_id=spec.bos_id)
+    return _finish(run, progress, status="complete", step=progress.step)
+
+
+# --- before ---------------------------------------------------------------------------------------------------------
+
+
+def _check_inputs(spec: RunSpec, stream: TokenStream, heldout: Sequence[HeldoutTokens]) -> None:
+    if stream.n_tokens < spec.budget_tokens:
+        raise TrainingError(
+            f"variant {spec.variant!r}: the stream has {stream.n_tokens:,} tokens and the run needs "
+            f"{spec.budget_tokens:,}; lower the budget or repeat the data"
+        )
+    names = [heldout_set.name for heldout_set in heldout]
+    if not names or len(set(names)) != len(names):
+        raise TrainingError(f"held-out sets must be there and differ in name, got {names}")
+    for heldout_set in heldout:
+        if (
+            len(heldout_set.tokens)
+            and not 0 <= heldout_set.tokens.min() <= heldout_set.tokens.max() < spec.vocabulary_size
+        ):
+            raise TrainingError(
+                f"held-out set {heldout_set.name!r} has token ids outside [0, {spec.vocabulary_size}); "
+                "tokenise it with the study's tokenizer"
+            )
+
+
+def _check_folder(spec: RunSpec, folder: RunFolder) -> None:
+    if not folder.config.exists():
+        return
+    try:
+        found = read_spec(folder)
+    except (OSError, ValueError, KeyError) as error:
+        raise TrainingError(f"{folder.config}: cannot be read ({error}); delete the folder to run again") from None
+    if found != spec:
+        fields = [name for name in RunSpec.model_fields if getattr(found, name) != getattr(spec, name)]
+        raise TrainingError(
+            f"{folder.path} holds another run ({', '.join(fields)} differ); use another folder or delete this one"
+        )
+
+
+def _start(
+    spec: RunSpec, stream: TokenStream, heldout: Sequence[HeldoutTokens], *, folder: RunFolder, device: torch.device
+) -> _Run:
+    size, config = spec.model_size, spec.training
+    precision = choose_precision(config.precision, size=size, device=device)
+    model = Llama(size, vocabulary_size=spec.vocabulary_size, context=config.context)
+    initialise(model, seed=spec.seed)
+    model.to(device)
+    parameters = size.parameters(spec.vocabulary_size)
+    folder.path.mkdir(parents=True, exist_ok=True)
+    facts = {
+        "spec": spec.model_dump(mode="json"),
+        "budget_tokens": spec.budget_tokens,
+        "precision": precision,
+        "parameters": parameters.total,
+        "embedding_parameters": parameters.embedding,
+        "non_embedding_parameters": parameters.non_embedding,
+        "flops_per_token": size.flops_per_token(vocabulary_size=spec.vocabulary_size, context=config.context),
+        "torch": torch.__version__,
+    }
+    write_json(folder.config, facts)
+    return _Run(
+        spec=spec,
+        schedule=Schedule(config, spec.steps),
+        stream=stream,
+        heldout=heldout,
+        folder=folder,
+        precision=precision,
+        device=device,
+        model=model,
+        optimizer=make_optimizer(model, config),
+    )
+
+
+# --- during ---------------------------------------------------------------------------------------------------------
+
+
+def _train_step(run: _Run, step: int) -> float | None:
+    """One optimiser step; the loss summed over its tokens in nats, or None where loss or gradient is not finite."""
+    config = run.spec.training
+    loss_nats = 0.0
+    for windows_BT in torch.split(_step_windows(run, step), config.microbatch_windows or config.batch_windows):
+        with autocast(run.precision, device=run.device):
+            hidden_ND = run.model.hidden(windows_BT[:, :-1]).flatten(0, 1)
+            loss = chunked_loss(hidden_ND, run.model.head_VD, windows_BT[:, 1:].flatten())
+        torch.autograd.backward(loss / config.tokens_per_step)
+        loss_nats += loss.item()
+    gradient_norm = torch.nn.utils.clip_grad_norm_(run.model.parameters(), config.gradient_clip).item()
+    if not (math.isfinite(loss_nats) and math.isfinite(gradient_norm)):
+        return None
+    set_learning_rate(run.optimizer, run.schedule.learning_rate(step))
+    run.optimizer.step()
+    run.optimizer.zero_grad()
+    return loss_nats
+
+
+def _step_windows(run: _Run, step: int) -> Tensor:
+    """(batch_windows, context + 1) int64 windows of a step, on the device."""
+    count = run.spec.training.batch_windows
+    windows_BT = run.stream.windows((step - 1) * count, count)
+    expected = (count, run.spec.training.context + 1)
+    if windows_BT.shape != expected:
+        raise TrainingError(
+            f"variant {run.spec.variant!r}, step {step}: the stream gave windows of shape {windows_BT.shape}, "
+            f"expected {expected}; was it built for another context?"
+        )
+    return torch.from_numpy(windows_BT.astype(np.int64)).to(run.device)
+
+
+# --- records --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class _Point:
+    """The losses of one set or subset at one step."""
+
+    subset: str
+    heldout: HeldoutTokens
+    losses: DocumentLosses
+
+
+def _record_curve_point(run: _Run, progress: Progress) -> None:
+    """Evaluate the fixed tenth of each set and record it."""
+    started = time.perf_counter()
+    tenths = [heldout_set.select(heldout_set.curve_documents()) for heldout_set in run.heldout]
+    points = [_Point("tenth", tenth, _evaluate(run, tenth)) for tenth in tenths]
+    _record(run, progress, points, evaluation_seconds=time.perf_counter() - started)
+
+
+def _record_final_point(run: _Run, progress: Progress) -> None:
+    """Evaluate every document; the tenths are taken out of the same losses."""
+    started = time.perf_counter()
+    points = []
+    for heldout_set in run.heldout:
+        losses, chosen = _evaluate(run, heldout_set), heldout_set.curve_documents()
+        tenth_losses = DocumentLosses(losses.loss_nats[chosen], losses.n_tokens[chosen])
+        points.append(_Point("tenth", heldout_set.select(chosen), tenth_losses))
+        points.append(_Point("all", heldout_set, losses))
+    _record(run, progress, points, evaluation_seconds=time.perf_counter() - started)
+    rows = [row for point in points if point.subset == "all" for row in _document_rows(point)]
+    write_table(run.folder.documents, rows, schema=DOCUMENTS_SCHEMA)
+
+
+def _evaluate(run: _Run, heldout_set: HeldoutTokens) -> DocumentLosses:
+    return evaluate(run.model, heldout_set, bos_id=run.spec.bos_id, precision=run.precision)
+
+
+def _record(run: _Run, progress: Progress, points: list[_Point], *, evaluation_seconds: float) -> None:
+    """Add an evaluation to the ledger and the timing table, and start the next interval."""
+    step, tokens_seen = progress.step, progress.step * run.spec.training.tokens_per_step
+    shared: dict[str, Any] = {
+        "step": step,
+        "tokens_seen": tokens_seen,
+        "unique_tokens_seen": int(run.stream.unique_tokens(tokens_seen)),
+        "epoch": float(run.stream.epoch(tokens_seen)),
+        "phase": run.schedule.phase(step),
+        "learning_rate": run.schedule.learning_rate(step),
+        "train_loss_nats": progress.pending_loss_nats / progress.pending_tokens,
+    }
+    progress.ledger.extend(shared | _measured(point) for point in points)
+    timing = {
+        "step": step,
+        "training_seconds": progress.pending_seconds,
+        "evaluation_seconds": evaluation_seconds,
+        "tokens_per_second": progress.pending_tokens / progress.pending_seconds,
+    }
+    progress.timing.append(timing)
+    progress.pending_loss_nats, progress.pending_tokens, progress.pending_seconds = 0.0, 0, 0.0
+
+
+def _measured(point: _Point) -> dict[str, Any]:
+    loss_nats, n_bytes = float(point.losses.loss_nats.sum()), int(point.heldout.n_bytes.sum())
+    return {
+        "set": point.heldout.name,
+        "subset": point.subset,
+        "n_documents": len(point.heldout.documents),
+        "n_bytes": n_bytes,
+        "n_tokens": int(point.losses.n_tokens.sum()),
+        "loss_nats": loss_nats,
+        "bits_per_byte": loss_nats / math.log(2) / n_bytes,
+    }
+
+
+def _document_rows(point: _Point) -> list[dict[str, Any]]:
+    columns = (point.heldout.documents, point.heldout.n_bytes, point.losses.n_tokens, point.losses.loss_nats)
+    return [
+        {"set": point.heldout.name, "document": document, "n_bytes": n_bytes, "n_tokens": n_tokens, "loss_nats": loss}
+        for document, n_bytes, n_tokens, loss in zip(*columns, strict=True)
+    ]
+
+
+def _finish(run: _Run, progress: Progress, *, status: RunStatus, step: int) -> RunRecord:
+    """Write the tables, then the status; only then is the checkpoint of no more use."""
+    folder = run.folder
+    write_table(folder.ledger, progress.ledger, schema=LEDGER_SCHEMA)
+    write_table(folder.timing, progress.timing, schema=TIMING_SCHEMA)
+    if status == "diverged":
+        write_table(folder.documents, [], schema=DOCUMENTS_SCHEMA)
+    write_json(folder.status, {"status": status, "step": step})
+    shutil.rmtree(folder.checkpoint, ignore_errors=True)
+    return RunRecord(
+        run_dir=folder.path,
+        spec=run.spec,
+        status=status,
+        step=step,
+        precision=run.precision,
+        ledger=pl.read_parquet(folder.ledger),
+        documents=pl.read_parquet(folder.documents),
+    )
