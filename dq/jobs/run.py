@@ -1,4 +1,4 @@
-"""Run a job: read, find duplicates, hold out, score, judge, select, tokenise. Finished stages are found, not repeated."""
+"""Run a job: read, find duplicates, hold out, score, judge, tokenise, select. Finished stages are not repeated."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def _tokenize(
     return tokenize_corpus(workspace.tokens(VERSION), corpus, path, workers=workers, inputs=known)
 
 
-def _select(  # noqa: PLR0913
+def _select(
     config: JobConfig,
     workspace: Workspace,
     corpus: Corpus,

@@ -1,7 +1,7 @@
-"""Write ``report/index.html``: self-contained, offline, every piece of document text escaped.
+r"""Write ``report/index.html``: self-contained, offline, every piece of document text escaped.
 
 The template escapes by default; the only values it takes unescaped are plotly's own script and the figures' JSON, in
-which every ``<`` is written as ``\\u003c`` so that no text can close its script element.
+which every ``<`` is written as ``\u003c`` so that no text can close its script element.
 """
 
 from __future__ import annotations

@@ -85,7 +85,7 @@ def _add_band(figure: Any, trunk: pl.DataFrame, color: str) -> None:
 
 
 def difference_figure(comparison: dict[str, Any]) -> str:
-    """Paired differences from the baseline with their intervals, a row a variant and set; the margin shaded. As JSON."""
+    """Paired differences from the baseline with their intervals, a row a variant and set. As JSON."""
     go = require("plotly.graph_objects", extra="report")
     figure = go.Figure()
     names = [found["variant"] for found in comparison["variants"]]

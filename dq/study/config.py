@@ -64,7 +64,8 @@ class StudyConfig(StrictModel):
             raise ValueError(f"shares sum to {sum(self.shares.values()):g}, not to 1")
         if self.controls is not None and self.exact_budget_tokens < MIN_CONTROL_TOKENS:
             raise ValueError(
-                f"controls need runs of at least {MIN_CONTROL_TOKENS:,} tokens; raise budget_tokens or set `controls: null`"
+                f"controls need runs of at least {MIN_CONTROL_TOKENS:,} tokens; "
+                "raise budget_tokens or set `controls: null`"
             )
         return self
 

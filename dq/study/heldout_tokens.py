@@ -11,7 +11,7 @@ from dq.heldout import HeldoutSet
 from dq.store import Workspace
 from dq.tokens import TokenPool, load_tokenizer
 from dq.training import HeldoutTokens
-from dq.variants import VERSION, Universe
+from dq.variants import Universe
 
 __all__ = ["tokenized_sets", "unigram_bits_per_byte"]
 

@@ -11,7 +11,7 @@ import polars as pl
 from dq.compare import Control, ControlKind, ControlOutcome, StudyComparison, compare_study, judge_unigram
 from dq.errors import TrainingError
 from dq.heldout import HeldoutSet
-from dq.store import Workspace, write_json_atomic, write_parquet
+from dq.store import Workspace, read_record, write_json_atomic, write_parquet
 from dq.study.config import StudyConfig
 from dq.study.grid import AA, TOKEN_REPLACEMENT
 from dq.study.heldout_tokens import tokenized_sets, unigram_bits_per_byte
@@ -56,9 +56,9 @@ class StudyResult:
 def conclude(
     config: StudyConfig,
     workspace: Workspace,
-    universe: Universe,
     outcomes: Sequence[RunOutcome],
     *,
+    universe: Universe,
     manifests: Mapping[str, Manifest],
 ) -> StudyResult:
     """Collect the runs, compare, judge the controls, and write it all to ``studies/<name>/``.
@@ -81,7 +81,7 @@ def conclude(
         pool=config.pool,
         controls=_controls(config),
     )
-    controls = comparison.controls + _unigram_control(config, workspace, universe, comparison)
+    controls = comparison.controls + _unigram_control(config, workspace, universe=universe, comparison=comparison)
     result = StudyResult(config, comparison, controls, losses, points, manifests, diverged)
     folder = workspace.study(config.name)
     folder.mkdir(parents=True, exist_ok=True)
@@ -112,13 +112,15 @@ def _controls(config: StudyConfig) -> list[Control]:
 
 
 def _unigram_control(
-    config: StudyConfig, workspace: Workspace, universe: Universe, comparison: StudyComparison
+    config: StudyConfig, workspace: Workspace, *, universe: Universe, comparison: StudyComparison
 ) -> tuple[ControlOutcome, ...]:
-    """The worst baseline run must beat the unigram model on the mean of the neutral sets."""
+    """The baseline must beat a unigram model of the same text, on the mean of the neutral sets."""
     if config.controls is None:
         return ()
     sets = [one for one in tokenized_sets(workspace) if one.name in comparison.neutral_sets]
     pool = TokenPool(workspace.tokens(VERSION))
-    unigram = unigram_bits_per_byte(universe, pool, sets, vocabulary_size=pool.vocabulary_size)
+    unigram = unigram_bits_per_byte(
+        universe, pool, sets, vocabulary_size=int(read_record(workspace.tokenizer()).summary["vocab_size"])
+    )
     level = comparison.variants[0].neutral.baseline_bits_per_byte
     return (judge_unigram(level, unigram, margin=config.controls.unigram_margin),)

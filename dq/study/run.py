@@ -32,4 +32,4 @@ def run_study(
         runs = plan_grid(config, workspace, universe)
         manifests = write_manifests(workspace, universe, runs)
         outcomes = run_grid(workspace, runs, workers=workers, on_progress=on_progress)
-        return conclude(config, workspace, universe, outcomes, manifests=manifests)
+        return conclude(config, workspace, outcomes, universe=universe, manifests=manifests)

@@ -99,5 +99,4 @@ def _train(task: _RunTask) -> str:
         vocabulary_size=task.spec.vocabulary_size,
     )
     with FolderLock(task.folder):
-        status = train_one_thread(task.spec, stream, tokenized_sets(workspace), folder=task.folder)
-    return status
+        return train_one_thread(task.spec, stream, tokenized_sets(workspace), folder=task.folder)
