@@ -115,11 +115,7 @@ def paired(
     Raises:
         CompareError: the arms cannot be paired; says which run, set or document is in the way.
     """
-    names = {"variant": [variant, baseline], "set": list(sets)}
-    for column, wanted in names.items():
-        if column in losses.columns:
-            losses = losses.filter(pl.col(column).cast(pl.String).is_in(wanted))
-    table = LossTable.read(losses)
+    table = LossTable.read(_only(losses, variants=[variant, baseline], sets=sets))
     return pair(table, variant=variant, baseline=baseline, sets=sets, seed_pairs=seed_pairs, options=options)
 
 
@@ -168,6 +164,20 @@ def pair(
         interval=t_interval(squares, comparison.difference, confidence=options.confidence),
         power=power_of(squares, margin=options.margin, confidence=options.confidence),
     )
+
+
+def _only(losses: pl.DataFrame, *, variants: Sequence[str], sets: Sequence[str]) -> pl.DataFrame:
+    """The rows of some variants and sets; what is not there is an error here, where the whole table is known."""
+    for column, wanted in (("variant", variants), ("set", sets)):
+        if column not in losses.columns or losses.is_empty():
+            continue  # LossTable.read says so
+        names = losses[column].cast(pl.String)
+        present = sorted(names.drop_nulls().unique())
+        if missing := [name for name in wanted if name not in present]:
+            raise CompareError(f"no losses of {column} {missing[0]!r}; the table has {', '.join(present)}")
+        if wanted:
+            losses = losses.filter(names.is_in(wanted))
+    return losses
 
 
 def with_pooled_spread(comparison: Comparison, spread: SeedSpread, *, decides: bool) -> Comparison:
