@@ -159,10 +159,13 @@ def test_the_bootstrap_is_labelled_and_repeats_with_its_seed(make_losses: Make) 
 
 
 def test_the_bootstrap_agrees_with_the_interval_where_only_documents_differ(make_losses: Make) -> None:
-    losses = make_losses({"variant": 0.02, "baseline": 0.0}, sizes={"a": 300, "b": 150}, spreads=(0.0, 0.05, 1e-6))
+    effects = {"variant": {"a": 0.5, "b": -0.3}, "baseline": 0.0}
+    losses = make_losses(effects, sizes={"a": 300, "b": 150}, spreads=(0.0, 0.05, 1e-6))
     found = compare(losses, sets=["a", "b"], options=Options())
-    assert found.bootstrap_interval is not None
-    assert found.bootstrap_interval.standard_error == pytest.approx(interval(found).standard_error, rel=0.1)
+    bootstrap, own = found.bootstrap_interval, interval(found)
+    assert bootstrap is not None
+    assert (bootstrap.low, bootstrap.high) == pytest.approx((own.low, own.high), rel=0.02)
+    assert bootstrap.standard_error == pytest.approx(own.standard_error, rel=0.1)
 
 
 def test_a_comparison_is_plain_json(make_losses: Make) -> None:
