@@ -1,0 +1,66 @@
+"""Arrays on disk: whole files written atomically, and maps whose pages are given back when a bound is reached."""
+
+from __future__ import annotations
+
+import math
+import mmap
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+__all__ = ["MappedArray", "read_only", "save_array"]
+
+Array = np.ndarray[Any, Any]
+
+
+def read_only(array: Array) -> Array:
+    """A view that cannot be written through: kernels then compile once, for read-only inputs."""
+    view = array.view()
+    view.setflags(write=False)
+    return view
+
+
+def save_array(path: Path, array: Array) -> None:
+    """Write ``path`` (.npy) so that it either holds the whole array or does not exist."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    with partial.open("wb") as file:
+        np.lib.format.write_array(file, np.ascontiguousarray(array), allow_pickle=False)
+    partial.replace(path)
+
+
+class MappedArray:
+    """A raw array file mapped into memory.
+
+    Pages of the file count as the process's memory while they are mapped: :meth:`release` gives them back to the page
+    cache, so a scan of a file of any size stays within a bound.
+    """
+
+    def __init__(self, path: Path, dtype: Any, shape: tuple[int, ...], *, create: bool = False) -> None:
+        size = math.prod(shape) * np.dtype(dtype).itemsize
+        if create:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("wb") as file:
+                file.truncate(size)
+        self._map: mmap.mmap | None = None
+        if size == 0:
+            self.array: Array = np.empty(shape, dtype)
+            return
+        handle = os.open(path, os.O_RDWR if create else os.O_RDONLY)
+        try:
+            self._map = mmap.mmap(handle, size, access=mmap.ACCESS_WRITE if create else mmap.ACCESS_READ)
+        finally:
+            os.close(handle)
+        self.array = np.frombuffer(self._map, dtype).reshape(shape)
+
+    def release(self) -> None:
+        """Give the pages back; the contents stay in the file."""
+        if self._map is not None:
+            self._map.madvise(mmap.MADV_DONTNEED)
+
+    def flush(self) -> None:
+        """Write the contents to the file."""
+        if self._map is not None:
+            self._map.flush()

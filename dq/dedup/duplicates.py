@@ -1,0 +1,153 @@
+"""What deduplication found in a corpus: exact copies, verified pairs, large buckets. Not yet what is kept.
+
+    pairs.parquet       left, right (document numbers), intersection, union (shingles), similarity
+    copies.parquet      document, first_copy: documents whose shingles equal those of an earlier document
+    empty.parquet       document: documents without a word, which match nothing
+    buckets/*.npy       members of band buckets above ``max_bucket``, with their shingles and signatures: selection
+                        verifies them against the documents it keeps
+    record.json         configuration, bands and counts; written last: without it the folder holds nothing
+
+A document number is the row of the document in all shards, one after another. Pairs are between first copies.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from dq.config import canonical_json
+from dq.dedup.arrays import save_array
+from dq.dedup.bands import Bands
+from dq.dedup.config import DedupConfig
+from dq.errors import WorkspaceError
+
+__all__ = ["Counts", "Duplicates", "LargeBuckets"]
+
+FORMAT_VERSION = 1
+RECORD = "record.json"
+
+
+@dataclass(frozen=True)
+class LargeBuckets:
+    """Band buckets with more members than are verified pair by pair.
+
+    Attributes:
+        offsets: int64 (buckets + 1,), into ``members``.
+        members: int64, numbers of rows of the tables below.
+        documents: int64 (m,), ascending document number of each row.
+        shingle_offsets: int64 (m + 1,), into ``shingles`` (uint64, sorted and unique for each row).
+        shingles: uint64.
+        signatures: uint32 (m, num_perm).
+    """
+
+    offsets: np.ndarray[Any, np.dtype[np.int64]]
+    members: np.ndarray[Any, np.dtype[np.int64]]
+    documents: np.ndarray[Any, np.dtype[np.int64]]
+    shingle_offsets: np.ndarray[Any, np.dtype[np.int64]]
+    shingles: np.ndarray[Any, np.dtype[np.uint64]]
+    signatures: np.ndarray[Any, np.dtype[np.uint32]]
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How much work it was: nothing that is skipped goes unsaid."""
+
+    documents: int
+    empty: int
+    exact_copies: int
+    candidate_pairs: int
+    skipped_by_signature: int
+    verified_pairs: int
+    large_buckets: int
+    large_bucket_documents: int
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """Copies, verified pairs and large buckets of one corpus under one configuration.
+
+    Attributes:
+        config: what counted as duplicate.
+        bands: how candidates were looked for.
+        counts: documents, candidates, verified pairs and so on.
+        pairs: DataFrame left, right, intersection, union: int64, similarity: float64; left < right, sorted.
+        first_copy: int64 (documents,), the first document with the same shingles (itself for most), -1 without any.
+        buckets: the large ones.
+    """
+
+    config: DedupConfig
+    bands: Bands
+    counts: Counts
+    pairs: pl.DataFrame
+    first_copy: np.ndarray[Any, np.dtype[np.int64]]
+    buckets: LargeBuckets
+
+    @property
+    def documents(self) -> int:
+        """Number of documents."""
+        return self.counts.documents
+
+    def write(self, folder: Path) -> None:
+        """Write everything to ``folder``; the record comes last."""
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / RECORD).unlink(missing_ok=True)
+        numbers = np.arange(self.documents)
+        copies = np.flatnonzero((self.first_copy >= 0) & (self.first_copy != numbers))
+        self.pairs.write_parquet(folder / "pairs.parquet")
+        pl.DataFrame({"document": copies, "first_copy": self.first_copy[copies]}).write_parquet(
+            folder / "copies.parquet"
+        )
+        pl.DataFrame({"document": np.flatnonzero(self.first_copy < 0)}).write_parquet(folder / "empty.parquet")
+        for name, values in vars(self.buckets).items():
+            save_array(folder / "buckets" / f"{name}.npy", values)
+        record = {
+            "version": FORMAT_VERSION,
+            "config": self.config,
+            "bands": asdict(self.bands),
+            "counts": asdict(self.counts),
+        }
+        partial = folder / f"{RECORD}.partial"
+        partial.write_text(canonical_json(record))
+        partial.replace(folder / RECORD)
+
+    @classmethod
+    def read(cls, folder: Path) -> Duplicates:
+        """Read what :meth:`write` wrote; bucket shingles and signatures stay on disk until they are used.
+
+        Raises:
+            WorkspaceError: there is no complete result, or one of another version.
+        """
+        try:
+            record = json.loads((folder / RECORD).read_text())
+        except (OSError, ValueError):
+            raise WorkspaceError(f"{folder}: no finished deduplication here; run it (again) first") from None
+        if record.get("version") != FORMAT_VERSION:
+            raise WorkspaceError(f"{folder}: made by another version of dq; delete the folder and run again")
+        counts = Counts(**record["counts"])
+        first_copy = np.arange(counts.documents)
+        copies = pl.read_parquet(folder / "copies.parquet")
+        first_copy[copies["document"].to_numpy()] = copies["first_copy"].to_numpy()
+        first_copy[pl.read_parquet(folder / "empty.parquet")["document"].to_numpy()] = -1
+        arrays = {
+            name: np.load(folder / "buckets" / f"{name}.npy", mmap_mode="r" if name in _ON_DISK else None)
+            for name in LargeBuckets.__dataclass_fields__
+        }
+        return cls(
+            DedupConfig.model_validate(record["config"]),
+            Bands(**record["bands"]),
+            counts,
+            pl.read_parquet(folder / "pairs.parquet"),
+            first_copy,
+            LargeBuckets(**arrays),
+        )
+
+
+_ON_DISK = ("shingles", "signatures")

@@ -1,0 +1,198 @@
+# ruff: noqa: ARG001 - an intrinsic is called with a typing context, and its builder with all it could need.
+"""Vector primitives for the kernels, written as LLVM IR through numba intrinsics.
+
+Plain numba loops promote uint8 to int64 and uint32 to uint64, which costs a factor of 4 to 17; an intrinsic states the
+lane type. LLVM splits the vectors for machines with narrower registers, so nothing here needs AVX-512. Every load and
+store is unaligned; callers guarantee that the whole block lies inside the array.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from llvmlite import ir  # type: ignore[import-untyped, unused-ignore]
+from numba import types
+from numba.core import imputils
+from numba.extending import intrinsic
+from numba.np import arrayobj as numba_arrays
+
+__all__ = [
+    "BLOCK",
+    "affine_min_block",
+    "fold_block",
+    "load_u64",
+    "mix32_block",
+    "mum",
+    "non_ascii_mask",
+    "population",
+    "trailing_zeros",
+    "word_mask",
+]
+
+BLOCK = 64  # bytes of one block, bits of its mask
+LANES = 16  # uint32 values of one 64-byte vector
+SHINGLES_A_LOAD = 8  # shingles folded into a signature vector between its load and its store
+
+I8, I16, I32, I64, I128 = (ir.IntType(bits) for bits in (8, 16, 32, 64, 128))
+arrayobj: Any = numba_arrays  # numba ships types for some of its functions only
+_imputils: Any = imputils
+BYTES = ir.VectorType(I8, BLOCK)
+WORDS = ir.VectorType(I32, LANES)
+
+
+def _primitive(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A numba intrinsic whose callers, for mypy, pass no typing context."""
+    return cast("Callable[..., Any]", intrinsic(function))
+
+
+def _splat(vector: ir.VectorType, value: int) -> ir.Constant:
+    return ir.Constant(vector, [ir.Constant(vector.element, value)] * vector.count)
+
+
+def _pointer(context: Any, builder: Any, array_type: Any, array: Any, *, index: Any, pointee: Any) -> Any:
+    data = arrayobj.make_array(array_type)(context, builder, array).data
+    return builder.bitcast(builder.gep(data, [index]), pointee.as_pointer())
+
+
+def _mask(builder: Any, flags: Any) -> Any:
+    return builder.bitcast(flags, I64)
+
+
+def _typed(result: Any, arguments: tuple[Any, ...], build: Callable[..., Any]) -> tuple[Any, Callable[..., Any]]:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        value = build(context, builder, signature, args)
+        if result == types.void:
+            return context.get_dummy_value()
+        return _imputils.impl_ret_untracked(context, builder, result, value)
+
+    return result(*arguments), codegen
+
+
+@_primitive
+def trailing_zeros(typingctx: Any, value: Any) -> Any:
+    """Number of zero bits below the lowest set bit of a uint64; 64 for zero."""
+
+    def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 0))
+
+    return _typed(types.int64, (types.uint64,), build)
+
+
+@_primitive
+def population(typingctx: Any, value: Any) -> Any:
+    """Number of set bits of a uint64."""
+
+    def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.ctpop(args[0])
+
+    return _typed(types.int64, (types.uint64,), build)
+
+
+@_primitive
+def mum(typingctx: Any, left: Any, right: Any) -> Any:
+    """The two halves of the 128-bit product of two uint64 values, xored (the step of wyhash)."""
+
+    def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        product = builder.mul(builder.zext(args[0], I128), builder.zext(args[1], I128))
+        high = builder.trunc(builder.lshr(product, ir.Constant(I128, 64)), I64)
+        return builder.xor(builder.trunc(product, I64), high)
+
+    return _typed(types.uint64, (types.uint64, types.uint64), build)
+
+
+@_primitive
+def load_u64(typingctx: Any, array: Any, index: Any) -> Any:
+    """The 8 bytes at ``array[index:]`` as a little-endian uint64."""
+
+    def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        pointer = _pointer(context, builder, signature.args[0], args[0], index=args[1], pointee=I64)
+        return builder.load(pointer, align=1)
+
+    return _typed(types.uint64, (array, types.int64), build)
+
+
+@_primitive
+def non_ascii_mask(typingctx: Any, array: Any, index: Any) -> Any:
+    """One bit for each of the 64 bytes at ``array[index:]`` that is 0x80 or above."""
+
+    def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        pointer = _pointer(context, builder, signature.args[0], args[0], index=args[1], pointee=BYTES)
+        block = builder.load(pointer, align=1)
+        return _mask(builder, builder.icmp_signed("<", block, _splat(BYTES, 0)))
+
+    return _typed(types.uint64, (array, types.int64), build)
+
+
+@_primitive
+def word_mask(typingctx: Any, array: Any, index: Any) -> Any:
+    """One bit for each of the 64 bytes at ``array[index:]`` that is not a space."""
+
+    def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        pointer = _pointer(context, builder, signature.args[0], args[0], index=args[1], pointee=BYTES)
+        block = builder.load(pointer, align=1)
+        return _mask(builder, builder.icmp_unsigned("!=", block, _splat(BYTES, 0x20)))
+
+    return _typed(types.uint64, (array, types.int64), build)
+
+
+@_primitive
+def fold_block(typingctx: Any, source: Any, index: Any, target: Any, position: Any) -> Any:
+    """Write 64 bytes of ASCII, lower-cased, with a space for all that is no letter or digit."""
+
+    def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        read = _pointer(context, builder, signature.args[0], args[0], index=args[1], pointee=BYTES)
+        write = _pointer(context, builder, signature.args[2], args[2], index=args[3], pointee=BYTES)
+        block = builder.load(read, align=1)
+        lowered = builder.or_(block, _splat(BYTES, 0x20))
+        letter = builder.icmp_unsigned("<", builder.sub(lowered, _splat(BYTES, ord("a"))), _splat(BYTES, 26))
+        digit = builder.icmp_unsigned("<", builder.sub(block, _splat(BYTES, ord("0"))), _splat(BYTES, 10))
+        # Digits have bit 0x20 set, so `lowered` is right for both.
+        folded = builder.select(builder.or_(letter, digit), lowered, _splat(BYTES, 0x20))
+        builder.store(folded, write, align=1)
+
+    return _typed(types.void, (source, types.int64, target, types.int64), build)
+
+
+@_primitive
+def mix32_block(typingctx: Any, array: Any, index: Any) -> Any:
+    """Apply murmur3's fmix32 in place to the 16 uint32 values at ``array[index:]``."""
+
+    def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        pointer = _pointer(context, builder, signature.args[0], args[0], index=args[1], pointee=WORDS)
+        value = builder.load(pointer, align=1)
+        for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35), (16, None)):
+            value = builder.xor(value, builder.lshr(value, _splat(WORDS, shift)))
+            if factor is not None:
+                value = builder.mul(value, _splat(WORDS, factor))
+        builder.store(value, pointer, align=1)
+
+    return _typed(types.void, (array, types.int64), build)
+
+
+@_primitive
+def affine_min_block(typingctx: Any, parameters: Any, signature: Any, hashes: Any, lane: Any, first: Any) -> Any:
+    """Fold 8 shingles into 16 signature values: ``signature = min(signature, a * hash + b)`` modulo 2^32.
+
+    ``parameters`` is uint32 (2, width): a, then b. The signature vector is loaded and stored once for 8 shingles.
+    """
+
+    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        zero = ir.Constant(I64, 0)
+        width = builder.extract_value(arrayobj.make_array(sig.args[0])(context, builder, args[0]).shape, 1)
+        a = builder.load(_pointer(context, builder, sig.args[0], args[0], index=args[3], pointee=WORDS), align=1)
+        at_b = builder.add(args[3], width)
+        b = builder.load(_pointer(context, builder, sig.args[0], args[0], index=at_b, pointee=WORDS), align=1)
+        out = _pointer(context, builder, sig.args[1], args[1], index=args[3], pointee=WORDS)
+        best = builder.load(out, align=1)
+        lanes = ir.Constant(ir.VectorType(I32, LANES), [ir.Constant(I32, 0)] * LANES)
+        for j in range(SHINGLES_A_LOAD):
+            index = builder.add(args[4], ir.Constant(I64, j))
+            scalar = builder.load(_pointer(context, builder, sig.args[2], args[2], index=index, pointee=I32), align=1)
+            single = builder.insert_element(ir.Constant(WORDS, ir.Undefined), scalar, zero)
+            spread = builder.shuffle_vector(single, ir.Constant(WORDS, ir.Undefined), lanes)
+            value = builder.add(builder.mul(a, spread), b)
+            best = builder.select(builder.icmp_unsigned("<", value, best), value, best)
+        builder.store(best, out, align=1)
+
+    return _typed(types.void, (parameters, signature, hashes, types.int64, types.int64), build)

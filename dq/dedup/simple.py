@@ -1,0 +1,50 @@
+"""Deduplicate a list of texts in memory, in one call."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from dq.dedup.arrays import read_only
+from dq.dedup.config import DedupConfig, Resources
+from dq.dedup.find import find_duplicates
+from dq.dedup.kernels_xxhash import hash_texts
+from dq.dedup.order import keep_order
+from dq.dedup.selection import select
+from dq.text.buffers import Texts, text_batch
+
+__all__ = ["deduplicate"]
+
+
+def deduplicate(
+    texts: Texts, *, threshold: float = 0.8, keep: str = "longest", ngram: int = 5, threads: int = 1
+) -> pl.DataFrame:
+    """Find verified near-duplicates and say which text to keep of each group.
+
+    Args:
+        texts: a list of str, a polars Series or an Arrow array.
+        threshold: smallest Jaccard similarity of the sets of word n-grams that makes two texts duplicates.
+        keep: ``longest``; policies that need other columns take :func:`dq.dedup.find_duplicates` and
+            :func:`dq.dedup.select`.
+        ngram: words in a shingle.
+        threads: worker threads.
+
+    Returns:
+        One row per text: ``kept_index`` (int64, its own row where kept), ``similarity`` (float64, with the kept text; 1
+        where kept) and ``cluster`` (int64, how many texts share that kept text, itself included).
+    """
+    batch = text_batch(texts)
+    config = DedupConfig(threshold=float(threshold), ngram=ngram)
+    keys = np.empty(len(batch), np.uint64)
+    hash_texts(read_only(batch.data), read_only(batch.offsets), 0, keys)
+    documents = pl.DataFrame({"content_key": keys, "n_bytes": np.diff(batch.offsets)})
+    found = find_duplicates([batch], config, resources=Resources(workers=threads))
+    everything = np.ones(len(batch), np.bool_)
+    chosen = select(found, everything, order=keep_order(keep, documents), threads=threads)
+    return pl.DataFrame(
+        {
+            "kept_index": chosen.kept_index,
+            "similarity": chosen.similarity,
+            "cluster": chosen.cluster_size[chosen.kept_index],
+        }
+    )

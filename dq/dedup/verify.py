@@ -1,0 +1,163 @@
+"""Verified pairs: the exact similarity of every candidate, from the shingles themselves.
+
+A second pass over the texts makes the shingles of those classes only that are in some candidate pair or large bucket,
+and
+keeps them in one file: a place for every shingle counted in the first pass, filled with the sorted unique ones.
+Candidates are then verified in ranges of their left class, so memory is bounded whatever their number.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from dq.dedup.arrays import MappedArray, read_only
+from dq.dedup.candidates import Candidates
+from dq.dedup.classes import Classes
+from dq.dedup.config import DedupConfig, Resources, ShingleConfig
+from dq.dedup.kernels_shingles import shingle_documents
+from dq.dedup.kernels_verify import verify_pairs
+from dq.dedup.signature_files import Shard, load_shard
+from dq.text import unicode
+
+__all__ = ["PAIR_SCHEMA", "ClassShingles", "needed_classes", "shingle_classes", "verify"]
+
+Array = np.ndarray[Any, Any]
+
+PAIR_SCHEMA = {
+    "left": pl.Int64,
+    "right": pl.Int64,
+    "intersection": pl.Int64,
+    "union": pl.Int64,
+    "similarity": pl.Float64,
+}
+BYTES_A_PAIR = 96
+PAIRS_A_TASK = 20_000
+SCAN_PAIRS = 1 << 20
+
+
+@dataclass(frozen=True)
+class ClassShingles:
+    """Sorted unique shingles of classes: those of class c are ``file.array[starts[c]:][:lengths[c]]``."""
+
+    file: MappedArray
+    starts: np.ndarray[Any, np.dtype[np.int64]]
+    lengths: np.ndarray[Any, np.dtype[np.int64]]
+
+    def of(self, index: int) -> Array:
+        """The shingles of one class."""
+        return self.file.array[self.starts[index] : self.starts[index] + self.lengths[index]]
+
+
+def needed_classes(candidates: Candidates, count: int) -> Array:
+    """Bool (classes,): the classes in some candidate pair or large bucket."""
+    needed = np.zeros(count, np.bool_)
+    for pairs in _scan(candidates):
+        needed[pairs.ravel()] = True
+    for members in candidates.buckets:
+        needed[members] = True
+    return needed
+
+
+def shingle_classes(
+    shards: Sequence[Shard],
+    sizes: Sequence[int],
+    classes: Classes,
+    *,
+    needed: Array,
+    config: ShingleConfig,
+    path: Path,
+    resources: Resources,
+) -> ClassShingles:
+    """Write the shingles of the needed classes to ``path``, reading only the shards that hold one."""
+    starts = np.zeros(len(classes) + 1, np.int64)
+    np.cumsum(np.where(needed, classes.counts, 0), out=starts[1:])
+    lengths = np.zeros(len(classes), np.int64)
+    file = MappedArray(path, np.uint64, (int(starts[-1]),), create=True)
+    begins = np.concatenate([[0], np.cumsum(sizes)])
+    mode = (unicode.classes(), unicode.lowercase(), config.ngram, config.unit == "characters")
+
+    def one(shard: int) -> None:
+        rows = np.searchsorted(classes.representative, begins[shard : shard + 2])
+        here = np.arange(*rows)[needed[rows[0] : rows[1]]]
+        if not len(here):
+            return
+        batch = load_shard(shards[shard])
+        chosen = classes.representative[here] - begins[shard]
+        found = np.zeros(len(here), np.int64)
+        arguments = (read_only(batch.data), read_only(batch.offsets), read_only(chosen), *mode)
+        shingle_documents(*arguments, read_only(starts[here]), found, file.array)
+        lengths[here] = found
+        file.release()
+
+    with ThreadPoolExecutor(resources.workers) as pool:
+        for _ in pool.map(one, range(len(shards))):
+            pass
+    return ClassShingles(file, starts[:-1], lengths)
+
+
+def verify(
+    candidates: Candidates,
+    classes: Classes,
+    shingles: ClassShingles,
+    *,
+    config: DedupConfig,
+    resources: Resources,
+) -> pl.DataFrame:
+    """The candidate pairs at or above the threshold, as document numbers, sorted by left, then right."""
+    bound = config.exact_threshold
+    tables = (read_only(shingles.file.array), read_only(shingles.starts), read_only(shingles.lengths))
+    frames = []
+    with ThreadPoolExecutor(resources.workers) as pool:
+        for pairs in _sorted_ranges(candidates, len(classes), resources.memory_bytes):
+            counts = np.empty((2, len(pairs)), np.int64)
+
+            def one(at: int, pairs: Array = pairs, counts: Array = counts) -> None:
+                part = slice(at, at + PAIRS_A_TASK)
+                size = (bound.numerator, bound.denominator)
+                verify_pairs(read_only(pairs[part]), *tables, *size, counts[0, part], counts[1, part])
+
+            for _ in pool.map(one, range(0, len(pairs), PAIRS_A_TASK)):
+                pass
+            shingles.file.release()
+            frames.append(_frame(pairs, counts, classes))
+    return pl.concat([pl.DataFrame(schema=PAIR_SCHEMA), *frames])
+
+
+def _frame(pairs: Array, counts: Array, classes: Classes) -> pl.DataFrame:
+    common, union = counts
+    proven = common >= 0
+    left, right = (classes.representative[pairs[proven, side]] for side in (0, 1))
+    common, union = common[proven], union[proven]
+    values = {"left": left, "right": right, "intersection": common, "union": union, "similarity": common / union}
+    return pl.DataFrame(values, schema=PAIR_SCHEMA)
+
+
+def _scan(candidates: Candidates) -> Iterator[Array]:
+    with candidates.path.open("rb") as file:
+        while len(values := np.fromfile(file, np.int64, 2 * SCAN_PAIRS)):
+            yield values.reshape(-1, 2)
+
+
+def _sorted_ranges(candidates: Candidates, classes: int, memory_bytes: int) -> Iterator[Array]:
+    """The pairs in order, as many at a time as fit: each round scans the file for one range of left classes."""
+    limit = max(1, memory_bytes // BYTES_A_PAIR)
+    if candidates.count <= limit:
+        edges = np.array([0, classes])
+    else:
+        totals = np.zeros(classes, np.int64)
+        for pairs in _scan(candidates):
+            totals += np.bincount(pairs[:, 0], minlength=classes)
+        edges = np.unique(np.searchsorted(np.cumsum(totals), np.arange(0, candidates.count, limit)))
+        edges = np.concatenate([edges, [classes]])
+    for low, high in itertools.pairwise(edges):
+        parts = [pairs[(pairs[:, 0] >= low) & (pairs[:, 0] < high)] for pairs in _scan(candidates)]
+        chosen = np.concatenate([np.empty((0, 2), np.int64), *parts])
+        yield chosen[np.lexsort((chosen[:, 1], chosen[:, 0]))]
