@@ -17,11 +17,10 @@ from dq.training.sizes import SIZES, ModelSize, ParameterCounts, find_size
 from dq.training.stream import HeldoutTokens, TokenStream
 
 if TYPE_CHECKING:
-    from dq.training.evaluate import DocumentLosses, evaluate
+    from dq.training.evaluation import DocumentLosses, evaluate
     from dq.training.hf import save_hf
     from dq.training.model import Llama, initialise
     from dq.training.trainer import train
-    from dq.training.worker import train_in_worker
 
 __all__ = [
     "SIZES",
@@ -43,17 +42,15 @@ __all__ = [
     "read_run",
     "save_hf",
     "train",
-    "train_in_worker",
 ]
 
 _NEEDS_TORCH = {
-    "DocumentLosses": "evaluate",
+    "DocumentLosses": "evaluation",
     "Llama": "model",
-    "evaluate": "evaluate",
+    "evaluate": "evaluation",
     "initialise": "model",
     "save_hf": "hf",
     "train": "trainer",
-    "train_in_worker": "worker",
 }
 
 

@@ -19,8 +19,8 @@ from torch import Tensor
 
 from dq.config import canonical_json
 from dq.errors import TrainingError
+from dq.store.files import replacing
 from dq.training.model import Llama
-from dq.training.record import replace_durably
 
 __all__ = ["Progress", "load_checkpoint", "save_checkpoint"]
 
@@ -53,9 +53,8 @@ def save_checkpoint(folder: Path, model: Llama, optimizer: torch.optim.Optimizer
     for name, parameter in model.named_parameters():
         for moment in _MOMENTS:
             tensors[f"{moment}.{name}"] = optimizer.state[parameter][moment]
-    temporary = folder / f"{_STATE}.tmp"
-    save_file(tensors, temporary, metadata={"progress": canonical_json(asdict(progress))})
-    replace_durably(temporary, folder / _STATE)
+    with replacing(folder / _STATE) as temporary:
+        save_file(tensors, temporary, metadata={"progress": canonical_json(asdict(progress))})
 
 
 def load_checkpoint(folder: Path, model: Llama, optimizer: torch.optim.Optimizer) -> Progress | None:

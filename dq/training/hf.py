@@ -8,8 +8,8 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
+from dq.store.files import write_bytes_atomic, write_json_atomic
 from dq.training.model import RMS_EPSILON, ROPE_BASE, Llama
-from dq.training.record import write_atomically, write_json
 
 __all__ = ["save_hf"]
 
@@ -18,8 +18,8 @@ def save_hf(model: Llama, folder: Path, *, bos_id: int) -> None:
     """Write config.json and model.safetensors (float32); the caller adds tokenizer.json."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {f"model.{name}": _as_hf(name, value, model) for name, value in model.state_dict().items()}
-    write_atomically(folder / "model.safetensors", save(tensors, metadata={"format": "pt"}))
-    write_json(folder / "config.json", _hf_config(model, bos_id=bos_id))
+    write_bytes_atomic(folder / "model.safetensors", save(tensors, metadata={"format": "pt"}))
+    write_json_atomic(folder / "config.json", _hf_config(model, bos_id=bos_id))
 
 
 def _as_hf(name: str, value: Tensor, model: Llama) -> Tensor:

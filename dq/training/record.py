@@ -12,15 +12,14 @@ status.json        written last: without it the run is not finished
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
 
-from dq.config import canonical_json
 from dq.errors import TrainingError
+from dq.store.files import write_parquet
 from dq.training.config import RunSpec
 
 __all__ = ["DOCUMENTS_SCHEMA", "LEDGER_SCHEMA", "TIMING_SCHEMA", "RunFolder", "RunRecord", "RunStatus", "read_run"]
@@ -158,35 +157,6 @@ def read_spec(folder: RunFolder) -> RunSpec:
     return RunSpec.model_validate_json(json.dumps(json.loads(folder.config.read_text("utf-8"))["spec"]))
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write a JSON file so that it is there whole or not at all."""
-    write_atomically(path, (canonical_json(value) + "\n").encode())
-
-
 def write_table(path: Path, rows: list[dict[str, Any]], *, schema: dict[str, type[pl.DataType]]) -> None:
     """Write rows as Parquet, whole or not at all."""
-    temporary = path.with_name(path.name + ".tmp")
-    pl.DataFrame(rows, schema=schema).write_parquet(temporary)
-    replace_durably(temporary, path)
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all."""
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_bytes(content)
-    replace_durably(temporary, path)
-
-
-def replace_durably(temporary: Path, path: Path) -> None:
-    """Rename a written file into place; both survive a power failure in this order."""
-    _sync(temporary)
-    temporary.replace(path)
-    _sync(path.parent)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    write_parquet(path, pl.DataFrame(rows, schema=schema))

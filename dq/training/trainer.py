@@ -1,7 +1,7 @@
 """One run, from initial weights to a run folder; readable top to bottom.
 
 `train` is resumed by calling it again: it goes on from the checkpoint, or returns the finished run. On a CPU it wants a
-process of its own with one thread (`dq.training.worker`): two threads collapse as soon as anything else runs.
+process of its own with one thread (`torch.set_num_threads(1)`): two threads collapse as soon as anything else runs.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ import torch
 from torch import Tensor
 
 from dq.errors import TrainingError
+from dq.store.files import write_json_atomic
 from dq.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from dq.training.config import RunSpec
-from dq.training.evaluate import DocumentLosses, evaluate
+from dq.training.evaluation import DocumentLosses, evaluate
 from dq.training.hf import save_hf
 from dq.training.loss import chunked_loss
 from dq.training.model import Llama, initialise
@@ -37,7 +38,6 @@ from dq.training.record import (
     RunStatus,
     read_run,
     read_spec,
-    write_json,
     write_table,
 )
 from dq.training.schedule import Schedule
@@ -170,7 +170,7 @@ def _start(
         "flops_per_token": size.flops_per_token(vocabulary_size=spec.vocabulary_size, context=config.context),
         "torch": torch.__version__,
     }
-    write_json(folder.config, facts)
+    write_json_atomic(folder.config, facts)
     return _Run(
         spec=spec,
         schedule=Schedule(config, spec.steps),
@@ -308,7 +308,7 @@ def _finish(run: _Run, progress: Progress, *, status: RunStatus, step: int) -> R
     write_table(folder.timing, progress.timing, schema=TIMING_SCHEMA)
     if status == "diverged":
         write_table(folder.documents, [], schema=DOCUMENTS_SCHEMA)
-    write_json(folder.status, {"status": status, "step": step})
+    write_json_atomic(folder.status, {"status": status, "step": step})
     shutil.rmtree(folder.checkpoint, ignore_errors=True)
     return RunRecord(
         run_dir=folder.path,

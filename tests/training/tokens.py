@@ -29,7 +29,8 @@ class CyclicStream:
 
     def windows(self, first: int, count: int) -> NDArray[np.int32]:
         starts = (first + np.arange(count)) * self.context
-        return self.tokens[starts[:, None] + np.arange(self.context + 1)]
+        windows: NDArray[np.int32] = self.tokens[starts[:, None] + np.arange(self.context + 1)]
+        return windows
 
     def unique_tokens(self, tokens_seen: int) -> int:
         return min(tokens_seen, self.pool)

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pydantic
+import pytest
+import torch
+
+from dq import training
+from dq.errors import ConfigError
+from dq.training import SIZES, RunSpec, TrainingConfig, find_size
+from dq.training.precision import Hardware, choose_precision, precision_from_table
+
+
+def test_importing_the_package_loads_no_torch() -> None:
+    code = "import sys, dq.training as t; t.SIZES, t.read_run; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_without_torch_the_extra_is_named() -> None:
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "import dq.training\n"
+        "try: dq.training.train\n"
+        "except Exception as error: print(type(error).__name__, error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert "dq-scaling[train]" in done.stdout
+
+
+def test_every_public_name_is_there() -> None:
+    assert all(
+        callable(getattr(training, name)) for name in training.__all__ if name not in ("SIZES", "PrecisionChoice")
+    )
+    with pytest.raises(AttributeError, match="no attribute 'trian'"):
+        _ = training.trian
+
+
+def test_names_of_sizes_are_their_parameters_at_a_vocabulary_of_2048() -> None:
+    for name, size in SIZES.items():
+        total = size.parameters(2048).total
+        stated = float(name[:-1]) * (1e9 if name.endswith("B") else 1e6)
+        assert total == pytest.approx(stated, rel=0.17 if total < 1e6 else 0.05)
+    totals = [size.parameters(2048).total for size in SIZES.values()]
+    assert totals == sorted(totals)
+
+
+def test_a_size_that_is_not_on_the_ladder_is_refused_with_the_ladder() -> None:
+    with pytest.raises(ConfigError, match=r"choose one of 0\.1M, 0\.3M"):
+        find_size("2M")
+    with pytest.raises(pydantic.ValidationError, match="ladder"):
+        RunSpec(
+            variant="a",
+            size="2M",
+            seed=0,
+            steps=1,
+            vocabulary_size=8,
+            bos_id=0,
+            stream_fingerprint="",
+            heldout_fingerprint="",
+        )
+
+
+@pytest.mark.parametrize("decay", [0.1, 0.5])
+def test_decay_fractions_up_to_the_limits_are_taken(decay: float) -> None:
+    assert TrainingConfig(decay_fraction=decay).decay_fraction == decay
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"decay_fraction": 0.09},
+        {"decay_fraction": 0.51},
+        {"batch_windows": 6, "microbatch_windows": 4},
+        {"warmup_fraction": 0.5, "decay_fraction": 0.5},
+        {"precision": "fp16"},
+        {"learning_rate": 1.0},
+    ],
+)
+def test_a_configuration_that_cannot_be_meant_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(pydantic.ValidationError):
+        TrainingConfig.model_validate(wrong)
+
+
+@pytest.mark.parametrize(
+    ("size", "device_type", "features", "expected"),
+    [
+        ("0.3M", "cpu", {"amx_bf16"}, "fp32"),
+        ("15M", "cpu", {"amx_bf16"}, "fp32"),
+        ("33M", "cpu", {"amx_bf16"}, "bf16"),
+        ("33M", "cpu", set(), "fp32"),
+        ("3.0M", "cuda", {"cuda_bf16"}, "fp32"),
+        ("6.8M", "cuda", {"cuda_bf16"}, "bf16"),
+        ("6.8M", "cuda", set(), "fp32"),
+    ],
+)
+def test_precision_follows_the_table(size: str, device_type: str, features: set[str], expected: str) -> None:
+    assert precision_from_table(SIZES[size], hardware=Hardware(device_type, frozenset(features))) == expected
+
+
+def test_a_stated_precision_beats_the_table() -> None:
+    cpu = torch.device("cpu")
+    assert choose_precision("bf16", size=SIZES["0.1M"], device=cpu) == "bf16"
+    assert choose_precision("auto", size=SIZES["0.1M"], device=cpu) == "fp32"
