@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dq import training
 from dq.executors import run_tasks
 from dq.store import FolderLock, Workspace, read_json, write_bytes_atomic
 from dq.study.grid import Arm, PlannedRun
@@ -65,7 +66,7 @@ def run_grid(
 
     if on_progress is not None:
         on_progress("", done, len(tasks))
-    run_tasks(_train, open_tasks, workers=workers, preload=["dq.study.worker"], on_done=count, always_fork=True)
+    run_tasks(_train, open_tasks, workers=workers, preload=["dq.training.worker"], on_done=count, always_fork=True)
     for task in tasks:
         _add_tokenizer(task.folder, workspace.tokenizer() / "tokenizer.json")
     return [
@@ -86,9 +87,7 @@ def _add_tokenizer(folder: Path, tokenizer: Path) -> None:
 
 
 def _train(task: _RunTask) -> str:
-    """In a worker: open the workspace, make the stream, train."""
-    from dq.study.worker import train_one_thread  # noqa: PLC0415 - torch is loaded in workers only
-
+    """In a worker: open the workspace, make the stream, train. Only here is torch loaded (by the name on `training`)."""
     workspace = Workspace(task.workspace)
     universe, pool = open_universe(workspace), TokenPool(workspace.tokens(VERSION))
     stream = task.variant.stream(
@@ -99,4 +98,5 @@ def _train(task: _RunTask) -> str:
         vocabulary_size=task.spec.vocabulary_size,
     )
     with FolderLock(task.folder):
-        return train_one_thread(task.spec, stream, tokenized_sets(workspace), folder=task.folder)
+        record = training.train_in_worker(task.spec, stream, tokenized_sets(workspace), run_dir=task.folder)
+    return record.status

@@ -1,0 +1,158 @@
+"""The architecture, checked: who may import whom, no cycles, nothing heavy where it is not needed."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import dq
+
+ROOT = Path(dq.__file__).parent
+
+# What each layer may import, beside itself and the layers below it through these.
+BASE = {"errors", "config", "store", "executors"}
+ALLOWED: dict[str, set[str]] = {
+    "errors": set(),
+    "config": {"errors"},
+    "store": {"errors", "config"},
+    "executors": {"errors", "config", "store"},
+    "text": BASE,
+    "quality": BASE | {"text"},
+    "dedup": BASE | {"text"},
+    "corpus": BASE | {"text"},
+    "tokens": BASE | {"text", "corpus"},
+    "heldout": BASE | {"text", "corpus", "dedup"},
+    "variants": BASE | {"text", "corpus", "tokens", "quality", "dedup", "heldout"},
+    "compare": BASE,
+    "training": BASE | {"text", "variants"},
+    "study": BASE | {"text", "corpus", "tokens", "heldout", "variants", "training", "compare"},
+    "jobs": BASE | {"text", "corpus", "tokens", "quality", "dedup", "heldout", "variants"},
+    "report": BASE | {"corpus", "heldout", "variants", "compare"},
+    "recipes": BASE,
+    "__main__": {"cli"},
+    "cli": BASE | {"recipes", "jobs", "study", "report"},
+}
+
+
+def modules() -> dict[str, Path]:
+    return {
+        ".".join(("dq", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__"): path
+        for path in ROOT.rglob("*.py")
+    }
+
+
+def imports_of(path: Path) -> set[str]:
+    """Modules that a file imports when it is loaded or run; imports for type checkers alone do not count."""
+    tree = ast.parse(path.read_text("utf-8"))
+    typing_only = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if id(node) in typing_only:
+            continue
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert node.level == 0, f"{path}: relative import"
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def layer(module: str) -> str:
+    return module.split(".")[1] if "." in module else "dq"
+
+
+def test_every_layer_imports_only_the_layers_below_it() -> None:
+    wrong = []
+    for module, path in modules().items():
+        mine = layer(module)
+        if mine == "dq":
+            continue
+        assert mine in ALLOWED, f"{module}: the layer {mine} is not in the table of layers"
+        for name in imports_of(path):
+            other = layer(name)
+            if name.startswith("dq.") and other != mine and other in ALLOWED and other not in ALLOWED[mine]:
+                wrong.append(f"{module} imports {name}")
+    assert not wrong
+
+
+def test_modules_have_no_import_cycle() -> None:
+    known = modules()
+    graph = {module: {name for name in imports_of(path) if name in known} for module, path in known.items()}
+    done: set[str] = set()
+
+    def visit(module: str, trail: tuple[str, ...]) -> None:
+        assert module not in trail, f"cycle: {' -> '.join((*trail[trail.index(module) :], module))}"
+        if module in done:
+            return
+        for name in sorted(graph[module] - {module}):
+            # `from dq.x import y` inside package x names the package too, which is already being loaded.
+            if not module.startswith(f"{name}."):
+                visit(name, (*trail, module))
+        done.add(module)
+
+    for module in sorted(graph):
+        visit(module, ())
+
+
+def test_only_training_imports_torch_in_the_package() -> None:
+    using = {module for module, path in modules().items() if any(n.split(".")[0] == "torch" for n in imports_of(path))}
+    assert using
+    assert {layer(module) for module in using} == {"training"}
+
+
+@pytest.mark.parametrize(
+    "code", ["import dq", "import sys; sys.argv = ['dq', '--help']; from dq.cli import app; app()"]
+)
+def test_importing_dq_and_its_help_load_nothing_heavy(code: str) -> None:
+    program = (
+        "import sys, atexit\n"
+        "heavy = ('torch', 'transformers', 'datatrove', 'numba', 'polars', 'scipy', 'plotly', 'tokenizers')\n"
+        "atexit.register(lambda: sys.stderr.write('LOADED ' + ' '.join(m for m in heavy if m in sys.modules)))\n" + code
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stderr.rpartition("LOADED")[2].split() == []
+
+
+def test_reusing_filters_loads_no_torch() -> None:
+    program = (
+        "import sys, dq; dq.presets.fineweb(), dq.score, dq.MinHash, dq.deduplicate; print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_help_answers_within_half_a_second() -> None:
+    # Processor seconds: on an idle machine they are the wall clock's, on a busy one they are still this command's.
+    seconds = []
+    for _ in range(5):
+        process = subprocess.Popen([sys.executable, "-m", "dq", "--help"], stdout=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        assert process.returncode == 0
+        seconds.append(usage.ru_utime + usage.ru_stime)
+    assert min(seconds) < 0.5
+
+
+def test_public_names_are_sorted_and_exist() -> None:
+    for package in ("dq", "dq.quality", "dq.dedup", "dq.corpus", "dq.tokens", "dq.heldout", "dq.variants", "dq.compare",
+                    "dq.study", "dq.jobs", "dq.report", "dq.store", "dq.executors", "dq.training", "dq.errors"):  # fmt: skip
+        module = __import__(package, fromlist=["__all__"])
+        names = list(module.__all__)
+        assert len(set(names)) == len(names), package
+        for name in names:
+            assert getattr(module, name) is not None, f"{package}.{name}"
+
+
+def test_files_stay_short() -> None:
+    long = {path.name: n for path in ROOT.rglob("*.py") if (n := len(path.read_text("utf-8").splitlines())) > 400}
+    assert not long
