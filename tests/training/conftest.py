@@ -29,12 +29,12 @@ def config() -> TrainingConfig:
 
 @pytest.fixture
 def spec(config: TrainingConfig) -> RunSpec:
-    """Forty steps of the smallest size."""
+    """Twenty steps of the smallest size."""
     return RunSpec(
         variant="cyclic",
         size="0.1M",
         seed=3,
-        steps=40,
+        steps=20,
         vocabulary_size=VOCABULARY,
         bos_id=0,
         stream_fingerprint="s",
@@ -45,8 +45,8 @@ def spec(config: TrainingConfig) -> RunSpec:
 
 @pytest.fixture
 def stream() -> CyclicStream:
-    """More than forty steps of 128 tokens."""
-    return CyclicStream(n_tokens=6000, context=32)
+    """More than twenty steps of 128 tokens."""
+    return CyclicStream(n_tokens=3000, context=32)
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ def test_a_killed_process_resumes_to_the_same_run_bit_for_bit(
 ) -> None:
     train(spec, stream, heldout, run_dir=tmp_path / "whole")
     child = multiprocessing.get_context("spawn").Process(
-        target=train_and_die, args=(spec, stream, heldout, tmp_path / "killed", 18)
+        target=train_and_die, args=(spec, stream, heldout, tmp_path / "killed", 10)
     )
     child.start()
     child.join(120)
@@ -60,7 +60,7 @@ def test_a_killed_process_resumes_to_the_same_run_bit_for_bit(
 
     resumed: list[int] = []
     train(spec, stream, heldout, run_dir=tmp_path / "killed", on_progress=lambda step, _: resumed.append(step))
-    assert resumed[0] == 15  # checkpoints are due every 7 steps
+    assert resumed[0] == 8  # checkpoints are due every 7 steps
     assert_equal_runs(tmp_path / "whole", tmp_path / "killed")
     assert not (tmp_path / "killed/checkpoint").exists()
 
@@ -69,7 +69,7 @@ def test_a_run_stopped_anywhere_any_number_of_times_is_the_same_run(
     spec: RunSpec, stream: CyclicStream, heldout: Sequence[HeldoutTokens], tmp_path: Path
 ) -> None:
     train(spec, stream, heldout, run_dir=tmp_path / "whole")
-    for last in (1, 13, 33, 40):  # before a checkpoint, inside the trunk, in the fall, after the last step
+    for last in (1, 9, 17, 20):  # before a checkpoint, inside the trunk, in the fall, after the last step
         stop_at(spec, stream, heldout, tmp_path / "stopped", last)
     train(spec, stream, heldout, run_dir=tmp_path / "stopped")
     assert_equal_runs(tmp_path / "whole", tmp_path / "stopped")
@@ -78,7 +78,7 @@ def test_a_run_stopped_anywhere_any_number_of_times_is_the_same_run(
 def test_a_checkpoint_of_another_specification_is_refused(
     spec: RunSpec, stream: CyclicStream, heldout: Sequence[HeldoutTokens], tmp_path: Path
 ) -> None:
-    stop_at(spec, stream, heldout, tmp_path, 10)
+    stop_at(spec, stream, heldout, tmp_path, 5)
     with pytest.raises(TrainingError, match="variant differ"):
         train(spec.model_copy(update={"variant": "other"}), stream, heldout, run_dir=tmp_path)
 
@@ -86,7 +86,7 @@ def test_a_checkpoint_of_another_specification_is_refused(
 def test_a_damaged_checkpoint_is_refused_with_the_remedy(
     spec: RunSpec, stream: CyclicStream, heldout: Sequence[HeldoutTokens], tmp_path: Path
 ) -> None:
-    stop_at(spec, stream, heldout, tmp_path, 10)
+    stop_at(spec, stream, heldout, tmp_path, 5)
     path = tmp_path / "checkpoint/state.safetensors"
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(TrainingError, match="delete the run's folder"):

@@ -8,17 +8,11 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from numpy.typing import NDArray
 from polars.testing import assert_frame_equal
-from safetensors.numpy import load_file
 
 from dq.errors import TrainingError
 from dq.training import HeldoutTokens, RunSpec, TrainingConfig, read_run, train
 from tests.training.tokens import CyclicStream
-
-
-def weights(run_dir: Path) -> dict[str, NDArray[np.float32]]:
-    return dict(load_file(run_dir / "model" / "model.safetensors"))
 
 
 def assert_equal_runs(first: Path, second: Path) -> None:
@@ -37,8 +31,8 @@ def test_a_run_learns_and_leaves_a_whole_folder(
     seen: list[tuple[int, int]] = []
     record = train(spec, stream, heldout, run_dir=tmp_path / "run", on_progress=lambda *s: seen.append(s))
 
-    assert record.status == "complete" and record.step == 40
-    assert seen == [(step, 40) for step in range(1, 41)]
+    assert record.status == "complete" and record.step == 20
+    assert seen == [(step, 20) for step in range(1, 21)]
     names = sorted(path.name for path in (tmp_path / "run").iterdir())
     assert names == ["config.json", "documents.parquet", "ledger.parquet", "model", "status.json", "timing.parquet"]
     curve = record.ledger.filter(pl.col("set") == "near", pl.col("subset") == "tenth")["bits_per_byte"]
@@ -53,14 +47,14 @@ def test_the_ledger_has_a_row_per_point_and_set_and_two_at_the_end(
     ledger = record.ledger
 
     keys = ledger.select("step", "phase", "set", "subset").rows()
-    trunk = [(step, "trunk") for step in (1, 6, 32)]
-    points = [*trunk, (36, "cooling"), (40, "cooled")]
+    trunk = [(step, "trunk") for step in (1, 4, 16)]
+    points = [*trunk, (18, "cooling"), (20, "cooled")]
     expected = [(*point, name, "tenth") for point in points for name in ("near", "far")]
-    expected[-1:-1] = [(40, "cooled", "near", "all")]
-    assert keys == [*expected, (40, "cooled", "far", "all")]
+    expected[-1:-1] = [(20, "cooled", "near", "all")]
+    assert keys == [*expected, (20, "cooled", "far", "all")]
     assert ledger["tokens_seen"].to_list() == [step * 128 for step in ledger["step"]]
-    assert ledger.filter(step=40)["unique_tokens_seen"].unique().to_list() == [2000]
-    assert ledger.filter(step=40)["epoch"].unique().to_list() == [5120 / 2000]
+    assert ledger.filter(step=20)["unique_tokens_seen"].unique().to_list() == [2000]
+    assert ledger.filter(step=20)["epoch"].unique().to_list() == [2560 / 2000]
     assert ledger.filter(subset="tenth")["n_documents"].unique().to_list() == [10]
 
     whole = ledger.filter(set="near", subset="all").row(0, named=True)
@@ -78,7 +72,7 @@ def test_no_time_is_in_a_fingerprinted_file(
     for name in ("ledger", "documents"):
         assert not any("second" in column for column in pl.read_parquet(tmp_path / f"{name}.parquet").columns)
     timing = pl.read_parquet(tmp_path / "timing.parquet")
-    assert timing["step"].to_list() == [1, 6, 32, 36, 40]
+    assert timing["step"].to_list() == [1, 4, 16, 18, 20]
     assert (timing["tokens_per_second"] > 0).all()
     config = json.loads((tmp_path / "config.json").read_text())
     assert config["precision"] == "fp32"
@@ -103,9 +97,9 @@ def test_the_training_loss_of_a_point_is_the_mean_per_token_since_the_last(
     dense = train(dense_spec, stream, heldout, run_dir=tmp_path / "dense").ledger
 
     dense = dense.filter(set="near", subset="tenth").sort("step")
-    assert dense["step"].to_list() == [*range(1, 33), 36, 40]
-    sixth = coarse.filter(step=6, set="near")["train_loss_nats"].item()
-    assert sixth == pytest.approx(dense.filter(pl.col("step").is_between(2, 6))["train_loss_nats"].mean(), rel=1e-6)
+    assert dense["step"].to_list() == [*range(1, 17), 18, 20]
+    found = coarse.filter(step=4, set="near")["train_loss_nats"].item()
+    assert found == pytest.approx(dense.filter(pl.col("step").is_between(2, 4))["train_loss_nats"].mean(), rel=1e-6)
 
 
 def test_accumulated_micro_batches_train_like_the_whole_batch(
@@ -141,17 +135,17 @@ def test_a_stream_one_token_short_is_refused_before_anything_is_written(
     spec: RunSpec, heldout: Sequence[HeldoutTokens], tmp_path: Path
 ) -> None:
     run_dir = tmp_path / "run"
-    with pytest.raises(TrainingError, match="5,119 tokens and the run needs 5,120"):
-        train(spec, CyclicStream(n_tokens=5119, context=32), heldout, run_dir=run_dir)
+    with pytest.raises(TrainingError, match="2,559 tokens and the run needs 2,560"):
+        train(spec, CyclicStream(n_tokens=2559, context=32), heldout, run_dir=run_dir)
     assert not run_dir.exists()
-    train(spec, CyclicStream(n_tokens=5120, context=32), heldout, run_dir=run_dir)
+    train(spec, CyclicStream(n_tokens=2560, context=32), heldout, run_dir=run_dir)
 
 
 def test_a_stream_of_another_context_is_refused(
     spec: RunSpec, heldout: Sequence[HeldoutTokens], tmp_path: Path
 ) -> None:
     with pytest.raises(TrainingError, match="another context"):
-        train(spec, CyclicStream(n_tokens=6000, context=16), heldout, run_dir=tmp_path)
+        train(spec, CyclicStream(n_tokens=3000, context=16), heldout, run_dir=tmp_path)
 
 
 def test_held_out_tokens_of_another_vocabulary_are_refused(
@@ -162,14 +156,13 @@ def test_held_out_tokens_of_another_vocabulary_are_refused(
         train(spec, stream, [foreign], run_dir=tmp_path)
 
 
-@pytest.mark.parametrize("rate", [1e30])
 def test_divergence_is_recorded_with_its_step_and_is_not_an_error(
-    rate: float, spec: RunSpec, stream: CyclicStream, heldout: Sequence[HeldoutTokens], tmp_path: Path
+    spec: RunSpec, stream: CyclicStream, heldout: Sequence[HeldoutTokens], tmp_path: Path
 ) -> None:
-    spec = with_training(spec, peak_learning_rate=rate)
+    spec = with_training(spec, peak_learning_rate=1e30)
     record = train(spec, stream, heldout, run_dir=tmp_path)
     assert record.status == "diverged"
-    assert 1 < record.step < 40
+    assert 1 < record.step < 20
     assert (record.ledger["step"] < record.step).all()
     assert record.documents.is_empty()
     assert not (tmp_path / "model").exists()
