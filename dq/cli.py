@@ -33,13 +33,16 @@ app.add_typer(recipes_app, name="recipes")
 
 Workers = Annotated[int | None, typer.Option(min=1, help="Processes at a time. Default: one a core.")]
 WorkspaceOption = Annotated[Path | None, typer.Option(help="Folder of the results, instead of the file's own.")]
+Budget = Annotated[int | None, typer.Option(min=1, help="Tokens a run, instead of the study's own: a quick look.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 QUICKSTART_JOB, QUICKSTART_STUDY = "pipelines/quickstart.yaml", "ablations/quickstart.yaml"
 
 
 @app.command()
-def quickstart(workspace: WorkspaceOption = None, workers: Workers = None, as_json: AsJson = False) -> None:
+def quickstart(
+    workspace: WorkspaceOption = None, workers: Workers = None, budget_tokens: Budget = None, as_json: AsJson = False
+) -> None:
     """Run the whole chain on sample corpora: `run` and `ablate` on the two quickstart recipes."""
     from dq.config import load_yaml
     from dq.jobs import JobConfig
@@ -47,7 +50,7 @@ def quickstart(workspace: WorkspaceOption = None, workers: Workers = None, as_js
     from dq.study import StudyConfig
 
     job = load_yaml(recipe_path(QUICKSTART_JOB), JobConfig)
-    study = load_yaml(recipe_path(QUICKSTART_STUDY), StudyConfig)
+    study = _with_budget(load_yaml(recipe_path(QUICKSTART_STUDY), StudyConfig), budget_tokens)
     done = _run_job(job, workspace, workers)
     if not as_json:
         _print_job(done)
@@ -84,13 +87,16 @@ def ablate(
     study: Annotated[Path, typer.Argument(help="A study such as ablations/quickstart.yaml.")],
     workspace: WorkspaceOption = None,
     workers: Workers = None,
+    budget_tokens: Budget = None,
     as_json: AsJson = False,
 ) -> None:
     """Train a study's grid and say which variant is better, by how much, how sure. Goes on after any interruption."""
     from dq.config import load_yaml
     from dq.study import StudyConfig
 
-    _print_study(*_run_study(load_yaml(study, StudyConfig), workspace, workers), as_json=as_json)
+    _print_study(
+        *_run_study(_with_budget(load_yaml(study, StudyConfig), budget_tokens), workspace, workers), as_json=as_json
+    )
 
 
 @recipes_app.command("list")
@@ -139,6 +145,20 @@ def _run_study(config: StudyConfig, workspace: Path | None, workers: int | None)
     with _run_bar() as advance:
         result = run_study(config, place, workers=_workers(workers), on_progress=advance)
     return result, build_report(place, config.name)
+
+
+def _with_budget(config: StudyConfig, budget_tokens: int | None) -> StudyConfig:
+    """The study at another budget, checked like the file itself."""
+    from pydantic import ValidationError
+
+    from dq.errors import ConfigError
+
+    if budget_tokens is None:
+        return config
+    try:
+        return type(config).model_validate({**config.model_dump(), "budget_tokens": budget_tokens})
+    except ValidationError as error:
+        raise ConfigError(f"--budget-tokens: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
 
 
 def _workers(given: int | None) -> int:

@@ -41,6 +41,8 @@ def print_study(console: Console, comparison: StudyComparison, controls: tuple[C
     console.print(_table(comparison))
     for found in comparison.variants:
         console.print(_verdict_line(found))
+    if not controls:
+        console.print("no controls ran: nothing checks this study's trainer and pools", style="yellow")
     for control in controls:
         passed = control.status is ControlStatus.PASSED
         style = "dim" if passed else "bold red"

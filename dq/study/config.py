@@ -50,7 +50,7 @@ class StudyConfig(StrictModel):
     training: TrainingConfig = TrainingConfig()
     """How every run is trained."""
     controls: ControlsConfig | None = ControlsConfig()
-    """Controls; null leaves them out."""
+    """Controls; null leaves them out. They do not run below 200,000 tokens, where even a sound model tells little."""
 
     @model_validator(mode="after")
     def _consistent(self) -> StudyConfig:
@@ -62,12 +62,12 @@ class StudyConfig(StrictModel):
             raise ValueError(f"budget_tokens is below one optimiser step of {self.training.tokens_per_step:,} tokens")
         if self.shares is not None and not math.isclose(sum(self.shares.values()), 1.0, abs_tol=1e-6):
             raise ValueError(f"shares sum to {sum(self.shares.values()):g}, not to 1")
-        if self.controls is not None and self.exact_budget_tokens < MIN_CONTROL_TOKENS:
-            raise ValueError(
-                f"controls need runs of at least {MIN_CONTROL_TOKENS:,} tokens; "
-                "raise budget_tokens or set `controls: null`"
-            )
         return self
+
+    @property
+    def active_controls(self) -> ControlsConfig | None:
+        """The controls that run: none where the budget is too small for their answers to be known."""
+        return self.controls if self.exact_budget_tokens >= MIN_CONTROL_TOKENS else None
 
     @property
     def steps(self) -> int:

@@ -48,10 +48,10 @@ def plan_grid(config: StudyConfig, workspace: Workspace, universe: Universe) -> 
     specs: dict[str, tuple[AnyVariant, tuple[int, ...]]] = {
         name: (spec, tuple(range(config.seeds))) for name, spec in config.variants.items()
     }
-    if config.controls is not None:
+    if (controls := config.active_controls) is not None:
         baseline = config.variants[config.baseline]
         specs[AA] = (baseline, tuple(range(config.seeds, 2 * config.seeds)))
-        noise = TokenNoise(kind="token_noise", dose=config.controls.replaced_tokens)
+        noise = TokenNoise(kind="token_noise", dose=controls.replaced_tokens)
         specs[TOKEN_REPLACEMENT] = (noise, tuple(range(config.seeds)))
     arms = [
         Arm(

@@ -102,7 +102,7 @@ def _collect(outcomes: Sequence[RunOutcome], file: str) -> pl.DataFrame:
 
 
 def _controls(config: StudyConfig) -> list[Control]:
-    if config.controls is None:
+    if config.active_controls is None:
         return []
     other_seeds = tuple((config.seeds + seed, seed) for seed in range(config.seeds))
     return [
@@ -115,7 +115,7 @@ def _unigram_control(
     config: StudyConfig, workspace: Workspace, *, universe: Universe, comparison: StudyComparison
 ) -> tuple[ControlOutcome, ...]:
     """The baseline must beat a unigram model of the same text, on the mean of the neutral sets."""
-    if config.controls is None:
+    if (controls := config.active_controls) is None:
         return ()
     sets = [one for one in tokenized_sets(workspace) if one.name in comparison.neutral_sets]
     pool = TokenPool(workspace.tokens(VERSION))
@@ -123,4 +123,4 @@ def _unigram_control(
         universe, pool, sets, vocabulary_size=int(read_record(workspace.tokenizer()).summary["vocab_size"])
     )
     level = comparison.variants[0].neutral.baseline_bits_per_byte
-    return (judge_unigram(level, unigram, margin=config.controls.unigram_margin),)
+    return (judge_unigram(level, unigram, margin=controls.unigram_margin),)

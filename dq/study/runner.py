@@ -87,7 +87,7 @@ def _add_tokenizer(folder: Path, tokenizer: Path) -> None:
 
 
 def _train(task: _RunTask) -> str:
-    """In a worker: open the workspace, make the stream, train. Only here is torch loaded (by the name on `training`)."""
+    """In a worker: open the workspace, make the stream, train. Only here is torch loaded."""
     workspace = Workspace(task.workspace)
     universe, pool = open_universe(workspace), TokenPool(workspace.tokens(VERSION))
     stream = task.variant.stream(
