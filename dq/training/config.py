@@ -23,8 +23,8 @@ class TrainingConfig(StrictModel):
     """Windows per optimiser step."""
     microbatch_windows: int | None = Field(default=None, ge=1)
     """Windows per forward pass where a whole step does not fit; gradients are accumulated. None: the whole step."""
-    peak_learning_rate: float = Field(default=5e-3, gt=0)
-    """Learning rate between warmup and decay."""
+    peak_learning_rate: float | None = Field(default=None, gt=0)
+    """Learning rate between warmup and decay. None: the size's own, 1e-2 at width 64 and less for wider models."""
     warmup_fraction: float = Field(default=0.05, ge=0, le=0.5)
     """Share of the steps in which the learning rate rises from 0, linearly."""
     decay_fraction: float = Field(default=0.2, ge=0.1, le=0.5)
@@ -103,6 +103,11 @@ class RunSpec(StrictModel):
     def model_size(self) -> ModelSize:
         """The rung of the ladder."""
         return find_size(self.size)
+
+    @property
+    def peak_learning_rate(self) -> float:
+        """The learning rate between warmup and decay: the stated one, or the size's own."""
+        return self.training.peak_learning_rate or self.model_size.peak_learning_rate
 
     @property
     def budget_tokens(self) -> int:

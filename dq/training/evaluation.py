@@ -27,7 +27,8 @@ from dq.training.stream import HeldoutTokens
 
 __all__ = ["DocumentLosses", "evaluate"]
 
-_BATCH_TOKENS = 4096  # measured: larger batches fall out of the cache of a core; on a GPU launches are amortised
+_CPU_BATCH_TOKENS = 2048  # measured: 1,024 and 4,096 are 1.1 times slower at width 64
+_GPU_BATCH_TOKENS = 65_536  # assumed
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,10 +53,11 @@ class _Chunk(NamedTuple):
 def evaluate(model: Llama, heldout: HeldoutTokens, *, bos_id: int, precision: Precision) -> DocumentLosses:
     """Score every token of every document once, on the model's device."""
     device = model.embed_tokens.weight.device
+    batch_tokens = _CPU_BATCH_TOKENS if device.type == "cpu" else _GPU_BATCH_TOKENS
     n_tokens = np.diff(heldout.offsets).astype(np.int64)
     loss_nats = np.zeros(len(n_tokens), dtype=np.float64)
     with torch.no_grad(), autocast(precision, device=device):
-        for chunks in _batches(heldout, context=model.context):
+        for chunks in _batches(heldout, context=model.context, batch_tokens=batch_tokens):
             ids_BT, targets_BT = _padded(chunks, heldout, bos_id=bos_id)
             hidden_BTD = model.hidden(torch.from_numpy(ids_BT).to(device))
             targets_N = torch.from_numpy(targets_BT).to(device).flatten()
@@ -66,8 +68,8 @@ def evaluate(model: Llama, heldout: HeldoutTokens, *, bos_id: int, precision: Pr
     return DocumentLosses(loss_nats=loss_nats, n_tokens=n_tokens)
 
 
-def _batches(heldout: HeldoutTokens, *, context: int) -> Iterator[list[_Chunk]]:
-    """All chunks, longest first, at most `_BATCH_TOKENS` with padding (one chunk at least)."""
+def _batches(heldout: HeldoutTokens, *, context: int, batch_tokens: int) -> Iterator[list[_Chunk]]:
+    """All chunks, longest first, at most `batch_tokens` with padding (one chunk at least)."""
     lengths = np.diff(heldout.offsets)
     chunks = [
         _Chunk(min(context, int(length) - start), document, start, index)
@@ -77,7 +79,7 @@ def _batches(heldout: HeldoutTokens, *, context: int) -> Iterator[list[_Chunk]]:
     chunks.sort(reverse=True)
     first = 0
     while first < len(chunks):
-        count = max(1, _BATCH_TOKENS // chunks[first].length)
+        count = max(1, batch_tokens // chunks[first].length)
         yield chunks[first : first + count]
         first += count
 

@@ -15,14 +15,14 @@ __all__ = ["make_optimizer", "set_learning_rate"]
 
 
 def make_optimizer(model: Llama, config: TrainingConfig) -> torch.optim.AdamW:
-    """The optimiser of a run; its learning rate is set before each step."""
+    """The optimiser of a run; it stands still until `set_learning_rate`, which is called before each step."""
     matrices = [parameter for parameter in model.layers.parameters() if parameter.dim() == 2]
     others = [parameter for name, parameter in model.named_parameters() if not _is_layer_matrix(name, parameter)]
     groups = [
         {"params": matrices, "weight_decay": config.weight_decay},
         {"params": others, "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=config.peak_learning_rate, betas=(config.beta1, config.beta2), fused=True)
+    return torch.optim.AdamW(groups, lr=0.0, betas=(config.beta1, config.beta2), fused=True)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, learning_rate: float) -> None:

@@ -18,12 +18,13 @@ __all__ = ["Phase", "Schedule"]
 Phase = Literal["trunk", "cooling", "cooled"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Schedule:
     """The schedule of one run; steps are counted from 1, and step 0 is the untrained model."""
 
     config: TrainingConfig
     steps: int
+    peak_learning_rate: float
 
     @property
     def warmup_steps(self) -> int:
@@ -44,7 +45,7 @@ class Schedule:
         """Learning rate of a step. The last step of the fall still moves: its rate is that of half a step before 0."""
         rise = min(1.0, step / self.warmup_steps)
         progress = max(0.0, step - self.trunk_steps - 0.5) / self.decay_steps
-        return self.config.peak_learning_rate * rise * (1.0 - math.sqrt(progress))
+        return self.peak_learning_rate * rise * (1.0 - math.sqrt(progress))
 
     def phase(self, step: int) -> Phase:
         """Phase of the model after a step."""

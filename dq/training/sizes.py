@@ -8,6 +8,7 @@ at these widths an untied head would hold more parameters than the layers.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from dq.errors import ConfigError
@@ -49,6 +50,15 @@ class ModelSize:
     def feed_forward_width(self) -> int:
         """Width of the gated feed-forward layer: 8/3 of the width, rounded up to a multiple of 8."""
         return -(-self.width * 8 // 3 // 8) * 8
+
+    @property
+    def peak_learning_rate(self) -> float:
+        """Learning rate a size is trained with unless a study states its own.
+
+        1e-2 at width 64 is measured (see `TrainingConfig`); it falls as width^(-2/3), which is the N^(-1/3) of
+        arXiv:2406.19146. Above 1.1M that is assumed here, so a study of larger sizes should sweep it.
+        """
+        return 1e-2 * math.pow(64 / self.width, 2 / 3)
 
     def parameters(self, vocabulary_size: int) -> ParameterCounts:
         """Counts with and without the embedding."""

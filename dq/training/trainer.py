@@ -163,6 +163,7 @@ def _start(
     facts = {
         "spec": spec.model_dump(mode="json"),
         "budget_tokens": spec.budget_tokens,
+        "peak_learning_rate": spec.peak_learning_rate,
         "precision": precision,
         "parameters": parameters.total,
         "embedding_parameters": parameters.embedding,
@@ -173,7 +174,7 @@ def _start(
     write_json_atomic(folder.config, facts)
     return _Run(
         spec=spec,
-        schedule=Schedule(config, spec.steps),
+        schedule=Schedule(config=config, steps=spec.steps, peak_learning_rate=spec.peak_learning_rate),
         stream=stream,
         heldout=heldout,
         folder=folder,

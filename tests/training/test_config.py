@@ -62,6 +62,16 @@ def test_a_size_that_is_not_on_the_ladder_is_refused_with_the_ladder() -> None:
         )
 
 
+def test_wider_models_get_a_lower_rate_unless_one_is_stated(spec: RunSpec) -> None:
+    assert SIZES["0.3M"].peak_learning_rate == 1e-2
+    rates = [size.peak_learning_rate for size in SIZES.values()]
+    assert rates == sorted(rates, reverse=True)
+    assert 5e-4 < rates[-1] < 2e-3
+    assert spec.peak_learning_rate == SIZES[spec.size].peak_learning_rate
+    stated = spec.model_copy(update={"training": TrainingConfig(peak_learning_rate=1e-4)})
+    assert stated.peak_learning_rate == 1e-4
+
+
 @pytest.mark.parametrize("decay", [0.1, 0.5])
 def test_decay_fractions_up_to_the_limits_are_taken(decay: float) -> None:
     assert TrainingConfig(decay_fraction=decay).decay_fraction == decay
