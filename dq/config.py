@@ -1,7 +1,8 @@
 """YAML 1.2 into strict, frozen models; fingerprints of configurations; JSON schema.
 
-YAML is read as data only: no tags that build objects, no anchors (an alias bomb cannot grow), a bounded size. Every
-fault names the file, the line, the field and, for an unknown key, the nearest valid one.
+YAML is read as data only: no tags, no anchors (an alias bomb cannot grow), bounded in size and depth. Scalars follow
+the core schema of YAML 1.2 (`no` is a word, `017` is seventeen), and integers may be grouped as in `300_000`. Every
+fault is one line that names the file, the line, the field and, for an unknown key, the nearest valid one.
 """
 
 from __future__ import annotations
@@ -10,8 +11,11 @@ import difflib
 import hashlib
 import json
 import math
+import re
 import types
 import typing
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,14 +23,24 @@ import pydantic
 from pydantic import BaseModel, ConfigDict
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import AliasEvent
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    NodeEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
 
 from dq.errors import ConfigError
 
 __all__ = ["StrictModel", "canonical_json", "fingerprint", "load_yaml"]
 
-MAX_CONFIG_BYTES = 1_000_000
+MAX_CONFIG_BYTES = 200_000  # the parser takes some 5 s for so much; a study of a thousand variants is half of it
+MAX_DEPTH = 32
+MAX_SHOWN = 80  # characters of a wrong value or key that a message repeats
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -61,135 +75,227 @@ def load_yaml(path: str | Path, model: type[Model]) -> Model:
             field and remedy.
     """
     path = Path(path)
-    root = _compose(path)
+    text = _read(path)
     try:
+        root = _parse(text)
         # JSON semantics let strict models accept what YAML can write: lists for tuples, strings for enums.
-        return model.model_validate_json(json.dumps(_construct(root)))
+        return model.model_validate_json(json.dumps(_plain_data(root)))
+    except _FaultError as fault:
+        raise ConfigError(f"{path}:{fault.line}: {_one_line(str(fault))}") from None
     except pydantic.ValidationError as error:
-        raise ConfigError(f"{path}:{_explain(root, model, error)}") from None
-    except ValueError as error:
-        raise ConfigError(f"{path}: {error}") from None
+        line, message = _explain(root, model, error)
+        raise ConfigError(f"{path}:{line}: {_one_line(message)}") from None
 
 
-def _compose(path: Path) -> Node:
+class _FaultError(Exception):
+    """What is wrong with the YAML, and on which line (from 1)."""
+
+    def __init__(self, line: int, message: str) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+@dataclass(frozen=True, slots=True)
+class _Node:
+    """A value and the line it begins on: for a value in a mapping, the line of its key."""
+
+    line: int
+    content: str | int | float | bool | dict[str, _Node] | list[_Node] | None
+
+
+def _read(path: Path) -> str:
     try:
         if path.stat().st_size > MAX_CONFIG_BYTES:
             raise ConfigError(f"{path}: larger than {MAX_CONFIG_BYTES:,} bytes; is this a configuration file?")
-        text = path.read_text("utf-8")
+        content = path.read_bytes()
+        return content.decode("utf-8-sig")
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file; `dq recipes list` shows the recipes that ship with dq") from None
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: not UTF-8 at byte {error.start}; save the file as UTF-8") from None
+        line = content[: error.start].count(b"\n") + 1
+        raise ConfigError(f"{path}:{line}: not UTF-8 at byte {error.start}; save the file as UTF-8") from None
     except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from None
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}; name a YAML file") from None
+
+
+def _parse(text: str) -> _Node:
+    """The one document of a YAML text, which must be a mapping."""
     try:
-        for event in YAML(typ="safe", pure=True).parse(text):
-            if isinstance(event, AliasEvent):
-                line = event.start_mark.line + 1
-                raise ConfigError(f"{path}:{line}: YAML aliases (*{event.anchor}) are not read; write the value out")
-        root = YAML(typ="safe", pure=True).compose(text)
+        documents = list(_documents(YAML(typ="safe", pure=True).parse(text)))
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ConfigError(f"{path}:{line}: not valid YAML: {error.problem}") from None
+        raise _FaultError(line, f"not valid YAML: {error.problem}") from None
     except YAMLError as error:
-        raise ConfigError(f"{path}: not valid YAML: {error}") from None
-    except RecursionError:
-        raise ConfigError(f"{path}: nested too deeply to be a configuration") from None
-    if not isinstance(root, MappingNode):
-        raise ConfigError(f"{path}:1: expected `key: value` lines")
-    return root
+        # A character that YAML forbids: the error has its position in the text, if anything.
+        line = text[: getattr(error, "position", 0)].count("\n") + 1
+        raise _FaultError(line, f"not valid YAML: {str(error).partition(chr(10))[0]}") from None
+    if not documents or not isinstance(documents[0].content, dict):
+        raise _FaultError(1, "expected `key: value` lines")
+    if len(documents) > 1:
+        raise _FaultError(documents[1].line, "a second document begins; one file is one configuration")
+    return documents[0]
 
 
-def _construct(node: Node) -> Any:
-    """Plain Python data from a node; duplicate keys are refused, tags other than YAML's own are refused."""
-    if isinstance(node, MappingNode):
-        result: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            key = str(key_node.value)
-            if key in result:
-                raise ValueError(f"line {key_node.start_mark.line + 1}: key `{key}` is written twice")
-            result[key] = _construct(value_node)
-        return result
-    if isinstance(node, SequenceNode):
-        return [_construct(child) for child in node.value]
-    assert isinstance(node, ScalarNode)
-    return _scalar(node)
+def _documents(events: Iterator[Any]) -> Iterator[_Node]:
+    for event in events:
+        if isinstance(event, DocumentStartEvent) and event.version not in (None, (1, 2)):
+            raise _FaultError(event.start_mark.line + 1, "only YAML 1.2 is read; take the %YAML line out")
+        if isinstance(event, NodeEvent):
+            yield _node(event, events, line=event.start_mark.line + 1, depth=0)
 
 
-def _scalar(node: ScalarNode) -> Any:
-    tag, text = str(node.tag).rpartition(":")[2], node.value
-    if tag == "null":
-        return None
-    if tag == "bool":
-        return text.lower() == "true"
-    if tag == "int":
-        return int(text.replace("_", ""), 0)
-    if tag == "float":
-        number = float(text.replace("_", "").replace(".inf", "inf").replace(".nan", "nan"))
-        if not math.isfinite(number):
-            raise ValueError(f"line {node.start_mark.line + 1}: {text} is not a number a setting can have")
-        return number
-    if tag in ("str", "timestamp"):
+def _node(event: Any, events: Iterator[Any], *, line: int, depth: int) -> _Node:
+    """The node that begins with ``event``; takes the events of its children."""
+    at = event.start_mark.line + 1
+    if event.anchor is not None:
+        sign = "*" if isinstance(event, AliasEvent) else "&"
+        raise _FaultError(at, f"anchors and aliases ({sign}{event.anchor}) are not read; write the value out")
+    if event.tag is not None:
+        raise _FaultError(at, f"tags ({event.tag}) are not read; write a plain value")
+    if isinstance(event, ScalarEvent):
+        return _Node(line, _scalar(event))
+    if depth >= MAX_DEPTH:
+        raise _FaultError(at, f"nested more than {MAX_DEPTH} levels deep; is this a configuration file?")
+    if isinstance(event, SequenceStartEvent):
+        return _Node(line, list(_items(events, depth=depth + 1)))
+    assert isinstance(event, MappingStartEvent)
+    children: dict[str, _Node] = {}
+    for key, child in _pairs(events, depth=depth + 1):
+        if key in children:
+            raise _FaultError(child.line, f"key `{key}` is written twice, first on line {children[key].line}")
+        children[key] = child
+    return _Node(line, children)
+
+
+def _items(events: Iterator[Any], *, depth: int) -> Iterator[_Node]:
+    while not isinstance(event := next(events), SequenceEndEvent):
+        yield _node(event, events, line=event.start_mark.line + 1, depth=depth)
+
+
+def _pairs(events: Iterator[Any], *, depth: int) -> Iterator[tuple[str, _Node]]:
+    while not isinstance(event := next(events), MappingEndEvent):
+        line = event.start_mark.line + 1
+        key = _node(event, events, line=line, depth=depth)
+        if isinstance(key.content, (dict, list)):
+            raise _FaultError(line, "a key must be one word, not a list or a mapping")
+        yield str(event.value), _node(next(events), events, line=line, depth=depth)
+
+
+_NULL = re.compile(r"~|null|Null|NULL|")
+_BOOL = re.compile(r"true|True|TRUE|false|False|FALSE")
+_INT = re.compile(r"[-+]?[0-9]+(?:_[0-9]+)*|0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
+
+
+def _scalar(event: ScalarEvent) -> str | int | float | bool | None:
+    """The value of a scalar by the core schema of YAML 1.2 (chapter 10.3.2), which has five kinds."""
+    text, line = str(event.value), event.start_mark.line + 1
+    if any("\ud800" <= char <= "\udfff" for char in text):
+        raise _FaultError(line, "a lone surrogate is not a character; write the character itself")
+    if event.style is not None:  # quoted, or a block
         return text
-    raise ValueError(f"line {node.start_mark.line + 1}: the tag {node.tag} is not read; write plain YAML")
+    if _NULL.fullmatch(text):
+        return None
+    if _BOOL.fullmatch(text):
+        return text.lower() == "true"
+    if _INT.fullmatch(text) and len(text) <= MAX_SHOWN:
+        return int(text, 0 if text[:2] in ("0x", "0o") else 10)
+    if _NOT_FINITE.fullmatch(text) or (_FLOAT.fullmatch(text) and not math.isfinite(float(text))):
+        raise _FaultError(line, f"{_shown(text)} is not a number that a setting can have")
+    return float(text) if _FLOAT.fullmatch(text) else text
 
 
-def _explain(root: Node, model: type[BaseModel], error: pydantic.ValidationError) -> str:
+def _plain_data(node: _Node) -> Any:
+    if isinstance(node.content, dict):
+        return {key: _plain_data(child) for key, child in node.content.items()}
+    if isinstance(node.content, list):
+        return [_plain_data(child) for child in node.content]
+    return node.content
+
+
+def _one_line(message: str) -> str:
+    """What a file holds must not break the line or drive the terminal."""
+    return "".join(char if char.isprintable() else " " for char in message)
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "..."
+
+
+def _explain(root: _Node, model: type[BaseModel], error: pydantic.ValidationError) -> tuple[int, str]:
     """Line and message of the first fault of a validation, the unknown keys before everything they cause."""
-    faults = sorted(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
-    fault = faults[0]
-    location = [part for part in fault["loc"] if not (isinstance(part, str) and _is_union_label(part))]
-    line = _line_of(root, location)
-    field = ".".join(str(part) for part in location) or "(the whole file)"
-    if fault["type"] == "extra_forbidden":
-        valid = _fields_at(model, list(fault["loc"][:-1]))
-        nearest = difflib.get_close_matches(str(location[-1]), valid, n=1, cutoff=0.0)
+    fault = min(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
+    unknown = fault["type"] == "extra_forbidden"
+    location = fault["loc"][:-1] if unknown else fault["loc"]
+    keys, annotation = _keys_of(model, location)
+    line = _line_of(root, [*keys, fault["loc"][-1]] if unknown else keys)
+    if unknown:
+        valid = sorted({name for member in _models_in(annotation) for name in member.model_fields})
+        nearest = difflib.get_close_matches(str(fault["loc"][-1]), valid, n=1, cutoff=0.0)
         hint = f"; did you mean `{nearest[0]}`?" if nearest else ""
-        return f"{line}: unknown key `{field}`{hint}"
+        return line, f"unknown key `{_shown(_dotted([*keys, fault['loc'][-1]]))}`{hint}"
+    field = f"`{_shown(_dotted(keys))}`"
     if fault["type"] == "missing":
-        return f"{line}: `{field}` is missing"
+        return line, f"{field} is missing"
     message = fault["msg"].removeprefix("Value error, ")
-    given = "" if isinstance(fault["input"], (dict, list)) else f" (got {fault['input']!r})"
-    return f"{line}: `{field}`: {message}{given}"
+    given = "" if isinstance(fault["input"], (dict, list)) else f" (got {_shown(repr(fault['input']))})"
+    return line, f"{field + ': ' if keys else ''}{message}{given}"
 
 
-def _is_union_label(part: str) -> bool:
-    """Pydantic puts the name of a union's member into a location; a YAML file has no such key."""
-    return part.endswith("]") or (part[:1].isupper() and part.isidentifier())
+def _dotted(keys: Sequence[str | int]) -> str:
+    return ".".join(str(key) for key in keys)
 
 
-def _line_of(root: Node, location: list[str | int]) -> int:
-    node, line = root, root.start_mark.line + 1
+def _line_of(root: _Node, keys: Sequence[str | int]) -> int:
+    node = root
+    for key in keys:
+        if isinstance(node.content, dict) and key in node.content:
+            node = node.content[str(key)]
+        elif isinstance(node.content, list) and isinstance(key, int) and key < len(node.content):
+            node = node.content[key]
+    return node.line
+
+
+def _keys_of(annotation: Any, location: Sequence[str | int]) -> tuple[list[str | int], Any]:
+    """The keys of the file that a location of pydantic leads through, and the type of what is there.
+
+    A location names, besides keys, the member of a union that was tried: by its discriminator's value or its name.
+    """
+    keys: list[str | int] = []
     for part in location:
-        if isinstance(node, MappingNode):
-            found = next((pair for pair in node.value if pair[0].value == str(part)), None)
-            if found is None:
-                continue
-            line = found[0].start_mark.line + 1
-            node = found[1]
-        elif isinstance(node, SequenceNode) and isinstance(part, int) and part < len(node.value):
-            node = node.value[part]
-            line = node.start_mark.line + 1
-    return int(line)
+        members = _members(annotation)
+        if len(members) > 1:
+            annotation = next((member for member in members if _is_called(member, part)), None)
+            continue
+        annotation = members[0] if members else None
+        keys.append(part)
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            field = annotation.model_fields.get(str(part))
+            annotation = field.annotation if field else None
+        else:  # a list, tuple or dict: its last argument that is a type is that of its items
+            arguments = [argument for argument in typing.get_args(annotation) if argument is not Ellipsis]
+            annotation = arguments[-1] if arguments else None
+    return keys, annotation
 
 
-def _fields_at(model: type[BaseModel], location: list[str | int]) -> list[str]:
-    """The valid keys of the model that a location leads to: of every member where it is a union."""
-    models: list[type[BaseModel]] = [model]
-    for part in location:
-        annotations = [
-            m.model_fields[part].annotation for m in models if isinstance(part, str) and part in m.model_fields
-        ]
-        if annotations:
-            models = [found for annotation in annotations for found in _models_in(annotation)]
-        elif isinstance(part, str):
-            models = [m for m in models if m.__name__ == part] or models
-    return sorted({name for m in models for name in m.model_fields})
+def _members(annotation: Any) -> list[Any]:
+    """The members of a union without None; of any other type, itself."""
+    origin = typing.get_origin(annotation)
+    if origin is typing.Annotated:
+        return _members(typing.get_args(annotation)[0])
+    if origin in (typing.Union, types.UnionType):
+        arguments = typing.get_args(annotation)
+        return [member for argument in arguments if argument is not type(None) for member in _members(argument)]
+    return [] if annotation is None else [annotation]
+
+
+def _is_called(member: Any, label: str | int) -> bool:
+    if not (isinstance(member, type) and issubclass(member, BaseModel)):
+        return str(getattr(member, "__name__", member)) == label
+    tags = [typing.get_args(field.annotation) for field in member.model_fields.values()]
+    return member.__name__ == label or (label,) in tags
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    if isinstance(annotation, types.GenericAlias | types.UnionType) or typing.get_origin(annotation) is not None:
-        return [found for argument in typing.get_args(annotation) for found in _models_in(argument)]
-    return []
+    return [member for member in _members(annotation) if isinstance(member, type) and issubclass(member, BaseModel)]
