@@ -13,7 +13,7 @@ __all__ = ["HeldoutConfig", "NeutralSet"]
 class NeutralSet(StrictModel):
     """Held-out text from elsewhere: no variant's home field, so verdicts are made on it."""
 
-    name: str = Field(pattern=r"[A-Za-z0-9][A-Za-z0-9_-]*")
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$")
     """The set's name in tables."""
     input: tuple[InputSpec, ...] = Field(min_length=1)
     """Its files or samples; all of it is held out."""

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from dq.corpus import Corpus, ReadConfig, ingest
-from dq.errors import ConfigError
+from dq.errors import ConfigError, InputError
 from dq.heldout.config import HeldoutConfig
 from dq.heldout.exclusion import find_overlaps
 from dq.store import Stage, read_record, write_parquet
@@ -22,7 +22,7 @@ from dq.text.hashing import mix64, uniform
 
 __all__ = ["HeldoutSet", "hold_out", "is_held_out"]
 
-STAGE_VERSION = 1
+STAGE_VERSION = 2
 DRAW = 0x68656C64  # names this use of the content keys: independent of every other draw
 
 
@@ -77,9 +77,12 @@ def hold_out(
         held_out = is_held_out(corpus.documents["content_key"].to_numpy(), config.fraction)
         frames = dict(_per_source(corpus, held_out))
         for name in sorted(neutral):
-            if name in frames:
-                raise ConfigError(f"heldout.neutral: {name} is also a source of the corpus; give the set another name")
-            frames[name] = _whole(neutral[name])
+            frames[name] = _neutral(name, neutral[name], corpus)
+        if not frames:
+            raise InputError(
+                f"no document is held out: {len(held_out):,} documents are too few for a fraction of "
+                f"{config.fraction:g}; raise `heldout.fraction` or name a set under `heldout.neutral`"
+            )
         for number, frame in enumerate(frames.values()):
             write_parquet(folder / f"set-{number:03d}.parquet", _evaluated(frame, config))
         excluded, exclusions = _exclude(folder, corpus, frames, config=config, held_out=held_out, workers=workers)
@@ -100,28 +103,33 @@ def _per_source(corpus: Corpus, held_out: np.ndarray[Any, Any]) -> list[tuple[st
         frames.append(frame.filter(pl.Series(held_out[first : first + len(frame)])))
         first += len(frame)
     held = pl.concat(frames)
+    held = held.filter(pl.col("n_bytes").sum().over("source") > 0)  # empty documents alone measure nothing
     return [(str(source), held.filter(pl.col("source") == source)) for source in held["source"].unique().sort()]
 
 
-def _whole(corpus: Corpus) -> pl.DataFrame:
-    return pl.concat(
-        [pl.read_parquet(path, columns=["id", "source", "text", "content_key", "n_bytes"]) for path in corpus.shards]
-    )
+def _neutral(name: str, neutral: Corpus, corpus: Corpus) -> pl.DataFrame:
+    """All documents of a neutral set."""
+    if name in corpus.documents["source"]:
+        raise ConfigError(f"heldout.neutral: {name} is also a source of the corpus; give the set another name")
+    columns = ["id", "source", "text", "content_key", "n_bytes"]
+    whole = pl.concat([pl.read_parquet(path, columns=columns) for path in neutral.shards])
+    if whole["n_bytes"].sum() == 0:
+        raise InputError(f"heldout.neutral: all documents of {name} are empty; check its `input:`")
+    return whole
 
 
 def _evaluated(frame: pl.DataFrame, config: HeldoutConfig) -> pl.DataFrame:
-    """The documents that are scored: each text once, non-empty, lowest draw first, cut to their beginning."""
-    distinct = frame.sort("content_key", "id").unique("content_key", keep="first", maintain_order=True)
-    distinct = distinct.filter(pl.col("n_bytes") > 0)
-    draw = pl.Series("draw", mix64(distinct["content_key"].to_numpy(), DRAW))
-    chosen = distinct.with_columns(draw).sort("draw", "id").head(config.max_documents)
-    heads = [_head(text, config.document_bytes) for text in chosen["text"]]
-    return pl.DataFrame(
-        {
-            "id": chosen["id"],
-            "text": pl.Series(heads, dtype=pl.String),
-            "n_bytes": pl.Series([len(head.encode()) for head in heads], dtype=pl.Int64),
-        }
+    """The documents that are scored: each scored text once, non-empty, lowest draw first, cut to their beginning."""
+    draw = pl.Series("draw", mix64(frame["content_key"].to_numpy(), DRAW), pl.UInt64)
+    ranked = frame.with_columns(draw).filter(pl.col("n_bytes") > 0).sort("draw", "id")
+    heads = pl.Series("text", [_head(text, config.document_bytes) for text in ranked["text"]], pl.String)
+    chosen = ranked.with_columns(heads).unique("text", keep="first", maintain_order=True).head(config.max_documents)
+    # Ids are the user's and need not differ; what is measured is named by id, so doubled ones get their content key.
+    key = pl.format("{}#{}", "id", "content_key")
+    return chosen.select(
+        pl.when(pl.col("id").is_duplicated()).then(key).otherwise("id").alias("id"),
+        "text",
+        pl.col("text").str.len_bytes().cast(pl.Int64).alias("n_bytes"),
     )
 
 
@@ -161,6 +169,7 @@ def _exclude(
 
 
 def _entries(name: str, frame: pl.DataFrame, config: HeldoutConfig) -> pl.DataFrame:
+    frame = frame.sort("content_key", "id")  # of equally near entries the first is named: whatever the corpus's order
     long = frame.filter(pl.col("n_bytes") > config.document_bytes)
     heads = pl.Series("text", [_head(text, config.document_bytes) for text in long["text"]], pl.String)
     both = pl.concat([frame.select("id", "text"), long.select("id").with_columns(heads)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -73,13 +74,15 @@ def plan_grid(config: StudyConfig, workspace: Workspace, universe: Universe) -> 
 
 
 def _shares(config: StudyConfig, universe: Universe) -> Mapping[str, float]:
+    """Shares that sum to 1 exactly, however they were rounded in the file."""
     raw = universe.raw_shares()
     if config.shares is None:
         return raw
     for source in config.shares:
         if source not in raw:
             raise ConfigError(f"shares: no source `{source}` in the workspace; its sources are {', '.join(raw)}")
-    return config.shares
+    total = math.fsum(config.shares.values())
+    return {source: share / total for source, share in config.shares.items()}
 
 
 def _planned(config: StudyConfig, arm: Arm, seed: int, *, vocabulary: int, heldout: str) -> PlannedRun:

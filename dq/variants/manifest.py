@@ -17,10 +17,10 @@ import polars as pl
 from dq.config import fingerprint
 from dq.store import write_json_atomic, write_parquet
 from dq.tokens import TokenPool
-from dq.variants.noise import TokenReplacement
+from dq.variants.noise import TokenReplacement, replaced_tokens
 from dq.variants.parts import Part, Universe, make_parts
 from dq.variants.spec import AnyVariant, TokenNoise
-from dq.variants.stream import Stream, StreamOrder, order_stream
+from dq.variants.stream import STREAM_VERSION, Stream, StreamOrder, order_stream
 
 __all__ = ["Manifest", "PartMeasure", "Variant"]
 
@@ -43,7 +43,11 @@ class PartMeasure:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A variant at a budget: its recipe, its inputs' fingerprints, and the measured content of each seed's stream."""
+    """A variant at a budget: its recipe, its inputs' fingerprints, and the measured content of each seed's stream.
+
+    ``replaced_fraction`` is the share of the tokens that token noise replaced, BOS and all, measured over the whole
+    documents of every seed's stream; None for other variants.
+    """
 
     name: str
     spec: Mapping[str, Any]
@@ -76,7 +80,7 @@ class Variant:
 
     def stream_fingerprint(self, seed: int) -> str:
         """Identity of one seed's stream: the recipe and its inputs, not the variant's name or the other seeds."""
-        return fingerprint([self.spec, self.budget_tokens, dict(self.shares), dict(self.inputs), seed])
+        return fingerprint([STREAM_VERSION, self.spec, self.budget_tokens, dict(self.shares), dict(self.inputs), seed])
 
     def parts(self, universe: Universe) -> list[Part]:
         """Its parts; raises BudgetError where one is too small."""
@@ -98,9 +102,11 @@ class Variant:
         """
         parts = self.parts(universe)
         measures: list[PartMeasure] = []
+        seen = []
         for seed in seeds:
             order = order_stream(universe, parts, budget_tokens=self.budget_tokens, seed=seed)
             measures += _measure(order, parts, budget_tokens=self.budget_tokens, seed=seed)
+            seen.append(universe.lengths[order.documents])
         return Manifest(
             name=self.name,
             spec=self.spec.model_dump(mode="json"),
@@ -108,7 +114,7 @@ class Variant:
             shares=dict(self.shares),
             inputs=dict(self.inputs),
             parts=tuple(measures),
-            replaced_fraction=self.spec.dose if isinstance(self.spec, TokenNoise) else None,
+            replaced_fraction=_replaced_fraction(self.spec, np.concatenate(seen)),
             warnings=tuple(_warnings(measures)),
         )
 
@@ -146,6 +152,12 @@ def _measure(order: StreamOrder, parts: Sequence[Part], *, budget_tokens: int, s
             )
         )
     return measures
+
+
+def _replaced_fraction(spec: AnyVariant, lengths: np.ndarray[Any, np.dtype[np.int64]]) -> float | None:
+    if not isinstance(spec, TokenNoise):
+        return None
+    return float(replaced_tokens(lengths - 1, spec.dose).sum() / lengths.sum())
 
 
 def _warnings(measures: Sequence[PartMeasure]) -> list[str]:

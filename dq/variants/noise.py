@@ -13,9 +13,14 @@ import numpy as np
 from dq.text.hashing import content_keys, mix64, uniform
 from dq.variants.parts import Universe
 
-__all__ = ["TokenReplacement"]
+__all__ = ["TokenReplacement", "replaced_tokens"]
 
 WHERE, WHAT = 0x7768657265, 0x77686174  # two independent draws a position
+
+
+def replaced_tokens(n_tokens: Any, dose: float) -> Any:
+    """How many of documents' tokens (without BOS) a dose replaces: int64, same shape."""
+    return np.rint(dose * np.asarray(n_tokens)).astype(np.int64)
 
 
 class TokenReplacement:
@@ -27,10 +32,6 @@ class TokenReplacement:
             str(source): content_keys([str(source)])[0] for source in np.unique(universe.sources.astype(str))
         }
 
-    def replaced(self, n_tokens: int) -> int:
-        """How many of a document's tokens (without BOS) are replaced."""
-        return round(self._dose * n_tokens)
-
     def __call__(
         self, document: int, tokens: np.ndarray[Any, np.dtype[np.int32]]
     ) -> np.ndarray[Any, np.dtype[np.int32]]:
@@ -40,7 +41,7 @@ class TokenReplacement:
         source_key = self._source_keys[str(universe.sources[document])]
         positions = np.arange(len(tokens))
         where = mix64(key, source_key, occurrence, positions, self._seed, WHERE)
-        chosen = np.argsort(where, kind="stable")[: self.replaced(len(tokens))]
+        chosen = np.argsort(where, kind="stable")[: int(replaced_tokens(len(tokens), self._dose))]
         what = uniform(mix64(key, source_key, occurrence, positions[chosen], self._seed, WHAT))
         noisy = tokens.copy()
         noisy[chosen] = 1 + (what * (self._vocabulary_size - 1)).astype(np.int32)

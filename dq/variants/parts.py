@@ -6,8 +6,9 @@ so that a comparison is about quality and not about the mixture.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -18,6 +19,8 @@ from dq.variants.spec import AnyVariant, Noisy, Raw, Repeated, TokenNoise
 __all__ = ["Part", "Universe", "make_parts"]
 
 Class = Literal["all", "kept", "dropped"]
+ROUNDING_TOKENS = 1e-3
+"""T_p is a float: far above its rounding error, and far below one token even summed over a thousand parts."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,7 @@ class Part:
     Attributes:
         name: ``source/class``.
         documents: int64, global numbers of the documents to draw from.
+        share: of the stream, so that T_p = share * T whatever T is.
         tokens: T_p, the part's tokens in the stream.
         epochs: k, copies of each drawn document (real where a short pool is repeated); its pool is U_p = T_p / k.
     """
@@ -70,6 +74,7 @@ class Part:
     name: str
     source: str
     documents: np.ndarray[Any, np.dtype[np.int64]]
+    share: float
     tokens: float
     epochs: float
 
@@ -96,25 +101,31 @@ def make_parts(
     Raises:
         BudgetError: a part's pool is too small; names available and needed tokens, and what would fit.
     """
-    parts: list[Part] = []
+    assert math.isclose(math.fsum(shares.values()), 1.0, abs_tol=1e-9), "shares are normalised by whoever makes them"
+    epochs = float(spec.epochs) if isinstance(spec, Repeated) else 1.0
+    parts = []
     for of, fraction in _composition(spec):
         members = universe.members(of)
-        for source, share in shares.items():
-            tokens = budget_tokens * share * fraction
-            if tokens == 0:
-                continue
+        for source in sorted(source for source, share in shares.items() if share * fraction > 0):
+            share = shares[source] * fraction
             documents = np.flatnonzero(members & (universe.sources == source))
-            available = int(universe.lengths[documents].sum())
-            epochs = float(spec.epochs) if isinstance(spec, Repeated) else 1.0
-            if available < tokens / epochs:
-                if spec.when_short == "error" or available == 0:
-                    largest = available * epochs / tokens
-                    raise BudgetError(
-                        _shortage(spec, name, part=f"{source}/{of}", ratio=largest, needed=tokens / epochs)
-                    )
-                epochs = tokens / available
-            parts.append(Part(f"{source}/{of}", source, documents, tokens, epochs))
-    return parts
+            parts.append(
+                Part(f"{source}/{of}", source, documents, share=share, tokens=budget_tokens * share, epochs=epochs)
+            )
+    available = [int(universe.lengths[part.documents].sum()) for part in parts]
+    short = [_is_short(part, tokens) for part, tokens in zip(parts, available, strict=True)]
+    if any(short) and (spec.when_short == "error" or 0 in available):
+        what = _shortage(universe, spec, parts, available=available, shares=shares, budget_tokens=budget_tokens)
+        raise BudgetError(f"variant {name}: {what}")
+    return [
+        replace(part, epochs=part.tokens / tokens) if is_short else part
+        for part, tokens, is_short in zip(parts, available, short, strict=True)
+    ]
+
+
+def _is_short(part: Part, available: int) -> bool:
+    """Whether a pool misses its quota by more than rounding: a budget of exactly what is there must fit."""
+    return available == 0 or available < part.quota - ROUNDING_TOKENS
 
 
 def _composition(spec: AnyVariant) -> list[tuple[Class, float]]:
@@ -125,11 +136,44 @@ def _composition(spec: AnyVariant) -> list[tuple[Class, float]]:
     return [("kept", 1.0)]
 
 
-def _shortage(spec: AnyVariant, name: str, *, part: str, ratio: float, needed: float) -> str:
-    available = int(ratio * needed)
-    message = f"variant {name}: {part} holds {available:,} tokens and {round(needed):,} are needed; "
+def _shortage(
+    universe: Universe,
+    spec: AnyVariant,
+    parts: Sequence[Part],
+    *,
+    available: Sequence[int],
+    shares: Mapping[str, float],
+    budget_tokens: int,
+) -> str:
+    """What is short, by how much, and the largest budget, dose or fewest epochs that would do."""
+    ratios = [tokens / part.quota for part, tokens in zip(parts, available, strict=True)]
+    worst = int(np.argmin(ratios))
+    message = (
+        f"{parts[worst].name} holds {available[worst]:,} tokens and {math.ceil(parts[worst].quota):,} are needed; "
+    )
+    if available[worst] == 0:
+        return message + "add documents, change the rules, or leave this source out of `shares`"
+    largest = math.floor(min(ratios) * budget_tokens + ROUNDING_TOKENS / 2)
+    remedies = [f"lower `budget_tokens` to at most {largest:,}"]
     if isinstance(spec, Noisy):
-        dose = f"a dose of at most {spec.dose * ratio:.3g}, or " if part.endswith("dropped") else ""
-        return message + f"use {dose}a budget of at most {ratio:.0%} of this one"
-    remedy = "add documents, lower `budget_tokens`" + (", raise `epochs`" if isinstance(spec, Repeated) else "")
-    return message + f"{remedy} (to at most {ratio:.0%}), or set `when_short: repeat`"
+        remedies += _other_doses(universe, spec, shares, budget_tokens=budget_tokens)
+    else:
+        if isinstance(spec, Repeated):
+            remedies.append(f"raise `epochs` to at least {math.ceil(spec.epochs / min(ratios) - 1e-9)}")
+        remedies.append("set `when_short: repeat`")
+    return message + ", or ".join(remedies)
+
+
+def _other_doses(universe: Universe, spec: Noisy, shares: Mapping[str, float], *, budget_tokens: int) -> Sequence[str]:
+    """The nearest dose at which both the kept and the dropped documents of every source suffice, if there is one."""
+    least, most = 0.0, 1.0
+    for source, share in shares.items():
+        if share > 0:
+            needed, lengths = budget_tokens * share, np.where(universe.sources == source, universe.lengths, 0)
+            least = max(least, 1 - int(lengths[universe.kept].sum()) / needed)
+            most = min(most, int(lengths[universe.dropped].sum()) / needed)
+    # Rounded to a dose that is within the limits.
+    least, most = math.ceil(least * 10_000) / 10_000, math.floor(most * 10_000) / 10_000
+    if most <= 0 or least > most:
+        return []
+    return [f"lower `dose` to at most {most:g}" if spec.dose > most else f"raise `dose` to at least {least:g}"]

@@ -1,10 +1,12 @@
 """The order in which a variant's documents are seen, as a formula.
 
 In a part, documents are taken whole in the order of r(document, 0) while s, the tokens of the part before them, is
-below its quota U_p. Copy j of a document has the stream key (j + u_j) / k with u_0 = s / U_p and u_j = r(document, j).
-The stream is sorted by key and cut at T. So parts stay mixed all along, every epoch is reshuffled, copies are spread,
-pools of different size are nested, a smaller T is a prefix of a larger one, and `repeated` equals `curated` through
-its first U tokens. r hashes (seed, content key, source, occurrence, copy): never the id, never the position.
+below its quota U_p. Copy j of a document has the stream key (j + u_j) / k with u_0 = s / U_p and u_j = r(document, j);
+k is T_p over the tokens that were drawn, so that the last document's overshoot is not repeated. A part gives its copies
+by key until it has T_p tokens, the stream is sorted by key and cut at T. So parts stay mixed all along, every epoch is
+reshuffled, copies are spread, pools of different size are nested, a smaller T is a prefix of a larger one, and
+`repeated` equals `curated` through its first U tokens. r hashes (seed, content key, source, occurrence, copy): never
+the id, never the position.
 """
 
 from __future__ import annotations
@@ -15,12 +17,13 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from dq.errors import BudgetError
 from dq.text.hashing import content_keys, mix64, uniform
 from dq.tokens import BOS_ID, TokenPool
-from dq.variants.parts import Part, Universe
+from dq.variants.parts import ROUNDING_TOKENS, Part, Universe
 
-__all__ = ["Stream", "StreamOrder", "order_stream"]
+__all__ = ["STREAM_VERSION", "Stream", "StreamOrder", "order_stream"]
+
+STREAM_VERSION = 2  # raised when the same recipe gives another stream: runs of the old one are not mixed in
 
 I64: TypeAlias = "np.ndarray[Any, np.dtype[np.int64]]"
 F64: TypeAlias = "np.ndarray[Any, np.dtype[np.float64]]"
@@ -55,11 +58,7 @@ class StreamOrder:
 
 
 def order_stream(universe: Universe, parts: Sequence[Part], *, budget_tokens: int, seed: int) -> StreamOrder:
-    """The stream of a variant for one seed, cut behind the document that reaches ``budget_tokens``.
-
-    Raises:
-        BudgetError: the parts hold less than the budget in whole documents.
-    """
+    """The stream of a variant for one seed, cut behind the document that holds position ``budget_tokens``."""
     pieces = [_part_copies(universe, part, seed=seed) for part in parts]
     keys = np.concatenate([piece[0] for piece in pieces])
     documents = np.concatenate([piece[1] for piece in pieces])
@@ -68,11 +67,7 @@ def order_stream(universe: Universe, parts: Sequence[Part], *, budget_tokens: in
     ties = mix64(universe.content_keys[documents], universe.occurrences[documents], copies)
     order = np.lexsort((ties, keys))
     stream = StreamOrder(documents[order], copies[order], part_numbers[order], universe.lengths)
-    if stream.starts[-1] < budget_tokens:
-        raise BudgetError(
-            f"the stream holds {int(stream.starts[-1]):,} tokens and {budget_tokens:,} are needed; "
-            "lower `budget_tokens` or set `when_short: repeat`"
-        )
+    assert stream.starts[-1] >= budget_tokens, "every part has its quota"
     end = int(np.searchsorted(stream.starts, budget_tokens + 1, side="left"))
     end = min(end, len(stream.documents))
     return StreamOrder(stream.documents[:end], stream.copies[:end], stream.parts[:end], universe.lengths)
@@ -86,21 +81,32 @@ def draws(universe: Universe, documents: I64, *, source: str, seed: int, copy: i
 
 
 def _part_copies(universe: Universe, part: Part, *, seed: int) -> tuple[F64, I64, I64]:
-    """Keys, documents and copy numbers of every occurrence of a part."""
+    """Keys (in tokens of the stream), documents and copy numbers of every occurrence of a part, by key."""
     r0 = draws(universe, part.documents, source=part.source, seed=seed, copy=0)
     order = np.lexsort((universe.occurrences[part.documents], universe.content_keys[part.documents], r0))
     ranked = part.documents[order]
     before = np.cumsum(universe.lengths[ranked]) - universe.lengths[ranked]
     taken = int(np.searchsorted(before, part.quota, side="left"))
     drawn = ranked[:taken]
-    # (s / U_p) / k, written as s / T_p: the same number for every k, so that first copies compare exactly.
-    keys, documents, copies = [before[:taken] / part.tokens], [drawn], [np.zeros(taken, np.int64)]
-    for copy in range(1, math.ceil(part.epochs)):
+    # Whole documents overshoot U_p; with k the epochs that remain, later copies end at T_p too, not k documents later.
+    unique_tokens = int(universe.lengths[drawn].sum())
+    epochs = part.tokens / unique_tokens
+    # T (s / U_p) / k, written as s / share: the same number for every k and T, so that first copies compare exactly.
+    keys, documents, copies = [before[:taken] / part.share], [drawn], [np.zeros(taken, np.int64)]
+    for copy in range(1, math.ceil((part.tokens - ROUNDING_TOKENS) / unique_tokens)):
         u = draws(universe, drawn, source=part.source, seed=seed, copy=copy)
-        keys.append((copy + u) / part.epochs)
+        keys.append((copy + u) / epochs * (part.tokens / part.share))
         documents.append(drawn)
         copies.append(np.full(taken, copy, np.int64))
-    return np.concatenate(keys), np.concatenate(documents), np.concatenate(copies)
+    return _quota_of(universe, part, np.concatenate(keys), np.concatenate(documents), np.concatenate(copies))
+
+
+def _quota_of(universe: Universe, part: Part, keys: F64, documents: I64, copies: I64) -> tuple[F64, I64, I64]:  # noqa: PLR0917
+    """The occurrences by key while the part's tokens before them are below T_p: exact to one document."""
+    order = np.argsort(keys, kind="stable")
+    before = np.cumsum(universe.lengths[documents[order]]) - universe.lengths[documents[order]]
+    chosen = order[: int(np.searchsorted(before, part.tokens, side="left"))]
+    return keys[chosen], documents[chosen], copies[chosen]
 
 
 class Stream:

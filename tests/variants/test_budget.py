@@ -1,0 +1,301 @@
+"""Budgets, doses and epochs: exact to a document, measured in the manifest, refused where they do not fit."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dq.errors import BudgetError
+from dq.variants import Curated, Noisy, PartMeasure, Raw, Repeated, TokenNoise, Universe
+from tests.variants.worlds import fitting_budget, order_of, pool, stream_of, tokens_in, universe, variant
+
+RAW, CURATED = Raw(kind="raw"), Curated(kind="curated")
+SEEDS = st.integers(0, 10_000)
+FEW = settings(max_examples=40, deadline=None)
+
+
+@pytest.fixture(scope="module")
+def world() -> Universe:
+    return universe(1)
+
+
+@pytest.fixture(scope="module")
+def shares(world: Universe) -> dict[str, float]:
+    return world.raw_shares()
+
+
+def longest_of(world: Universe, made: Any) -> int:
+    """One document of each part, the longest of it."""
+    return sum(int(world.lengths[part.documents].max()) for part in made.parts(world))
+
+
+def measures_of(world: Universe, made: Any, seed: int) -> list[PartMeasure]:
+    return list(made.manifest(world, [seed]).parts)
+
+
+# --- exact ----------------------------------------------------------------------------------------------------------
+
+
+@FEW
+@given(SEEDS, st.sampled_from([2, 3, 4, 8]), st.floats(0.3, 1))
+def test_unique_tokens_and_shares_of_repeated_are_exact_to_one_document_a_part(
+    seed: int, epochs: int, fill: float
+) -> None:
+    world = universe(seed, 150)
+    shares = world.raw_shares()
+    budget = int(fill * fitting_budget(world, shares, world.kept))
+    made = variant(Repeated(kind="repeated", epochs=epochs), budget, shares)
+    slack = longest_of(world, made)
+    for part, measured in zip(made.parts(world), measures_of(world, made, seed), strict=True):
+        assert part.epochs == epochs
+        assert 0 <= measured.unique_tokens - budget * part.share / epochs < world.lengths[part.documents].max()
+        assert abs(measured.tokens - budget * part.share) <= slack
+        assert measured.epochs == measured.tokens / measured.unique_tokens
+
+
+@FEW
+@given(SEEDS, st.floats(1.05, 6))
+def test_a_short_pool_is_repeated_as_often_as_needed_and_no_more(seed: int, times: float) -> None:
+    world = universe(seed, 150)
+    shares = world.raw_shares()
+    budget = int(times * max(tokens_in(world, world.kept, s) / share for s, share in shares.items()))
+    made = variant(Curated(kind="curated", when_short="repeat"), budget, shares)
+    slack = longest_of(world, made)
+    for part, measured in zip(made.parts(world), measures_of(world, made, seed), strict=True):
+        everything = tokens_in(world, world.kept, part.source)
+        assert part.epochs == pytest.approx(budget * part.share / everything)
+        assert everything - slack <= measured.unique_tokens <= everything
+        assert abs(measured.tokens - budget * part.share) <= slack
+    order, _ = order_of(world, made, seed=seed)
+    for part in made.parts(world):
+        times_seen = np.bincount(order.documents, minlength=len(world.lengths))[part.documents]
+        assert times_seen.max() <= math.ceil(part.epochs) + 1 and times_seen.min() >= math.floor(part.epochs) - 1
+
+
+def test_only_the_source_that_is_short_is_repeated(world: Universe, shares: dict[str, float]) -> None:
+    kept = {source: tokens_in(world, world.kept, source) for source in shares}
+    assert kept["web"] / shares["web"] < kept["news"] / shares["news"]
+    budget = int(0.99 * kept["news"] / shares["news"])
+    news, web = variant(Curated(kind="curated", when_short="repeat"), budget, shares).parts(world)
+    assert news.epochs == 1 and web.epochs > 1
+
+
+@FEW
+@given(SEEDS, st.floats(0.05, 1), st.floats(0.2, 1))
+def test_doses_are_exact_to_one_document_a_part_and_nothing_dropped_comes_twice(
+    seed: int, dose: float, fill: float
+) -> None:
+    world = universe(seed, 150)
+    shares = world.raw_shares()
+    most = min(
+        fitting_budget(world, shares, world.dropped) / dose,
+        fitting_budget(world, shares, world.kept) / (1 - dose) if dose < 1 else math.inf,
+    )
+    made = variant(Noisy(kind="noisy", dose=dose), int(fill * most), shares)
+    slack = longest_of(world, made)
+    for part, measured in zip(made.parts(world), measures_of(world, made, seed), strict=True):
+        fraction = dose if part.name.endswith("/dropped") else 1 - dose
+        assert abs(measured.tokens - made.budget_tokens * shares[part.source] * fraction) <= slack
+    order, _ = order_of(world, made, seed=seed)
+    assert len(set(order.documents.tolist())) == len(order.documents)
+    assert (world.kept | world.dropped)[order.documents].all()
+
+
+def test_a_dose_of_one_is_dropped_documents_alone(world: Universe, shares: dict[str, float]) -> None:
+    made = variant(Noisy(kind="noisy", dose=1.0), fitting_budget(world, shares, world.dropped), shares)
+    order, parts = order_of(world, made)
+    assert [part.name for part in parts] == ["news/dropped", "web/dropped"]
+    assert world.dropped[order.documents].all()
+
+
+def test_nothing_withheld_or_removed_is_in_any_variant(world: Universe, shares: dict[str, float]) -> None:
+    budget = fitting_budget(world, shares, world.kept) // 2
+    for spec in (RAW, CURATED, Repeated(kind="repeated", epochs=2), Noisy(kind="noisy", dose=0.5)):
+        order, _ = order_of(world, variant(spec, budget, shares))
+        assert world.available[order.documents].all()
+        if spec is not RAW:
+            assert (world.kept | world.dropped)[order.documents].all()
+
+
+# --- refused --------------------------------------------------------------------------------------------------------
+
+
+def largest_budget(message: str) -> int:
+    found = re.search(r"`budget_tokens` to at most ([\d,]+)", message)
+    assert found, message
+    return int(found[1].replace(",", ""))
+
+
+@FEW
+@given(SEEDS, st.sampled_from([RAW, CURATED, Repeated(kind="repeated", epochs=3), Noisy(kind="noisy", dose=0.4)]))
+def test_the_largest_budget_that_an_error_names_fits_and_one_token_more_does_not(seed: int, spec: Any) -> None:
+    world = universe(seed, 80)
+    shares = world.raw_shares()
+    with pytest.raises(BudgetError) as caught:
+        variant(spec, 10_000_000, shares, "mine").parts(world)
+    message = str(caught.value)
+    available, needed = re.search(r"holds ([\d,]+) tokens and ([\d,]+) are needed", message).groups()  # type: ignore[union-attr]
+    assert message.startswith("variant mine: ") and int(available.replace(",", "")) < int(needed.replace(",", ""))
+    part = re.search(r"mine: (news|web)/(all|kept|dropped) holds", message)
+    assert part
+    assert int(available.replace(",", "")) == tokens_in(world, world.members(part[2]), part[1])  # type: ignore[arg-type]
+
+    fits = largest_budget(message)
+    measured = variant(spec, fits, shares).manifest(world, [seed])
+    assert sum(one.tokens for one in measured.parts) == fits
+    with pytest.raises(BudgetError) as again:
+        variant(spec, fits + 1, shares).parts(world)
+    assert largest_budget(str(again.value)) == fits
+
+
+def test_raw_fits_to_the_last_token_of_the_corpus() -> None:
+    for seed in range(30):
+        world = universe(seed, 50)
+        shares = world.raw_shares()
+        everything = int(world.lengths[world.available].sum())
+        order, _ = order_of(world, variant(RAW, everything, shares))
+        assert sorted(order.documents.tolist()) == np.flatnonzero(world.available).tolist()
+        with pytest.raises(BudgetError, match=f"at most {everything:,}"):
+            variant(RAW, everything + 1, shares).parts(world)
+
+
+@FEW
+@given(SEEDS, st.floats(0.05, 1.0))
+def test_the_dose_that_an_error_names_fits_and_a_larger_one_does_not(seed: int, fill: float) -> None:
+    world = universe(seed, 80)
+    shares = world.raw_shares()
+    budget = int(fill * fitting_budget(world, shares, world.kept)) + 1
+    try:
+        variant(Noisy(kind="noisy", dose=1.0), budget, shares).parts(world)
+    except BudgetError as error:
+        named = re.search(r"lower `dose` to at most ([\d.]+)", str(error))
+        possible = [d for d in np.arange(1, 10_000, 50) / 10_000 if fits(world, shares, budget, float(d))]
+        assert (named is not None) == bool(possible) or (named is not None and float(named[1]) < 0.006)
+        if named:
+            assert fits(world, shares, budget, float(named[1]))
+            assert not fits(world, shares, budget, float(named[1]) + 2e-4)
+
+
+def fits(world: Universe, shares: dict[str, float], budget: int, dose: float) -> bool:
+    try:
+        variant(Noisy(kind="noisy", dose=dose), budget, shares).parts(world)
+    except BudgetError:
+        return False
+    return True
+
+
+def test_too_few_kept_documents_name_the_smallest_dose(world: Universe, shares: dict[str, float]) -> None:
+    budget = int(1.05 * fitting_budget(world, shares, world.kept))
+    with pytest.raises(BudgetError, match=r"web/kept holds .* raise `dose` to at least 0\.\d+") as caught:
+        variant(Noisy(kind="noisy", dose=0.001), budget, shares).parts(world)
+    named = float(str(caught.value).rpartition(" ")[2])
+    assert fits(world, shares, budget, named)
+    assert not fits(world, shares, budget, named - 2e-4)
+
+
+def test_too_short_a_pool_names_the_epochs_that_fill_it(world: Universe, shares: dict[str, float]) -> None:
+    budget = int(7.5 * fitting_budget(world, shares, world.kept))
+    with pytest.raises(BudgetError, match="raise `epochs` to at least 8, or set `when_short: repeat`"):
+        variant(Repeated(kind="repeated", epochs=7), budget, shares).parts(world)
+    parts = variant(Repeated(kind="repeated", epochs=8), budget, shares).parts(world)
+    assert [part.epochs for part in parts] == [8, 8]
+
+
+@pytest.mark.parametrize("when_short", ["error", "repeat"])
+def test_a_source_without_documents_cannot_be_repeated(when_short: Any, world: Universe) -> None:
+    nothing = {"news": 0.5, "radio": 0.5}
+    with pytest.raises(
+        BudgetError, match="radio/kept holds 0 tokens and 50 are needed; add documents, change the rules"
+    ):
+        variant(Curated(kind="curated", when_short=when_short), 100, nothing).parts(world)
+
+
+def test_a_source_of_no_share_is_left_out(world: Universe) -> None:
+    order, parts = order_of(world, variant(CURATED, 200, {"news": 1.0, "web": 0.0}))
+    assert [part.name for part in parts] == ["news/kept"]
+    assert set(world.sources[order.documents]) == {"news"}
+
+
+# --- measured -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [RAW, Repeated(kind="repeated", epochs=3), Noisy(kind="noisy", dose=0.3), TokenNoise(kind="token_noise", dose=0.5)],
+)
+def test_the_manifest_holds_what_the_stream_holds(
+    spec: Any, world: Universe, shares: dict[str, float], tmp_path: Path
+) -> None:
+    budget = int(0.7 * fitting_budget(world, shares, world.kept))
+    made = variant(spec, budget, shares)
+    manifest = made.write_manifest(tmp_path / "v", world, [4, 9])
+    tokens = pool(tmp_path / "pool", world)
+    clean = pool(tmp_path / "pool", world)
+    assert json.loads((tmp_path / "v/manifest.json").read_text()) == json.loads(json.dumps(manifest.to_dict()))
+    assert [(one.seed, one.part) for one in manifest.parts] == [
+        (seed, part.name) for seed in (4, 9) for part in made.parts(world)
+    ]
+
+    replaced, whole = 0, 0
+    for seed in (4, 9):
+        stream = stream_of(world, tokens, made, seed=seed)
+        counted = {part.name: [0, 0, 0] for part in made.parts(world)}
+        names = [part.name for part in made.parts(world)]
+        seen: set[int] = set()
+        for at, (document, part) in enumerate(zip(stream.order.documents, stream.order.parts, strict=True)):
+            begin = int(stream.order.starts[at])
+            length = min(budget, begin + int(world.lengths[document])) - begin
+            new = int(document) not in seen
+            seen.add(int(document))
+            tally = counted[names[part]]
+            tally[0] += length
+            tally[1] += length * new
+            tally[2] += new
+            here = stream.tokens(begin, begin + int(world.lengths[document]))
+            replaced += int((here != clean.tokens(int(document))).sum())
+            whole += len(here)
+        for one in manifest.parts:
+            if one.seed == seed:
+                assert [one.tokens, one.unique_tokens, one.documents] == counted[one.part]
+        assert sum(one.tokens for one in manifest.parts if one.seed == seed) == budget
+    if isinstance(spec, TokenNoise):
+        # One in 500 draws is the token that was there.
+        assert manifest.replaced_fraction == pytest.approx(replaced / whole, abs=0.01)
+    else:
+        assert manifest.replaced_fraction is None and replaced == 0
+
+    marks = pl.read_parquet(tmp_path / "v/documents.parquet")
+    for part in made.parts(world):
+        assert np.flatnonzero(marks[part.name].to_numpy()).tolist() == part.documents.tolist()
+
+
+def test_missing_a_target_by_over_two_percent_is_a_warning_and_less_is_not(world: Universe) -> None:
+    two = {"news": 0.5, "web": 0.5}
+    large = universe(3, 6000)
+    budget = fitting_budget(large, two, large.kept)
+    assert variant(CURATED, budget, two).manifest(large, [0]).warnings == ()
+    for warning in (warnings := variant(CURATED, 60, two).manifest(world, [0]).warnings):
+        assert re.fullmatch(
+            r"seed 0: (news|web)/kept has [\d,]+ (unique )?tokens, [+-]\d+\.\d% from its target", warning
+        )
+    assert warnings
+
+
+@pytest.mark.parametrize(("kind", "dose"), [("noisy", 0.0), ("noisy", 1.01), ("token_noise", 0.0)])
+def test_a_dose_is_above_0_and_at_most_1(kind: str, dose: float) -> None:
+    with pytest.raises(ValueError, match="dose"):
+        (Noisy if kind == "noisy" else TokenNoise)(kind=kind, dose=dose)  # type: ignore[arg-type]
+
+
+def test_noisy_variants_have_no_repetition_to_ask_for() -> None:
+    with pytest.raises(ValueError, match="when_short"):
+        Noisy(kind="noisy", dose=0.5, when_short="repeat")  # type: ignore[arg-type]

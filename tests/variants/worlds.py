@@ -1,0 +1,93 @@
+"""Small universes and token pools on disk: the variants' input without the stages before it."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from dq.store import Stage, write_bytes_atomic, write_parquet
+from dq.tokens import TokenPool
+from dq.variants import Part, Stream, Universe, Variant
+from dq.variants.stream import StreamOrder, order_stream
+
+VOCABULARY = 500
+
+
+def universe(seed: int = 0, documents: int = 200, longest: int = 60) -> Universe:
+    """Two sources of unequal lengths and keep rates: short clean news, long web pages of which few are kept.
+
+    Some documents are withheld, some are duplicates that deduplication removed, some are copies in one source.
+    """
+    rng = np.random.default_rng(seed)
+    web = rng.random(documents) < 0.5
+    web[:2] = [True, False]
+    lengths = np.where(web, rng.integers(2, 3 * longest, documents), rng.integers(1, longest, documents))
+    keys = rng.integers(0, 2**64, documents, dtype=np.uint64)
+    occurrences = np.zeros(documents, np.uint32)
+    for copy in range(3, documents, 29):
+        web[copy], lengths[copy], keys[copy] = web[copy - 1], lengths[copy - 1], keys[copy - 1]
+        occurrences[copy] = 1
+    available = rng.random(documents) > 0.05
+    judged = np.where(web, rng.random(documents) < 0.4, rng.random(documents) < 0.85)
+    judged[:2], available[:2] = True, True
+    removed = rng.random(documents) < 0.1
+    removed[:2] = False
+    return Universe(
+        lengths=lengths.astype(np.int64),
+        sources=np.where(web, "web", "news").astype(object),
+        content_keys=keys,
+        occurrences=occurrences,
+        available=available,
+        kept=available & judged & ~removed,
+        dropped=available & ~judged,
+    )
+
+
+def tokens_in(world: Universe, members: np.ndarray[Any, Any], source: str) -> int:
+    return int(world.lengths[members & (world.sources == source)].sum())
+
+
+def fitting_budget(world: Universe, shares: dict[str, float], members: np.ndarray[Any, Any]) -> int:
+    """The largest T that every source's members can fill once."""
+    return int(min(tokens_in(world, members, source) / share for source, share in shares.items()))
+
+
+def permuted(world: Universe, order: np.ndarray[Any, Any]) -> Universe:
+    """The same documents in another order."""
+    return Universe(**{field.name: getattr(world, field.name)[order] for field in dataclasses.fields(Universe)})
+
+
+def pool(folder: Path, world: Universe, *, seed: int = 0) -> TokenPool:
+    """A real token pool of random tokens: BOS (0) and then 1 to 499, a function of the content key."""
+    stage = Stage("tokens", 1, folder)
+    stage.start()
+    parts = []
+    for key, length in zip(world.content_keys, world.lengths, strict=True):
+        body = np.random.default_rng([seed, int(key)]).integers(1, VOCABULARY, int(length) - 1)
+        parts.append(np.concatenate([[0], body]).astype("<u2"))
+    write_bytes_atomic(folder / "tokens.bin", np.concatenate(parts).tobytes())
+    write_parquet(folder / "lengths.parquet", pl.DataFrame({"length": world.lengths}))
+    stage.commit()
+    return TokenPool(folder)
+
+
+def variant(spec: Any, budget: int, shares: dict[str, float], name: str = "v") -> Variant:
+    return Variant(name, spec, budget, shares, {"tokens": "t"})
+
+
+def order_of(world: Universe, made: Variant, *, seed: int = 0) -> tuple[StreamOrder, list[Part]]:
+    parts = made.parts(world)
+    return order_stream(world, parts, budget_tokens=made.budget_tokens, seed=seed), parts
+
+
+def stream_of(world: Universe, tokens: TokenPool, made: Variant, *, seed: int = 0, context: int = 16) -> Stream:
+    return made.stream(world, tokens, context=context, seed=seed, vocabulary_size=VOCABULARY)
+
+
+def all_tokens(stream: Stream) -> np.ndarray[Any, np.dtype[np.int32]]:
+    """Positions 0..T, the last target among them."""
+    return stream.tokens(0, stream.n_tokens + 1)
