@@ -1,4 +1,11 @@
-"""What a run is: its training settings and its specification. No torch."""
+"""What a run is: its training settings and its specification. No torch.
+
+The defaults are tuned for the shortest runs, where most is at stake: size 0.3M, vocabulary 2,048, 250,000 tokens of
+news, bits per byte on 142 held-out documents, where a unigram model scores 3.08. Measured, two seeds of weights and
+data: steps of 4 windows, warmup of 0.02 and clipping at 0.5 end at 2.50 and 2.49; with warmup of 0.05 and clipping at 1
+at 2.52 and 2.53; with steps of 2 windows at 2.47 and 2.46, for 1.15 times the time. One seed: no weight decay is 0.02
+worse; at vocabulary 1,024 a beta2 of 0.98 or 0.99 and a decay over 0.4 of the run are no better.
+"""
 
 from __future__ import annotations
 
@@ -24,14 +31,14 @@ class TrainingConfig(StrictModel):
     microbatch_windows: int | None = Field(default=None, ge=1)
     """Windows per forward pass where a whole step does not fit; gradients are accumulated. None: the whole step."""
     peak_learning_rate: float | None = Field(default=None, gt=0)
-    """Learning rate between warmup and decay. None: the size's own, 1e-2 at width 64 and less for wider models."""
-    warmup_fraction: float = Field(default=0.05, ge=0, le=0.5)
+    """Learning rate between warmup and decay. None: the size's own, 1e-2 up to width 64 and less above."""
+    warmup_fraction: float = Field(default=0.02, ge=0, le=0.5)
     """Share of the steps in which the learning rate rises from 0, linearly."""
     decay_fraction: float = Field(default=0.2, ge=0.1, le=0.5)
     """Share of the steps in which the learning rate falls to 0 as 1 - sqrt(progress) (arXiv:2405.18392)."""
     weight_decay: float = Field(default=0.1, ge=0)
     """Decoupled weight decay of the matrices in the layers; embeddings and norms have none."""
-    gradient_clip: float = Field(default=1.0, gt=0)
+    gradient_clip: float = Field(default=0.5, gt=0)
     """Largest norm of the gradient of a step."""
     beta1: float = Field(default=0.9, ge=0, lt=1)
     """AdamW's decay of the mean of gradients."""

@@ -63,10 +63,11 @@ def test_a_size_that_is_not_on_the_ladder_is_refused_with_the_ladder() -> None:
 
 
 def test_wider_models_get_a_lower_rate_unless_one_is_stated(spec: RunSpec) -> None:
-    assert SIZES["0.3M"].peak_learning_rate == 1e-2
+    assert SIZES["0.1M"].peak_learning_rate == SIZES["0.3M"].peak_learning_rate == 1e-2
+    assert SIZES["1.1M"].peak_learning_rate == 5e-3
     rates = [size.peak_learning_rate for size in SIZES.values()]
     assert rates == sorted(rates, reverse=True)
-    assert 5e-4 < rates[-1] < 2e-3
+    assert rates[-1] == 1e-2 / 32
     assert spec.peak_learning_rate == SIZES[spec.size].peak_learning_rate
     stated = spec.model_copy(update={"training": TrainingConfig(peak_learning_rate=1e-4)})
     assert stated.peak_learning_rate == 1e-4
