@@ -1,0 +1,266 @@
+"""The product as its user meets it: the commands of the README on real corpora, the report in a real browser."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import dq
+from tests.conftest import tool
+
+REPOSITORY = Path(dq.__file__).parent.parent
+BUDGET = ["--budget-tokens", "20480"]
+
+
+def run_dq(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "dq", *arguments]
+    return subprocess.run(
+        command, cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("quickstart")
+
+
+@pytest.fixture(scope="module")
+def quickstart(folder: Path) -> subprocess.CompletedProcess[str]:
+    """`dq quickstart` on the real sample corpora, with short runs."""
+    return run_dq("quickstart", *BUDGET, cwd=folder)
+
+
+def test_quickstart_ends_with_a_table_a_verdict_each_and_the_report(
+    quickstart: subprocess.CompletedProcess[str], folder: Path
+) -> None:
+    assert quickstart.returncode == 0, quickstart.stderr
+    lines = quickstart.stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    for variant in ("curated", "repeated", "noisy"):
+        assert any(re.match(rf"{variant}: (better|worse|equivalent|undecided)\b", line) for line in lines)
+    assert lines[-1].startswith("report: ")
+    assert (folder / lines[-1].removeprefix("report: ")).exists()
+    assert "Traceback" not in quickstart.stderr
+
+
+def test_the_quickstart_preset_keeps_between_a_fifth_and_four_fifths_of_each_source(
+    quickstart: subprocess.CompletedProcess[str], folder: Path
+) -> None:
+    verdicts = pl.read_parquet(folder / "quickstart-workspace/verdicts/original/verdicts.parquet")
+    sources = pl.concat(
+        [
+            pl.read_parquet(path, columns=["source"])
+            for path in sorted((folder / "quickstart-workspace/corpus/original").glob("0*.parquet"))
+        ]
+    )
+    kept = sources.hstack(verdicts).group_by("source").agg(pl.col("keep").mean())
+    assert len(kept) == 2
+    for source, share in kept.iter_rows():
+        assert 0.2 <= share <= 0.8, source
+
+
+def test_a_second_quickstart_needs_no_network_and_repeats_nothing(
+    quickstart: subprocess.CompletedProcess[str], folder: Path
+) -> None:
+    runs = folder / "quickstart-workspace/runs"
+    before = {path: path.stat().st_mtime_ns for path in runs.rglob("*") if path.is_file() and path.name != ".lock"}
+    nowhere = "http://127.0.0.1:9"
+    again = run_dq("quickstart", *BUDGET, cwd=folder, PIP_INDEX_URL=nowhere, HTTPS_PROXY=nowhere, HTTP_PROXY=nowhere)
+    assert (again.returncode, again.stdout) == (0, quickstart.stdout)
+    after = {path: path.stat().st_mtime_ns for path in runs.rglob("*") if path.is_file() and path.name != ".lock"}
+    assert after == before
+
+
+def test_variants_have_equal_budgets_and_the_same_mixture(
+    quickstart: subprocess.CompletedProcess[str], folder: Path
+) -> None:
+    study = json.loads((folder / "quickstart-workspace/studies/quickstart/comparison.json").read_text())
+    by_variant = {}
+    for name, manifest in study["manifests"].items():
+        parts = [part for part in manifest["parts"] if part["seed"] == 0]
+        news = sum(part["tokens"] for part in parts if part["part"].startswith("news/"))
+        total = sum(part["tokens"] for part in parts)
+        by_variant[name] = (total, news / total)
+    assert {total for total, _ in by_variant.values()} == {study["budget_tokens"]}
+    shares = [share for _, share in by_variant.values()]
+    assert max(shares) - min(shares) < 0.1  # to one document a part: documents are large in so small a budget
+
+
+@pytest.mark.needs_tool
+def test_the_report_opens_in_a_browser_without_errors_and_draws_its_figures(
+    quickstart: subprocess.CompletedProcess[str], folder: Path, tmp_path: Path
+) -> None:
+    page = folder / "quickstart-workspace/report/index.html"
+    command = [
+        tool("chromium"), "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-quic",
+        "--disable-background-networking", "--disable-component-update", "--disable-sync", "--enable-logging=stderr",
+        f"--user-data-dir={tmp_path}", "--virtual-time-budget=10000", "--dump-dom", f"file://{page}",
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "CONSOLE" not in done.stderr, done.stderr
+    figures = page.read_text().count('<script type="application/json"')
+    assert figures == 5  # differences, three held-out sets, fates
+    assert done.stdout.count('class="main-svg"') >= figures
+
+
+def test_the_report_loads_nothing_from_elsewhere(quickstart: subprocess.CompletedProcess[str], folder: Path) -> None:
+    html = (folder / "quickstart-workspace/report/index.html").read_text()
+    assert not re.findall(r"<(?:script|link|img|iframe)[^>]+(?:src|href)=[\"'](?!data:)", html)
+
+
+def readme_commands() -> list[str]:
+    blocks = re.findall(r"```bash\n(.*?)```", (REPOSITORY / "README.md").read_text("utf-8"), re.DOTALL)
+    inline = re.findall(r"`(dq [^`]+)`", (REPOSITORY / "README.md").read_text("utf-8"))
+    lines = [line.partition("#")[0].strip() for block in blocks for line in block.splitlines()]
+    return [line for line in [*lines, *inline] if line.startswith("dq ")]
+
+
+def test_every_dq_command_of_the_readme_works(
+    quickstart: subprocess.CompletedProcess[str], folder: Path, tmp_path: Path
+) -> None:
+    """In the README's order, in one folder; long runs are short by their budget, the corpus is the finished one."""
+    shutil.copytree(folder / "quickstart-workspace", tmp_path / "quickstart-workspace")
+    commands = readme_commands()
+    assert {command.split()[1] for command in commands} == {"recipes", "run", "ablate"}
+    for command in commands:
+        arguments = command.split()[1:]
+        if arguments[0] == "ablate":
+            path = next((argument for argument in arguments if argument.endswith(".yaml")), "ablations/quickstart.yaml")
+            arguments = ["ablate", path, *BUDGET]
+        done = run_dq(*arguments, cwd=tmp_path)
+        assert done.returncode == 0, f"{command}: {done.stderr}"
+
+
+def test_the_python_of_the_readme_works() -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", (REPOSITORY / "README.md").read_text("utf-8"), re.DOTALL)
+    names: dict[str, object] = {}
+    exec(code, names)  # our own README
+    for name in ("scores", "verdicts", "near"):
+        table = names[name]
+        assert isinstance(table, pl.DataFrame)
+        assert len(table) == 2
+
+
+def test_the_readme_shows_a_real_screenshot() -> None:
+    image = (REPOSITORY / "docs/report.png").read_bytes()
+    assert image.startswith(b"\x89PNG")
+    assert 20_000 < len(image) < 600_000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["run", "missing.yaml"], 1, "missing.yaml: no such file"),
+        (["ablate", "pipelines/quickstart.yaml"], 1, "pipelines/quickstart.yaml:"),
+        (["recipes", "show", "nothing.yaml"], 1, "no recipe `nothing.yaml`"),
+        (["no-such-command"], 2, "No such command"),
+        (["run"], 2, "Missing argument"),
+    ],
+)
+def test_wrong_use_is_one_line_with_its_exit_code(
+    arguments: list[str], code: int, message: str, tmp_path: Path
+) -> None:
+    run_dq("recipes", "copy", "pipelines/quickstart.yaml", cwd=tmp_path)
+    done = run_dq(*arguments, cwd=tmp_path)
+    assert done.returncode == code
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    if code == 1:
+        assert len(done.stderr.strip().splitlines()) == 1
+        assert done.stderr.startswith("dq: ")
+
+
+# --- interruption -----------------------------------------------------------------------------------------------
+
+
+def write_study(folder: Path, *, source: str = "a", mark: str = "") -> None:
+    """A small corpus of two sources, job and study whose runs take seconds; ``mark`` begins every id and text."""
+    generator = random.Random(7)
+    words = ["".join(generator.choices("abcdefghijklmnop", k=generator.randint(2, 8))) for _ in range(800)]
+    lines = []
+    for number in range(600):
+        text = " ".join(generator.choices(words, weights=range(len(words), 0, -1), k=generator.randint(60, 160)))
+        row = {"id": f"{mark}d{number:04d}", "text": f"{mark}{text}", "source": (source, "b")[number % 2]}
+        lines.append(json.dumps(row))
+    (folder / "train.jsonl").write_text("\n".join(lines[:500]))
+    (folder / "neutral.jsonl").write_text("\n".join(lines[500:]))
+    (folder / "job.yaml").write_text(
+        "workspace: ws\ninput: [{path: train.jsonl}]\nheldout:\n  fraction: 0.1\n"
+        "  neutral: [{name: neutral, input: [{path: neutral.jsonl}]}]\nquality: {preset: gopher_repetition}\n"
+        "tokenizer: {vocab_size: 300, bytes_per_source: 50000}\n"
+    )
+    (folder / "study.yaml").write_text(
+        "workspace: ws\nbudget_tokens: 40960\nsize: 0.1M\nmargin_bits_per_byte: 0.02\n"
+        "training: {context: 128, checkpoint_every_steps: 2, curve_points: 3}\n"
+        "variants:\n  raw: {kind: raw}\n  repeated: {kind: repeated, epochs: 4}\n"
+    )
+
+
+def children_of(pid: int) -> list[int]:
+    """All descendants of a process."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == pid:
+            found += [int(path.parent.name), *children_of(int(path.parent.name))]
+    return found
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_a_killed_study_leaves_no_orphan_and_ends_with_the_same_numbers(tmp_path: Path) -> None:
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    for place in (whole, killed):
+        place.mkdir()
+        write_study(place)
+        assert run_dq("run", "job.yaml", cwd=place).returncode == 0
+    process = subprocess.Popen([sys.executable, "-m", "dq", "ablate", "study.yaml"], cwd=killed)
+    deadline = time.monotonic() + 120
+    while not list(killed.glob("ws/runs/*/checkpoint/*")):
+        assert process.poll() is None and time.monotonic() < deadline, "the study ended before it could be killed"
+        time.sleep(0.02)
+    family = children_of(process.pid)
+    process.kill()
+    process.wait()
+    assert len(family) >= 2
+    deadline = time.monotonic() + 20
+    while any(is_running(pid) for pid in family):
+        assert time.monotonic() < deadline, "an orphan goes on"
+        time.sleep(0.05)
+    assert not (killed / "ws/studies").exists()
+
+    again, once = run_dq("ablate", "study.yaml", cwd=killed), run_dq("ablate", "study.yaml", cwd=whole)
+    assert again.returncode == once.returncode == 0, again.stderr + once.stderr
+    results = [place / "ws/studies/study/comparison.json" for place in (killed, whole)]
+    assert results[0].read_bytes() == results[1].read_bytes()
+    assert again.stdout == once.stdout
+
+
+def test_hostile_text_stays_text_in_the_report(tmp_path: Path) -> None:
+    hostile = "</script><script>alert(1)</script><img src=x onerror=alert(2)> "
+    write_study(tmp_path, source=f"../{hostile}", mark=hostile)
+    assert run_dq("run", "job.yaml", cwd=tmp_path).returncode == 0
+    done = run_dq("ablate", "study.yaml", "--budget-tokens", "4096", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    html = (tmp_path / "ws/report/index.html").read_text()
+    assert "alert(1)" in html  # the source's name is in tables and figures, ids and texts among the examples
+    assert "<script>alert" not in html
+    assert "<img src=x" not in html
