@@ -6,6 +6,8 @@ One process reads in order, so that shards are cut by rows alone; everything aft
 from __future__ import annotations
 
 import glob
+import json
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +19,7 @@ import polars as pl
 
 from dq.corpus.config import InputSpec, ReadConfig
 from dq.corpus.corpus import Corpus
-from dq.corpus.rows import BadRow, Row, read_rows
+from dq.corpus.rows import FIRST_BYTES, BadRow, Row, read_rows
 from dq.corpus.samples import SAMPLES, sample_rows
 from dq.errors import InputError
 from dq.store import Stage, file_sha256, write_bytes_atomic, write_parquet
@@ -64,19 +66,31 @@ def origins(inputs: Sequence[InputSpec]) -> list[_Origin]:
             found.append(_Origin(spec.sample, spec, None, SAMPLES[spec.sample].sha256))
             continue
         assert spec.path is not None
-        paths = sorted(Path(name) for name in glob.glob(spec.path, recursive=True))  # noqa: PTH207
-        files = [path for path in paths if path.is_file()]
-        if not files:
-            raise InputError(f"{spec.path}: no such file; check `input:` (paths are relative to the current folder)")
-        found += [_Origin(path.as_posix(), spec, path, _sha256(path)) for path in files]
+        found += [_Origin(path.as_posix(), spec, path, _sha256(path)) for path in _files(spec.path)]
     return found
 
 
+def _files(pattern: str) -> list[Path]:
+    """The files of a pattern; a path that exists is itself, whatever brackets it holds."""
+    if Path(pattern).is_dir():
+        raise InputError(f"{pattern}: a folder; name its files in `input:`, as in {Path(pattern) / '*.jsonl'}")
+    names = [pattern] if os.path.lexists(pattern) else glob.glob(pattern, recursive=True)  # noqa: PTH207
+    files = sorted(path for path in map(Path, names) if not path.is_dir())
+    if not files:
+        raise InputError(f"{pattern}: no such file; check `input:` (paths are relative to the current folder)")
+    return files
+
+
 def _sha256(path: Path) -> str:
+    name = path.as_posix()
+    if any(char < " " or "\ud800" <= char <= "\udfff" for char in name):
+        raise InputError(f"{name!r}: a file's name must be UTF-8 on one line, ids are made from it; rename the file")
     try:
-        return file_sha256(path)
+        if not path.exists() or path.is_file():
+            return file_sha256(path)
     except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+        raise InputError(f"{path}: cannot be read: {error.strerror}; repair it, or take it out of `input:`") from None
+    raise InputError(f"{path}: not a regular file; copy what it holds into one")
 
 
 def read_stage(folder: Path, inputs: Sequence[InputSpec], config: ReadConfig) -> tuple[Stage, list[_Origin]]:
@@ -146,21 +160,37 @@ class _Document:
 
 def _document(row: Row, origin: _Origin, config: ReadConfig) -> _Document | BadRow:
     spec, fields = origin.spec, row.fields
-    text = fields.pop(spec.text_field, None)
+    text = fields.get(spec.text_field)
     if not isinstance(text, str):
         reason = "text_missing" if text is None else "text_not_a_string"
-        return BadRow(row.line, reason, repr(text).encode()[:64])
+        return BadRow(row.line, reason, (_json(fields) or "").encode()[:FIRST_BYTES])
     n_bytes = len(text.encode())
     if n_bytes > config.max_document_bytes:
-        return BadRow(row.line, "text_too_large", text[:64].encode())
+        return BadRow(row.line, "text_too_large", text[:FIRST_BYTES].encode()[:FIRST_BYTES])
+    del fields[spec.text_field]
     given_id, given_source = fields.pop(spec.id_field, None), fields.pop(spec.source_field, None)
+    meta = _json(fields)
+    if meta is None:
+        return BadRow(row.line, "fields_not_json", text[:FIRST_BYTES].encode()[:FIRST_BYTES])
     return _Document(
         id=f"{origin.name}:{row.line}" if given_id in (None, "") else str(given_id),
         source=spec.source or (given_source if isinstance(given_source, str) and given_source else _stem(origin)),
         text=text,
-        meta=orjson.dumps(fields, default=str, option=orjson.OPT_NON_STR_KEYS).decode(),
+        meta=meta,
         n_bytes=n_bytes,
     )
+
+
+def _json(fields: dict[str, Any]) -> str | None:
+    """Fields as JSON text: by orjson, else (integers over 64 bits, nesting over 254 levels) by the standard library."""
+    try:
+        return orjson.dumps(fields, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    except TypeError:
+        pass
+    try:
+        return json.dumps(fields, default=str, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        return None
 
 
 def _stem(origin: _Origin) -> str:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator, Mapping
+import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, NoReturn
@@ -24,6 +25,8 @@ __all__ = ["BadRow", "Row", "read_rows"]
 JSONL_ENDINGS = (".jsonl", ".ndjson", ".json")
 # A valid text of n bytes can take 6 n bytes of JSON (\\u0041 for A); the rest of a row gets as much again.
 JSON_EXPANSION = 7
+CHUNK_BYTES = 4 << 20
+FIRST_BYTES = 64  # of a bad row, for the quarantine
 
 
 @dataclass(slots=True)
@@ -58,7 +61,7 @@ def read_rows(path: Path, *, max_document_bytes: int) -> Iterator[Row | BadRow]:
                 yield from _json_rows(stream, max_line_bytes=JSON_EXPANSION * max_document_bytes)
         else:
             raise InputError(f"{path}: unknown kind of file; dq reads .jsonl, .jsonl.gz, .jsonl.zst and .parquet")
-    except (OSError, EOFError, pa.ArrowException) as error:
+    except (OSError, EOFError, zlib.error, pa.ArrowException) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or " ".join(str(error).split())
         raise InputError(f"{path}: cannot be read: {reason}; replace the file, or take it out of `input:`") from None
 
@@ -72,29 +75,27 @@ def _open(path: Path) -> IO[bytes]:
 
 
 def _lines(stream: IO[bytes], *, max_line_bytes: int) -> Iterator[tuple[bytes, bool]]:
-    """Lines without their end, and whether the line was whole; of a longer line only the beginning is kept."""
-    chunk_bytes = 4 << 20
-    rest, skipping = b"", False
-    while chunk := stream.read(chunk_bytes):
-        parts = chunk.split(b"\n")
-        if skipping and len(parts) == 1:
-            continue
-        parts[0] = rest + parts[0]
-        for line in parts[:-1]:
-            yield line, not skipping
-            skipping = False
-        rest = rest if skipping else parts[-1]
-        if len(rest) > max_line_bytes:
-            rest, skipping = rest[:256], True
-    if rest:
-        yield rest, not skipping
+    """Lines without their end, and whether the line was whole; of a longer line little more than that is in memory."""
+    begun, whole = bytearray(), True
+    while chunk := stream.read(CHUNK_BYTES):
+        *ends, rest = chunk.split(b"\n")
+        for end in ends:
+            line = bytes(begun + end) if begun else end
+            yield line, whole and len(line) <= max_line_bytes
+            begun, whole = bytearray(), True
+        begun += rest
+        if len(begun) > max_line_bytes:
+            whole = False
+            del begun[FIRST_BYTES:]
+    if begun:
+        yield bytes(begun), whole
 
 
 def _json_rows(stream: IO[bytes], *, max_line_bytes: int) -> Iterator[Row | BadRow]:
     for number, (raw, whole) in enumerate(_lines(stream, max_line_bytes=max_line_bytes), start=1):
         line = raw.removeprefix(b"\xef\xbb\xbf") if number == 1 else raw
         if not whole:
-            yield BadRow(number, "line_too_long", line[:64])
+            yield BadRow(number, "line_too_long", line[:FIRST_BYTES])
         elif line.strip():
             yield _json_row(line, number)
 
@@ -105,21 +106,22 @@ def _json_row(line: bytes, number: int) -> Row | BadRow:
     except orjson.JSONDecodeError:
         return _unusual_json_row(line, number)
     if not isinstance(fields, dict):
-        return BadRow(number, "not_an_object", line[:64])
+        return BadRow(number, "not_an_object", line[:FIRST_BYTES])
     return Row(fields, number)
 
 
 def _unusual_json_row(line: bytes, number: int) -> Row | BadRow:
     try:
         fields = json.loads(line.decode("utf-8"), strict=False, parse_constant=_refuse)
+        clean = _without_surrogates(fields)
+        replaced = clean != fields
     except UnicodeDecodeError:
-        return BadRow(number, "invalid_utf8", line[:64])
+        return BadRow(number, "invalid_utf8", line[:FIRST_BYTES])
     except (ValueError, RecursionError):
-        return BadRow(number, "broken_json", line[:64])
-    if not isinstance(fields, dict):
-        return BadRow(number, "not_an_object", line[:64])
-    clean = _without_surrogates(fields)
-    return Row(clean, number, replaced_surrogates=clean != fields)
+        return BadRow(number, "broken_json", line[:FIRST_BYTES])
+    if not isinstance(clean, dict):
+        return BadRow(number, "not_an_object", line[:FIRST_BYTES])
+    return Row(clean, number, replaced_surrogates=replaced)
 
 
 def _refuse(constant: str) -> NoReturn:
@@ -141,36 +143,33 @@ def _parquet_rows(path: Path) -> Iterator[Row | BadRow]:
     with pq.ParquetFile(path) as file:
         number = 0
         for batch in file.iter_batches(batch_size=512):
-            # Text read as bytes: a string column may hold invalid UTF-8, and that is one row's fault, not the file's.
-            columns = [_as_bytes(column) for column in batch.columns]
-            names = batch.schema.names
-            for values in zip(*(column.to_pylist() for column in columns), strict=True):
+            columns = [_values(column) for column in batch.columns]
+            for values in zip(*columns, strict=True):
                 number += 1
-                yield _decoded(dict(zip(names, values, strict=True)), number, string_columns=_strings(batch.schema))
+                bad = next((value for value in values if isinstance(value, _InvalidText)), None)
+                if bad is None:
+                    yield Row(dict(zip(batch.schema.names, values, strict=True)), number)
+                else:
+                    yield BadRow(number, "invalid_utf8", bad.first_bytes)
 
 
-def _strings(schema: Any) -> frozenset[str]:
-    return frozenset(
-        field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
-    )
+@dataclass(frozen=True, slots=True)
+class _InvalidText:
+    """In the place of a value that holds invalid UTF-8: one row's fault, not the file's."""
+
+    first_bytes: bytes
 
 
-def _as_bytes(column: Any) -> Any:
-    if pa.types.is_string(column.type):
-        return column.cast(pa.binary())
-    if pa.types.is_large_string(column.type):
-        return column.cast(pa.large_binary())
-    return column
+def _values(column: Any) -> list[Any]:
+    """A column as Python values. Arrow checks no UTF-8, so the whole column is tried first, then each value."""
+    try:
+        return list(column.to_pylist())
+    except UnicodeDecodeError:
+        return [_value(scalar) for scalar in column]
 
 
-def _decoded(fields: Mapping[str, Any], number: int, *, string_columns: frozenset[str]) -> Row | BadRow:
-    decoded: dict[str, Any] = {}
-    for name, value in fields.items():
-        if name in string_columns and value is not None:
-            try:
-                decoded[name] = value.decode("utf-8")
-            except UnicodeDecodeError:
-                return BadRow(number, "invalid_utf8", value[:64])
-        else:
-            decoded[name] = value
-    return Row(decoded, number)
+def _value(scalar: Any) -> Any:
+    try:
+        return scalar.as_py()
+    except UnicodeDecodeError as error:
+        return _InvalidText(error.object[:FIRST_BYTES])

@@ -1,15 +1,18 @@
 """A local pool from a preloaded fork server: tasks in, results out, in the order of the tasks.
 
 Workers are forked from a clean server process that has imported ``preload`` once, so that a worker starts in
-milliseconds, inherits no lock and no thread, and pays no import. With one worker the tasks run in this process.
+milliseconds, inherits no lock and no thread, and pays no import. With one worker the tasks run in this process. After
+an error or Ctrl-C the other workers end at once: what they had finished is on disk, the rest is done again.
 """
 
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import forkserver
 from typing import TypeVar
 
 from dq.errors import DqError
@@ -51,8 +54,10 @@ def run_tasks(
                 on_done(index, results[-1])
         return results
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["dq.executors.worker", *preload])
-    pool = ProcessPoolExecutor(max(1, min(workers, len(tasks))), mp_context=context, initializer=end_with_parent)
+    _start_fork_server(["dq.executors.worker", *preload])
+    ending, stop = context.Pipe(duplex=False)
+    size = max(1, min(workers, len(tasks)))
+    pool = ProcessPoolExecutor(size, mp_context=context, initializer=end_with_parent, initargs=(ending,))
     try:
         futures = {pool.submit(function, task): index for index, task in enumerate(tasks)}
         return _collect(futures, on_done)
@@ -61,7 +66,19 @@ def run_tasks(
             "a worker process died (killed, or out of memory); run the same command again to go on, with fewer workers"
         ) from None
     finally:
+        stop.close()  # whoever still works, after an error or Ctrl-C, ends here
         pool.shutdown(wait=True, cancel_futures=True)
+        ending.close()
+
+
+def _start_fork_server(preload: Sequence[str]) -> None:
+    """Start the server with Ctrl-C blocked, for itself and for all that it forks: it is for this process to handle."""
+    multiprocessing.get_context("forkserver").set_forkserver_preload(list(preload))
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _collect(futures: dict[Future[Result], int], on_done: Callable[[int, Result], None] | None) -> list[Result]:

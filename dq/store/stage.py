@@ -69,10 +69,11 @@ class Stage:
         """Make the folder ready to write. True where an interrupted attempt of the same stage goes on."""
         started = self.folder / STARTED
         resumed = started.exists() and read_json(started) == {"fingerprint": self.fingerprint}
+        # The record goes first: killed while the files go, the folder must not look finished.
+        (self.folder / RECORD).unlink(missing_ok=True)
         if not resumed and self.folder.exists():
             shutil.rmtree(self.folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / RECORD).unlink(missing_ok=True)
         for partial in self.folder.glob(".*.partial"):
             partial.unlink()
         write_json_atomic(started, {"fingerprint": self.fingerprint})

@@ -6,13 +6,18 @@ import re
 from pathlib import Path
 
 from dq.errors import WorkspaceError
-from dq.store.files import write_json_atomic
+from dq.store.files import read_json, write_json_atomic
 from dq.store.lock import FolderLock
 
 __all__ = ["Workspace"]
 
 FORMAT = 1
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a file of an unmarked folder was left by dq itself, killed before it wrote the marker."""
+    return path.name == ".lock" or path.match(".workspace.json.*.partial")
 
 
 class Workspace:
@@ -34,11 +39,15 @@ class Workspace:
         """
         if self.root.exists() and not self.root.is_dir():
             raise WorkspaceError(f"{self.root}: a file, not a folder; name another workspace")
-        if not self.marker.exists():
-            if self.root.exists() and any(path.name != ".lock" for path in self.root.iterdir()):
+        if self.marker.exists():
+            return self.existing()
+        try:
+            if self.root.exists() and any(not _is_ours(path) for path in self.root.iterdir()):
                 raise WorkspaceError(f"{self.root}: not empty and not a dq workspace; name an empty or new folder")
             self.root.mkdir(parents=True, exist_ok=True)
-            write_json_atomic(self.marker, {"format": FORMAT})
+        except OSError as error:
+            raise WorkspaceError(f"{self.root}: cannot be made: {error.strerror}; name another workspace") from None
+        write_json_atomic(self.marker, {"format": FORMAT})
         return self
 
     def existing(self) -> Workspace:
@@ -49,6 +58,8 @@ class Workspace:
         """
         if not self.marker.exists():
             raise WorkspaceError(f"{self.root}: no dq workspace here; make one with `dq run JOB.yaml`")
+        if read_json(self.marker) != {"format": FORMAT}:
+            raise WorkspaceError(f"{self.marker}: of another program or another version of dq; name another workspace")
         return self
 
     def lock(self) -> FolderLock:

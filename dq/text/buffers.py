@@ -77,7 +77,12 @@ def _as_arrow(texts: Any) -> Any:
     try:
         return pa.array(texts, type=pa.large_string())
     except UnicodeEncodeError:
-        clean = [t if t is None else t.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for t in texts]
-        return pa.array(clean, type=pa.large_string())
+        return _as_arrow([_without_surrogates(text) for text in texts])
     except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError) as error:
-        raise InputError(f"texts must be a list of strings: {error}") from None
+        raise InputError(f"texts must be a list of strings: {' '.join(str(error).split())}") from None
+
+
+def _without_surrogates(text: Any) -> Any:
+    if not isinstance(text, str):
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -80,8 +80,8 @@ def _join(parts: list[Path], folder: Path) -> None:
                 shutil.copyfileobj(source, joined)
     write_parquet(folder / "lengths.parquet", pl.DataFrame({"length": pl.Series(lengths, dtype=pl.Int64)}))
     for part in parts:
+        part.with_suffix(".lengths").unlink()  # first: without its lengths a part is made again
         part.unlink()
-        part.with_suffix(".lengths").unlink()
 
 
 class TokenPool:

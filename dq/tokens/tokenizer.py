@@ -62,7 +62,7 @@ def _sample(corpus: Corpus, training: np.ndarray[Any, np.dtype[np.bool_]], confi
     documents = corpus.documents.with_row_index("document")
     draw = mix64(documents["content_key"].to_numpy(), documents["occurrence"].to_numpy(), DRAW)
     pool = documents.with_columns(pl.Series("draw", draw)).filter(pl.Series(training))
-    totals = pool.group_by("source").agg(pl.col("n_bytes").sum())
+    totals = pool.group_by("source").agg(pl.col("n_bytes").sum()).filter(pl.col("n_bytes") > 0)
     missing = set(documents["source"].unique()) - set(totals["source"])
     if missing:
         raise InputError(f"source {sorted(missing)[0]}: no training text is left after holding out and excluding")

@@ -1,0 +1,164 @@
+"""File faults stop the job with the file's name, on one line; an empty file is only a warning."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from dq.corpus import InputSpec, ReadConfig, ingest
+from dq.errors import InputError
+from tests.corpus.files import documents, jsonl, read, write, zstd
+
+ROWS = jsonl([{"text": f"document {number} " + os.urandom(20).hex()} for number in range(300)])
+
+
+def refused(path: Path, folder: Path) -> str:
+    """The message about a file: one line that begins with its name; nothing counts as done."""
+    with pytest.raises(InputError) as caught:
+        read(path, folder)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ")
+    assert message.isprintable()
+    assert not (folder / "stage.json").exists()
+    return message
+
+
+@pytest.mark.parametrize("ending", ["gz", "zst"])
+@pytest.mark.parametrize("kept", [1, 5, 0.3, 0.9, -9, -1])
+def test_a_truncated_file_stops_the_job(tmp_path: Path, ending: str, kept: float) -> None:
+    whole = gzip.compress(ROWS) if ending == "gz" else zstd(ROWS)
+    path = tmp_path / f"in.jsonl.{ending}"
+    path.write_bytes(whole[: int(kept * len(whole)) if isinstance(kept, float) else kept])
+    assert "replace the file, or take it out of `input:`" in refused(path, tmp_path / "out")
+
+
+@pytest.mark.parametrize("ending", ["gz", "zst"])
+def test_a_file_whose_second_member_is_truncated_stops_the_job(tmp_path: Path, ending: str) -> None:
+    whole = gzip.compress(ROWS) if ending == "gz" else zstd(ROWS)
+    path = tmp_path / f"in.jsonl.{ending}"
+    path.write_bytes(whole + whole[:-20])
+    refused(path, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("ending", "place"),
+    # Zstandard without the optional checksum, as here, cannot tell every damage inside a frame.
+    [("gz", 0.0), ("gz", 0.001), ("gz", 0.2), ("gz", 0.5), ("gz", 0.9), ("zst", 0.0), ("zst", 0.001)],
+)
+def test_a_damaged_or_wrongly_named_file_stops_the_job(tmp_path: Path, ending: str, place: float) -> None:
+    whole = bytearray(gzip.compress(ROWS, mtime=0) if ending == "gz" else zstd(ROWS))
+    at = int(place * len(whole))
+    for number in range(at, at + 8):
+        whole[number] ^= 0x5A
+    path = tmp_path / f"in.jsonl.{ending}"
+    path.write_bytes(bytes(whole))
+    refused(path, tmp_path / "out")
+    path.write_bytes(ROWS)
+    refused(path, tmp_path / "out")
+
+
+def test_a_gzip_file_with_a_wrong_header_bit_stops_the_job(tmp_path: Path) -> None:
+    whole = bytearray(gzip.compress(ROWS, mtime=0))
+    whole[12] = 0xFF
+    path = tmp_path / "in.jsonl.gz"
+    path.write_bytes(bytes(whole))
+    refused(path, tmp_path / "out")
+
+
+@pytest.mark.parametrize("cut", [0, 3, 8, 100, -1, -200])
+def test_a_truncated_parquet_file_stops_the_job(tmp_path: Path, cut: int) -> None:
+    path = tmp_path / "in.parquet"
+    pq.write_table(pa.table({"text": ["a" * 50] * 100}), path)
+    path.write_bytes(path.read_bytes()[:cut])
+    refused(path, tmp_path / "out")
+
+
+def test_a_parquet_file_with_damaged_pages_stops_the_job(tmp_path: Path) -> None:
+    path = tmp_path / "in.parquet"
+    pq.write_table(pa.table({"text": [f"{n}" * 50 for n in range(1000)]}), path, compression="zstd")
+    content = bytearray(path.read_bytes())
+    content[40:400] = bytes(360)
+    path.write_bytes(bytes(content))
+    refused(path, tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["in.txt", "in.csv", "in.jsonl.bz2", "in", "in.JSONL", "in.gz", "parquet"])
+def test_an_unknown_ending_stops_the_job_and_names_the_known_ones(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(ROWS)
+    assert "dq reads .jsonl, .jsonl.gz, .jsonl.zst and .parquet" in refused(path, tmp_path / "out")
+
+
+def test_a_missing_file_or_an_empty_pattern_stops_the_job(tmp_path: Path) -> None:
+    assert "no such file; check `input:`" in refused(tmp_path / "none.jsonl", tmp_path / "out")
+    assert "no such file; check `input:`" in refused(tmp_path / "*.jsonl", tmp_path / "out")
+
+
+def test_a_folder_is_refused_with_the_pattern_that_was_meant(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    write(tmp_path / "data" / "a.jsonl", ROWS)
+    message = refused(tmp_path / "data", tmp_path / "out")
+    assert f"a folder; name its files in `input:`, as in {tmp_path / 'data' / '*.jsonl'}" in message
+
+
+def test_a_file_that_cannot_be_read_stops_the_job(tmp_path: Path) -> None:
+    path = tmp_path / "in.jsonl"
+    path.symlink_to("/proc/self/mem")  # a regular file that even root cannot read from its beginning
+    assert "cannot be read: Input/output error" in refused(path, tmp_path / "out")
+
+
+def test_a_dangling_link_or_a_pipe_that_a_pattern_finds_is_not_skipped_silently(tmp_path: Path) -> None:
+    write(tmp_path / "a.jsonl", ROWS)
+    (tmp_path / "b.jsonl").symlink_to(tmp_path / "gone")
+    pattern = InputSpec(path=str(tmp_path / "*.jsonl"))
+    with pytest.raises(InputError, match=r"b\.jsonl: cannot be read: No such file or directory"):
+        ingest(tmp_path / "out", [pattern], ReadConfig())
+    (tmp_path / "b.jsonl").unlink()
+    os.mkfifo(tmp_path / "b.jsonl")
+    with pytest.raises(InputError, match=r"b\.jsonl: not a regular file"):
+        ingest(tmp_path / "out", [pattern], ReadConfig())
+
+
+def test_a_pattern_passes_over_folders_and_a_path_with_brackets_is_itself(tmp_path: Path) -> None:
+    (tmp_path / "x.jsonl").mkdir()
+    write(tmp_path / "x.jsonl" / "a[1].jsonl", jsonl([{"text": "brackets"}]))
+    write(tmp_path / "b.jsonl", jsonl([{"text": "b"}]))
+    corpus = read(tmp_path / "**" / "*.jsonl", tmp_path / "out")
+    assert [row["text"] for row in documents(corpus)] == ["b", "brackets"]
+    corpus = read(tmp_path / "x.jsonl" / "a[1].jsonl", tmp_path / "out")
+    assert [row["text"] for row in documents(corpus)] == ["brackets"]
+
+
+def test_a_file_name_that_is_not_text_is_refused(tmp_path: Path) -> None:
+    for name in (b"caf\xe9.jsonl", b"a\nb.jsonl"):
+        folder = tmp_path / name.hex()
+        folder.mkdir()
+        Path(os.fsdecode(bytes(folder) + b"/" + name)).write_bytes(ROWS)
+        with pytest.raises(InputError, match="name must be UTF-8 on one line") as caught:
+            ingest(tmp_path / "out", [InputSpec(path=str(folder / "*"))], ReadConfig())
+        assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("name", ["e.jsonl", "e.jsonl.gz", "e.jsonl.zst", "blank.jsonl", "bom.jsonl"])
+def test_an_empty_file_is_recorded_and_the_job_goes_on(tmp_path: Path, name: str) -> None:
+    content = {"blank.jsonl": b"\n \n\r\n\t\n", "bom.jsonl": b"\xef\xbb\xbf\n"}.get(name, b"")
+    empty = write(tmp_path / name, content)
+    corpus = read([empty, write(tmp_path / "full.jsonl", ROWS)], tmp_path / "out")
+    assert corpus.record.summary["empty_files"] == [str(empty)]
+    assert corpus.record.summary["documents"] == 300
+    with pytest.raises(InputError, match=r"no documents in .*; check `input:`"):
+        read(empty, tmp_path / "alone")
+
+
+def test_a_compressed_file_of_no_bytes_and_a_parquet_file_of_no_rows_are_empty_too(tmp_path: Path) -> None:
+    (tmp_path / "0.jsonl.gz").touch()
+    (tmp_path / "0.jsonl.zst").touch()
+    pq.write_table(pa.table({"text": pa.array([], pa.string())}), tmp_path / "0.parquet")
+    paths = [tmp_path / "0.jsonl.gz", tmp_path / "0.jsonl.zst", tmp_path / "0.parquet"]
+    corpus = read([*paths, write(tmp_path / "full.jsonl", ROWS)], tmp_path / "out")
+    assert corpus.record.summary["empty_files"] == [str(path) for path in paths]
