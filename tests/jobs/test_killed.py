@@ -94,8 +94,7 @@ def test_a_job_killed_in_deduplication_and_among_two_workers_ends_with_the_bytes
     assert contents(workspace) == left
 
     third = start(arguments, mark)
-    assert third.wait(PATIENCE_SECONDS) == 0
-    assert third.stderr is not None and third.stderr.read() == b""
-    third.stderr.close()
+    _, errors = third.communicate(timeout=PATIENCE_SECONDS)
+    assert (third.returncode, errors) == (0, b"")
     assert contents(workspace) == contents(finished.workspace)
     assert wait_for(lambda: not family(mark), seconds=20)

@@ -113,7 +113,7 @@ def test_planted_edits_are_exact_and_at_hashed_positions() -> None:
 
 
 def test_small_held_out_sets_and_large_exclusions_are_warnings(finished: Finished, tmp_path: Path) -> None:
-    assert [w for w in finished.result.warnings if "essays has 40 documents; below 100" in w]
+    assert [w for w in finished.result.warnings if "essays has 25 documents; below 100" in w]
     rng, words = random.Random(0), vocabulary(3)
     essays = [prose(rng, words, 100) for _ in range(120)]
     lines = [{"text": text, "source": "copies"} for text in essays[:10]]
@@ -122,7 +122,7 @@ def test_small_held_out_sets_and_large_exclusions_are_warnings(finished: Finishe
     plain["heldout"]["neutral"][0]["input"][0]["path"] = str(
         write_jsonl(tmp_path / "e.jsonl", [{"text": text} for text in essays])
     )
-    plain["heldout"]["fraction"] = 0
+    plain["heldout"].update(fraction=0, max_documents=100)
     plain["input"][0]["path"] = str(write_jsonl(tmp_path / "d.jsonl", lines))
     config = JobConfig.model_validate_json(json.dumps(plain))
     warnings = run_job(config, Workspace(tmp_path / "w"), workers=1).warnings

@@ -41,7 +41,7 @@ def small_job(folder: Path, documents: int = 160) -> JobConfig:
     return JobConfig(
         input=(InputSpec(path=str(path)),),
         read=ReadConfig(shard_rows=50),
-        heldout=HeldoutConfig(fraction=0.1, neutral=(neutral,), document_bytes=600),
+        heldout=HeldoutConfig(fraction=0.1, neutral=(neutral,), document_bytes=300, max_documents=25),
         tokenizer=TokenizerConfig(vocab_size=400),
     )
 
