@@ -57,6 +57,10 @@ class HeldoutSet:
         # Files are numbered: a source's name is the input's own text and never becomes a path.
         return pl.read_parquet(self.folder / f"set-{self.sets.index(name):03d}.parquet")
 
+    def entries(self) -> pl.DataFrame:
+        """What excludes: every held-out document whole, and the beginning of long ones: set, heldout_id, text."""
+        return pl.read_parquet(self.folder / "entries.parquet")
+
 
 def hold_out(
     folder: Path,

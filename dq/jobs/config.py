@@ -42,7 +42,8 @@ class DedupJobConfig(DedupConfig):
     @field_validator("keep")
     @classmethod
     def _policy(cls, keep: str) -> str:
-        if keep != "longest" and not keep.startswith("prefer:"):
+        kind, _, sources = keep.partition(":")
+        if keep != "longest" and not (kind == "prefer" and all(source.strip() for source in sources.split(","))):
             raise ValueError("use `longest` or `prefer:SOURCE,SOURCE`")
         return keep
 

@@ -1,8 +1,9 @@
 """Controls of the data side: copies planted on purpose, and whether deduplication and exclusion find them.
 
 Near-duplicates are documents of the corpus with 1 % of their words replaced (exact Jaccard of word 5-grams about 0.9);
-held-out copies are held-out documents with 4 % replaced (about 0.67, above the exclusion's 0.5). Both go through the
-same code and settings as the corpus. All must be found; the report says how many were.
+held-out copies are held-out documents with 4 % replaced (about 0.67, above the exclusion's 0.5). Where a threshold is
+set so high that these would be below it, fewer words are. Both go through the same code and settings as the corpus.
+All must be found; the report says how many were.
 """
 
 from __future__ import annotations
@@ -15,15 +16,15 @@ import polars as pl
 
 from dq.config import fingerprint
 from dq.corpus import Corpus
-from dq.dedup import DedupConfig, find_duplicates
+from dq.dedup import DedupConfig, find_duplicates, select
 from dq.heldout import HeldoutConfig, HeldoutSet
-from dq.heldout.exclusion import near_duplicates_of
+from dq.heldout.exclusion import JACCARD_NGRAM, near_duplicates_of
 from dq.store import Stage, read_json, write_json_atomic
 from dq.text.hashing import mix64, uniform
 
 __all__ = ["check_planted", "edit_words"]
 
-PLANTED_VERSION = 1
+PLANTED_VERSION = 2
 MAX_PLANTED = 50
 MIN_WORDS = 200  # in a shorter document one edit alone can undo a fifth of its 5-grams
 NEAR_EDITS, HELDOUT_EDITS = 0.01, 0.04
@@ -39,7 +40,8 @@ def check_planted(
     if stage.done() is None:
         stage.start()
         originals = _originals(corpus)
-        held = [text for name in heldout.sets for text in _long(heldout.documents(name)["text"])[:MAX_PLANTED]]
+        entries = heldout.entries()
+        held = [text for name in heldout.sets for text in _long(entries.filter(set=name)["text"])[:MAX_PLANTED]]
         controls = [_near_duplicates(originals, dedup), _heldout_copies(held, heldout_config)]
         write_json_atomic(folder / "planted.json", {"controls": controls})
         stage.commit({str(control["kind"]): control["found"] for control in controls})
@@ -67,14 +69,25 @@ def _originals(corpus: Corpus) -> list[str]:
 
 
 def _near_duplicates(originals: list[str], dedup: DedupConfig) -> dict[str, Any]:
-    copies = [edit_words(text, NEAR_EDITS, seed=number) for number, text in enumerate(originals)]
-    pairs = find_duplicates([originals + copies], dedup).pairs
+    share = min(NEAR_EDITS, 0.5 * _room(dedup.threshold, dedup.ngram))
+    copies = [edit_words(text, share, seed=number) for number, text in enumerate(originals)]
     n = len(originals)
-    found = {(int(left), int(right)) for left, right in pairs.select("left", "right").iter_rows()}
-    return {"kind": "planted near-duplicates", "planted": n, "found": sum((i, i + n) in found for i in range(n))}
+    duplicates = find_duplicates([originals + copies], dedup)
+    found = 0
+    for number in range(n):
+        # Each pair by itself: an original may be a duplicate of another one, and its copy need not be.
+        pair = np.isin(np.arange(2 * n), [number, number + n])
+        found += int(select(duplicates, pair, order=np.arange(2 * n)).removed[number + n])
+    return {"kind": "planted near-duplicates", "planted": n, "found": found}
 
 
 def _heldout_copies(held: list[str], config: HeldoutConfig) -> dict[str, Any]:
-    copies = [edit_words(text, HELDOUT_EDITS, seed=number) for number, text in enumerate(held)]
+    share = min(HELDOUT_EDITS, 0.9 * _room(config.min_jaccard, JACCARD_NGRAM))
+    copies = [edit_words(text, share, seed=number) for number, text in enumerate(held)]
     hit = near_duplicates_of(held, copies, min_jaccard=config.min_jaccard, min_containment=config.min_containment)
     return {"kind": "planted held-out copies", "planted": len(held), "found": len(set(hit["document"]))}
+
+
+def _room(threshold: float, ngram: int) -> float:
+    """The share of words that can be replaced: each breaks up to ``ngram`` shingles and brings as many."""
+    return (1 - threshold) / (1 + threshold) / ngram

@@ -81,15 +81,14 @@ def run_job(config: JobConfig, workspace: Workspace, *, workers: int, on_progres
         say("select")
         fates = _select(config, workspace, corpus, duplicates=duplicates, heldout=heldout, verdicts=verdicts, pool=pool)
         say("check planted copies")
-        check_planted(workspace.planted(), corpus, heldout, dedup=config.dedup, heldout_config=config.heldout)
+        check_planted(workspace.planted(), corpus, heldout, dedup=config.dedup.method, heldout_config=config.heldout)
     return JobResult(workspace, fates, _quarantined(corpus), _warnings(corpus, heldout, fates))
 
 
 def _find_duplicates(config: JobConfig, workspace: Workspace, corpus: Corpus, *, workers: int) -> Duplicates:
     folder = workspace.duplicates(VERSION)
-    identity = config.dedup.model_dump(mode="json", exclude={"keep"})
     inputs = {"corpus": corpus.record.fingerprint}
-    stage = Stage("duplicates", DUPLICATES_VERSION, folder, config=identity, inputs=inputs)
+    stage = Stage("duplicates", DUPLICATES_VERSION, folder, config=config.dedup.method, inputs=inputs)
     if stage.done() is None:
         stage.start()
         shards = [_shard_reader(corpus, number) for number in range(len(corpus.shards))]

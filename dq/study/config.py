@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
+from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from dq.config import StrictModel
 from dq.training import SIZES, TrainingConfig
@@ -12,6 +14,8 @@ from dq.variants import VariantSpec
 
 __all__ = ["ControlsConfig", "StudyConfig"]
 
+NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,49}"  # names folders, with a size, a seed and a fingerprint behind it
+CONTROL_PREFIX = "control-"
 MIN_CONTROL_TOKENS = 200_000  # below it a 0.3M-parameter model does not clearly beat word counts (measured)
 
 
@@ -27,14 +31,14 @@ class ControlsConfig(StrictModel):
 class StudyConfig(StrictModel):
     """A study: a grid of variants x seeds at one budget and one model size, and the rule that decides."""
 
-    name: str = Field(default="study", pattern=r"[A-Za-z0-9][A-Za-z0-9._-]*")
+    name: str = Field(default="study", pattern=rf"^{NAME}$")
     """Names the folder of its results."""
     workspace: str = "dq-workspace"
     """The workspace that `dq run` made, relative to the current folder."""
     budget_tokens: int = Field(ge=1)
     """T: tokens every run is trained on, BOS included; rounded down to whole optimiser steps."""
     variants: dict[str, VariantSpec] = Field(min_length=2)
-    """The variants by name."""
+    """The variants by name; names that begin with `control-` are the controls'."""
     baseline: str = "raw"
     """The variant that the others are compared with."""
     size: str = "0.3M"
@@ -45,12 +49,22 @@ class StudyConfig(StrictModel):
     """The difference that matters, fixed before running."""
     pool: bool = False
     """Let the interval with the seed spread pooled over variants decide; fixed before running."""
-    shares: dict[str, float] | None = None
+    shares: dict[str, Annotated[float, Field(ge=0, le=1)]] | None = None
     """Share of the budget per source, pinned in every variant. Default: the sources' shares of the raw tokens."""
     training: TrainingConfig = TrainingConfig()
     """How every run is trained."""
     controls: ControlsConfig | None = ControlsConfig()
     """Controls; null leaves them out. They do not run below 200,000 tokens, where even a sound model tells little."""
+
+    @field_validator("variants")
+    @classmethod
+    def _named(cls, variants: dict[str, VariantSpec]) -> dict[str, VariantSpec]:
+        for name in variants:
+            if not re.fullmatch(NAME, name):
+                raise ValueError(f"{name!r} is not a name; use up to 50 letters, digits, `.`, `_` and `-`")
+            if name.startswith(CONTROL_PREFIX):
+                raise ValueError(f"`{name}`: names that begin with `{CONTROL_PREFIX}` are the controls'; use another")
+        return variants
 
     @model_validator(mode="after")
     def _consistent(self) -> StudyConfig:

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from dq.config import fingerprint
 from dq.errors import ConfigError
 from dq.store import Workspace, read_record
-from dq.study.config import StudyConfig
+from dq.study.config import CONTROL_PREFIX, StudyConfig
 from dq.tokens import BOS_ID
 from dq.training import RunSpec
 from dq.variants import AnyVariant, TokenNoise, Universe, Variant, variant_inputs
 
 __all__ = ["AA", "TOKEN_REPLACEMENT", "Arm", "PlannedRun", "plan_grid"]
 
-AA, TOKEN_REPLACEMENT = "control-aa", "control-token-replacement"
+AA, TOKEN_REPLACEMENT = f"{CONTROL_PREFIX}aa", f"{CONTROL_PREFIX}token-replacement"
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from tests.variants.worlds import fitting_budget, order_of, pool, stream_of, tok
 
 RAW, CURATED = Raw(kind="raw"), Curated(kind="curated")
 SEEDS = st.integers(0, 10_000)
-FEW = settings(max_examples=40, deadline=None)
+FEW = settings(max_examples=20, deadline=None)
 
 
 @pytest.fixture(scope="module")

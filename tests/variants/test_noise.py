@@ -25,7 +25,7 @@ def changed(dose: float, length: int, *, seed: int = 0, document: int = 5) -> se
     return set(np.flatnonzero(noise(dose, seed)(document, tokens) != VOCABULARY).tolist())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(0, 300), st.floats(0.001, 1), st.floats(0.001, 1), st.integers(0, 39))
 def test_a_dose_is_exact_to_one_token_a_document_and_nested(
     length: int, one: float, other: float, document: int

@@ -17,7 +17,7 @@ from tests.variants.worlds import all_tokens, fitting_budget, order_of, permuted
 
 RAW, CURATED = Raw(kind="raw"), Curated(kind="curated")
 SEEDS = st.integers(0, 10_000)
-FEW = settings(max_examples=40, deadline=None)
+FEW = settings(max_examples=20, deadline=None)
 
 
 @pytest.fixture(scope="module")
@@ -237,7 +237,7 @@ def test_every_tenth_of_a_repeated_stream_has_each_source_near_its_share() -> No
             assert np.abs(tokens / (budget / 20) - part.share).max() < 0.05
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=SEEDS, spec=st.sampled_from([RAW, CURATED, Repeated(kind="repeated", epochs=3)]))
 def test_the_order_of_documents_changes_nothing_and_the_seed_everything(
     seed: int, spec: Any, tmp_path_factory: pytest.TempPathFactory

@@ -1,0 +1,90 @@
+"""What a study file may say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pydantic
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dq.config import load_yaml
+from dq.errors import ConfigError
+from dq.study import ControlsConfig, StudyConfig
+from dq.training import TrainingConfig
+from dq.variants import Curated, Raw
+from tests.study.conftest import tiny_study
+
+
+@given(st.integers(8, 64), st.integers(1, 8), st.integers(0, 5000), st.integers(1, 50))
+def test_the_budget_is_rounded_down_to_whole_steps(context: int, windows: int, extra: int, steps: int) -> None:
+    a_step = context * windows
+    extra %= a_step
+    training = TrainingConfig(context=context, batch_windows=windows)
+    config = tiny_study(budget_tokens=steps * a_step + extra, training=training)
+    assert config.steps == steps
+    assert config.exact_budget_tokens == steps * a_step
+
+
+def test_a_budget_below_one_step_is_refused_and_one_step_is_not() -> None:
+    with pytest.raises(pydantic.ValidationError, match="below one optimiser step of 256 tokens"):
+        tiny_study(budget_tokens=255)
+    assert tiny_study(budget_tokens=256).steps == 1
+
+
+def test_controls_need_runs_of_200000_tokens() -> None:
+    with pytest.raises(pydantic.ValidationError, match="controls need runs of at least 200,000 tokens"):
+        tiny_study(controls=ControlsConfig(), budget_tokens=200_191)  # 781 steps are 199,936 tokens
+    assert tiny_study(controls=ControlsConfig(), budget_tokens=200_192).exact_budget_tokens == 200_192
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"baseline": "rawe"}, "baseline `rawe` is not one of the variants raw, curated"),
+        ({"size": "0.2M"}, r"size `0.2M` is not on the ladder: 0\.1M, 0\.3M"),
+        ({"shares": {"news": 0.5, "web": 0.4}}, r"shares sum to 0\.9, not to 1"),
+        ({"shares": {"news": 1.5, "web": -0.5}}, "less than or equal to 1"),
+        ({"shares": {}}, "shares sum to 0, not to 1"),
+        ({"variants": {"raw": Raw(kind="raw")}}, "at least 2"),
+        ({"variants": {"raw": Raw(kind="raw"), "../x": Curated(kind="curated")}}, "'../x' is not a name"),
+        ({"variants": {"raw": Raw(kind="raw"), "x" * 51: Curated(kind="curated")}}, "is not a name"),
+        (
+            {"variants": {"raw": Raw(kind="raw"), "control-aa": Curated(kind="curated")}},
+            "the controls'; use another",
+        ),
+        ({"name": "../x"}, "name"),
+        ({"name": "a/b"}, "name"),
+        ({"seeds": 0}, "seeds"),
+        ({"margin_bits_per_byte": 0.0}, "margin"),
+    ],
+)
+def test_a_study_that_cannot_be_run_is_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(pydantic.ValidationError, match=message):
+        tiny_study(**changes)
+
+
+def test_shares_may_be_rounded_as_people_round() -> None:
+    tiny_study(shares={"a": 0.3333333, "b": 0.3333333, "c": 0.3333334})
+
+
+def test_a_file_names_its_line_and_the_nearest_key(tmp_path: Path) -> None:
+    text = "\n".join([
+        "name: mine",
+        "budget_tokens: 300_000",
+        "margin_bits_per_byte: 0.02",
+        "variants:",
+        "  raw: {kind: raw}",
+        "  more: {kind: repeated, epoch: 4}",
+    ])  # fmt: skip
+    path = tmp_path / "study.yaml"
+    path.write_text(text)
+    with pytest.raises(
+        ConfigError, match=r"study\.yaml:6: unknown key `variants\.more\..*epoch`; did you mean `epochs`\?"
+    ):
+        load_yaml(path, StudyConfig)
+    path.write_text(text.replace("epoch:", "epochs:"))
+    config = load_yaml(path, StudyConfig)
+    assert config.exact_budget_tokens == 299_008 and config.controls == ControlsConfig()

@@ -1,0 +1,134 @@
+"""Which runs a study has, and what their names depend on."""
+
+from __future__ import annotations
+
+import math
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from dq.errors import BudgetError, ConfigError, WorkspaceError
+from dq.jobs import run_job
+from dq.store import Workspace
+from dq.study import ControlsConfig, run_study
+from dq.study.grid import AA, TOKEN_REPLACEMENT, plan_grid
+from dq.training import TrainingConfig
+from dq.variants import Curated, Raw, Repeated, TokenNoise, open_universe
+from tests.jobs.workspaces import changed
+from tests.study.conftest import Plan, World, tiny_study, with_controls
+
+
+def ids(plan: Plan, **changes: object) -> dict[tuple[str, int], str]:
+    return {(run.arm.name, run.seed): run.run_id for run in plan(tiny_study(**changes))}
+
+
+def test_runs_go_seed_by_seed_with_the_baseline_first(plan: Plan) -> None:
+    runs = plan(tiny_study(seeds=2))
+    assert [(run.arm.name, run.seed) for run in runs] == [("raw", 0), ("curated", 0), ("raw", 1), ("curated", 1)]
+    for run in runs:
+        assert re.fullmatch(rf"{run.arm.name}-0\.1M-seed{run.seed}-[0-9a-f]{{10}}", run.run_id)
+        assert run.spec.steps == 8 and run.spec.budget_tokens == run.arm.variant.budget_tokens == 2048
+        assert run.spec.seed == run.seed and run.spec.vocabulary_size == 400
+    assert len({run.run_id for run in runs}) == 4
+
+
+def test_controls_are_the_baseline_with_other_seeds_and_replaced_tokens(plan: Plan) -> None:
+    runs = plan(with_controls(tiny_study(baseline="curated")))
+    arms = {run.arm.name: run.arm for run in runs}
+    assert list(arms) == ["raw", "curated", AA, TOKEN_REPLACEMENT] and len(runs) == 12
+    assert arms[AA].variant.spec == Curated(kind="curated") and arms[AA].seeds == (3, 4, 5)
+    assert arms[TOKEN_REPLACEMENT].variant.spec == TokenNoise(kind="token_noise", dose=0.5)
+    assert arms[TOKEN_REPLACEMENT].seeds == arms["raw"].seeds == (0, 1, 2)
+
+
+def test_a_renamed_study_and_the_rule_that_decides_change_no_run(plan: Plan) -> None:
+    before = ids(plan)
+    assert ids(plan, name="renamed", margin_bits_per_byte=0.5, pool=True, workspace="elsewhere") == before
+    assert ids(plan, baseline="curated") == before
+
+
+def test_another_seed_or_variant_keeps_the_runs_that_are_there(plan: Plan) -> None:
+    before = ids(plan)
+    more = ids(plan, seeds=5)
+    assert len(more) == 10 and before.items() < more.items()
+    variants = {
+        "raw": Raw(kind="raw"),
+        "curated": Curated(kind="curated"),
+        "again": Repeated(kind="repeated", epochs=2),
+    }
+    assert before.items() < ids(plan, variants=variants).items()
+
+
+def test_what_decides_the_numbers_of_a_run_is_in_its_name(plan: Plan) -> None:
+    before = set(ids(plan).values())
+    for changes in (
+        {"budget_tokens": 2304},
+        {"size": "0.3M"},
+        {"shares": {"news": 0.5, "web": 0.5}},
+        {"training": TrainingConfig(context=64, batch_windows=4, curve_points=2, peak_learning_rate=1e-3)},
+    ):
+        assert not before & set(ids(plan, **changes).values())
+    # The remainder of a step is in no run.
+    assert before == set(ids(plan, budget_tokens=2048 + 255).values())
+
+
+def test_other_rules_change_the_runs_of_curated_and_leave_those_of_raw(
+    plan: Plan, world: World, tmp_path: Path
+) -> None:
+    shutil.copytree(world.workspace.root, tmp_path / "copy")
+    workspace = Workspace(tmp_path / "copy")
+    before = ids(plan)
+
+    def after(**sections: dict[str, object]) -> dict[tuple[str, int], str]:
+        run_job(changed(world.job, **sections), workspace, workers=1)
+        runs = plan_grid(tiny_study(), workspace, open_universe(workspace))
+        return {(run.arm.name, run.seed): run.run_id for run in runs}
+
+    for sections in ({"quality": {"preset": "gopher_quality"}}, {"dedup": {"threshold": 0.95}}):
+        now = after(**sections)
+        for key, name in before.items():
+            assert (now[key] == name) == (key[0] == "raw")
+    assert not set(before.values()) & set(after(heldout={"document_bytes": 700}).values())
+    assert after(heldout={}) == before
+
+
+def test_shares_sum_to_one_however_they_are_rounded(plan: Plan) -> None:
+    run = plan(tiny_study(shares={"news": 0.3333337, "web": 0.666666}))[0]
+    assert math.fsum(run.arm.variant.shares.values()) == pytest.approx(1, abs=1e-12)
+    assert run.arm.variant.shares["news"] == pytest.approx(0.3333337, rel=1e-5)
+
+
+def test_shares_of_an_unknown_source_name_the_known_ones(plan: Plan) -> None:
+    with pytest.raises(ConfigError, match="no source `blog` in the workspace; its sources are news, web"):
+        plan(tiny_study(shares={"news": 0.5, "blog": 0.5}))
+
+
+def test_a_study_without_a_job_names_the_command_that_makes_one(tmp_path: Path) -> None:
+    with pytest.raises(WorkspaceError, match="make one with `dq run"):
+        run_study(tiny_study(), Workspace(tmp_path / "none"), workers=1)
+    assert not (tmp_path / "none").exists()
+    with pytest.raises(WorkspaceError, match="not finished; run `dq run"):
+        run_study(tiny_study(), Workspace(tmp_path / "new").create(), workers=1)
+
+
+def test_a_study_needs_a_neutral_set(world: World, tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / "copy")
+    shutil.copytree(world.workspace.root, workspace.root)
+    run_job(changed(world.job, heldout={"neutral": []}), workspace, workers=1)
+    with pytest.raises(ConfigError, match=r"no neutral held-out set; add one under `heldout\.neutral`"):
+        run_study(tiny_study(), workspace, workers=1)
+
+
+def test_a_corpus_too_small_fails_before_anything_is_trained(world: World) -> None:
+    before = set((world.workspace.root).glob("runs/*"))
+    with pytest.raises(
+        BudgetError, match=r"variant curated: (news|web)/kept holds [\d,]+ tokens and [\d,]+ are needed"
+    ):
+        run_study(tiny_study(budget_tokens=90_000), world.workspace, workers=1)
+    assert set((world.workspace.root).glob("runs/*")) == before
+
+
+def test_the_smallest_control_is_a_default() -> None:
+    assert ControlsConfig().replaced_tokens == 0.5

@@ -1,0 +1,155 @@
+"""A real study of twelve small runs: what it writes, what it repeats, what its numbers are made of."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import polars as pl
+import pytest
+
+from dq.compare import ControlKind
+from dq.errors import TrainingError, WorkspaceError
+from dq.heldout import HeldoutSet
+from dq.study import run_study
+from dq.study.grid import AA, TOKEN_REPLACEMENT
+from dq.study.heldout_tokens import tokenized_sets, unigram_bits_per_byte
+from dq.tokens import TokenPool, load_tokenizer
+from dq.training import TrainingConfig
+from dq.variants import open_universe
+from tests.study.conftest import Plan, Study, World, tiny_study
+
+
+def bits_per_byte(study: Study, name: str, seed: int, held_out: str) -> float:
+    """Straight from the run's per-document losses."""
+    mine = study.result.losses.filter(variant=name, seed=seed, set=held_out)
+    return float(mine["loss_nats"].sum()) / math.log(2) / int(mine["n_bytes"].sum())
+
+
+def test_a_study_leaves_its_result_in_files(study: Study) -> None:
+    assert {path.name for path in study.folder.iterdir()} == {"comparison.json", "losses.parquet", "points.parquet"}
+    written = json.loads((study.folder / "comparison.json").read_text())
+    assert written == json.loads(json.dumps(study.result.to_dict()))
+    assert written["budget_tokens"] == 2048 and written["diverged"] == []
+    assert set(written["manifests"]) == {"raw", "curated", AA, TOKEN_REPLACEMENT}
+    assert (study.workspace.variant("curated") / "manifest.json").exists()
+    losses = study.result.losses
+    assert losses.group_by("variant", "seed").len().height == 12
+    n_documents = sum(len(one.documents) for one in tokenized_sets(study.workspace))
+    assert losses.height == 12 * n_documents
+    assert set(study.result.points["phase"]) == {"trunk", "cooling", "cooled"}
+
+
+def test_the_runs_are_folders_with_a_model_and_its_tokenizer(study: Study, plan: Plan) -> None:
+    for run in plan(study.config):
+        folder = study.workspace.run(run.run_id)
+        assert json.loads((folder / "status.json").read_text()) == {"status": "complete", "step": 8}
+        assert (folder / "model/tokenizer.json").read_bytes() == (
+            study.workspace.tokenizer() / "tokenizer.json"
+        ).read_bytes()
+        ledger = pl.read_parquet(folder / "ledger.parquet")
+        assert ledger["tokens_seen"].max() == 2048
+
+
+def test_levels_and_differences_are_those_of_the_losses(study: Study) -> None:
+    comparison = study.result.comparison
+    assert comparison.neutral_sets == ("essays",) and comparison.seeds == (0, 1, 2)
+    (curated,) = comparison.variants
+    assert curated.variant == "curated"
+    level = {name: [bits_per_byte(study, name, seed, "essays") for seed in range(3)] for name in ("raw", "curated")}
+    assert curated.neutral.bits_per_byte == pytest.approx(np.mean(level["curated"]))
+    assert curated.neutral.difference == pytest.approx(np.mean(level["curated"]) - np.mean(level["raw"]))
+    assert {one.sets[0] for one in curated.by_set} == {"essays", "news", "web"}
+
+
+def test_the_a_a_control_pairs_every_seed_with_another_of_the_same_data(study: Study) -> None:
+    outcome = next(one for one in study.result.controls if one.kind is ControlKind.AA)
+    pairs = [
+        bits_per_byte(study, AA, 3 + seed, "essays") - bits_per_byte(study, "raw", seed, "essays") for seed in range(3)
+    ]
+    assert outcome.comparison is not None and outcome.comparison.difference == pytest.approx(np.mean(pairs))
+    assert outcome.interval is not None and outcome.interval.confidence == 0.999
+    assert (
+        len({round(bits_per_byte(study, n, s, "essays"), 9) for n, s in [("raw", 0), ("raw", 1), (AA, 3), (AA, 4)]})
+        == 4
+    )
+
+
+def test_the_noise_control_is_paired_with_its_own_seeds_and_measured(study: Study) -> None:
+    outcome = next(one for one in study.result.controls if one.kind is ControlKind.TOKEN_REPLACEMENT)
+    pairs = [
+        bits_per_byte(study, TOKEN_REPLACEMENT, seed, "essays") - bits_per_byte(study, "raw", seed, "essays")
+        for seed in range(3)
+    ]
+    assert outcome.comparison is not None and outcome.comparison.difference == pytest.approx(np.mean(pairs))
+    assert study.result.manifests[TOKEN_REPLACEMENT].replaced_fraction == pytest.approx(0.5, abs=0.01)
+    raw, noisy = study.result.manifests["raw"], study.result.manifests[TOKEN_REPLACEMENT]
+    assert raw.parts == noisy.parts  # the same documents, tokens replaced
+
+
+def test_the_unigram_control_is_a_count_of_tokens(study: Study) -> None:
+    workspace = study.workspace
+    universe, pool = open_universe(workspace), TokenPool(workspace.tokens("original"))
+    counts = dict.fromkeys(range(400), 1)
+    for document in range(len(pool.lengths)):
+        if universe.available[document]:
+            for token in pool.tokens(document)[1:].tolist():
+                counts[token] += 1
+    total = sum(counts.values())
+    tokenizer = load_tokenizer(workspace.tokenizer() / "tokenizer.json")
+    means = []
+    for name in ("essays", "news"):
+        bits, n_bytes = 0.0, 0
+        for text in HeldoutSet(workspace.heldout()).documents(name)["text"]:
+            bits -= sum(math.log2(counts[token] / total) for token in tokenizer.encode(text).ids)
+            n_bytes += len(text.encode())
+        means.append(bits / n_bytes)
+    sets = {one.name: one for one in tokenized_sets(workspace)}
+    for names, expected in ((["essays"], means[0]), (["essays", "news"], np.mean(means))):
+        found = unigram_bits_per_byte(universe, pool, [sets[name] for name in names], vocabulary_size=400)
+        assert found == pytest.approx(expected)
+    outcome = next(one for one in study.result.controls if one.kind is ControlKind.UNIGRAM)
+    assert f"against {means[0]:.4f} of a unigram model" in outcome.reason
+
+
+def test_held_out_sets_are_tokenised_whole_and_without_bos(study: Study) -> None:
+    heldout = HeldoutSet(study.workspace.heldout())
+    tokenizer = load_tokenizer(study.workspace.tokenizer() / "tokenizer.json")
+    for one in tokenized_sets(study.workspace):
+        frame = heldout.documents(one.name)
+        assert list(one.documents) == frame["id"].to_list() and one.n_bytes.tolist() == frame["n_bytes"].to_list()
+        for row, text in enumerate(frame["text"]):
+            ids = one.tokens[one.offsets[row] : one.offsets[row + 1]].tolist()
+            assert tokenizer.decode(ids) == text and 0 not in ids
+
+
+def test_the_same_study_trains_nothing_again_and_says_the_same(study: Study) -> None:
+    def times() -> dict[str, int]:
+        return {str(path): path.stat().st_mtime_ns for path in study.workspace.root.glob("runs/*/*")}
+
+    before, seen = times(), list[tuple[str, int, int]]()
+    again = run_study(study.config, study.workspace, workers=2, on_progress=lambda *one: seen.append(one))
+    assert times() == before and seen == [("", 12, 12)]
+    assert again.to_dict() == study.result.to_dict()
+
+    renamed = study.config.model_copy(update={"name": "renamed"})
+    run_study(renamed, study.workspace, workers=2)
+    assert times() == before
+    one, other = (json.loads((study.workspace.study(n) / "comparison.json").read_text()) for n in ("tiny", "renamed"))
+    assert one | {"study": "renamed"} == other
+
+
+def test_a_run_that_diverges_is_named_with_what_to_do(world: World) -> None:
+    training = TrainingConfig(context=64, batch_windows=4, curve_points=2, peak_learning_rate=1e30)
+    config = tiny_study(name="wild", seeds=1, training=training)
+    message = r"2 of 2 runs diverged \(raw-0\.1M-seed0-[0-9a-f]{10}\); lower `training\.peak_learning_rate`"
+    for _ in range(2):  # the second time from the recorded outcome
+        with pytest.raises(TrainingError, match=message):
+            run_study(config, world.workspace, workers=1)
+    assert not world.workspace.study("wild").exists()
+
+
+def test_a_locked_workspace_is_not_studied(study: Study) -> None:
+    with study.workspace.lock(), pytest.raises(WorkspaceError, match="in use by process"):
+        run_study(study.config, study.workspace, workers=1)
