@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from dq.dedup.kernels_simd import BLOCK
-from dq.dedup.kernels_words import fold, scratch_bytes, split_characters, split_words
+from dq.dedup.kernels_simd import FIRST_KEY, NGRAM_FACTOR, SECOND_KEY
+from dq.dedup.kernels_words import WORD_SLACK, fold, scratch_bytes, split_characters, split_words
 from dq.text.jit import inline_kernel, kernel
 
 __all__ = ["CHUNK", "combine", "key_sums", "longest_text", "shingle_documents", "sort_unique"]
@@ -21,9 +21,9 @@ __all__ = ["CHUNK", "combine", "key_sums", "longest_text", "shingle_documents", 
 Array = np.ndarray[Any, Any]
 
 CHUNK = 2048  # word hashes held at a time: 16 kB, so that any document streams through the first-level cache
-NGRAM_FACTOR = np.uint64(0x9E3779B97F4A7C15)
-FIRST_KEY = np.uint64(0xFF51AFD7ED558CCD)
-SECOND_KEY = np.uint64(0xC4CEB9FE1A85EC53)
+FACTOR = np.uint64(NGRAM_FACTOR)
+FIRST = np.uint64(FIRST_KEY)
+SECOND = np.uint64(SECOND_KEY)
 HALF = np.uint64(32)
 LARGE_SLOT = 24  # a slot of the counting sort with more values than this is sorted by numpy's sort
 
@@ -47,7 +47,7 @@ def combine(words: Array, filled: int, ngram: int, out: Array) -> int:
     out[:count] = words[:count]
     for j in range(1, ngram):
         for k in range(count):
-            out[k] = out[k] * NGRAM_FACTOR + words[k + j]
+            out[k] = out[k] * FACTOR + words[k + j]
     return count
 
 
@@ -56,10 +56,10 @@ def key_sums(grams: Array, count: int) -> Any:
     """Two sums over ``grams[:count]`` of differently mixed values: the same for the same shingles in any order."""
     first = second = np.uint64(0)
     for k in range(count):
-        value = (grams[k] ^ (grams[k] >> HALF)) * FIRST_KEY
+        value = (grams[k] ^ (grams[k] >> HALF)) * FIRST
         value ^= value >> HALF
         first += value
-        value *= SECOND_KEY
+        value *= SECOND
         second += value ^ (value >> HALF)
     return first, second
 
@@ -128,9 +128,9 @@ def shingle_documents(
     """
     counting = out.size == 0
     scratch = np.empty(scratch_bytes(longest_text(offsets, chosen)), np.uint8)
-    words = np.empty(CHUNK + ngram, np.uint64)
-    grams = np.empty(CHUNK + ngram, np.uint64)
-    spans = np.empty((2, CHUNK + ngram + BLOCK), np.int64)
+    words = np.empty(CHUNK + ngram + WORD_SLACK, np.uint64)
+    grams = np.empty(CHUNK + ngram + WORD_SLACK, np.uint64)
+    edges = np.empty(2 * words.size, np.int64)
     work = np.empty(0, np.uint64)
     slots = np.empty(0, np.int64)
     for i in range(chosen.size):
@@ -142,7 +142,7 @@ def shingle_documents(
             if characters:
                 filled, position = split_characters(scratch, length, position, words, filled)
             else:
-                filled, position = split_words(scratch, length, position, words, filled, spans)
+                filled, position = split_words(scratch, length, position, words, filled, edges)
             seen += filled - before
             ended = position >= length
             found = combine(words, filled, ngram, grams)
