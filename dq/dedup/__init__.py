@@ -7,6 +7,7 @@ from dq.dedup.bands import Bands, choose_bands
 from dq.dedup.config import DedupConfig, Resources, ShingleConfig
 from dq.dedup.duplicates import Counts, Duplicates, LargeBuckets
 from dq.dedup.find import find_duplicates
+from dq.dedup.index import DuplicateIndex
 from dq.dedup.order import keep_order
 from dq.dedup.selection import Selection, select
 from dq.dedup.shingles import Shingles, shingle
@@ -17,6 +18,7 @@ __all__ = [
     "Bands",
     "Counts",
     "DedupConfig",
+    "DuplicateIndex",
     "Duplicates",
     "LargeBuckets",
     "MinHash",

@@ -28,7 +28,7 @@ def build_table(values: Array, table: Array, shift: int) -> None:
 
 
 @inline_kernel
-def _find(value: Any, values: Array, table: Array, shift: int) -> int:
+def _find(value: Any, values: Array, table: Array, shift: int) -> Any:
     slot = np.int64(value >> np.uint64(shift))
     wrap = table.size - 1
     while True:

@@ -25,7 +25,7 @@ FACTOR = np.uint64(NGRAM_FACTOR)
 FIRST = np.uint64(FIRST_KEY)
 SECOND = np.uint64(SECOND_KEY)
 HALF = np.uint64(32)
-LARGE_SLOT = 24  # a slot of the counting sort with more values than this is sorted by numpy's sort
+LARGE_SLOT = 24  # a slot of the counting sort with more values than this is sorted as a heap
 
 
 @kernel
@@ -44,7 +44,8 @@ def combine(words: Array, filled: int, ngram: int, out: Array) -> int:
         return 0
     count = filled - ngram + 1
     # One pass a word of the n-gram over first-level cache: no chain between shingles, so it runs in vectors.
-    out[:count] = words[:count]
+    for k in range(count):
+        out[k] = words[k]
     for j in range(1, ngram):
         for k in range(count):
             out[k] = out[k] * FACTOR + words[k + j]
@@ -65,6 +66,26 @@ def key_sums(grams: Array, count: int) -> Any:
 
 
 @kernel
+def _heap_sort(values: Array, begin: int, end: int) -> None:
+    """Sort ``values[begin:end]`` in place: n log n whatever the values (and quick to compile, unlike numpy's)."""
+    size = end - begin
+    for round_ in range(size // 2 + size - 1):
+        if round_ < size // 2:
+            top, limit = size // 2 - 1 - round_, size
+        else:
+            top, limit = 0, size - 1 - (round_ - size // 2)
+            values[begin], values[begin + limit] = values[begin + limit], values[begin]
+        while 2 * top + 1 < limit:
+            child = 2 * top + 1
+            if child + 1 < limit and values[begin + child] < values[begin + child + 1]:
+                child += 1
+            if values[begin + top] >= values[begin + child]:
+                break
+            values[begin + top], values[begin + child] = values[begin + child], values[begin + top]
+            top = child
+
+
+@kernel
 def sort_unique(values: Array, count: int, work: Array, slots: Array) -> int:
     """Sort ``values[:count]`` in place and drop repeats; returns the new count.
 
@@ -78,7 +99,8 @@ def sort_unique(values: Array, count: int, work: Array, slots: Array) -> int:
         bits += 1
     shift = np.uint64(64 - bits)
     size = 1 << bits
-    slots[: size + 1] = 0
+    for k in range(size + 1):
+        slots[k] = 0
     for k in range(count):
         slots[np.int64(values[k] >> shift) + 1] += 1
     for k in range(size):
@@ -92,7 +114,7 @@ def sort_unique(values: Array, count: int, work: Array, slots: Array) -> int:
     for slot in range(size):
         end = slots[slot]
         if end - begin > LARGE_SLOT:
-            work[begin:end] = np.sort(work[begin:end])
+            _heap_sort(work, begin, end)
         else:
             for k in range(begin + 1, end):
                 value = work[k]
@@ -149,12 +171,14 @@ def shingle_documents(
             if ended and 0 < seen < ngram:
                 found = combine(words, filled, filled, grams)
             if not counting:
-                out[starts[i] + count : starts[i] + count + found] = grams[:found]
+                for k in range(found):
+                    out[starts[i] + count + k] = grams[k]
             count += found
             if ended:
                 break
             keep = min(ngram - 1, filled)
-            words[:keep] = words[filled - keep : filled].copy()
+            for k in range(keep):
+                words[k] = words[filled - keep + k]
             filled = keep
         if not counting:
             if count > work.size:

@@ -65,14 +65,17 @@ def sign_hashes(hashes: Array, offsets: Array, parameters: Array, signatures: Ar
     row = np.empty(parameters.shape[1], np.uint32)
     chunk = np.empty(CHUNK + SLACK, np.uint32)
     for d in range(offsets.size - 1):
-        row[:] = EMPTY
+        for k in range(row.size):
+            row[k] = EMPTY
         for first in range(offsets[d], offsets[d + 1], CHUNK):
             count = min(CHUNK, offsets[d + 1] - first)
-            chunk[:count] = hashes[first : first + count]
+            for k in range(count):
+                chunk[k] = hashes[first + k]
             for k in range(0, count, LANES):
                 mix32_block(chunk, k)
             permute(parameters, row, chunk, count)
-        signatures[d] = row[: signatures.shape[1]]
+        for k in range(signatures.shape[1]):
+            signatures[d, k] = row[k]
 
 
 @kernel
@@ -100,8 +103,10 @@ def sign_documents(
     for d in everything:
         length = fold(data, offsets[d], offsets[d + 1], scratch, classes, lower)
         position = filled = seen = total = 0
-        sums[:] = 0
-        row[:] = EMPTY
+        for k in range(sums.size):
+            sums[k] = 0
+        for k in range(row.size):
+            row[k] = EMPTY
         while True:
             before = filled
             if characters:
@@ -116,9 +121,13 @@ def sign_documents(
             if ended:
                 break
             keep = min(ngram - 1, filled)
-            words[:keep] = words[filled - keep : filled].copy()
+            for k in range(keep):
+                words[k] = words[filled - keep + k]
             filled = keep
-        signatures[d] = row[: signatures.shape[1]]
-        keys[d, 0] = sums[:LANES_64].sum()
-        keys[d, 1] = sums[LANES_64:].sum()
+        for k in range(signatures.shape[1]):
+            signatures[d, k] = row[k]
+        keys[d, 0] = keys[d, 1] = 0
+        for k in range(LANES_64):
+            keys[d, 0] += sums[k]
+            keys[d, 1] += sums[LANES_64 + k]
         counts[d] = total

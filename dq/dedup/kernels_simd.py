@@ -41,6 +41,7 @@ SHINGLES_A_LOAD = 8  # shingles folded into a signature vector between its load 
 I8, I16, I32, I64, I128 = (ir.IntType(bits) for bits in (8, 16, 32, 64, 128))
 arrayobj: Any = numba_arrays  # numba ships types for some of its functions only
 _imputils: Any = imputils
+_cgutils: Any = cgutils
 BYTES = ir.VectorType(I8, BLOCK)
 WORDS = ir.VectorType(I32, LANES)
 QUADS = ir.VectorType(I64, 8)
@@ -193,8 +194,8 @@ def shingle_block(typingctx: Any, words: Any, index: Any, ngram: Any, hashes: An
         def at(place: int, index: Any, pointee: Any) -> Any:
             return _pointer(context, builder, signature.args[place], args[place], index=index, pointee=pointee)
 
-        gram = cgutils.alloca_once_value(builder, builder.load(at(0, args[1], QUADS), align=1))
-        with cgutils.for_range(builder, builder.sub(args[2], ir.Constant(I64, 1))) as loop:
+        gram = _cgutils.alloca_once_value(builder, builder.load(at(0, args[1], QUADS), align=1))
+        with _cgutils.for_range(builder, builder.sub(args[2], ir.Constant(I64, 1))) as loop:
             following = builder.add(builder.add(args[1], loop.index), ir.Constant(I64, 1))
             scaled = builder.mul(builder.load(gram), _splat(QUADS, NGRAM_FACTOR))
             builder.store(builder.add(scaled, builder.load(at(0, following, QUADS), align=1)), gram)

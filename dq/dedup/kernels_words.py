@@ -175,7 +175,7 @@ def split_words(scratch: Array, length: int, position: int, out: Array, filled: 
         mask = word_mask(scratch, block)
         changes = mask ^ ((mask << ONE) | inside)
         inside = mask >> TOP_BIT
-        count = np.int64(population(changes))
+        count = population(changes)
         for k in range(EDGES_A_TRIP):
             edges[found + k] = block + trailing_zeros(changes)
             changes &= changes - ONE
