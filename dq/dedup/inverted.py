@@ -17,9 +17,17 @@ from dq.dedup.arrays import read_only
 from dq.dedup.kernels_inverted import build_table, overlaps
 from dq.dedup.shingles import Shingles
 
-__all__ = ["InvertedIndex"]
+__all__ = ["InvertedIndex", "hash_table"]
 
 ROOM = 1 << 16
+
+
+def hash_table(values: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], int]:
+    """An open-addressing table over unique uint64 hashes (at most half full), and the shift that gives a slot."""
+    bits = max(4, int(np.ceil(np.log2(2 * max(1, len(values))))))
+    table = np.full(1 << bits, -1, np.int64)
+    build_table(read_only(values), table, 64 - bits)
+    return table, 64 - bits
 
 
 class InvertedIndex:
@@ -32,10 +40,7 @@ class InvertedIndex:
         self._values, starts = np.unique(shingles.hashes[order], return_index=True)
         self._postings = rows[order]
         self._posting_offsets = np.append(starts, len(order)).astype(np.int64)
-        bits = max(4, int(np.ceil(np.log2(2 * max(1, len(self._values))))))
-        self._shift = 64 - bits
-        self._table = np.full(1 << bits, -1, np.int64)
-        build_table(read_only(self._values), self._table, self._shift)
+        self._table, self._shift = hash_table(self._values)
 
     def __len__(self) -> int:
         return len(self.sizes)

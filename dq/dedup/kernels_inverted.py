@@ -8,7 +8,7 @@ import numpy as np
 
 from dq.text.jit import inline_kernel, kernel
 
-__all__ = ["build_table", "overlaps"]
+__all__ = ["build_table", "find_value", "overlaps"]
 
 Array = np.ndarray[Any, Any]
 
@@ -28,7 +28,8 @@ def build_table(values: Array, table: Array, shift: int) -> None:
 
 
 @inline_kernel
-def _find(value: Any, values: Array, table: Array, shift: int) -> Any:
+def find_value(value: Any, values: Array, table: Array, shift: int) -> Any:
+    """Position of a value in a table of :func:`build_table`, or -1."""
     slot = np.int64(value >> np.uint64(shift))
     wrap = table.size - 1
     while True:
@@ -67,7 +68,7 @@ def overlaps(
             return written, d
         count = 0
         for k in range(offsets[d], offsets[d + 1]):
-            i = _find(hashes[k], values, table, shift)
+            i = find_value(hashes[k], values, table, shift)
             if i < 0:
                 continue
             for p in range(posting_offsets[i], posting_offsets[i + 1]):

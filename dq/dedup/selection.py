@@ -37,8 +37,7 @@ class Selection:
             where
             it was not eligible. Numbers from ``documents`` on are frozen documents of an index.
         intersection, union: int64 (documents,): shared and joint shingles with the kept one; 0 for the kept and for
-            exact
-            copies, whose shingles are equal.
+            exact copies, whose shingles are equal.
         similarity: float64 (documents,): exact Jaccard similarity with the kept one; 1 for the kept, NaN if not
             eligible.
         cluster_size: int64 (documents,): for a kept document the documents that point to it, itself included; else 0.
