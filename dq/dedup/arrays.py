@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from dq.errors import WorkspaceError
+
 __all__ = ["MappedArray", "read_only", "save_array"]
 
 Array = np.ndarray[Any, Any]
@@ -26,9 +28,26 @@ def save_array(path: Path, array: Array) -> None:
     """Write ``path`` (.npy) so that it either holds the whole array or does not exist."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
-    with partial.open("wb") as file:
-        np.lib.format.write_array(file, np.ascontiguousarray(array), allow_pickle=False)
-    partial.replace(path)
+    try:
+        with partial.open("wb") as file:
+            np.lib.format.write_array(file, np.ascontiguousarray(array), allow_pickle=False)
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise WorkspaceError(f"{path}: cannot be written: {error.strerror or error}; run again to go on") from None
+
+
+def _reserve(path: Path, size: int) -> None:
+    """Make a file with its blocks allocated: writing through a map to a full disk would kill the process."""
+    try:
+        with path.open("wb") as file:
+            if size:
+                os.posix_fallocate(file.fileno(), 0, size)
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise WorkspaceError(
+            f"{path}: cannot reserve {size / 1e9:.2f} GB of disk: {error.strerror}; free some space and run again"
+        ) from None
 
 
 class MappedArray:
@@ -42,8 +61,7 @@ class MappedArray:
         size = math.prod(shape) * np.dtype(dtype).itemsize
         if create:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("wb") as file:
-                file.truncate(size)
+            _reserve(path, size)
         self._map: mmap.mmap | None = None
         if size == 0:
             self.array: Array = np.empty(shape, dtype)

@@ -41,8 +41,10 @@ class Candidates:
     buckets: list[np.ndarray[Any, np.dtype[np.int64]]] = field(default_factory=list)
 
 
-def find_candidates(tables: ClassTables, bands: Bands, *, max_bucket: int, path: Path, memory_bytes: int) -> Candidates:
-    """Write the candidate pairs of all bands to ``path``."""
+def find_candidates(
+    tables: ClassTables, bands: Bands, *, max_bucket: int, frozen_from: int, path: Path, memory_bytes: int
+) -> Candidates:
+    """Write the candidate pairs of all bands to ``path``; two classes from ``frozen_from`` on are no candidates."""
     found = Candidates(path)
     counters = np.zeros(2, np.int64)
     pairs = np.empty((max(PAIRS_AT_A_TIME, max_bucket * max_bucket), 2), np.int64)
@@ -53,17 +55,9 @@ def find_candidates(tables: ClassTables, bands: Bands, *, max_bucket: int, path:
                 begin = 0
                 while begin < len(hashes):
                     written, begin = emit_pairs(
-                        hashes,
-                        members,
-                        signatures,
-                        begin,
-                        band,
-                        bands.rows,
-                        bands.min_matches,
-                        max_bucket,
-                        pairs,
-                        counters,
-                    )
+                        hashes, members, signatures, begin, band, bands.rows, bands.min_matches, max_bucket,
+                        frozen_from, pairs, counters,
+                    )  # fmt: skip
                     _append(file, pairs[:written])
                     found.count += written
                 found.buckets += _large(hashes, members, max_bucket)

@@ -40,6 +40,13 @@ class Classes:
     def __len__(self) -> int:
         return len(self.representative)
 
+    def extended(self, counts: np.ndarray[Any, np.dtype[np.int64]]) -> Classes:
+        """With one more class for each document of an index; they are numbered after all documents."""
+        documents = len(self.first_copy)
+        added = np.arange(documents, documents + len(counts))
+        representative = np.concatenate([self.representative, added])
+        return Classes(self.first_copy, representative, np.concatenate([self.counts, counts]))
+
 
 def group(files: SignatureFiles) -> Classes:
     """Group the documents of all shards by their keys."""
@@ -76,3 +83,22 @@ def write_tables(files: SignatureFiles, classes: Classes, bands: Bands, *, folde
         begin += size
         row = end
     return ClassTables(signatures, hashes)
+
+
+def extend_tables(
+    tables: ClassTables, signatures: np.ndarray[Any, Any], hashes: np.ndarray[Any, Any], *, folder: Path
+) -> ClassTables:
+    """The tables with further classes behind their own."""
+    own = tables.signatures.array.shape
+    total = own[0] + len(signatures)
+    longer = MappedArray(folder / "all.signatures.u32", np.uint32, (total, own[1]), create=True)
+    wider = MappedArray(folder / "all.bands.u64", np.uint64, (len(hashes), total), create=True)
+    for at in range(0, own[0], ROWS_AT_A_TIME):
+        part = slice(at, min(own[0], at + ROWS_AT_A_TIME))
+        longer.array[part] = tables.signatures.array[part]
+        wider.array[:, part] = tables.hashes.array[:, part]
+        for mapped in (longer, wider, tables.signatures, tables.hashes):
+            mapped.release()
+    longer.array[own[0] :] = signatures
+    wider.array[:, own[0] :] = hashes
+    return ClassTables(longer, wider)

@@ -3,6 +3,7 @@
     pairs.parquet       left, right (document numbers), intersection, union (shingles), similarity
     copies.parquet      document, first_copy: documents whose shingles equal those of an earlier document
     empty.parquet       document: documents without a word, which match nothing
+    frozen.parquet      document, id, source: documents of the index that were met; numbered after all others
     buckets/*.npy       members of band buckets above ``max_bucket``, with their shingles and signatures: selection
                         verifies them against the documents it keeps
     record.json         configuration, bands and counts; written last: without it the folder holds nothing
@@ -13,7 +14,7 @@ A document number is the row of the document in all shards, one after another. P
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,11 @@ from dq.dedup.bands import Bands
 from dq.dedup.config import DedupConfig
 from dq.errors import WorkspaceError
 
-__all__ = ["Counts", "Duplicates", "LargeBuckets"]
+__all__ = ["FROZEN_SCHEMA", "Counts", "Duplicates", "LargeBuckets"]
 
 FORMAT_VERSION = 1
 RECORD = "record.json"
+FROZEN_SCHEMA = {"document": pl.Int64, "id": pl.String, "source": pl.String}
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,9 @@ class Duplicates:
         pairs: DataFrame left, right, intersection, union: int64, similarity: float64; left < right, sorted.
         first_copy: int64 (documents,), the first document with the same shingles (itself for most), -1 without any.
         buckets: the large ones.
+        frozen: DataFrame document: int64, id, source: str: earlier documents from an index. They are always kept,
+            take the
+            document numbers from ``documents`` on, and appear in pairs and buckets only.
     """
 
     config: DedupConfig
@@ -89,10 +94,11 @@ class Duplicates:
     pairs: pl.DataFrame
     first_copy: np.ndarray[Any, np.dtype[np.int64]]
     buckets: LargeBuckets
+    frozen: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=FROZEN_SCHEMA))
 
     @property
     def documents(self) -> int:
-        """Number of documents."""
+        """Number of documents, those of an index not counted."""
         return self.counts.documents
 
     def write(self, folder: Path) -> None:
@@ -106,6 +112,7 @@ class Duplicates:
             folder / "copies.parquet"
         )
         pl.DataFrame({"document": np.flatnonzero(self.first_copy < 0)}).write_parquet(folder / "empty.parquet")
+        self.frozen.write_parquet(folder / "frozen.parquet")
         for name, values in vars(self.buckets).items():
             save_array(folder / "buckets" / f"{name}.npy", values)
         record = {
@@ -147,6 +154,7 @@ class Duplicates:
             pl.read_parquet(folder / "pairs.parquet"),
             first_copy,
             LargeBuckets(**arrays),
+            pl.read_parquet(folder / "frozen.parquet"),
         )
 
 

@@ -18,13 +18,17 @@ import polars as pl
 
 from dq.dedup.bands import choose_bands
 from dq.dedup.candidates import Candidates, find_candidates
-from dq.dedup.classes import Classes, ClassTables, group, write_tables
+from dq.dedup.classes import Classes, ClassTables, extend_tables, group, write_tables
 from dq.dedup.config import DedupConfig, Resources
-from dq.dedup.duplicates import Counts, Duplicates, LargeBuckets
+from dq.dedup.duplicates import FROZEN_SCHEMA, Counts, Duplicates, LargeBuckets
+from dq.dedup.index import DuplicateIndex, Met
 from dq.dedup.signature_files import Shard, sign_shards
 from dq.dedup.verify import ClassShingles, needed_classes, shingle_classes, verify
+from dq.errors import ConfigError
 
 __all__ = ["find_duplicates"]
+
+Array = np.ndarray[Any, Any]
 
 
 def find_duplicates(
@@ -33,6 +37,7 @@ def find_duplicates(
     *,
     folder: Path | None = None,
     inputs: str = "",
+    index: DuplicateIndex | None = None,
     resources: Resources | None = None,
 ) -> Duplicates:
     """Exact copies and verified near-duplicate pairs among the documents of all shards.
@@ -42,19 +47,28 @@ def find_duplicates(
         config: shingles, threshold, bands.
         folder: where signatures and result are written; without one nothing is left behind.
         inputs: fingerprint of the shards' contents; signatures made from another one are made again.
+        index: earlier documents to compare with as well; its configuration counts.
         resources: threads and memory.
     """
-    config, resources = config or DedupConfig(), resources or Resources()
+    config, resources = config or (DedupConfig() if index is None else index.config), resources or Resources()
+    if index is not None and index.config != config:
+        raise ConfigError(f"{index.folder}: the index was made with other settings; leave config out to use its own")
     if folder is None:
         with tempfile.TemporaryDirectory(prefix="dq-dedup-") as temporary:
-            return _find(shards, config, folder=Path(temporary), inputs=inputs, resources=resources)
-    found = _find(shards, config, folder=folder, inputs=inputs, resources=resources)
+            return _find(shards, config, folder=Path(temporary), inputs=inputs, index=index, resources=resources)
+    found = _find(shards, config, folder=folder, inputs=inputs, index=index, resources=resources)
     found.write(folder)
     return found
 
 
 def _find(
-    shards: Sequence[Shard], config: DedupConfig, *, folder: Path, inputs: str, resources: Resources
+    shards: Sequence[Shard],
+    config: DedupConfig,
+    *,
+    folder: Path,
+    inputs: str,
+    index: DuplicateIndex | None,
+    resources: Resources,
 ) -> Duplicates:
     bands = choose_bands(config)
     files = sign_shards(shards, config.shingles, folder=folder / "signatures", inputs=inputs, resources=resources)
@@ -63,32 +77,52 @@ def _find(
     work.mkdir(parents=True)
     classes = group(files)
     tables = write_tables(files, classes, bands, folder=work)
+    met = None if index is None else index.meet(tables.hashes.array, inputs=inputs)
+    own = len(classes)
+    if met is not None:
+        tables = extend_tables(tables, met.signatures, met.hashes, folder=work)
+        classes = classes.extended(np.array([len(found) for found in met.shingles], np.int64))
     candidates = find_candidates(
-        tables, bands, max_bucket=config.max_bucket, path=work / "candidates.i64", memory_bytes=resources.memory_bytes
+        tables,
+        bands,
+        max_bucket=config.max_bucket,
+        frozen_from=own,
+        path=work / "candidates.i64",
+        memory_bytes=resources.memory_bytes,
     )
     shingles = shingle_classes(
         shards,
         files.sizes,
         classes,
         needed=needed_classes(candidates, len(classes)),
+        given=[] if met is None else met.shingles,
         config=config,
         path=work / "shingles.u64",
         resources=resources,
     )
     pairs = verify(candidates, classes, shingles, config=config, resources=resources)
     buckets = _large_buckets(candidates, classes, tables, shingles=shingles)
+    counts = _counts(candidates, classes.first_copy, own, pairs=pairs, buckets=buckets)
     shutil.rmtree(work)
-    return Duplicates(
-        config, bands, _counts(candidates, classes, pairs, buckets=buckets), pairs, classes.first_copy, buckets
-    )
+    frozen = _frozen(met, len(classes.first_copy))
+    return Duplicates(config, bands, counts, pairs, classes.first_copy, buckets, frozen)
 
 
-def _counts(candidates: Candidates, classes: Classes, pairs: pl.DataFrame, *, buckets: LargeBuckets) -> Counts:
-    empty = int((classes.first_copy < 0).sum())
+def _frozen(met: Met | None, documents: int) -> pl.DataFrame:
+    if met is None:
+        return pl.DataFrame(schema=FROZEN_SCHEMA)
+    numbers = pl.Series("document", np.arange(documents, documents + met.ids.height), dtype=pl.Int64)
+    return met.ids.select(numbers, "id", "source")
+
+
+def _counts(
+    candidates: Candidates, first_copy: Array, classes: int, *, pairs: pl.DataFrame, buckets: LargeBuckets
+) -> Counts:
+    empty = int((first_copy < 0).sum())
     return Counts(
-        documents=len(classes.first_copy),
+        documents=len(first_copy),
         empty=empty,
-        exact_copies=len(classes.first_copy) - empty - len(classes),
+        exact_copies=len(first_copy) - empty - classes,
         candidate_pairs=candidates.compared,
         skipped_by_signature=candidates.skipped,
         verified_pairs=pairs.height,

@@ -33,7 +33,9 @@ def group_keys(keys: Array, counts: Array, first: Array) -> int:
     size = 16
     while size < 2 * counts.size:
         size *= 2
-    table = np.full(size, -1, np.int64)
+    table = np.empty(size, np.int64)
+    for k in range(size):
+        table[k] = -1
     wrap = np.uint64(size - 1)
     classes = 0
     for d in range(counts.size):
@@ -98,13 +100,15 @@ def emit_pairs(
     rows: int,
     min_matches: int,
     max_bucket: int,
+    frozen_from: int,
     pairs: Array,
     counters: Array,
 ) -> Any:
     """Pairs of classes in the buckets of one band, from ``begin`` on until ``pairs`` (int64, (m, 2)) is nearly full.
 
     ``hashes`` is sorted and ``members`` goes with it. Adds to ``counters``: pairs compared, pairs skipped because their
-    signatures agree in fewer than ``min_matches`` values. Returns the pairs written and where to go on.
+    signatures agree in fewer than ``min_matches`` values. Two classes from ``frozen_from`` on are
+    never a pair. Returns the pairs written and where to go on.
     """
     written = 0
     i = begin
@@ -119,6 +123,8 @@ def emit_pairs(
             for x in range(i, end):
                 for y in range(x + 1, end):
                     left, right = members[x], members[y]
+                    if left >= frozen_from and right >= frozen_from:
+                        continue
                     if _earlier_band(signatures[left], signatures[right], band, rows):
                         continue
                     counters[0] += 1

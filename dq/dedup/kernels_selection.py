@@ -32,11 +32,14 @@ def keep_greedily(
     min_matches: int,
     numerator: int,
     denominator: int,
+    frozen_from: int,
     kept: Array,
     kept_members: Array,
     kept_counts: Array,
 ) -> int:
     """Visit nodes best first; keep one unless an earlier kept one is its neighbour. Returns comparisons made.
+
+    Nodes from ``frozen_from`` on are kept whatever their neighbours.
 
     ``member_of`` maps a node to its number among the members of large buckets, or -1. Where kept, a member is entered
     in ``kept_members`` (laid out by ``bucket_offsets``), so a later member meets kept ones only.
@@ -45,8 +48,9 @@ def keep_greedily(
     last = np.full(signatures.shape[0], UNSEEN, np.int64)
     for node in ordered:
         blocked = False
+        free = node < frozen_from
         for k in range(neighbour_offsets[node], neighbour_offsets[node + 1]):
-            if kept[neighbours[k]]:
+            if free and kept[neighbours[k]]:
                 blocked = True
                 break
         member = member_of[node]
@@ -56,7 +60,7 @@ def keep_greedily(
         begin, end = member_offsets[member], member_offsets[member + 1]
         own = shingles[shingle_offsets[member] : shingle_offsets[member + 1]]
         for k in range(begin, end):
-            if blocked:
+            if blocked or not free:
                 break
             bucket = member_buckets[k]
             first = bucket_offsets[bucket]

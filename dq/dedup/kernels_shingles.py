@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from dq.dedup.kernels_simd import BLOCK
-from dq.dedup.kernels_words import fold, scratch_bytes, split_characters, split_words
+from dq.dedup.kernels_simd import FIRST_KEY, NGRAM_FACTOR, SECOND_KEY
+from dq.dedup.kernels_words import WORD_SLACK, fold, scratch_bytes, split_characters, split_words
 from dq.text.jit import inline_kernel, kernel
 
 __all__ = ["CHUNK", "combine", "key_sums", "longest_text", "shingle_documents", "sort_unique"]
@@ -21,11 +21,11 @@ __all__ = ["CHUNK", "combine", "key_sums", "longest_text", "shingle_documents", 
 Array = np.ndarray[Any, Any]
 
 CHUNK = 2048  # word hashes held at a time: 16 kB, so that any document streams through the first-level cache
-NGRAM_FACTOR = np.uint64(0x9E3779B97F4A7C15)
-FIRST_KEY = np.uint64(0xFF51AFD7ED558CCD)
-SECOND_KEY = np.uint64(0xC4CEB9FE1A85EC53)
+FACTOR = np.uint64(NGRAM_FACTOR)
+FIRST = np.uint64(FIRST_KEY)
+SECOND = np.uint64(SECOND_KEY)
 HALF = np.uint64(32)
-LARGE_SLOT = 24  # a slot of the counting sort with more values than this is sorted by numpy's sort
+LARGE_SLOT = 24  # a slot of the counting sort with more values than this is sorted as a heap
 
 
 @kernel
@@ -44,10 +44,11 @@ def combine(words: Array, filled: int, ngram: int, out: Array) -> int:
         return 0
     count = filled - ngram + 1
     # One pass a word of the n-gram over first-level cache: no chain between shingles, so it runs in vectors.
-    out[:count] = words[:count]
+    for k in range(count):
+        out[k] = words[k]
     for j in range(1, ngram):
         for k in range(count):
-            out[k] = out[k] * NGRAM_FACTOR + words[k + j]
+            out[k] = out[k] * FACTOR + words[k + j]
     return count
 
 
@@ -56,12 +57,32 @@ def key_sums(grams: Array, count: int) -> Any:
     """Two sums over ``grams[:count]`` of differently mixed values: the same for the same shingles in any order."""
     first = second = np.uint64(0)
     for k in range(count):
-        value = (grams[k] ^ (grams[k] >> HALF)) * FIRST_KEY
+        value = (grams[k] ^ (grams[k] >> HALF)) * FIRST
         value ^= value >> HALF
         first += value
-        value *= SECOND_KEY
+        value *= SECOND
         second += value ^ (value >> HALF)
     return first, second
+
+
+@kernel
+def _heap_sort(values: Array, begin: int, end: int) -> None:
+    """Sort ``values[begin:end]`` in place: n log n whatever the values (and quick to compile, unlike numpy's)."""
+    size = end - begin
+    for round_ in range(size // 2 + size - 1):
+        if round_ < size // 2:
+            top, limit = size // 2 - 1 - round_, size
+        else:
+            top, limit = 0, size - 1 - (round_ - size // 2)
+            values[begin], values[begin + limit] = values[begin + limit], values[begin]
+        while 2 * top + 1 < limit:
+            child = 2 * top + 1
+            if child + 1 < limit and values[begin + child] < values[begin + child + 1]:
+                child += 1
+            if values[begin + top] >= values[begin + child]:
+                break
+            values[begin + top], values[begin + child] = values[begin + child], values[begin + top]
+            top = child
 
 
 @kernel
@@ -78,7 +99,8 @@ def sort_unique(values: Array, count: int, work: Array, slots: Array) -> int:
         bits += 1
     shift = np.uint64(64 - bits)
     size = 1 << bits
-    slots[: size + 1] = 0
+    for k in range(size + 1):
+        slots[k] = 0
     for k in range(count):
         slots[np.int64(values[k] >> shift) + 1] += 1
     for k in range(size):
@@ -92,7 +114,7 @@ def sort_unique(values: Array, count: int, work: Array, slots: Array) -> int:
     for slot in range(size):
         end = slots[slot]
         if end - begin > LARGE_SLOT:
-            work[begin:end] = np.sort(work[begin:end])
+            _heap_sort(work, begin, end)
         else:
             for k in range(begin + 1, end):
                 value = work[k]
@@ -128,9 +150,9 @@ def shingle_documents(
     """
     counting = out.size == 0
     scratch = np.empty(scratch_bytes(longest_text(offsets, chosen)), np.uint8)
-    words = np.empty(CHUNK + ngram, np.uint64)
-    grams = np.empty(CHUNK + ngram, np.uint64)
-    spans = np.empty((2, CHUNK + ngram + BLOCK), np.int64)
+    words = np.empty(CHUNK + ngram + WORD_SLACK, np.uint64)
+    grams = np.empty(CHUNK + ngram + WORD_SLACK, np.uint64)
+    edges = np.empty(2 * words.size, np.int64)
     work = np.empty(0, np.uint64)
     slots = np.empty(0, np.int64)
     for i in range(chosen.size):
@@ -142,19 +164,21 @@ def shingle_documents(
             if characters:
                 filled, position = split_characters(scratch, length, position, words, filled)
             else:
-                filled, position = split_words(scratch, length, position, words, filled, spans)
+                filled, position = split_words(scratch, length, position, words, filled, edges)
             seen += filled - before
             ended = position >= length
             found = combine(words, filled, ngram, grams)
             if ended and 0 < seen < ngram:
                 found = combine(words, filled, filled, grams)
             if not counting:
-                out[starts[i] + count : starts[i] + count + found] = grams[:found]
+                for k in range(found):
+                    out[starts[i] + count + k] = grams[k]
             count += found
             if ended:
                 break
             keep = min(ngram - 1, filled)
-            words[:keep] = words[filled - keep : filled].copy()
+            for k in range(keep):
+                words[k] = words[filled - keep + k]
             filled = keep
         if not counting:
             if count > work.size:

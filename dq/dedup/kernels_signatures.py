@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from dq.dedup.kernels_shingles import CHUNK, combine, key_sums, longest_text
-from dq.dedup.kernels_simd import BLOCK, LANES, SHINGLES_A_LOAD, affine_min_block, mix32_block
-from dq.dedup.kernels_words import fold, scratch_bytes, split_characters, split_words
+from dq.dedup.kernels_simd import LANES, SHINGLES_A_LOAD, affine_min_block, mix32_block, shingle_block
+from dq.dedup.kernels_words import WORD_SLACK, fold, scratch_bytes, split_characters, split_words
 from dq.text.jit import inline_kernel, kernel
 
 __all__ = ["permute", "sign_documents", "sign_hashes"]
@@ -20,21 +20,43 @@ __all__ = ["permute", "sign_documents", "sign_hashes"]
 Array = np.ndarray[Any, Any]
 
 EMPTY = np.uint32(0xFFFFFFFF)
+LANES_64 = 8
 SLACK = 2 * LANES  # room behind the hashes for the padding of the last block
 
 
 @inline_kernel
 def permute(parameters: Array, signature: Array, hashes: Array, count: int) -> None:
-    """Fold ``hashes[:count]`` (uint32, unmixed) into the signature; overwrites the hashes and up to 32 behind them."""
+    """Fold ``hashes[:count]`` (uint32, mixed) into the signature; overwrites up to 8 values behind them."""
     if count == 0:
         return
-    for k in range(SLACK):
-        hashes[count + k] = hashes[count - 1]
-    for k in range(0, count, LANES):
-        mix32_block(hashes, k)
+    for k in range(count, count + SHINGLES_A_LOAD):
+        hashes[k] = hashes[count - 1]
     for lane in range(0, signature.size, LANES):
         for first in range(0, count, SHINGLES_A_LOAD):
             affine_min_block(parameters, signature, hashes, lane, first)
+
+
+@inline_kernel
+def _mixed_shingles(
+    words: Array, filled: int, ngram: int, short: bool, grams: Array, hashes: Array, sums: Array
+) -> int:
+    """Mixed 32-bit hashes of the n-grams of ``words[:filled]``; their keys go to ``sums``. Returns how many."""
+    count = max(0, filled - ngram + 1)
+    blocks = count - count % LANES_64
+    for k in range(0, blocks, LANES_64):
+        shingle_block(words, k, ngram, hashes, sums)
+    if short and filled > 0:
+        count, ngram = 1, filled
+    if count > blocks:
+        combine(words[blocks:], filled - blocks, ngram, grams)
+        first, second = key_sums(grams, count - blocks)
+        sums[0] += first
+        sums[LANES_64] += second
+        for k in range(blocks, count):
+            hashes[k] = np.uint32(grams[k - blocks])
+        for k in range(blocks, count, LANES):
+            mix32_block(hashes, k)
+    return count
 
 
 @kernel
@@ -43,12 +65,17 @@ def sign_hashes(hashes: Array, offsets: Array, parameters: Array, signatures: Ar
     row = np.empty(parameters.shape[1], np.uint32)
     chunk = np.empty(CHUNK + SLACK, np.uint32)
     for d in range(offsets.size - 1):
-        row[:] = EMPTY
+        for k in range(row.size):
+            row[k] = EMPTY
         for first in range(offsets[d], offsets[d + 1], CHUNK):
             count = min(CHUNK, offsets[d + 1] - first)
-            chunk[:count] = hashes[first : first + count]
+            for k in range(count):
+                chunk[k] = hashes[first + k]
+            for k in range(0, count, LANES):
+                mix32_block(chunk, k)
             permute(parameters, row, chunk, count)
-        signatures[d] = row[: signatures.shape[1]]
+        for k in range(signatures.shape[1]):
+            signatures[d, k] = row[k]
 
 
 @kernel
@@ -67,40 +94,40 @@ def sign_documents(
     """Signature, 128-bit shingle key and shingle count (repeats included) of every document of a batch."""
     everything = np.arange(offsets.size - 1)
     scratch = np.empty(scratch_bytes(longest_text(offsets, everything)), np.uint8)
-    words = np.empty(CHUNK + ngram, np.uint64)
-    grams = np.empty(CHUNK + ngram, np.uint64)
-    spans = np.empty((2, CHUNK + ngram + BLOCK), np.int64)
-    hashes = np.empty(CHUNK + ngram + SLACK, np.uint32)
+    words = np.empty(CHUNK + ngram + WORD_SLACK, np.uint64)
+    grams = np.empty(CHUNK + ngram + WORD_SLACK, np.uint64)
+    edges = np.empty(2 * words.size, np.int64)
+    hashes = np.empty(CHUNK + ngram + WORD_SLACK + SLACK, np.uint32)
     row = np.empty(parameters.shape[1], np.uint32)
+    sums = np.empty(2 * LANES_64, np.uint64)
     for d in everything:
         length = fold(data, offsets[d], offsets[d + 1], scratch, classes, lower)
         position = filled = seen = total = 0
-        first_key = second_key = np.uint64(0)
-        row[:] = EMPTY
+        for k in range(sums.size):
+            sums[k] = 0
+        for k in range(row.size):
+            row[k] = EMPTY
         while True:
             before = filled
             if characters:
                 filled, position = split_characters(scratch, length, position, words, filled)
             else:
-                filled, position = split_words(scratch, length, position, words, filled, spans)
+                filled, position = split_words(scratch, length, position, words, filled, edges)
             seen += filled - before
             ended = position >= length
-            found = combine(words, filled, ngram, grams)
-            if ended and 0 < seen < ngram:
-                found = combine(words, filled, filled, grams)
-            first, second = key_sums(grams, found)
-            first_key += first
-            second_key += second
-            for k in range(found):
-                hashes[k] = np.uint32(grams[k])
+            found = _mixed_shingles(words, filled, ngram, ended and seen < ngram, grams, hashes, sums)
             permute(parameters, row, hashes, found)
             total += found
             if ended:
                 break
             keep = min(ngram - 1, filled)
-            words[:keep] = words[filled - keep : filled].copy()
+            for k in range(keep):
+                words[k] = words[filled - keep + k]
             filled = keep
-        signatures[d] = row[: signatures.shape[1]]
-        keys[d, 0] = first_key
-        keys[d, 1] = second_key
+        for k in range(signatures.shape[1]):
+            signatures[d, k] = row[k]
+        keys[d, 0] = keys[d, 1] = 0
+        for k in range(LANES_64):
+            keys[d, 0] += sums[k]
+            keys[d, 1] += sums[LANES_64 + k]
         counts[d] = total

@@ -13,12 +13,15 @@ from typing import Any, cast
 
 from llvmlite import ir  # type: ignore[import-untyped, unused-ignore]
 from numba import types
-from numba.core import imputils
+from numba.core import cgutils, imputils
 from numba.extending import intrinsic
 from numba.np import arrayobj as numba_arrays
 
 __all__ = [
     "BLOCK",
+    "FIRST_KEY",
+    "NGRAM_FACTOR",
+    "SECOND_KEY",
     "affine_min_block",
     "fold_block",
     "load_u64",
@@ -26,6 +29,7 @@ __all__ = [
     "mum",
     "non_ascii_mask",
     "population",
+    "shingle_block",
     "trailing_zeros",
     "word_mask",
 ]
@@ -37,8 +41,13 @@ SHINGLES_A_LOAD = 8  # shingles folded into a signature vector between its load 
 I8, I16, I32, I64, I128 = (ir.IntType(bits) for bits in (8, 16, 32, 64, 128))
 arrayobj: Any = numba_arrays  # numba ships types for some of its functions only
 _imputils: Any = imputils
+_cgutils: Any = cgutils
 BYTES = ir.VectorType(I8, BLOCK)
 WORDS = ir.VectorType(I32, LANES)
+QUADS = ir.VectorType(I64, 8)
+
+NGRAM_FACTOR = 0x9E3779B97F4A7C15  # of the polynomial that makes one hash of n word hashes
+FIRST_KEY, SECOND_KEY = 0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53
 
 
 def _primitive(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -53,6 +62,14 @@ def _splat(vector: ir.VectorType, value: int) -> ir.Constant:
 def _pointer(context: Any, builder: Any, array_type: Any, array: Any, *, index: Any, pointee: Any) -> Any:
     data = arrayobj.make_array(array_type)(context, builder, array).data
     return builder.bitcast(builder.gep(data, [index]), pointee.as_pointer())
+
+
+def _mix32(builder: Any, value: Any) -> Any:
+    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35), (16, None)):
+        value = builder.xor(value, builder.lshr(value, _splat(value.type, shift)))
+        if factor is not None:
+            value = builder.mul(value, _splat(value.type, factor))
+    return value
 
 
 def _mask(builder: Any, flags: Any) -> Any:
@@ -160,14 +177,43 @@ def mix32_block(typingctx: Any, array: Any, index: Any) -> Any:
 
     def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         pointer = _pointer(context, builder, signature.args[0], args[0], index=args[1], pointee=WORDS)
-        value = builder.load(pointer, align=1)
-        for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35), (16, None)):
-            value = builder.xor(value, builder.lshr(value, _splat(WORDS, shift)))
-            if factor is not None:
-                value = builder.mul(value, _splat(WORDS, factor))
-        builder.store(value, pointer, align=1)
+        builder.store(_mix32(builder, builder.load(pointer, align=1)), pointer, align=1)
 
     return _typed(types.void, (array, types.int64), build)
+
+
+@_primitive
+def shingle_block(typingctx: Any, words: Any, index: Any, ngram: Any, hashes: Any, sums: Any) -> Any:
+    """Eight n-grams from ``words[index:]``: their mixed low halves to ``hashes[index:]``, their keys added to ``sums``.
+
+    ``words`` and ``sums`` (16 values: 8 lanes of each key) are uint64, ``hashes`` is uint32. The same numbers as
+    ``combine``, ``key_sums`` and ``mix32_block`` give one after the other, without leaving the registers.
+    """
+
+    def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        def at(place: int, index: Any, pointee: Any) -> Any:
+            return _pointer(context, builder, signature.args[place], args[place], index=index, pointee=pointee)
+
+        gram = _cgutils.alloca_once_value(builder, builder.load(at(0, args[1], QUADS), align=1))
+        with _cgutils.for_range(builder, builder.sub(args[2], ir.Constant(I64, 1))) as loop:
+            following = builder.add(builder.add(args[1], loop.index), ir.Constant(I64, 1))
+            scaled = builder.mul(builder.load(gram), _splat(QUADS, NGRAM_FACTOR))
+            builder.store(builder.add(scaled, builder.load(at(0, following, QUADS), align=1)), gram)
+        value = builder.load(gram)
+        low = _mix32(builder, builder.trunc(value, ir.VectorType(I32, 8)))
+        builder.store(low, at(3, args[1], low.type), align=1)
+        half = _splat(QUADS, 32)
+        for place, factor in ((0, FIRST_KEY), (8, SECOND_KEY)):
+            value = builder.mul(
+                builder.xor(value, builder.lshr(value, half)) if place == 0 else value, _splat(QUADS, factor)
+            )
+            mixed = builder.xor(value, builder.lshr(value, half))
+            pointer = at(4, ir.Constant(I64, place), QUADS)
+            builder.store(builder.add(builder.load(pointer, align=1), mixed), pointer, align=1)
+            value = mixed
+        return context.get_dummy_value()
+
+    return _typed(types.void, (words, types.int64, types.int64, hashes, sums), build)
 
 
 @_primitive

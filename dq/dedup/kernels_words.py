@@ -28,18 +28,21 @@ from dq.dedup.kernels_simd import (
 from dq.text.jit import inline_kernel, kernel
 from dq.text.unicode import DIGIT, LETTER, MARK
 
-__all__ = ["fold", "scratch_bytes", "split_characters", "split_words"]
+__all__ = ["WORD_SLACK", "fold", "scratch_bytes", "split_characters", "split_words"]
 
 Array = np.ndarray[Any, Any]
 
 WORD_CLASS = LETTER | MARK | DIGIT
 SPACE = 0x20
 PADDING = 2 * BLOCK
+WORD_SLACK = 40  # words that a block may add to a nearly full buffer, and slots of its last trip
+EDGES_A_TRIP = 32  # few blocks of English text have more
 
 SALT_A = np.uint64(0xA0761D6478BD642F)
 SALT_B = np.uint64(0xE7037ED1A0B428DB)
 SALT_C = np.uint64(0x8EBC6AF09C88C6E3)
 ONE = np.uint64(1)
+ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 BYTE = np.uint64(8)
 TOP_BIT = np.uint64(BLOCK - 1)
 # What the two 8-byte loads of a word of 0 to 16 bytes keep.
@@ -119,20 +122,26 @@ def fold(data: Array, begin: int, end: int, scratch: Array, classes: Array, lowe
         j += ascii_run
         while i < end and data[i] >= 0x80:
             i, j = _fold_code_point(data, i, end, scratch, j, classes, lower)
-    tail = np.empty(BLOCK, np.uint8)
     while i < end:
-        # The last bytes go through a padded copy: nothing is promised behind a foreign buffer.
         rest = min(BLOCK, end - i)
-        tail[rest:] = SPACE
-        tail[:rest] = data[i : i + rest]
-        foreign = non_ascii_mask(tail, 0)
-        fold_block(tail, 0, scratch, j)
-        ascii_run = rest if foreign == 0 else trailing_zeros(foreign)
+        inside = ALL >> np.uint64(BLOCK - rest)
+        if i + BLOCK <= data.size:
+            # Reads on into the next text of the same buffer, and drops what it finds there.
+            foreign = non_ascii_mask(data, i) & inside
+            fold_block(data, i, scratch, j)
+        else:
+            # Nothing is promised behind the buffer: its last bytes are copied first.
+            for k in range(rest):
+                scratch[j + k] = data[i + k]
+            foreign = non_ascii_mask(scratch, j) & inside
+            fold_block(scratch, j, scratch, j)
+        ascii_run = min(rest, trailing_zeros(foreign))
         i += ascii_run
         j += ascii_run
         while i < end and data[i] >= 0x80:
             i, j = _fold_code_point(data, i, end, scratch, j, classes, lower)
-    scratch[j : j + PADDING] = SPACE
+    for k in range(j, j + PADDING):
+        scratch[k] = SPACE
     return j
 
 
@@ -150,61 +159,58 @@ def _hash_long(scratch: Array, start: int, size: int) -> Any:
     return mum(mum(low ^ state, high ^ SALT_B), SALT_C)
 
 
-@inline_kernel
-def _store_positions(bits: Any, base: int, out: Array, at: int) -> Any:
-    """Write the positions of the set bits, 8 at a time: fixed trips mispredict less than one trip a bit."""
-    end = at + np.int64(population(bits))
-    k = at
-    while bits != 0:
-        for m in range(8):
-            out[k + m] = base + trailing_zeros(bits)
-            bits &= bits - ONE
-        k += 8
-    return end
-
-
 @kernel
-def split_words(scratch: Array, length: int, position: int, out: Array, filled: int, spans: Array) -> Any:
+def split_words(scratch: Array, length: int, position: int, out: Array, filled: int, edges: Array) -> Any:
     """Hash words from ``position`` on into ``out[filled:]`` until it is nearly full or the text ends.
 
-    ``spans`` is int64 scratch of shape (2, out.size + 64). Folded text holds no zero byte, so words padded with zeros
-    stay distinct. Returns the filled length and where to go on; ``position >= length`` means the end.
+    Every 64 bytes the places where words begin and end go, alternating, to ``edges`` (int64, twice as long as ``out``);
+    a fixed number of them at a time, because a loop of as many trips as there are edges is mispredicted each time.
+    Returns the filled length and where to go on, outside any word; ``position >= length`` means the end.
     """
-    starts, ends = spans[0], spans[1]
-    room = out.size - filled - BLOCK
-    begun = ended = 0
+    room = 2 * (out.size - WORD_SLACK - filled)
+    found = 0
     inside = np.uint64(0)
     block = position
-    while block < length and ended < room:
+    while block < length and found < room:
         mask = word_mask(scratch, block)
-        before = (mask << ONE) | inside
-        begun = _store_positions(mask & ~before, block, starts, begun)
-        ended = _store_positions(before & ~mask, block, ends, ended)
+        changes = mask ^ ((mask << ONE) | inside)
         inside = mask >> TOP_BIT
+        count = population(changes)
+        for k in range(EDGES_A_TRIP):
+            edges[found + k] = block + trailing_zeros(changes)
+            changes &= changes - ONE
+        more = found + EDGES_A_TRIP
+        while changes != 0:
+            edges[more] = block + trailing_zeros(changes)
+            changes &= changes - ONE
+            more += 1
+        found += count
         block += BLOCK
-    if begun > ended:
-        # The last word reaches into the next block: finish it, or take it up again at its beginning.
+    if found & 1:
+        # The last word goes on behind the block: it ends with the text, or is taken up again from its beginning.
         if block >= length:
-            ends[ended] = length
-            ended += 1
+            edges[found] = length
+            found += 1
         else:
-            block = starts[ended]
-    for k in range(ended):
-        start = starts[k]
-        size = ends[k] - start
+            found -= 1
+            block = edges[found]
+    words = found >> 1
+    for k in range(words):
+        start = edges[2 * k]
+        size = edges[2 * k + 1] - start
         if size <= 16:
             low = load_u64(scratch, start) & LOW_MASKS[size]
             high = load_u64(scratch, start + 8) & HIGH_MASKS[size]
             out[filled + k] = mum(mum(low ^ SALT_A, high ^ SALT_B), SALT_C)
         else:
             out[filled + k] = _hash_long(scratch, start, size)
-    return filled + ended, block
+    return filled + words, block
 
 
 @kernel
 def split_characters(scratch: Array, length: int, position: int, out: Array, filled: int) -> Any:
     """Like :func:`split_words`, one hash a character; a run of separators is one space, none at either end."""
-    capacity = out.size
+    capacity = out.size - WORD_SLACK
     i = position
     while i < length:
         gap = i

@@ -35,10 +35,9 @@ class Selection:
     Attributes:
         kept_index: int64 (documents,): the document itself where kept, its most similar kept one where removed, -1
             where
-            it was not eligible.
+            it was not eligible. Numbers from ``documents`` on are frozen documents of an index.
         intersection, union: int64 (documents,): shared and joint shingles with the kept one; 0 for the kept and for
-            exact
-            copies, whose shingles are equal.
+            exact copies, whose shingles are equal.
         similarity: float64 (documents,): exact Jaccard similarity with the kept one; 1 for the kept, NaN if not
             eligible.
         cluster_size: int64 (documents,): for a kept document the documents that point to it, itself included; else 0.
@@ -87,6 +86,22 @@ class _Graph:
     common: Array
     union: Array
 
+    @classmethod
+    def of(cls, duplicates: Duplicates, bound: Fraction) -> _Graph:
+        """The verified pairs at or above ``bound``, in both directions."""
+        columns = ("left", "right", "intersection", "union")
+        left, right, common, union = (duplicates.pairs[name].to_numpy() for name in columns)
+        strong = common * bound.denominator >= union * bound.numerator
+        left, right, common, union = (values[strong] for values in (left, right, common, union))
+        ends = np.concatenate([left, right])
+        by_end = np.argsort(ends, kind="stable")
+        total = duplicates.documents + duplicates.frozen.height
+        offsets = np.zeros(total + 1, np.int64)
+        np.cumsum(np.bincount(ends, minlength=total), out=offsets[1:])
+        both = (np.concatenate([right, left]), np.tile(common, 2), np.tile(union, 2))
+        neighbours, common, union = (values[by_end] for values in both)
+        return cls(neighbours, offsets, common, union)
+
 
 def select(
     duplicates: Duplicates,
@@ -112,20 +127,36 @@ def select(
     bound = duplicates.config.exact_threshold
     if threshold is not None:
         bound = Fraction(str(threshold)).limit_denominator(10**6)
-    leader = _leaders(duplicates.first_copy, eligible, order)
+    graph = _Graph.of(duplicates, bound)
+    count, frozen = duplicates.documents, duplicates.frozen.height
+    # Frozen documents come after all others in number and before all others in rank.
+    order = np.concatenate([order - order.min(initial=0) + frozen, np.arange(frozen)])
+    first_copy = np.concatenate([duplicates.first_copy, np.arange(count, count + frozen)])
+    leader = _leaders(first_copy, np.concatenate([eligible, np.ones(frozen, np.bool_)]), order)
     nodes = np.flatnonzero(leader >= 0)
     position = np.where(leader >= 0, order[leader], np.iinfo(np.int64).max)
     ordered = nodes[np.argsort(position[nodes])]
-    graph = _graph(duplicates, bound)
+    target, common, union, compared = _resolve(
+        duplicates, graph, ordered, position=position, bound=bound, threads=threads
+    )
+    return _expand(duplicates, eligible, leader=leader, target=target, common=common, union=union, compared=compared)
+
+
+def _resolve(
+    duplicates: Duplicates, graph: _Graph, ordered: Array, *, position: Array, bound: Fraction, threads: int
+) -> tuple[Array, Array, Array, int]:
+    """For each node the kept one it points to, shared and joint shingles with it, and the comparisons it took."""
     buckets = _Buckets.of(duplicates)
-    kept = np.zeros(duplicates.documents, np.bool_)
+    total = len(position)
+    size = (duplicates.bands.min_matches, bound.numerator, bound.denominator)
+    kept = np.zeros(total, np.bool_)
     kept_members, kept_counts = np.zeros_like(buckets.members), np.zeros(len(buckets.offsets) - 1, np.int64)
     compared = keep_greedily(
-        ordered, graph.neighbours, graph.offsets, buckets.member_of, buckets.offsets,
-        buckets.member_offsets, buckets.member_buckets, buckets.shingles, buckets.shingle_offsets, buckets.signatures,
-        duplicates.bands.min_matches, bound.numerator, bound.denominator, kept, kept_members, kept_counts,
+        ordered, graph.neighbours, graph.offsets, buckets.member_of, buckets.offsets, buckets.member_offsets,
+        buckets.member_buckets, buckets.shingles, buckets.shingle_offsets, buckets.signatures, *size,
+        duplicates.documents, kept, kept_members, kept_counts,
     )  # fmt: skip
-    target = np.arange(duplicates.documents)
+    target = np.arange(total)
     common, union = np.zeros_like(target), np.zeros_like(target)
     removed = ordered[~kept[ordered]]
 
@@ -133,14 +164,13 @@ def select(
         return most_similar_kept(
             part, position, graph.neighbours, graph.offsets, graph.common, graph.union, buckets.member_of,
             buckets.documents, buckets.offsets, buckets.member_offsets, buckets.member_buckets, buckets.shingles,
-            buckets.shingle_offsets, buckets.signatures, duplicates.bands.min_matches, bound.numerator,
-            bound.denominator, kept, kept_members, kept_counts, target, common, union,
+            buckets.shingle_offsets, buckets.signatures, *size, kept, kept_members, kept_counts, target, common, union,
         )  # fmt: skip
 
     parts = [removed[at : at + NODES_A_TASK] for at in range(0, len(removed), NODES_A_TASK)]
     with ThreadPoolExecutor(threads) as pool:
         compared += sum(pool.map(point, parts))
-    return _expand(duplicates, eligible, leader=leader, target=target, common=common, union=union, compared=compared)
+    return target, common, union, compared
 
 
 def _check(duplicates: Duplicates, eligible: Array, order: Array, *, threshold: float | None) -> None:
@@ -163,21 +193,6 @@ def _leaders(first_copy: Array, eligible: Array, order: Array) -> Array:
     return leader
 
 
-def _graph(duplicates: Duplicates, bound: Fraction) -> _Graph:
-    left, right, common, union = (
-        duplicates.pairs[name].to_numpy() for name in ("left", "right", "intersection", "union")
-    )
-    strong = common * bound.denominator >= union * bound.numerator
-    left, right, common, union = (values[strong] for values in (left, right, common, union))
-    ends = np.concatenate([left, right])
-    by_end = np.argsort(ends, kind="stable")
-    offsets = np.zeros(duplicates.documents + 1, np.int64)
-    np.cumsum(np.bincount(ends, minlength=duplicates.documents), out=offsets[1:])
-    both = (np.concatenate([right, left]), np.tile(common, 2), np.tile(union, 2))
-    neighbours, common, union = (values[by_end] for values in both)
-    return _Graph(neighbours, offsets, common, union)
-
-
 @dataclass(frozen=True)
 class _Buckets:
     """Large buckets, and the buckets of each member."""
@@ -195,7 +210,7 @@ class _Buckets:
     @classmethod
     def of(cls, duplicates: Duplicates) -> _Buckets:
         large = duplicates.buckets
-        member_of = np.full(duplicates.documents, -1, np.int64)
+        member_of = np.full(duplicates.documents + duplicates.frozen.height, -1, np.int64)
         member_of[large.documents] = np.arange(len(large.documents))
         bucket = np.repeat(np.arange(len(large)), np.diff(large.offsets))
         by_member = np.argsort(large.members, kind="stable")
@@ -226,5 +241,5 @@ def _expand(
     near = eligible & (final != node)
     intersection, joint = np.where(near, common[node], 0), np.where(near, union[node], 0)
     similarity = np.where(near, intersection / np.maximum(joint, 1), np.where(eligible, 1.0, np.nan))
-    sizes = np.bincount(kept_index[eligible], minlength=duplicates.documents)
+    sizes = np.bincount(kept_index[eligible], minlength=duplicates.documents)[: duplicates.documents]
     return Selection(kept_index, intersection, joint, similarity, sizes, compared)

@@ -72,16 +72,25 @@ def shingle_classes(
     classes: Classes,
     *,
     needed: Array,
+    given: Sequence[Array],
     config: ShingleConfig,
     path: Path,
     resources: Resources,
 ) -> ClassShingles:
-    """Write the shingles of the needed classes to ``path``, reading only the shards that hold one."""
+    """Write the shingles of the needed classes to ``path``, reading only the shards that hold one.
+
+    The last classes, those of an index, are not read but ``given``.
+    """
     starts = np.zeros(len(classes) + 1, np.int64)
     np.cumsum(np.where(needed, classes.counts, 0), out=starts[1:])
     lengths = np.zeros(len(classes), np.int64)
     file = MappedArray(path, np.uint64, (int(starts[-1]),), create=True)
-    begins = np.concatenate([[0], np.cumsum(sizes)])
+    begins = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    own = len(classes) - len(given)
+    for row, values in enumerate(given, start=own):
+        if needed[row]:
+            lengths[row] = len(values)
+            file.array[starts[row] : starts[row + 1]] = values
     mode = (unicode.classes(), unicode.lowercase(), config.ngram, config.unit == "characters")
 
     def one(shard: int) -> None:

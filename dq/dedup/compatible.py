@@ -1,0 +1,72 @@
+"""Signatures that other libraries can use: datatrove's, and ours as datasketch objects.
+
+datatrove's stage 1 with its defaults (64-bit xxHash, 14 buckets of 8) is reproduced bit for bit, given the same words:
+normalisation and word splitting stay datatrove's. Documents of fewer than n words have no signature there; here their
+row holds 2^64 - 1 throughout, which no real value reaches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from dq.dedup.arrays import read_only
+from dq.dedup.kernels_datatrove import sign_word_lists
+from dq.dedup.signatures import MinHash
+from dq.errors import InputError, require
+from dq.text.buffers import text_batch
+
+__all__ = ["datatrove_signatures", "lean_minhashes"]
+
+_MERSENNE = 2**61 - 1
+
+
+def datatrove_signatures(
+    words: Sequence[Sequence[str]] | Any, *, num_perm: int = 112, ngram: int = 5, seed: int = 1
+) -> np.ndarray[Any, np.dtype[np.uint64]]:
+    """Signatures as in ``datatrove.pipeline.dedup.MinhashDedupSignature``: uint64 (n, num_perm), buckets in order.
+
+    Args:
+        words: the normalised words of each document: lists of str, or an Arrow list array of strings.
+        num_perm: ``num_buckets * hashes_per_bucket``.
+        ngram: ``n_grams``.
+        seed: ``MinhashConfig.seed``.
+    """
+    lists = (
+        words
+        if isinstance(words, (pa.ListArray, pa.LargeListArray))
+        else pa.array(words, pa.large_list(pa.large_string()))
+    )
+    if lists.null_count:
+        raise InputError("words of a document are missing (null); give an empty list for a document without words")
+    flat = text_batch(lists.flatten())
+    bounds = lists.offsets.to_numpy().astype(np.int64)
+    generator = np.random.RandomState(seed)
+    parameters = np.stack(
+        [
+            generator.randint(1, _MERSENNE, num_perm, dtype=np.uint64),
+            generator.randint(0, _MERSENNE, num_perm, dtype=np.uint64),
+        ]
+    )
+    signatures = np.empty((len(lists), num_perm), np.uint64)
+    arguments = (read_only(flat.data), read_only(flat.offsets), read_only(bounds - bounds[0]), ngram)
+    sign_word_lists(*arguments, read_only(parameters), signatures)
+    return signatures
+
+
+def lean_minhashes(signatures: np.ndarray[Any, np.dtype[np.uint32]], *, maker: MinHash | None = None) -> list[Any]:
+    """``datasketch.LeanMinHash`` objects of signatures, ready for ``MinHashLSH``, Redis or Cassandra.
+
+    Args:
+        signatures: uint32 (n, num_perm), of :meth:`MinHash.signatures`.
+        maker: what made them; only its seed counts.
+
+    Raises:
+        MissingExtraError: datasketch is not installed.
+    """
+    datasketch = require("datasketch", extra="all")
+    seed = (maker or MinHash()).seed
+    return [datasketch.LeanMinHash(seed=seed, hashvalues=row, scheme="affine32") for row in signatures]

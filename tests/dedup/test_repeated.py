@@ -1,0 +1,78 @@
+"""Repeated lines and paragraphs against a plain Python version."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dq.dedup import Resources
+from dq.dedup.repeated import RepeatedConfig, find_repeated
+
+NOTICE = "Cookie notice: accept all"
+LINES = st.sampled_from([NOTICE, "menu", "", "  ", "A unique thought", "é" * 5, f" {NOTICE} \r"])
+BLANKS = " \t\n\v\f\r"
+
+
+def plain(texts: list[str], config: RepeatedConfig) -> tuple[list[str], list[int], dict[str, int]]:
+    """Texts without repeated lines, removed units a document, and documents a repeated line is in."""
+    pieces = [re.findall(r"[^\n]*\n|[^\n]+", text) for text in texts]
+    found: Counter[str] = Counter()
+    for units in pieces:
+        found.update({unit.strip(BLANKS) for unit in units if len(unit.strip(BLANKS).encode()) >= config.min_bytes})
+    repeated = {unit: count for unit, count in found.items() if count > config.max_documents}
+    kept = ["".join(unit for unit in units if unit.strip(BLANKS) not in repeated) for units in pieces]
+    return kept, [sum(unit.strip(BLANKS) in repeated for unit in units) for units in pieces], repeated
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.lists(LINES, max_size=6).map("\n".join), max_size=8), st.integers(1, 3), st.integers(1, 12))
+def test_repeated_lines_are_cut_from_every_document_and_nothing_else_is(
+    texts: list[str], max_documents: int, min_bytes: int
+) -> None:
+    config = RepeatedConfig(max_documents=max_documents, min_bytes=min_bytes)
+    units = find_repeated([texts[:3], texts[3:]], config)
+    cut = units.clean(texts)
+    kept, removed, repeated = plain(texts, config)
+    assert cut.texts.to_pylist() == kept
+    assert cut.removed_units.tolist() == removed
+    assert cut.removed_bytes.tolist() == [len(a.encode()) - len(b.encode()) for a, b in zip(texts, kept, strict=True)]
+    ledger = {row["example"]: row["documents"] for row in units.ledger().iter_rows(named=True)}
+    assert ledger == repeated
+    assert units.ledger()["times"].sum() == sum(removed)
+
+
+def test_paragraphs_are_cut_with_the_blank_lines_behind_them() -> None:
+    notice = "All rights reserved.\nNo part may be copied."
+    texts = [f"Story {i} begins.\n\n{notice}\n \n\nIt ends here, {i}." for i in range(3)]
+    config = RepeatedConfig(unit="paragraph", max_documents=2, min_bytes=5)
+    cut = find_repeated([texts], config).clean(pa.array(texts))
+    assert cut.texts.to_pylist() == [f"Story {i} begins.\n\nIt ends here, {i}." for i in range(3)]
+    assert cut.removed_units.tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize(("documents", "cut"), [(2, False), (3, True)])
+def test_a_line_is_cut_beyond_the_bound_and_kept_at_it(documents: int, cut: bool) -> None:
+    texts = ["The same long line everywhere.\n" * 4 + str(i) for i in range(documents)]
+    units = find_repeated([texts], RepeatedConfig(max_documents=2, min_bytes=5))
+    assert units.clean(texts).texts.to_pylist() == ([str(i) for i in range(documents)] if cut else texts)
+
+
+def test_shards_workers_and_memory_change_nothing() -> None:
+    texts = [f"header number {i % 7}\nbody {i}\n\nfooter of the site" for i in range(200)]
+    config = RepeatedConfig(max_documents=5, min_bytes=3)
+    tight = Resources(workers=2).model_copy(update={"memory_bytes": 600})
+    one = find_repeated([texts], config)
+    many = find_repeated([texts[i : i + 30] for i in range(0, 200, 30)], config, resources=tight)
+    assert one.hashes.tolist() == many.hashes.tolist()
+    assert one.documents.tolist() == many.documents.tolist()
+    assert len(one) == 8
+
+
+def test_nothing_to_cut_and_no_texts() -> None:
+    assert find_repeated([]).clean(["a line"]).texts.to_pylist() == ["a line"]
+    assert find_repeated([["a", "b"]]).clean([]).texts.to_pylist() == []
