@@ -199,7 +199,7 @@ def test_identical_documents_are_numbered_by_id_within_their_source(tmp_path: Pa
             (row["id"], row["source"], row["content_key"]): row["occurrence"] for row in table.iter_rows(named=True)
         }
     assert numbered["forth"] == numbered["back"]
-    assert [numbered["forth"][i, "x", xxhash.xxh64_intdigest("same")] for i in "abc"] == [0, 1, 2]
+    assert [numbered["forth"][i, "x", xxhash.xxh64_intdigest(b"same")] for i in "abc"] == [0, 1, 2]
     assert [value for key, value in numbered["forth"].items() if key[1] == "y"] == [0]
 
 

@@ -26,7 +26,7 @@ def reference(words: list[str], *, num_perm: int, ngram: int, seed: int) -> list
     a = [int(value) for value in generator.randint(1, MERSENNE, dtype=np.uint64, size=(1, num_perm))[0]]
     b = [int(value) for value in generator.randint(0, MERSENNE, dtype=np.uint64, size=(1, num_perm))[0]]
     grams = [" ".join(words[i : i + ngram]) for i in range(len(words) - ngram + 1)]
-    hashes = [xxhash.xxh64_intdigest(gram) for gram in grams]
+    hashes = [xxhash.xxh64_intdigest(gram.encode()) for gram in grams]
     if not hashes:
         return None
     return [min((h * a[p] + b[p]) % 2**64 % MERSENNE for h in hashes) for p in range(num_perm)]
@@ -51,7 +51,7 @@ def test_datatrove_itself_agrees_where_it_is_installed() -> None:
     stage.num_hashes, stage._parameters = 112, None
     words = [f"word{i % 37}" for i in range(300)]
     grams = [" ".join(words[i : i + 5]) for i in range(296)]
-    hashes = np.array([xxhash.xxh64_intdigest(gram) for gram in grams], np.uint64).reshape(-1, 1)
+    hashes = np.array([xxhash.xxh64_intdigest(gram.encode()) for gram in grams], np.uint64).reshape(-1, 1)
     expected = np.concatenate(stage.get_signature(hashes)).tolist()
     assert datatrove_signatures(pa.array([words]))[0].tolist() == expected
 
