@@ -180,15 +180,15 @@ def _status() -> Iterator[Any]:
 
 @contextmanager
 def _run_bar() -> Iterator[Any]:
-    """A bar over the runs of a study, with the time that is left."""
+    """A bar over the optimiser steps of a study, with the time that is left."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
     columns = (
         TextColumn("train"),
         BarColumn(),
-        MofNCompleteColumn(),
+        TaskProgressColumn(),
         TimeRemainingColumn(),
         TextColumn("{task.description}"),
     )

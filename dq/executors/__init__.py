@@ -1,6 +1,6 @@
 """Run a list of independent tasks: here on the cores of this machine."""
 
 from dq.executors.local import run_tasks
-from dq.executors.worker import end_with_parent
+from dq.executors.worker import end_with_parent, report
 
-__all__ = ["end_with_parent", "run_tasks"]
+__all__ = ["end_with_parent", "report", "run_tasks"]

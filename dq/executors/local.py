@@ -7,16 +7,19 @@ an error or Ctrl-C the other workers end at once: what they had finished is on d
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import signal
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import forkserver
-from typing import TypeVar
+from multiprocessing.connection import Connection
+from typing import Any, TypeVar
 
 from dq.errors import DqError
-from dq.executors.worker import end_with_parent
+from dq.executors.worker import start_worker
 
 __all__ = ["run_tasks"]
 
@@ -31,6 +34,7 @@ def run_tasks(
     workers: int,
     preload: Sequence[str] = (),
     on_done: Callable[[int, Result], None] | None = None,
+    on_report: Callable[[Any], None] | None = None,
     always_fork: bool = False,
 ) -> list[Result]:
     """Run ``function`` on every task and return the results in the order of ``tasks``.
@@ -41,6 +45,7 @@ def run_tasks(
         workers: processes at a time.
         preload: modules that the fork server imports once.
         on_done: called in this process as tasks finish, with the task's index and its result.
+        on_report: called in a thread of this process with what tasks pass to `dq.executors.report`.
         always_fork: use a worker process even for one worker.
 
     Raises:
@@ -56,8 +61,11 @@ def run_tasks(
     context = multiprocessing.get_context("forkserver")
     _start_fork_server(["dq.executors.worker", *preload])
     ending, stop = context.Pipe(duplex=False)
+    reports, reporting = context.Pipe(duplex=False)
+    listener = threading.Thread(target=_listen, args=(reports, on_report), daemon=True)
+    listener.start()
     size = max(1, min(workers, len(tasks)))
-    pool = ProcessPoolExecutor(size, mp_context=context, initializer=end_with_parent, initargs=(ending,))
+    pool = ProcessPoolExecutor(size, mp_context=context, initializer=start_worker, initargs=(ending, reporting))
     try:
         futures = {pool.submit(function, task): index for index, task in enumerate(tasks)}
         return _collect(futures, on_done)
@@ -69,6 +77,17 @@ def run_tasks(
         stop.close()  # whoever still works, after an error or Ctrl-C, ends here
         pool.shutdown(wait=True, cancel_futures=True)
         ending.close()
+        reporting.close()  # the last writer: the listener meets the end of the pipe
+        listener.join()
+        reports.close()
+
+
+def _listen(reports: Connection, on_report: Callable[[Any], None] | None) -> None:
+    with contextlib.suppress(EOFError):
+        while True:
+            value = reports.recv()
+            if on_report is not None:
+                on_report(value)
 
 
 def _start_fork_server(preload: Sequence[str]) -> None:

@@ -9,7 +9,27 @@ import threading
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-__all__ = ["end_with_parent"]
+__all__ = ["end_with_parent", "report", "start_worker"]
+
+_reports: Connection | None = None
+"""In a worker: the pipe to the process that started it. A worker has one parent, so one is enough."""
+
+
+def start_worker(stop: Connection, reports: Connection) -> None:
+    """What the pool runs first in every worker."""
+    global _reports  # noqa: PLW0603
+    _reports = reports
+    end_with_parent(stop)
+
+
+def report(value: Any) -> None:
+    """Send a small value to the `on_report` of the call that runs this task; outside a worker it goes nowhere.
+
+    All workers write to one pipe without a lock, which a killed worker could keep: the kernel writes messages of up to
+    4 KB whole (PIPE_BUF).
+    """
+    if _reports is not None:
+        _reports.send(value)
 
 
 def end_with_parent(stop: Connection | None = None) -> None:

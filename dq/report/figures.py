@@ -59,7 +59,7 @@ def curve_figure(points: pl.DataFrame, held_out_set: str, variants: Sequence[str
         **LAYOUT,
         height=460,
         title=f"Held-out set {held_out_set}",
-        xaxis={"title": "tokens seen", "type": "log"},
+        xaxis={"title": "tokens seen", "type": "log", "dtick": "D2"},
         yaxis={"title": "bits per byte (lower is better)"},
     )
     return str(figure.to_json())

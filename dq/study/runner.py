@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dq import training
-from dq.executors import run_tasks
+from dq.executors import report, run_tasks
 from dq.store import FolderLock, Workspace, read_json, write_bytes_atomic
 from dq.study.grid import Arm, PlannedRun
 from dq.study.heldout_tokens import tokenized_sets
@@ -18,7 +18,7 @@ from dq.variants import VERSION, Manifest, Universe, Variant, open_universe
 __all__ = ["RunOutcome", "run_grid", "write_manifests"]
 
 Progress = Callable[[str, int, int], None]
-"""Called with a run's name, the number of finished runs and their total."""
+"""Called with what is being trained, the number of finished optimiser steps and their total."""
 
 
 @dataclass(frozen=True)
@@ -56,17 +56,17 @@ def run_grid(
     """Train the runs that have not finished; finished ones are read. Interrupted ones go on from their checkpoint."""
     tasks = [_RunTask(workspace.root, run.arm.variant, run.spec, workspace.run(run.run_id)) for run in runs]
     open_tasks = [task for task in tasks if not _finished(task.folder)]
-    done = len(tasks) - len(open_tasks)
+    steps = {task.folder.name: task.spec.steps if task not in open_tasks else 0 for task in tasks}
+    total = sum(task.spec.steps for task in tasks)
 
-    def count(index: int, _status: str) -> None:
-        nonlocal done
-        done += 1
+    def advance(report: tuple[str, int]) -> None:
+        steps[report[0]] = report[1]
         if on_progress is not None:
-            on_progress(open_tasks[index].folder.name, done, len(tasks))
+            on_progress(report[0], sum(steps.values()), total)
 
     if on_progress is not None:
-        on_progress("", done, len(tasks))
-    run_tasks(_train, open_tasks, workers=workers, preload=["dq.training.worker"], on_done=count, always_fork=True)
+        on_progress("", sum(steps.values()), total)
+    run_tasks(_train, open_tasks, workers=workers, preload=["dq.training.worker"], on_report=advance, always_fork=True)
     for task in tasks:
         _add_tokenizer(task.folder, workspace.tokenizer() / "tokenizer.json")
     return [
@@ -77,6 +77,16 @@ def run_grid(
 
 def _finished(folder: Path) -> bool:
     return (folder / "status.json").exists()
+
+
+def _reporter(name: str) -> Callable[[int, int], None]:
+    """Report about fifty times a run."""
+
+    def on_step(step: int, steps: int) -> None:
+        if step == steps or step % max(1, steps // 50) == 0:
+            report((name, step))
+
+    return on_step
 
 
 def _add_tokenizer(folder: Path, tokenizer: Path) -> None:
@@ -98,5 +108,7 @@ def _train(task: _RunTask) -> str:
         vocabulary_size=task.spec.vocabulary_size,
     )
     with FolderLock(task.folder):
-        record = training.train_in_worker(task.spec, stream, tokenized_sets(workspace), run_dir=task.folder)
+        record = training.train_in_worker(
+            task.spec, stream, tokenized_sets(workspace), run_dir=task.folder, on_progress=_reporter(task.folder.name)
+        )
     return record.status

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from dq.errors import BudgetError, DqError, InputError
-from dq.executors import run_tasks
+from dq.executors import report, run_tasks
 from tests.processes import alive, finish, python, session_of, until
 
 
@@ -116,7 +116,7 @@ def test_an_error_while_counting_ends_the_workers() -> None:
 ENDLESS = """
 import os, sys, time
 from pathlib import Path
-from dq.executors import run_tasks
+from dq.executors import report, run_tasks
 
 def forever(path):
     Path(path).write_text(str(os.getpid()))
@@ -189,3 +189,17 @@ def test_ctrl_c_while_the_parent_works_alone_still_reaches_it() -> None:
     done = finish(code)
     assert done.stderr.rstrip().endswith("KeyboardInterrupt")
     assert done.stdout == ""
+
+
+def report_thrice(task: int) -> int:
+    for part in range(3):
+        report((task, part))
+    return task
+
+
+def test_reports_of_tasks_reach_the_caller_before_the_call_returns() -> None:
+    seen: list[tuple[int, int]] = []
+    run_tasks(report_thrice, [1, 2, 3], workers=2, on_report=seen.append)
+    assert sorted(seen) == [(task, part) for task in (1, 2, 3) for part in range(3)]
+    for task in (1, 2, 3):
+        assert [part for owner, part in seen if owner == task] == [0, 1, 2]
