@@ -49,9 +49,17 @@ def tiny_study(**changes: Any) -> StudyConfig:
     return StudyConfig(**{**settings, **changes})
 
 
+class ShortControls(StudyConfig):
+    """Controls on runs so short that a study leaves them out: what is tested is the plumbing, not the outcome."""
+
+    @property
+    def active_controls(self) -> ControlsConfig | None:
+        return self.controls
+
+
 def with_controls(config: StudyConfig) -> StudyConfig:
-    """Controls on runs so short that a file may not ask for them: what is tested is the plumbing, not the outcome."""
-    return config.model_copy(update={"controls": ControlsConfig()})
+    settings = {name: getattr(config, name) for name in StudyConfig.model_fields}
+    return ShortControls(**{**settings, "controls": ControlsConfig()})
 
 
 @pytest.fixture(scope="session")

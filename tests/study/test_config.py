@@ -34,10 +34,11 @@ def test_a_budget_below_one_step_is_refused_and_one_step_is_not() -> None:
     assert tiny_study(budget_tokens=256).steps == 1
 
 
-def test_controls_need_runs_of_200000_tokens() -> None:
-    with pytest.raises(pydantic.ValidationError, match="controls need runs of at least 200,000 tokens"):
-        tiny_study(controls=ControlsConfig(), budget_tokens=200_191)  # 781 steps are 199,936 tokens
-    assert tiny_study(controls=ControlsConfig(), budget_tokens=200_192).exact_budget_tokens == 200_192
+def test_controls_do_not_run_below_200000_tokens() -> None:
+    controls = ControlsConfig(replaced_tokens=0.4)
+    assert tiny_study(controls=controls, budget_tokens=200_191).active_controls is None  # 781 steps are 199,936 tokens
+    assert tiny_study(controls=controls, budget_tokens=200_192).active_controls == controls
+    assert tiny_study(controls=None, budget_tokens=200_192).active_controls is None
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,10 @@ def test_runs_go_seed_by_seed_with_the_baseline_first(plan: Plan) -> None:
     assert len({run.run_id for run in runs}) == 4
 
 
+def test_a_small_study_has_no_control_runs(plan: Plan) -> None:
+    assert {run.arm.name for run in plan(tiny_study(controls=ControlsConfig()))} == {"raw", "curated"}
+
+
 def test_controls_are_the_baseline_with_other_seeds_and_replaced_tokens(plan: Plan) -> None:
     runs = plan(with_controls(tiny_study(baseline="curated")))
     arms = {run.arm.name: run.arm for run in runs}
@@ -128,7 +132,3 @@ def test_a_corpus_too_small_fails_before_anything_is_trained(world: World) -> No
     ):
         run_study(tiny_study(budget_tokens=90_000), world.workspace, workers=1)
     assert set((world.workspace.root).glob("runs/*")) == before
-
-
-def test_the_smallest_control_is_a_default() -> None:
-    assert ControlsConfig().replaced_tokens == 0.5
