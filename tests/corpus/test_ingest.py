@@ -259,12 +259,12 @@ READER = """
 import sys
 from pathlib import Path
 from dq.corpus import InputSpec, ReadConfig, ingest
-ingest(Path(sys.argv[2]), [InputSpec(path=sys.argv[1])], ReadConfig(shard_rows=50))
+ingest(Path(sys.argv[2]), [InputSpec(path=sys.argv[1])], ReadConfig(shard_rows=20))
 """
 
 
 def test_a_reader_killed_at_work_is_not_done_and_the_next_one_ends_with_the_same_bytes(tmp_path: Path) -> None:
-    path = write(tmp_path / "in.jsonl", jsonl([{"text": f"text {n} " * 2000} for n in range(800)]))
+    path = write(tmp_path / "in.jsonl", jsonl([{"text": f"text {n} " * 2000} for n in range(400)]))
     with python(READER, path, tmp_path / "killed") as process:
         until((tmp_path / "killed" / "00003.parquet").exists)
         os.kill(process.pid, signal.SIGKILL)
@@ -272,7 +272,7 @@ def test_a_reader_killed_at_work_is_not_done_and_the_next_one_ends_with_the_same
     with pytest.raises(WorkspaceError, match="not finished"):
         Corpus(tmp_path / "killed")
     for name in ("killed", "whole"):
-        read(path, tmp_path / name, config=ReadConfig(shard_rows=50))
+        read(path, tmp_path / name, config=ReadConfig(shard_rows=20))
     assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
 
 
@@ -288,7 +288,7 @@ values = st.recursive(
 row = st.fixed_dictionaries({"id": st.text(min_size=1, max_size=6), "text": st.text(max_size=40), "more": values})
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(rows=st.lists(row, min_size=1, max_size=8), ascii_only=st.booleans(), shard_rows=st.integers(1, 9))
 def test_any_rows_come_back_as_they_were_written(
     rows: list[dict[str, Any]], ascii_only: bool, shard_rows: int, tmp_path_factory: pytest.TempPathFactory

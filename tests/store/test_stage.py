@@ -91,7 +91,7 @@ KILLED_WHILE_CLEARING = """
 import os, signal, sys
 from pathlib import Path
 from dq.store import Stage
-left = int(sys.argv[2])
+left = 2
 def die_at_the_last(event, _arguments):
     global left
     if event == "os.remove":
@@ -103,19 +103,17 @@ Stage("demo", 1, Path(sys.argv[1]), config={"k": 2}, inputs={"corpus": "abc"}).s
 """
 
 
-@pytest.mark.parametrize("removals", [1, 2, 3])
-def test_a_folder_being_cleared_by_a_killed_process_never_looks_finished(tmp_path: Path, removals: int) -> None:
+def test_a_folder_being_cleared_by_a_killed_process_never_looks_finished(tmp_path: Path) -> None:
     made = stage(tmp_path)
     made.start()
     for number in range(10):
         if number == 5:
             made.commit()  # so that the record is neither the first nor the last file to go
         write_bytes_atomic(made.folder / f"{number:05d}.bin", b"x")
-    with python(KILLED_WHILE_CLEARING, made.folder, str(removals)) as process:
+    with python(KILLED_WHILE_CLEARING, made.folder) as process:
         assert process.wait(60) == -signal.SIGKILL
-    whole = len(list(made.folder.glob("*.bin"))) == 10
-    assert (made.done() is not None) == (removals == 1)  # killed before it removed anything
-    assert whole or made.done() is None
+    assert len(list(made.folder.iterdir())) == 10
+    assert made.done() is None
     stage(tmp_path, config={"k": 2}).start()
     assert names(tmp_path) == {"started.json"}
 
@@ -128,10 +126,10 @@ stage = Stage("demo", 1, Path(sys.argv[1]) / "out", config={"k": 1}, inputs={"co
 if stage.done() is None:
     resumed = stage.start()
     kept = sorted(path.name for path in stage.folder.glob("*.bin"))
-    for number in range(100):
+    for number in range(60):
         path = stage.folder / f"{number:05d}.bin"
         if not path.exists():
-            write_bytes_atomic(path, bytes([number]) * 300_000)
+            write_bytes_atomic(path, bytes([number]) * 200_000)
     stage.commit({"resumed": resumed, "kept": kept})
 """
 
@@ -149,8 +147,8 @@ def test_a_stage_killed_at_work_ends_with_the_bytes_of_an_uninterrupted_one(tmp_
     summary = read_record(tmp_path / "a" / "out").summary
     assert summary["resumed"] is True
     assert summary["kept"][:6] == [f"{number:05d}.bin" for number in range(6)]
-    assert len(summary["kept"]) < 100
-    assert names(tmp_path / "a") == names(tmp_path / "b") == {*(f"{n:05d}.bin" for n in range(100)), "stage.json"}
+    assert len(summary["kept"]) < 60
+    assert names(tmp_path / "a") == names(tmp_path / "b") == {*(f"{n:05d}.bin" for n in range(60)), "stage.json"}
     for name in names(tmp_path / "b") - {"stage.json"}:
         assert file_sha256(tmp_path / "a" / "out" / name) == file_sha256(tmp_path / "b" / "out" / name)
 
