@@ -91,7 +91,14 @@ def _listen(reports: Connection, on_report: Callable[[Any], None] | None) -> Non
 
 
 def _start_fork_server(preload: Sequence[str]) -> None:
-    """Start the server with Ctrl-C blocked, for itself and for all that it forks: it is for this process to handle."""
+    """Start the server with Ctrl-C blocked, for itself and for all that it forks: it is for this process to handle.
+
+    A server imports what it preloads once, when it starts; one that was started for other tasks is stopped first. The
+    standard library has that for its own tests only, hence the private names.
+    """
+    server: Any = forkserver._forkserver  # type: ignore[attr-defined]
+    if server._preload_modules != list(preload):
+        server._stop()
     multiprocessing.get_context("forkserver").set_forkserver_preload(list(preload))
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:

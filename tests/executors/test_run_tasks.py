@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -203,3 +204,12 @@ def test_reports_of_tasks_reach_the_caller_before_the_call_returns() -> None:
     assert sorted(seen) == [(task, part) for task in (1, 2, 3) for part in range(3)]
     for task in (1, 2, 3):
         assert [part for owner, part in seen if owner == task] == [0, 1, 2]
+
+
+def loaded(name: str) -> bool:
+    return name in sys.modules
+
+
+def test_each_call_has_its_own_modules_preloaded() -> None:
+    assert run_tasks(loaded, ["wave", "wave"], workers=2, preload=["colorsys"]) == [False, False]
+    assert run_tasks(loaded, ["wave", "wave"], workers=2, preload=["wave"]) == [True, True]
