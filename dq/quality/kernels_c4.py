@@ -1,9 +1,8 @@
-"""C4's line rules on the untouched text: what would be kept, what dropped and why, and the text that would remain.
+"""C4's line rules on the untouched text: which lines would be kept, which dropped, and why.
 
-Order and definitions follow datatrove's ``C4QualityFilter`` (itself after tensorflow_datasets `c4_utils.py`); see
-``dq.quality.presets``. A line is first stripped; words are white-space separated here; a citation is removed before
-the terminal mark is looked for. A phrase that would drop the whole document is counted, and the line goes on, so that
-every reason of a document is known.
+Nearly every line is judged from bit masks: a trigger bit marks each place where a phrase may begin, the rest is the last
+character and three words. Lines that C4 would rewrite (citation marks) or that need every character looked at (very long
+words, a Kelvin sign that lower-cases to k) are odd: ``kernels_c4_rewrite`` judges them on a copy.
 """
 
 from __future__ import annotations
@@ -12,198 +11,167 @@ from typing import Any
 
 import numpy as np
 
-from dq.quality.kernels_lines import strip
-from dq.text.jit import inline_kernel, kernel
-from dq.text.kernels_utf8 import char_width, decode
-from dq.text.marks import BREAK, DECIMAL
-from dq.text.unicode import SPACE
-
-__all__ = ["C4_COUNTS", "KEPT", "judge_line", "next_line", "rewrite"]
-
-# What judge_line answers, and the index of its counter.
-KEPT, TOO_LONG_WORD, NO_TERMINAL, TOO_FEW_WORDS, JAVASCRIPT, POLICY, LOREM_IPSUM, CURLY_BRACKET = range(8)
-C4_COUNTS = (
-    "kept_line_count",
-    "too_long_word_line_count",
-    "no_terminal_punctuation_line_count",
-    "too_few_words_line_count",
-    "javascript_line_count",
-    "policy_line_count",
-    "lorem_ipsum_line_count",
-    "curly_bracket_line_count",
+from dq.quality import line_tally as at_
+from dq.quality.c4_phrases import (
+    CURLY_BRACKET,
+    JAVASCRIPT,
+    JAVASCRIPT_PHRASES,
+    KEPT,
+    LOREM_IPSUM,
+    LOREM_PHRASES,
+    MAX_WORD_CHARS,
+    MIN_WORDS,
+    NO_TERMINAL,
+    POLICY,
+    POLICY_PHRASES,
+    TOO_FEW_WORDS,
+    ends_terminally,
 )
-MAX_WORD_CHARS = 1000  # c4_utils.py _MAX_WORD_LENGTH
-MIN_WORDS = 3  # c4_utils.py _MIN_WORDS_PER_LINE
+from dq.text.helper import helper, inlined
+from dq.text.kernels_blocks import SPACE, TRIGGER
+from dq.text.kernels_scan import low_bits, next_bit
+
+__all__ = ["DROPPED", "KEPT_RELAXED", "KEPT_SENTENCES", "ODD", "judge_line"]
+
+ONE = np.uint64(1)
+HAS_JAVASCRIPT, HAS_POLICY, HAS_LOREM, HAS_CURLY, IS_ODD = 1, 2, 4, 8, 16
+KEPT_SENTENCES = 8  # the counter after C4_COUNTS
+DROPPED, KEPT_RELAXED, ODD = 0, 1, 2  # what judge_line answers
 
 
-def _phrases(*texts: str) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """Phrases as rows: length, then bytes."""
-    rows = np.zeros((len(texts), 32), np.uint8)
-    for row, text in zip(rows, texts, strict=True):
-        row[0] = len(text)
-        row[1 : 1 + len(text)] = np.frombuffer(text.encode(), np.uint8)
-    return rows
+@inlined
+def judge_line(data: Any, base: Any, first: Any, last: Any, sentences: Any, masks: Any, tally: Any) -> Any:
+    """Judge a stripped line by C4's rules with and without terminal marks; KEPT_RELAXED where the latter keep it."""
+    found = _triggers(data, base, first, last, masks[TRIGGER])
+    if last - first > MAX_WORD_CHARS and _has_long_word(masks[SPACE], first, last):
+        found |= IS_ODD
+    if found & IS_ODD:
+        return ODD
+    terminal = ends_terminally(data, base + first, base + last)
+    if not terminal:
+        tally[at_.C4 + NO_TERMINAL] += 1
+    if not _has_words(masks[SPACE], first, last, MIN_WORDS):
+        tally[at_.C4 + TOO_FEW_WORDS] += terminal
+        tally[at_.C4_RELAXED + TOO_FEW_WORDS] += 1
+        return DROPPED
+    if not found:
+        tally[at_.C4 + KEPT] += terminal
+        tally[at_.C4_RELAXED + KEPT] += 1
+        tally[at_.C4 + KEPT_SENTENCES] += sentences if terminal else 0
+        tally[at_.C4_RELAXED + KEPT_SENTENCES] += sentences
+        return KEPT_RELAXED
+    if terminal:
+        _phrases(found, sentences, tally, at_.C4)
+    return _phrases(found, sentences, tally, at_.C4_RELAXED)
 
 
-LOREM_PHRASES = _phrases("lorem ipsum")
-JAVASCRIPT_PHRASES = _phrases("javascript")
-# datatrove c4_filters.py POLICY_SUBSTRINGS, from c4_utils.py _POLICY_SUBSTRINGS
-POLICY_PHRASES = _phrases(
-    "terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies", "use cookies"
-)
-CITATIONS = _phrases("[edit]", "[citation needed]")
-KELVIN = 0x212A  # the one character outside ASCII whose lower case is an ASCII letter (k)
+@inlined
+def _phrases(found: Any, sentences: Any, tally: Any, counters: Any) -> Any:
+    """The rules after the count of words, in the order of the source."""
+    tally[counters + LOREM_IPSUM] += (found & HAS_LOREM) != 0
+    if found & HAS_JAVASCRIPT:
+        tally[counters + JAVASCRIPT] += 1
+        return DROPPED
+    tally[counters + CURLY_BRACKET] += (found & HAS_CURLY) != 0
+    if found & HAS_POLICY:
+        tally[counters + POLICY] += 1
+        return DROPPED
+    tally[counters + KEPT] += 1
+    tally[counters + KEPT_SENTENCES] += sentences
+    return KEPT_RELAXED
 
 
-@kernel
-def next_line(data: Any, start: Any, end: Any, marks: Any) -> Any:
-    """The end of the line that starts at ``start`` and the start of the next, by str.splitlines()."""
-    stop = start
-    while stop < end and not marks[decode(data, stop)] & BREAK:
-        stop += char_width(data[stop])
-    after = stop
-    if stop < end:
-        after += char_width(data[stop])
-        if data[stop] == 0x0D and after < end and data[after] == 0x0A:
-            after += 1
-    return stop, after
+@inlined
+def _triggers(data: Any, base: Any, first: Any, last: Any, trigger: Any) -> Any:
+    """Which phrases are in the line."""
+    found = 0
+    at = next_bit(trigger, first, last)
+    while at < last:
+        found |= _examine(data, base + at, base + first, base + last)
+        at = next_bit(trigger, at + 1, last)
+    return found
 
 
-@kernel
-def judge_line(data: Any, start: Any, end: Any, terminal: Any, tables: Any, counts: Any, out: Any, at: Any) -> Any:
-    """Judge one stripped line; write it without citations to ``out[at:]``; return its end there, or -1 if dropped.
-
-    ``terminal``: whether a line must end in a terminal mark. ``counts`` (C4_COUNTS) gains what was found.
-    """
-    classes, _, marks = tables
-    words, longest = _count_chunks(data, start, end, classes)
-    if longest > MAX_WORD_CHARS:
-        counts[TOO_LONG_WORD] += 1
-        return -1
-    stop = _remove_citations(data, start, end, marks, out, at)
-    if terminal and not _ends_terminally(out, at, stop):
-        counts[NO_TERMINAL] += 1
-        return -1
-    if words < MIN_WORDS:
-        counts[TOO_FEW_WORDS] += 1
-        return -1
-    counts[LOREM_IPSUM] += _contains(out, at, stop, LOREM_PHRASES)
-    if _contains(out, at, stop, JAVASCRIPT_PHRASES):
-        counts[JAVASCRIPT] += 1
-        return -1
-    for k in range(at, stop):
-        if out[k] == 0x7B:
-            counts[CURLY_BRACKET] += 1
-            break
-    if _contains(out, at, stop, POLICY_PHRASES):
-        counts[POLICY] += 1
-        return -1
-    counts[KEPT] += 1
-    return stop
+@helper
+def _examine(data: Any, at: Any, first: Any, last: Any) -> Any:
+    """What a trigger at ``at`` turns out to be, in the line ``data[first:last]``."""
+    byte = data[at]
+    if byte == 0x7B:
+        return HAS_CURLY
+    if byte == 0x5B:
+        return IS_ODD if _is_citation(data, at + 1, last) else 0
+    if byte >= 0x80:
+        return IS_ODD
+    low = byte | 0x20
+    if low == 0x6A:
+        return HAS_JAVASCRIPT if _is_at(data, at, first, last, JAVASCRIPT_PHRASES, 0) else 0
+    if low == 0x70:  # the p of ipsum
+        return HAS_LOREM if _is_at(data, at - 7, first, last, LOREM_PHRASES, 0) else 0
+    if low == 0x6D:  # the m of terms
+        return HAS_POLICY if _is_at(data, at - 3, first, last, POLICY_PHRASES, 0) else 0
+    if low == 0x76:  # the v of privacy
+        return HAS_POLICY if _is_at(data, at - 3, first, last, POLICY_PHRASES, 1) else 0
+    # the second o of cookie
+    if _is_at(data, at - 2, first, last, POLICY_PHRASES, 2) or _is_at(data, at - 7, first, last, POLICY_PHRASES, 3):
+        return HAS_POLICY
+    if _is_at(data, at - 9, first, last, POLICY_PHRASES, 4) or _is_at(data, at - 6, first, last, POLICY_PHRASES, 5):
+        return HAS_POLICY
+    return 0
 
 
-@inline_kernel
-def _count_chunks(data: Any, start: Any, end: Any, classes: Any) -> Any:
-    """White-space separated words of the line, and the characters of the longest."""
-    words, longest, length = 0, 0, 0
-    at = start
-    while at < end:
-        if classes[decode(data, at)] & SPACE:
-            length = 0
-        else:
-            words += length == 0
-            length += 1
-            longest = max(longest, length)
-        at += char_width(data[at])
-    return words, longest
-
-
-@inline_kernel
-def _remove_citations(data: Any, start: Any, end: Any, marks: Any, out: Any, at: Any) -> Any:
-    r"""Copy the line without ``\[\d*]``, ``[edit]`` and ``[citation needed]``; return the end of the copy."""
-    k = start
-    while k < end:
-        after = _citation_end(data, k, end, marks) if data[k] == 0x5B else k
-        if after > k:
-            k = after
-            continue
-        out[at] = data[k]
+@inlined
+def _is_citation(data: Any, at: Any, last: Any) -> Any:
+    """Whether what follows a bracket makes it [12], [], [edit] or [citation needed]; digits outside ASCII count."""
+    while at < last and (0x30 <= data[at] <= 0x39 or data[at] >= 0x80):
         at += 1
-        k += 1
-    return at
+    if at < last and data[at] == 0x5D:
+        return True
+    return at < last and data[at] in (0x65, 0x63) and data[at - 1] == 0x5B
 
 
-@kernel
-def _citation_end(data: Any, start: Any, end: Any, marks: Any) -> Any:
-    """The end of a citation mark that starts at ``start``; ``start`` itself where there is none."""
-    at = start + 1
-    while at < end and marks[decode(data, at)] & DECIMAL:
-        at += char_width(data[at])
-    if at < end and data[at] == 0x5D:
-        return at + 1
-    for p in range(CITATIONS.shape[0]):
-        length = np.int64(CITATIONS[p, 0])
-        if start + length <= end:
-            k = 0
-            while k < length and data[start + k] == CITATIONS[p, 1 + k]:
-                k += 1
-            if k == length:
-                return start + length
-    return start
-
-
-@inline_kernel
-def _ends_terminally(data: Any, start: Any, end: Any) -> Any:
-    """Whether the line ends in . ? ! " ' and not in three dots."""
-    if end == start:
+@inlined
+def _is_at(data: Any, at: Any, first: Any, last: Any, phrases: Any, which: Any) -> Any:
+    """Whether a phrase stands at ``at``, in any case of ASCII letters."""
+    length = np.int64(phrases[which, 0])
+    if at < first or at + length > last:
         return False
-    last = data[end - 1]
-    if last == 0x2E:
-        return not (end - start >= 3 and data[end - 2] == 0x2E and data[end - 3] == 0x2E)
-    return last in (0x3F, 0x21, 0x22, 0x27)
+    k = 0
+    while k < length:
+        byte = data[at + k]
+        if 0x41 <= byte <= 0x5A:
+            byte |= 0x20
+        if byte != phrases[which, 1 + k]:
+            return False
+        k += 1
+    return True
 
 
-@kernel
-def _contains(data: Any, start: Any, end: Any, phrases: Any) -> Any:
-    """Whether one of the phrases is in the lower-cased text."""
-    for p in range(phrases.shape[0]):
-        length = np.int64(phrases[p, 0])
-        for at in range(start, end - length + 1):
-            k, offset = np.int64(0), at
-            while k < length and offset < end:
-                byte = np.int64(data[offset])
-                width = 1
-                if 0x41 <= byte <= 0x5A:
-                    byte |= 0x20
-                elif byte >= 0x80:
-                    width = char_width(byte)
-                    byte = np.int64(0x6B if decode(data, offset) == KELVIN and width == 3 else 0)
-                if byte != phrases[p, 1 + k]:
-                    break
-                k += 1
-                offset += width
-            if k == length:
+@inlined
+def _has_words(space: Any, first: Any, last: Any, least: Any) -> Any:
+    """Whether the line has so many white-space separated words."""
+    count, carry = 0, ONE
+    for block in range(first >> 6, ((last - 1) >> 6) + 1):
+        bits = space[block]
+        if block == first >> 6:
+            bits |= low_bits(first & 63)
+        if block == (last - 1) >> 6:
+            bits |= ~low_bits(((last - 1) & 63) + 1)
+        starts = ~bits & ((bits << ONE) | carry)
+        carry = bits >> np.uint64(63)
+        while starts:
+            starts &= starts - ONE
+            count += 1
+            if count >= least:
                 return True
     return False
 
 
-@kernel
-def rewrite(data: Any, start: Any, end: Any, terminal: Any, tables: Any, counts: Any, out: Any, line_ends: Any) -> Any:
-    """Write what C4 keeps of a document to ``out``: lines joined by newlines, stripped; return (start, end, lines).
-
-    ``line_ends`` receives the end of every kept line in ``out``.
-    """
-    classes, _, marks = tables
-    at, to, lines = start, 0, 0
-    while at < end:
-        stop, after = next_line(data, at, end, marks)
-        first, last = strip(data, at, stop, classes)
-        written = judge_line(data, first, last, terminal, tables, counts, out, to)
-        if written >= 0:
-            line_ends[lines] = written
-            out[written] = 0x0A
-            to = written + 1
-            lines += 1
-        at = after
-    first, last = strip(out, 0, to, classes)
-    return first, last, lines
+@helper
+def _has_long_word(space: Any, first: Any, last: Any) -> Any:
+    """Whether there may be a word of more than 1,000 characters: so many bytes' blocks without white space."""
+    run = 0
+    for block in range(first >> 6, ((last - 1) >> 6) + 1):
+        run = run + 1 if space[block] == 0 else 0
+        if run >= MAX_WORD_CHARS // 64 - 1:
+            return True
+    return False

@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from dq.text.helper import inlined
 from dq.text.jit import kernel
-from dq.text.kernels_describe import ALL_CAPS, ALPHABETIC, ENDS_SENTENCE, IS_PUNCTUATION, IS_WORD
-from dq.text.kernels_utf8 import char_width, decode
-from dq.text.unicode import DIGIT, UPPER
+from dq.text.kernels_bits import trailing_zeros
+from dq.text.kernels_blocks import CONTINUATION, CURLY, DIGIT, DOT, HASH_SIGN, NEWLINE, UPPER
+from dq.text.kernels_scan import ELLIPSIS, count_bits, low_bits
+from dq.text.word_flags import ALL_CAPS, ALPHABETIC, ENDS_SENTENCE, IS_PUNCTUATION, IS_WORD
 
-__all__ = ["DOCUMENT_COLUMNS", "measure_characters", "measure_words"]
+__all__ = ["DOCUMENT_COLUMNS", "measure_documents"]
 
 DOCUMENT_COLUMNS = (
     "char_count",
@@ -33,98 +35,142 @@ DOCUMENT_COLUMNS = (
 )
 STOP_BITS = 8  # bits 0-7 of a stop-word entry: which of Gopher's eight; bit 8: an English function word
 FUNCTION_WORD = 256
+# A slot of the table of stop words: the upper 55 bits of the hash, then the nine bits above. No two share a slot.
+STOP_SLOT_BITS = 12
+STOP_MASK = np.uint64(511)
+ONE = np.uint64(1)
 
 
 @kernel
-def measure_words(data: Any, spans: Any, words: Any, stop_words: Any, row: Any) -> None:
-    """Word signals of one document into ``row``; spans: count, starts, ends; words: chars, flags, hashes, folded."""
-    n_words, starts, ends = spans
-    chars, flags, hashes, folded = words
-    stop_keys, stop_bits = stop_words
-    row[:] = np.nan
+def measure_documents(
+    data: Any,
+    offsets: Any,
+    rows: Any,
+    masks: Any,
+    words: Any,
+    stop_words: Any,
+    sentences: Any,
+    n_chars: Any,
+    out: Any,
+) -> None:
+    """DOCUMENT_COLUMNS (float64) of the documents ``rows[0]:rows[1]``; NaN where undefined.
+
+    Also writes sentences (int32: sentence starts before each word, the first of each document left out) and n_chars
+    (int64, characters). stop_words: table (uint64) and the multiplier of its perfect hash.
+    """
+    _measure(data, offsets, rows, masks, words, stop_words, sentences, n_chars, out)
+
+
+@inlined
+def _measure(
+    data: Any,
+    offsets: Any,
+    rows: Any,
+    masks: Any,
+    words: Any,
+    stop_words: Any,
+    sentences: Any,
+    n_chars: Any,
+    out: Any,
+) -> None:
+    base = offsets[rows[0]]
+    sentences[0] = 0
+    for row in range(rows[0], rows[1]):
+        local = row - rows[0]
+        columns = out[row]
+        first, last = words.bounds[local], words.bounds[local + 1]
+        _words(data, first, last, words, stop_words, sentences, columns)
+        start, end = offsets[row] - base, offsets[row + 1] - base
+        chars = end - start - count_bits(masks[CONTINUATION], start, end)
+        n_chars[local] = chars
+        columns[0] = chars
+        if last > first:
+            ellipses = _ellipses(masks[DOT], start, end) + count_bits(masks[ELLIPSIS], start, end)
+            columns[10] = count_bits(masks[HASH_SIGN], start, end) / (last - first)
+            columns[11] = ellipses / (last - first)
+            columns[12] = count_bits(masks[NEWLINE], start, end) / (last - first)
+        if chars:
+            columns[13] = count_bits(masks[UPPER], start, end) / chars
+            columns[14] = count_bits(masks[DIGIT], start, end) / chars
+            columns[15] = count_bits(masks[CURLY], start, end) / chars
+
+
+@inlined
+def _words(data: Any, first: Any, last: Any, words: Any, stop_words: Any, sentences: Any, columns: Any) -> None:
     real, letters, alphabetic, caps, function_words = 0, 0, 0, 0, 0
     stops, stops_as_written = 0, 0
-    sentences, open_end = 0, False
-    for k in range(n_words):
-        flag = flags[k]
+    count, open_end, previous_end = sentences[first], False, np.int64(0)
+    for k in range(first, last):
+        flag, start = words.flags[k], words.starts[k]
         alphabetic += (flag & ALPHABETIC) != 0
         if flag & IS_WORD:
             real += 1
-            letters += chars[k]
+            letters += words.chars[k]
             caps += (flag & ALL_CAPS) != 0
-        bits = _stop_word(folded[k], stop_keys, stop_bits)
-        if bits:
+            bits = _stop_word(words.folded[k], stop_words)
             stops |= bits
-            function_words += (bits & FUNCTION_WORD) != 0
-            if hashes[k] == folded[k]:
-                stops_as_written |= bits
-        gap = k > 0 and ends[k - 1] < starts[k] and not (starts[k] - ends[k - 1] == 1 and data[ends[k - 1]] == 0x20)
-        if sentences == 0 or (open_end and (gap or not flag & (IS_PUNCTUATION | ENDS_SENTENCE))):
-            sentences += 1
-            open_end = False
+            function_words += bits >> STOP_BITS
+            stops_as_written |= bits if words.hashes[k] == words.folded[k] else 0
+        if open_end:
+            # spaCy's sentencizer: after an end mark, the next word that is no mark begins a sentence, and so does
+            # white space other than a single space, which spaCy keeps as a token.
+            size = start - previous_end
+            gap = size > 1 or (size == 1 and data[previous_end] != 0x20)
+            if gap or not flag & (IS_PUNCTUATION | ENDS_SENTENCE):
+                count += 1
+                open_end = False
         if flag & ENDS_SENTENCE:
             open_end = True
-    row[1] = n_words
-    row[2] = real
-    row[9] = sentences
-    if n_words:
-        row[4] = alphabetic / n_words
-        row[6] = _count_bits(stops)
-        row[7] = _count_bits(stops_as_written)
-        row[8] = function_words / n_words
+        previous_end = words.ends[k]
+        sentences[k + 1] = count
+    columns[1] = last - first
+    columns[2] = real
+    columns[9] = count - sentences[first] + (last > first)
+    if last > first:
+        columns[4] = alphabetic / (last - first)
+        columns[6] = _count_stops(stops)
+        columns[7] = _count_stops(stops_as_written)
+        columns[8] = function_words / (last - first)
     if real:
-        row[3] = letters / real
-        row[5] = caps / real
+        columns[3] = letters / real
+        columns[5] = caps / real
 
 
-@kernel
-def _stop_word(key: Any, keys: Any, bits: Any) -> Any:
-    """The bits of a word in the open-addressing table of stop words; 0 where it is none."""
-    mask = np.uint64(keys.shape[0] - 1)
-    slot = key & mask
-    while bits[slot]:
-        if keys[slot] == key:
-            return bits[slot]
-        slot = (slot + np.uint64(1)) & mask
-    return 0
+@inlined
+def _stop_word(key: Any, stop_words: Any) -> Any:
+    """The bits of a word in the table of stop words; 0 where it is none. No branch: nearly half of all words are."""
+    table, multiplier = stop_words
+    entry = table[np.int64((key * multiplier) >> np.uint64(64 - STOP_SLOT_BITS))]
+    return np.int64(entry & STOP_MASK) if (entry ^ key) & ~STOP_MASK == 0 else 0
 
 
-@kernel
-def _count_bits(stops: Any) -> Any:
+@inlined
+def _count_stops(stops: Any) -> Any:
     count = 0
     for k in range(STOP_BITS):
         count += (stops >> k) & 1
     return count
 
 
-@kernel
-def measure_characters(data: Any, start: Any, end: Any, classes: Any, row: Any) -> Any:
-    """Character signals of ``data[start:end]``; needs row[1], the words and marks; returns the characters."""
-    chars, upper, digits, braces, hashes, ellipses, newlines, dots = 0, 0, 0, 0, 0, 0, 0, 0
-    at = start
-    while at < end:
-        code = decode(data, at)
-        bits = classes[code]
-        chars += 1
-        upper += (bits & UPPER) != 0
-        digits += (bits & DIGIT) != 0
-        braces += code in (0x7B, 0x7D)
-        hashes += code == 0x23
-        newlines += code == 0x0A
-        dots = dots + 1 if code == 0x2E else 0
-        if dots == 3:  # non-overlapping, as str.count("...")
-            ellipses += 1
-            dots = 0
-        ellipses += code == 0x2026
-        at += char_width(data[at])
-    row[0] = chars
-    n_words = row[1]
-    if n_words:
-        row[10] = hashes / n_words
-        row[11] = ellipses / n_words
-        row[12] = newlines / n_words
-    if chars:
-        row[13] = upper / chars
-        row[14] = digits / chars
-        row[15] = braces / chars
-    return chars
+@inlined
+def _ellipses(dots: Any, start: Any, end: Any) -> Any:
+    """Runs of three dots, without overlaps, as ``str.count("...")``."""
+    if end <= start:
+        return 0
+    count, resume = 0, start
+    before = np.uint64(0)  # the dots of the block before, for runs across its edge
+    for block in range(start >> 6, ((end - 1) >> 6) + 1):
+        bits = dots[block]
+        if block == start >> 6:
+            bits &= ~low_bits(start & 63)
+        if block == (end - 1) >> 6:
+            bits &= low_bits(((end - 1) & 63) + 1)
+        third = bits & (bits << ONE | before >> np.uint64(63)) & (bits << np.uint64(2) | before >> np.uint64(62))
+        before = bits
+        while third:
+            at = (block << 6) + trailing_zeros(third)
+            third &= third - ONE
+            if at - 2 >= resume:
+                count += 1
+                resume = at + 1
+    return count

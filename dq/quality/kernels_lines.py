@@ -1,22 +1,28 @@
 """Line and paragraph signals, each by the definition of the rule set that judges it.
 
-Sources differ on what a line is. Gopher's bullets and ellipses use ``str.splitlines``; Gopher's repetition splits at
-runs of newlines; FineWeb splits at every newline and leaves out blank lines. Lines are compared by 64-bit hash.
+Sources differ on what a line is. Gopher's bullets and ellipses and C4 use ``str.splitlines``; Gopher's repetition splits
+at runs of newlines; FineWeb splits at every newline and leaves out blank lines. One walk over the newlines serves all.
+Lines are compared by 64-bit hash. Positions count from the first byte of the batch, as the masks do.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from dq.text.jit import inline_kernel, kernel
-from dq.text.kernels_hash import hash_bytes
+from dq.quality import line_tally as at_
+from dq.quality.kernels_c4 import KEPT_RELAXED, ODD, judge_line
+from dq.quality.kernels_c4_rewrite import judge_odd_line
+from dq.text.helper import inlined
+from dq.text.jit import kernel
+from dq.text.kernels_blocks import BREAK, CONTINUATION, HIGH, NEWLINE, SPACE
+from dq.text.kernels_hash import finish, hash_bytes
+from dq.text.kernels_scan import count_bits, next_bit, strip_span
 from dq.text.kernels_utf8 import char_width, count_chars, decode, last_char
-from dq.text.marks import BREAK, TERMINAL
-from dq.text.unicode import SPACE
+from dq.text.marks import TERMINAL
 
-__all__ = ["LINE_COLUMNS", "measure_lines"]
+__all__ = ["LINE_COLUMNS", "OddLines", "measure_lines", "odd_lines"]
 
 LINE_COLUMNS = (
     "line_count",
@@ -31,58 +37,205 @@ LINE_COLUMNS = (
     "duplicate_nonblank_line_char_fraction",
 )
 SHORT_LINE_CHARS = 30  # datatrove FineWebQualityFilter(short_line_length=30): a short line has 30 characters or fewer
-NEWLINE, DOT, HYPHEN, BULLET, ELLIPSIS = 0x0A, 0x2E, 0x2D, 0x2022, 0x2026
+DOT, HYPHEN, BULLET, CARRIAGE_RETURN = 0x2E, 0x2D, 0x2022, 0x0D
+BY_LINE, BY_PARAGRAPH, BY_KEPT_LINE = 0, 1, 2  # which table of hashes
+
+
+class OddLines(NamedTuple):
+    """Lines that C4 keeps after a rewrite, still to be split into words."""
+
+    text: Any
+    """uint8: the lines, one after another."""
+    bounds: Any
+    """int64, lines + 1: where each begins in ``text``."""
+    rows: Any
+    """int64: document of each line."""
+    kept: Any
+    """uint8: bit 0 where C4 keeps it, bit 1 where C4 without terminal marks does."""
+    count: Any
+    """int64, 1: how many there are."""
+
+
+def odd_lines(size: int) -> OddLines:
+    """Empty arrays for the lines of a text of at most ``size`` bytes."""
+    lines = size // 5 + 1  # an odd line has three words
+    return OddLines(
+        np.empty(size, np.uint8),
+        np.zeros(lines + 1, np.int64),
+        np.empty(lines, np.int64),
+        np.empty(lines, np.uint8),
+        np.zeros(1, np.int64),
+    )
 
 
 @kernel
-def measure_lines(data: Any, start: Any, end: Any, n_chars: Any, tables: Any, row: Any) -> Any:
-    """Write LINE_COLUMNS of the text ``data[start:end]`` (of ``n_chars`` characters) into ``row``; return newlines."""
-    row[:] = np.nan
-    _break_lines(data, start, end, tables, row)
-    return _newline_lines(data, start, end, n_chars, tables, row)
+def measure_lines(
+    data: Any,
+    offsets: Any,
+    rows: Any,
+    n_chars: Any,
+    masks: Any,
+    tables: Any,
+    words: Any,
+    sentences: Any,
+    outs: Any,
+    odd: Any,
+) -> None:
+    """Line signals of the documents ``rows[0]:rows[1]``.
+
+    n_chars: int64, characters a document. sentences: int32, words + 1, sentence starts before each word. outs: float64
+    LINE_COLUMNS and int64 ``line_tally`` rows, one a document of the whole batch. odd: OddLines, emptied by the caller.
+    """
+    base, longest = offsets[rows[0]], 1
+    for row in range(rows[0], rows[1]):
+        lines = count_bits(masks[NEWLINE], offsets[row] - base, offsets[row + 1] - base) + 1
+        longest = max(longest, lines)
+    size = 8
+    while size < 2 * longest:
+        size *= 2
+    # Slots hold document << 32 | number of the line + 1, so that no table is ever cleared.
+    seen = (np.empty((3, longest), np.uint64), np.zeros((3, size), np.int64))
+    _measure(data, offsets, rows, n_chars, masks, tables, words, sentences, outs, odd, seen)
 
 
-@inline_kernel
-def _break_lines(data: Any, start: Any, end: Any, tables: Any, row: Any) -> None:
-    """Bullets and ellipses of the lines that str.splitlines() gives."""
-    classes, _, marks = tables
-    lines, bullets, ellipses = 0, 0, 0
-    at = start
-    while at < end:
-        stop = at
-        while stop < end and not marks[decode(data, stop)] & BREAK:
-            stop += char_width(data[stop])
-        lines += 1
-        first, last = strip(data, at, stop, classes)
-        if first < last:
-            code = decode(data, first)
-            bullets += code in (BULLET, HYPHEN)
-            ellipses += ends_in_ellipsis(data, first, last)
-        if stop < end:
-            carriage_return = data[stop] == 0x0D
-            stop += char_width(data[stop])
-            if carriage_return and stop < end and data[stop] == NEWLINE:
-                stop += 1
-        at = stop
-    if lines:
-        row[1] = bullets / lines
-        row[2] = ellipses / lines
+@inlined
+def _measure(
+    data: Any,
+    offsets: Any,
+    rows: Any,
+    n_chars: Any,
+    masks: Any,
+    tables: Any,
+    words: Any,
+    sentences: Any,
+    outs: Any,
+    odd: Any,
+    seen: Any,
+) -> None:
+    base = offsets[rows[0]]
+    for row in range(rows[0], rows[1]):
+        start, end = offsets[row] - base, offsets[row + 1] - base
+        local = row - rows[0]
+        tally = outs[1][row]
+        high = count_bits(masks[HIGH], start, end) > 0
+        newlines = count_bits(masks[NEWLINE], start, end)
+        slots = 8
+        while slots < 2 * (newlines + 1):
+            slots *= 2
+        context = (data, base, end, high, masks, tables, words, sentences, seen, local + 1, slots - 1)
+        body = strip_span(masks[SPACE], start, end)
+        word = words.bounds[local]
+        paragraph = np.uint64(0)
+        at = start
+        for _ in range(newlines + 1):
+            stop = next_bit(masks[NEWLINE], at, end)
+            key = _newline_line(at, stop, context, tally)
+            paragraph = _paragraph(at, stop, body, key, paragraph, context, tally)
+            word = _break_lines(at, stop, word, words.bounds[local + 1], row, context, odd, tally)
+            at = stop + 1
+        _write(data, base, start, end, n_chars[local], newlines, tally, outs[0][row])
 
 
-@inline_kernel
-def strip(data: Any, start: Any, end: Any, classes: Any) -> Any:
-    """The span without white space at its ends, as str.strip()."""
-    while start < end and classes[decode(data, start)] & SPACE:
-        start += char_width(data[start])
-    while end > start:
-        last = last_char(data, end)
-        if not classes[decode(data, last)] & SPACE:
-            break
-        end = last
-    return start, end
+@inlined
+def _chars(start: Any, end: Any, high: Any, masks: Any) -> Any:
+    """Code points between two positions."""
+    return end - start - count_bits(masks[CONTINUATION], start, end) if high else end - start
 
 
-@inline_kernel
+@inlined
+def _seen_before(key: Any, which: Any, k: Any, seen: Any, document: Any, mask: Any) -> Any:
+    """Whether a key was seen in this document; enters it as number ``k`` where not."""
+    keys, table = seen
+    slot = np.int64(key & np.uint64(mask))
+    while table[which, slot] >> 32 == document:
+        if keys[which, (table[which, slot] & 0xFFFFFFFF) - 1] == key:
+            return True
+        slot = (slot + 1) & mask
+    keys[which, k] = key
+    table[which, slot] = document << 32 | (k + 1)
+    return False
+
+
+@inlined
+def _newline_line(at: Any, stop: Any, context: Any, tally: Any) -> Any:
+    """One line between newlines: Gopher's repetition and FineWeb's rules; returns its hash."""
+    data, base, _end, high, masks, tables, _words, _sentences, seen, document, mask = context
+    if stop == at:
+        return np.uint64(0)
+    chars = _chars(at, stop, high, masks)
+    key = hash_bytes(data, base + at, base + stop)
+    repeated = _seen_before(key, BY_LINE, tally[at_.NONEMPTY], seen, document, mask)
+    tally[at_.NONEMPTY] += 1
+    tally[at_.DUPLICATES] += repeated
+    tally[at_.DUPLICATE_CHARS] += chars if repeated else 0
+    if next_nonspace(masks[SPACE], at, stop) < stop:
+        tally[at_.NONBLANK] += 1
+        tally[at_.TERMINAL_LINES] += (tables.marks[decode(data, last_char(data, base + stop))] & TERMINAL) != 0
+        tally[at_.SHORT] += chars <= SHORT_LINE_CHARS
+    elif repeated:
+        tally[at_.BLANK_DUPLICATE_CHARS] += chars
+    return key
+
+
+@inlined
+def next_nonspace(space: Any, start: Any, end: Any) -> Any:
+    """The first position from ``start`` on that is not white space, or ``end``."""
+    while start < end and (space[start >> 6] >> np.uint64(start & 63)) & np.uint64(1):
+        start += 1
+    return start
+
+
+@inlined
+def _paragraph(at: Any, stop: Any, body: Any, key: Any, paragraph: Any, context: Any, tally: Any) -> Any:
+    """Add a line to the open paragraph, or close it at an empty line or the end; returns the paragraph's hash.
+
+    Paragraphs are those of the stripped text, parted by two or more newlines. They are equal where their lines are.
+    """
+    data, base, end, high, masks, _tables, _words, _sentences, seen, document, mask = context
+    first, last = max(at, body[0]), min(stop, body[1])
+    if last > first:
+        if first != at or last != stop:
+            key = hash_bytes(data, base + first, base + last)
+        # The newline between two lines of a paragraph is one of its characters.
+        tally[at_.PARAGRAPH_CHARS] += _chars(first, last, high, masks) + (paragraph != 0)
+        paragraph = finish(paragraph + key) | np.uint64(1)
+    if paragraph != 0 and (stop == at or stop >= end):
+        if _seen_before(paragraph, BY_PARAGRAPH, tally[at_.PARAGRAPHS], seen, document, mask):
+            tally[at_.PARAGRAPH_DUPLICATES] += 1
+            tally[at_.PARAGRAPH_DUPLICATE_CHARS] += tally[at_.PARAGRAPH_CHARS]
+        tally[at_.PARAGRAPHS] += 1
+        tally[at_.PARAGRAPH_CHARS] = 0
+        paragraph = np.uint64(0)
+    return paragraph
+
+
+@inlined
+def _break_lines(at: Any, stop: Any, word: Any, last_word: Any, row: Any, context: Any, odd: Any, tally: Any) -> Any:
+    """The lines that str.splitlines() sees between two newlines; returns the first word after them."""
+    data, base, end, _high, masks, _tables, words, _sentences, _seen, _document, _mask = context
+    piece = at
+    while True:
+        cut = next_bit(masks[BREAK], piece, stop)
+        # The end of the text, and the newline of a carriage return and newline, do not begin another line.
+        nothing = piece == stop and (stop == end or (piece > at and data[base + piece - 1] == CARRIAGE_RETURN))
+        if not nothing:
+            first, last = strip_span(masks[SPACE], piece, cut)
+            tally[at_.LINES] += 1
+            if first < last:
+                code = decode(data, base + first)
+                tally[at_.BULLETS] += code in (BULLET, HYPHEN)
+                tally[at_.ELLIPSES] += ends_in_ellipsis(data, base + first, base + last)
+                until = word
+                while until < last_word and words.starts[until] < base + last:
+                    until += 1
+                _c4_line(first, last, word, until, row, context, odd, tally)
+                word = until
+        if cut >= stop:
+            return word
+        piece = cut + char_width(data[base + cut])
+
+
+@inlined
 def ends_in_ellipsis(data: Any, start: Any, end: Any) -> Any:
     """Whether the text ends in three dots or in U+2026."""
     if end - start < 3:
@@ -92,90 +245,67 @@ def ends_in_ellipsis(data: Any, start: Any, end: Any) -> Any:
     return data[end - 3] == 0xE2 and data[end - 2] == 0x80 and data[end - 1] == 0xA6
 
 
-@inline_kernel
-def _newline_lines(data: Any, start: Any, end: Any, n_chars: Any, tables: Any, row: Any) -> Any:
-    """Everything that splits at newlines."""
-    classes, _, marks = tables
-    newlines = 0
-    for at in range(start, end):
-        newlines += data[at] == NEWLINE
-    keys = np.empty(newlines + 1, np.uint64)
-    table = np.zeros(_table_size(newlines + 1), np.int32)
-    nonempty, nonblank, duplicates, duplicate_chars, blank_duplicate_chars = 0, 0, 0, 0, 0
-    terminal, short = 0, 0
-    at = start
-    while at <= end:
-        stop = at
-        while stop < end and data[stop] != NEWLINE:
-            stop += 1
-        if stop > at:
-            chars = count_chars(data, at, stop)
-            first, last = strip(data, at, stop, classes)
-            keys[nonempty] = hash_bytes(data, at, stop)
-            repeated = seen_before(keys, nonempty, table)
-            nonempty += 1
-            duplicates += repeated
-            duplicate_chars += repeated * chars
-            if first < last:
-                nonblank += 1
-                terminal += (marks[decode(data, last_char(data, stop))] & TERMINAL) != 0
-                short += chars <= SHORT_LINE_CHARS
-            else:
-                blank_duplicate_chars += repeated * chars
-        at = stop + 1
-    row[0] = nonblank
+@inlined
+def _c4_line(first: Any, last: Any, word: Any, until: Any, row: Any, context: Any, odd: Any, tally: Any) -> None:
+    """Judge one stripped line by C4's rules; if the relaxed ones keep it, FineWeb's signals go on with it."""
+    data, base, _end, high, masks, tables, _words, sentences, seen, document, mask = context
+    inside = 1 + sentences[until] - sentences[min(until, word + 1)]
+    verdict = judge_line(data, base, first, last, inside, masks, tally)
+    if verdict == KEPT_RELAXED:
+        chars = _chars(first, last, high, masks)
+        key = hash_bytes(data, base + first, base + last)
+        repeated = _seen_before(key, BY_KEPT_LINE, tally[at_.AFTER_LINES], seen, document, mask)
+        terminal = tables.marks[decode(data, last_char(data, base + last))] & TERMINAL
+        tally[at_.AFTER_WORDS] += until - word
+        _after_c4(chars, repeated, terminal, tally)
+    elif verdict == ODD:
+        _odd_line(base + first, base + last, row, context, odd, tally)
+
+
+@inlined
+def _after_c4(chars: Any, repeated: Any, terminal: Any, tally: Any) -> None:
+    """FineWeb's counts of one line that C4 keeps."""
+    tally[at_.AFTER_LINES] += 1
+    tally[at_.AFTER_CHARS] += chars
+    tally[at_.AFTER_DUPLICATE_CHARS] += chars if repeated else 0
+    tally[at_.AFTER_TERMINAL] += terminal != 0
+    tally[at_.AFTER_SHORT] += chars <= SHORT_LINE_CHARS
+
+
+@inlined
+def _odd_line(start: Any, end: Any, row: Any, context: Any, odd: Any, tally: Any) -> None:
+    """Judge a line on its copy; a copy that is kept waits in ``odd`` to be split into words and sentences."""
+    data, _base, _end, _high, _masks, tables, _words, _sentences, seen, document, mask = context
+    k = odd.count[0]
+    at = odd.bounds[k]
+    stop, kept = judge_odd_line(
+        data, start, end, tables.classes, tables.marks, tally, at_.C4, at_.C4_RELAXED, odd.text, at
+    )
+    if kept & 2 and stop > at:
+        chars = count_chars(odd.text, at, stop)
+        key = hash_bytes(odd.text, at, stop)
+        repeated = _seen_before(key, BY_KEPT_LINE, tally[at_.AFTER_LINES], seen, document, mask)
+        _after_c4(chars, repeated, tables.marks[decode(odd.text, last_char(odd.text, stop))] & TERMINAL, tally)
+        odd.bounds[k + 1] = stop
+        odd.rows[k] = row
+        odd.kept[k] = kept
+        odd.count[0] = k + 1
+
+
+@inlined
+def _write(data: Any, base: Any, start: Any, end: Any, n_chars: Any, newlines: Any, tally: Any, row: Any) -> None:
+    row[0] = tally[at_.NONBLANK]
+    if tally[at_.LINES]:
+        row[1] = tally[at_.BULLETS] / tally[at_.LINES]
+        row[2] = tally[at_.ELLIPSES] / tally[at_.LINES]
     if end > start:
         # re.split leaves an empty string before a leading and after a trailing newline; two of them are equal.
-        open_ends = int(data[start] == NEWLINE) + int(data[end - 1] == NEWLINE)
-        row[3] = (duplicates + (open_ends == 2)) / (nonempty + open_ends)
-        row[4] = duplicate_chars / n_chars
-        _paragraphs(data, start, end, n_chars, classes, newlines, row)
-    if nonblank:
-        row[7] = terminal / nonblank
-        row[8] = short / nonblank
-        row[9] = (duplicate_chars - blank_duplicate_chars) / (n_chars - newlines)
-    return newlines
-
-
-@inline_kernel
-def _paragraphs(data: Any, start: Any, end: Any, n_chars: Any, classes: Any, newlines: Any, row: Any) -> None:
-    """Paragraphs of the stripped text: separated by two or more newlines."""
-    keys = np.empty(newlines // 2 + 1, np.uint64)
-    table = np.zeros(_table_size(newlines // 2 + 1), np.int32)
-    paragraphs, duplicates, duplicate_chars = 0, 0, 0
-    at, end = strip(data, start, end, classes)
-    while at < end or paragraphs == 0:
-        stop = at
-        while stop < end and not (data[stop] == NEWLINE and data[stop + 1] == NEWLINE):
-            stop += 1
-        keys[paragraphs] = hash_bytes(data, at, stop)
-        if seen_before(keys, paragraphs, table):
-            duplicates += 1
-            duplicate_chars += count_chars(data, at, stop)
-        paragraphs += 1
-        at = stop
-        while at < end and data[at] == NEWLINE:
-            at += 1
-    row[5] = duplicates / paragraphs
-    row[6] = duplicate_chars / n_chars
-
-
-@inline_kernel
-def _table_size(items: Any) -> Any:
-    size = 8
-    while size < 2 * items:
-        size *= 2
-    return size
-
-
-@inline_kernel
-def seen_before(keys: Any, k: Any, table: Any) -> Any:
-    """Whether ``keys[k]`` equals an earlier key; enters it where not. ``table`` (int32, a power of two) starts as 0."""
-    mask = np.uint64(table.shape[0] - 1)
-    slot = keys[k] & mask
-    while table[slot]:
-        if keys[table[slot] - 1] == keys[k]:
-            return True
-        slot = (slot + np.uint64(1)) & mask
-    table[slot] = k + 1
-    return False
+        open_ends = int(data[base + start] == 0x0A) + int(data[base + end - 1] == 0x0A)
+        row[3] = (tally[at_.DUPLICATES] + (open_ends == 2)) / (tally[at_.NONEMPTY] + open_ends)
+        row[4] = tally[at_.DUPLICATE_CHARS] / n_chars
+        row[5] = tally[at_.PARAGRAPH_DUPLICATES] / max(1, tally[at_.PARAGRAPHS])
+        row[6] = tally[at_.PARAGRAPH_DUPLICATE_CHARS] / n_chars
+    if tally[at_.NONBLANK]:
+        row[7] = tally[at_.TERMINAL_LINES] / tally[at_.NONBLANK]
+        row[8] = tally[at_.SHORT] / tally[at_.NONBLANK]
+        row[9] = (tally[at_.DUPLICATE_CHARS] - tally[at_.BLANK_DUPLICATE_CHARS]) / (n_chars - newlines)

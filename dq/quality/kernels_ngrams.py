@@ -8,15 +8,16 @@ words: datatrove joins the duplicate n-grams without a space, so there ("ab", "c
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from dq.text.jit import inline_kernel, kernel
-from dq.text.kernels_describe import IS_WORD
+from dq.text.helper import helper, inlined
+from dq.text.jit import kernel
 from dq.text.kernels_hash import finish
+from dq.text.word_flags import IS_WORD
 
-__all__ = ["N_GRAM_COLUMNS", "measure_ngrams"]
+__all__ = ["N_GRAM_COLUMNS", "NgramArrays", "measure_ngrams", "ngram_arrays"]
 
 N_GRAM_COLUMNS = (
     "unique_word_fraction",
@@ -31,6 +32,34 @@ N_GRAM_COLUMNS = (
     "duplicate_9_gram_char_fraction",
     "duplicate_10_gram_char_fraction",
 )
+
+
+class NgramArrays(NamedTuple):
+    """Scratch of one document: what is known of each place where an n-gram may still repeat."""
+
+    prefix: Any
+    """uint64, words + 1: hash of all words before."""
+    prefix_chars: Any
+    """int64, words + 1: characters of all words before."""
+    positions: Any
+    """int32: word at which a candidate begins."""
+    first: Any
+    """int32: first candidate of the same n-gram, -1 where there is no other."""
+    counts: Any
+    """int32: how often the n-gram occurs, at its first candidate."""
+
+
+def ngram_arrays(words: int) -> NgramArrays:
+    """Empty arrays for documents of at most this many words."""
+    return NgramArrays(
+        np.empty(words + 1, np.uint64),
+        np.empty(words + 1, np.int64),
+        np.empty(words + 1, np.int32),
+        np.empty(words + 1, np.int32),
+        np.empty(words + 1, np.int32),
+    )
+
+
 LONGEST = 10
 LONGEST_TOP = 4  # counted for n = 2, 3, 4; greedily removed for n = 5 .. 10
 
@@ -44,22 +73,29 @@ INDEX_MASK = np.uint64(0x000000000FFFFFFF)
 
 
 @kernel
-def measure_ngrams(n_words: Any, n_chars: Any, words: Any, scratch: Any, table: Any, state: Any, row: Any) -> Any:
-    """Write N_GRAM_COLUMNS of one document into ``row``.
+def measure_ngrams(rows: Any, n_chars: Any, words: Any, scratch: Any, table: Any, state: Any, out: Any) -> None:
+    """N_GRAM_COLUMNS (float64) of the documents ``rows[0]:rows[1]``; NaN where undefined.
 
-    words: chars (int32), flags (uint8), hashes and folded hashes (uint64). scratch: positions, first, counts (int32),
-    prefix hashes (uint64), prefix chars (int64), each with room for n_words + 1. state[0] is the table's generation.
+    n_chars: int64, characters a document. scratch: NgramArrays with room for the longest document's words. table:
+    uint64, a power of two, twice that room or more; state[0] is its generation; both live as long as the caller likes.
     """
-    chars, flags, hashes, folded = words
-    positions, first, counts, prefix, prefix_chars = scratch
-    row[:] = np.nan
+    for row in range(rows[0], rows[1]):
+        _measure(row - rows[0], n_chars, words, scratch, table, state, out[row])
+
+
+@inlined
+def _measure(local: Any, n_chars: Any, words: Any, scratch: Any, table: Any, state: Any, row: Any) -> None:
+    begin, n_words = words.bounds[local], words.bounds[local + 1] - words.bounds[local]
+    chars = n_chars[local]
+    prefix, prefix_chars, positions = scratch.prefix, scratch.prefix_chars, scratch.positions
+    first, counts = scratch.first, scratch.counts
     prefix[0] = 0
     prefix_chars[0] = 0
     for k in range(n_words):
-        prefix[k + 1] = prefix[k] * BASE + finish(hashes[k])
-        prefix_chars[k + 1] = prefix_chars[k] + chars[k]
+        prefix[k + 1] = prefix[k] * BASE + words.hashes[begin + k]
+        prefix_chars[k + 1] = prefix_chars[k] + words.chars[begin + k]
         positions[k] = k
-    _count_words(n_words, flags, folded, first, counts, table, state, row)
+    _count_words(begin, n_words, words.flags, words.folded, first, counts, table, state, row)
     n_candidates, power = n_words, BASE
     for n in range(2, LONGEST + 1):
         power *= BASE
@@ -70,12 +106,12 @@ def measure_ngrams(n_words: Any, n_chars: Any, words: Any, scratch: Any, table: 
             if best >= 0:
                 at = positions[best]
                 length = (prefix_chars[at + n] - prefix_chars[at] + n - 1) * counts[best]
-            row[n] = length / n_chars
+            row[n] = length / chars
         elif n > LONGEST_TOP and n_words > 0:
-            row[n] = _greedy_chars(n_candidates, n, prefix_chars, positions, first, counts) / n_chars
+            row[n] = _greedy_chars(n_candidates, n, prefix_chars, positions, first, counts) / chars
 
 
-@inline_kernel
+@inlined
 def _next_generation(n_candidates: Any, table: Any, state: Any) -> Any:
     """Start a pass: the mask of the part of the table it uses. Twice as many slots as candidates, or more."""
     state[0] += 1
@@ -88,19 +124,19 @@ def _next_generation(n_candidates: Any, table: Any, state: Any) -> Any:
     return np.uint64(size - 1)
 
 
-@kernel
+@helper
 def _count_words(
-    n_words: Any, flags: Any, folded: Any, first: Any, counts: Any, table: Any, state: Any, row: Any
+    begin: Any, n_words: Any, flags: Any, folded: Any, first: Any, counts: Any, table: Any, state: Any, row: Any
 ) -> None:
     """One-grams in lower case: which repeat (a necessary condition for all longer ones), how many, their entropy."""
     mask = _next_generation(n_words, table, state)
     stamp = np.uint64(state[0]) << GENERATION_SHIFT
     total, distinct = 0, 0
     for k in range(n_words):
-        key = finish(folded[k])
+        key = folded[begin + k]
         tag = stamp | (key & TAG_MASK)
         slot = key & mask
-        is_word = (flags[k] & IS_WORD) != 0
+        is_word = (flags[begin + k] & IS_WORD) != 0
         total += is_word
         first[k] = -1
         counts[k] = 1
@@ -112,7 +148,7 @@ def _count_words(
                 break
             if (entry & ~INDEX_MASK) == tag:
                 other = np.int64(entry & INDEX_MASK)
-                if folded[other] == folded[k]:
+                if folded[begin + other] == folded[begin + k]:
                     first[other] = other
                     first[k] = other
                     counts[other] += 1
@@ -122,13 +158,13 @@ def _count_words(
         return
     repeated = 0.0
     for k in range(n_words):
-        if first[k] == k and flags[k] & IS_WORD:
+        if first[k] == k and flags[begin + k] & IS_WORD:
             repeated += counts[k] * math.log(counts[k])
     row[0] = distinct / total
     row[1] = max(0.0, math.log(total) - repeated / total)
 
 
-@inline_kernel
+@inlined
 def _survivors(n_candidates: Any, n_positions: Any, positions: Any, first: Any) -> Any:
     """Keep the candidates whose (n-1)-gram repeats and whose right neighbour's does too; in place, sorted."""
     kept = 0
@@ -139,7 +175,7 @@ def _survivors(n_candidates: Any, n_positions: Any, positions: Any, first: Any) 
     return kept
 
 
-@kernel
+@helper
 def _find_repeats(
     n_candidates: Any,
     n: Any,
@@ -185,7 +221,7 @@ def _find_repeats(
     return best
 
 
-@inline_kernel
+@inlined
 def _greedy_chars(n_candidates: Any, n: Any, prefix_chars: Any, positions: Any, first: Any, seen: Any) -> Any:
     """Characters in n-grams seen before, reading left to right and jumping over each one found."""
     total, resume = 0, 0

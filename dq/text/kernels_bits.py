@@ -12,7 +12,7 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.extending import intrinsic
 
-__all__ = ["count_ones", "load_u64", "trailing_zeros"]
+__all__ = ["count_ones", "leading_zeros", "load_u64", "trailing_zeros"]
 
 
 def _load_u64(_context: Any, data: Any, _index: Any) -> Any:
@@ -44,7 +44,17 @@ def _count_ones(_context: Any, _value: Any) -> Any:
     return types.int64(types.uint64), codegen
 
 
+def _leading_zeros(_context: Any, _value: Any) -> Any:
+    """The zero bits above the highest set bit of a uint64; 64 for zero."""
+
+    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        return builder.ctlz(args[0], ir.Constant(ir.IntType(1), 0))
+
+    return types.int64(types.uint64), codegen
+
+
 # Typed as Any: what numba makes of these has another signature than the Python functions that define them.
 load_u64: Any = intrinsic(_load_u64)
 trailing_zeros: Any = intrinsic(_trailing_zeros)
+leading_zeros: Any = intrinsic(_leading_zeros)
 count_ones: Any = intrinsic(_count_ones)

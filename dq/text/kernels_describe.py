@@ -6,61 +6,85 @@ from typing import Any
 
 import numpy as np
 
+from dq.text.helper import inlined
 from dq.text.jit import kernel
-from dq.text.kernels_hash import hash_bytes
+from dq.text.kernels_hash import hash_bytes, hash_pair
 from dq.text.kernels_utf8 import char_width, decode
 from dq.text.marks import CHAR_PUNCTUATION, SENTENCE_END, SYMBOL_ONLY
 from dq.text.unicode import LETTER, LOWER, UPPER
+from dq.text.word_flags import ALL_CAPS, ALPHABETIC, ENDS_SENTENCE, IS_PUNCTUATION, IS_WORD, UNDESCRIBED
 
-__all__ = ["ALL_CAPS", "ALPHABETIC", "ENDS_SENTENCE", "IS_PUNCTUATION", "IS_WORD", "describe_words"]
-
-ALPHABETIC = 1  # a letter is in it
-IS_WORD = 2  # a character outside datatrove's punctuation list is in it
-ENDS_SENTENCE = 4  # it is one sentence-ending mark
-IS_PUNCTUATION = 8  # all of it is Unicode punctuation
-ALL_CAPS = 16  # str.isupper(): an upper-case letter and no lower-case one
+__all__ = ["describe_batch"]
 
 
 @kernel
-def describe_words(
-    data: Any, n_words: Any, starts: Any, ends: Any, tables: Any, chars: Any, flags: Any, hashes: Any, folded: Any
-) -> Any:
-    """Fill chars (int32), flags (uint8), hashes and lower-case hashes (uint64) of the first ``n_words`` words."""
-    classes, lower, marks = tables
-    buffer = np.empty(256, np.uint8)  # lower case may need more bytes than upper case, never twice as many
+def describe_batch(data: Any, n_words: Any, tables: Any, words: Any) -> None:
+    """Describe the first ``n_words`` words that are flagged UNDESCRIBED."""
+    longest = 64
     for k in range(n_words):
-        start, end = starts[k], ends[k]
-        n_chars, letters, all_marks, any_word = 0, 0, 0xFF, 0
-        if 2 * (end - start) > buffer.shape[0]:
-            buffer = np.empty(4 * (end - start), np.uint8)
-        at, to = np.int64(start), 0
-        while at < end:
-            code = decode(data, at)
-            letters |= classes[code]
-            mark = marks[code]
+        longest = max(longest, words.ends[k] - words.starts[k])
+    # Lower case may need more bytes than upper case, never twice as many.
+    _describe(data, n_words, tables, words, np.empty(2 * longest, np.uint8))
+
+
+@inlined
+def _describe(data: Any, n_words: Any, tables: Any, words: Any, buffer: Any) -> None:
+    for k in range(n_words):
+        if words.flags[k] != UNDESCRIBED:
+            continue
+        start, end = words.starts[k], words.ends[k]
+        n_chars, letters, all_marks, any_word, high = end - start, 0, 0xFF, 0, 0
+        for at in range(start, end):
+            byte = data[at]
+            high |= byte
+            letters |= tables.classes[byte]
+            mark = tables.marks[byte]
             all_marks &= mark
-            any_word |= not mark & SYMBOL_ONLY
-            to = encode(lower[code], buffer, to)
-            n_chars += 1
-            at += char_width(data[at])
-        flag = 0
-        if letters & LETTER:
-            flag |= ALPHABETIC
-        if any_word:
-            flag |= IS_WORD
-        if n_chars == 1 and all_marks & SENTENCE_END:
-            flag |= ENDS_SENTENCE
-        if all_marks & CHAR_PUNCTUATION:
-            flag |= IS_PUNCTUATION
-        if letters & UPPER and not letters & LOWER:
-            flag |= ALL_CAPS
-        chars[k] = n_chars
-        flags[k] = flag
-        hashes[k] = hash_bytes(data, start, end)
-        folded[k] = hash_bytes(buffer, 0, to)
+            any_word |= (mark & SYMBOL_ONLY) == 0
+        if high < 0x80:
+            words.hashes[k], words.folded[k] = hash_pair(data, start, end)
+        else:
+            n_chars, letters, all_marks, any_word, to = _read_chars(data, start, end, tables, buffer)
+            words.hashes[k] = hash_bytes(data, start, end)
+            words.folded[k] = hash_bytes(buffer, 0, to)
+        words.chars[k] = n_chars
+        words.flags[k] = _flags(n_chars, letters, all_marks, any_word)
 
 
-@kernel
+@inlined
+def _read_chars(data: Any, start: Any, end: Any, tables: Any, buffer: Any) -> Any:
+    """The properties of a word outside ASCII; writes it in lower case to ``buffer``."""
+    n_chars, letters, all_marks, any_word = 0, 0, 0xFF, 0
+    at, to = start, 0
+    while at < end:
+        code = decode(data, at)
+        letters |= tables.classes[code]
+        mark = tables.marks[code]
+        all_marks &= mark
+        any_word |= (mark & SYMBOL_ONLY) == 0
+        to = encode(tables.lower[code], buffer, to)
+        n_chars += 1
+        at += char_width(data[at])
+    return n_chars, letters, all_marks, any_word, to
+
+
+@inlined
+def _flags(n_chars: Any, letters: Any, all_marks: Any, any_word: Any) -> Any:
+    flag = 0
+    if letters & LETTER:
+        flag |= ALPHABETIC
+    if any_word:
+        flag |= IS_WORD
+    if n_chars == 1 and all_marks & SENTENCE_END:
+        flag |= ENDS_SENTENCE
+    if all_marks & CHAR_PUNCTUATION:
+        flag |= IS_PUNCTUATION
+    if letters & UPPER and not letters & LOWER:
+        flag |= ALL_CAPS
+    return flag
+
+
+@inlined
 def encode(code: Any, buffer: Any, at: Any) -> Any:
     """Write one code point as UTF-8; return where the next one goes."""
     if code < 0x80:

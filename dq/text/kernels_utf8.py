@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from dq.text.jit import inline_kernel
+from dq.text.helper import helper, inlined
+
 
 __all__ = ["char_width", "count_chars", "decode", "last_char"]
 
 
-@inline_kernel
+@inlined
 def char_width(byte: Any) -> Any:
     """Bytes of the character whose first byte is ``byte``: 1 to 4."""
     if byte < 0x80:
@@ -19,7 +20,7 @@ def char_width(byte: Any) -> Any:
     return 3 if byte < 0xF0 else 4
 
 
-@inline_kernel
+@inlined
 def decode(data: Any, at: Any) -> Any:
     """The code point that starts at byte ``at``."""
     first = int(data[at])
@@ -33,7 +34,7 @@ def decode(data: Any, at: Any) -> Any:
     return (first & 0x07) << 18 | (int(data[at + 1]) & 0x3F) << 12 | low
 
 
-@inline_kernel
+@inlined
 def last_char(data: Any, end: Any) -> Any:
     """The byte at which the character before byte ``end`` starts."""
     at = end - 1
@@ -42,7 +43,7 @@ def last_char(data: Any, end: Any) -> Any:
     return at
 
 
-@inline_kernel
+@helper
 def count_chars(data: Any, start: Any, end: Any) -> Any:
     """Code points in ``data[start:end]``: every byte but continuation bytes."""
     count = 0

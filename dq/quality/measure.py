@@ -1,0 +1,239 @@
+"""Runs the signal kernels over a batch: sub-batches that stay in the cache, one scratch space a thread.
+
+Kernels are separate stages that Python calls in turn for about a quarter of a megabyte of text at a time. One kernel
+that called all the others would be compiled and optimised as a whole, which takes minutes; a call from Python costs
+microseconds.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from dq.errors import InputError
+from dq.quality import line_tally
+from dq.quality.c4_phrases import C4_COUNTS
+from dq.quality.function_words import ENGLISH_FUNCTION_WORDS, GOPHER_STOP_WORDS
+from dq.quality.kernels_c4 import KEPT_SENTENCES
+from dq.quality.kernels_c4_rewrite import rewrite_documents
+from dq.quality.kernels_doc import DOCUMENT_COLUMNS, FUNCTION_WORD, STOP_MASK, STOP_SLOT_BITS, measure_documents
+from dq.quality.kernels_lines import LINE_COLUMNS, OddLines, measure_lines, odd_lines
+from dq.quality.kernels_ngrams import N_GRAM_COLUMNS, measure_ngrams, ngram_arrays
+from dq.text.buffers import TextBatch
+from dq.text.kernels_describe import describe_batch
+from dq.text.kernels_hash import hash_of
+from dq.text.kernels_scan import MASKS, scan_batch
+from dq.text.kernels_words import split_batch
+from dq.text.tables import text_tables
+from dq.text.word_flags import WordArrays, word_arrays
+from dq.text.words import BLOCK_BYTES, read_only
+
+__all__ = ["AFTER_C4_COLUMNS", "C4_COLUMNS", "C4_RELAXED_COLUMNS", "Measures", "Words", "measure", "measure_rows"]
+
+SUB_BATCH_BYTES = 256 * 1024
+MAX_DOCUMENT_BYTES = 2**31 - 1  # sentence starts and n-gram positions are int32
+
+C4_COLUMNS = (*(f"c4_{name}" for name in C4_COUNTS), "c4_kept_sentence_count")
+C4_RELAXED_COLUMNS = tuple(name.replace("c4_", "c4_relaxed_", 1) for name in C4_COLUMNS)
+AFTER_C4_COLUMNS = (
+    "after_c4_line_count",
+    "after_c4_terminal_punctuation_line_fraction",
+    "after_c4_short_line_fraction",
+    "after_c4_duplicate_nonblank_line_char_fraction",
+    "after_c4_newline_to_word_ratio",
+)
+
+Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+Words: TypeAlias = tuple[WordArrays, int]
+
+
+@dataclass(frozen=True)
+class Measures:
+    """Raw columns, one row a document: float64 with NaN where undefined, and the int64 tallies of lines."""
+
+    document: Array
+    lines: Array
+    ngrams: Array
+    tally: Array
+
+    @classmethod
+    def empty(cls, n: int) -> Measures:
+        """Room for n documents, all undefined."""
+        shapes = (len(DOCUMENT_COLUMNS), len(LINE_COLUMNS), len(N_GRAM_COLUMNS))
+        return cls(*(np.full((n, width), np.nan) for width in shapes), np.zeros((n, line_tally.SIZE), np.int64))
+
+    def columns(self) -> dict[str, Array]:
+        """Every signal by name."""
+        found = dict(zip(DOCUMENT_COLUMNS, self.document.T, strict=True))
+        found |= zip(LINE_COLUMNS, self.lines.T, strict=True)
+        found |= zip(N_GRAM_COLUMNS, self.ngrams.T, strict=True)
+        for names, first in ((C4_COLUMNS, line_tally.C4), (C4_RELAXED_COLUMNS, line_tally.C4_RELAXED)):
+            found |= zip(names, self.tally.T[first : first + len(names)].astype(np.float64), strict=True)
+        return found | _after_c4(self.tally)
+
+
+def _after_c4(tally: Array) -> dict[str, Array]:
+    """FineWeb's signals of the text that C4 without terminal marks would leave."""
+    lines = tally[:, line_tally.AFTER_LINES].astype(np.float64)
+    chars, words = tally[:, line_tally.AFTER_CHARS], tally[:, line_tally.AFTER_WORDS]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        values = (
+            lines,
+            tally[:, line_tally.AFTER_TERMINAL] / lines,
+            tally[:, line_tally.AFTER_SHORT] / lines,
+            tally[:, line_tally.AFTER_DUPLICATE_CHARS] / np.where(chars > 0, chars, np.nan),
+            np.where(words > 0, (lines - 1) / words, np.nan),
+        )
+    return dict(zip(AFTER_C4_COLUMNS, values, strict=True))
+
+
+def measure(batch: TextBatch, *, unicode_words: bool = True, ngrams: bool = True, threads: int = 1) -> Measures:
+    """All compiled signals of a batch.
+
+    Raises:
+        InputError: a document is larger than 2 GiB.
+    """
+    batch = TextBatch(read_only(batch.data), read_only(batch.offsets))
+    if len(batch) and int(np.diff(batch.offsets).max()) > MAX_DOCUMENT_BYTES:
+        raise InputError("a document is larger than 2 GiB; split it first")
+    out = Measures.empty(len(batch))
+    parts = list(itertools.pairwise(_cuts(batch.offsets, max(SUB_BATCH_BYTES, 1))))
+    if threads <= 1 or len(parts) <= 1:
+        _measure_parts(batch, parts, out, unicode_words=unicode_words, ngrams=ngrams)
+    else:
+        text_tables(), _stop_words()  # built once, not by every thread
+        run = functools.partial(_measure_parts, batch, out=out, unicode_words=unicode_words, ngrams=ngrams)
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(run, [parts[k::threads] for k in range(threads)]))
+    return out
+
+
+def _cuts(offsets: Array, size: int) -> list[int]:
+    """Row numbers that cut a batch into runs of about ``size`` bytes; a larger document is a run of its own."""
+    cuts, n = [0], len(offsets) - 1
+    while cuts[-1] < n:
+        until = int(np.searchsorted(offsets, offsets[cuts[-1]] + size, "right")) - 1
+        cuts.append(min(n, max(cuts[-1] + 1, until)))
+    return cuts
+
+
+class _Scratch:
+    """Arrays that one thread uses again and again; they grow to the largest sub-batch."""
+
+    def __init__(self) -> None:
+        self.masks = np.empty((MASKS, 0), np.uint64)
+        self.words = word_arrays(0, 0)
+        self.sentences = np.empty(1, np.int32)
+        self.chars = np.empty(0, np.int64)
+        self.odd = odd_lines(0)
+        self.ngrams = ngram_arrays(0)
+        self.table = np.zeros(64, np.uint64)
+        self.state = np.zeros(1, np.int64)
+
+    def fit_text(self, documents: int, size: int) -> None:
+        """Room for so many documents and bytes. Arrays are only touched as far as words are found."""
+        if self.masks.shape[1] < size // BLOCK_BYTES + 2:
+            self.masks = np.empty((MASKS, size // BLOCK_BYTES + 2), np.uint64)
+        if len(self.words.starts) < size or len(self.chars) < documents:
+            documents = max(documents, 2 * len(self.chars))
+            self.words = word_arrays(documents, max(size, len(self.words.starts)))
+            self.chars = np.empty(documents, np.int64)
+        if len(self.odd.text) < size:
+            self.odd = odd_lines(size)
+
+    def fit_words(self, n_words: int, longest: int) -> None:
+        """Room for so many words in all and in the longest document."""
+        if len(self.sentences) < n_words + 1:
+            self.sentences = np.empty(2 * n_words + 1, np.int32)
+        if len(self.ngrams.positions) < longest + 1:
+            self.ngrams = ngram_arrays(2 * longest)
+            self.table = np.zeros(1 << (4 * longest + 64).bit_length(), np.uint64)
+            self.state[0] = 0
+
+
+def _measure_parts(
+    batch: TextBatch, parts: list[tuple[int, int]], out: Measures, *, unicode_words: bool, ngrams: bool
+) -> None:
+    scratch = _Scratch()
+    for rows in parts:
+        n_words = _split(batch, rows, scratch, unicode_words=unicode_words)
+        measure_rows(batch, rows, n_words, out, scratch, ngrams=ngrams)
+
+
+def _split(batch: TextBatch, rows: tuple[int, int], scratch: _Scratch, *, unicode_words: bool) -> int:
+    """Masks and words of some rows into ``scratch``; returns the number of words."""
+    start, end, tables = int(batch.offsets[rows[0]]), int(batch.offsets[rows[1]]), text_tables()
+    scratch.fit_text(rows[1] - rows[0], end - start)
+    scan_batch(batch.data, start, end, tables.scan, scratch.masks)
+    n_words = split_batch(batch.data, batch.offsets, rows, unicode_words, scratch.masks, tables, scratch.words)
+    describe_batch(batch.data, n_words, tables, scratch.words)
+    return int(n_words)
+
+
+def measure_rows(
+    batch: TextBatch, rows: tuple[int, int], n_words: int, out: Measures, scratch: _Scratch, *, ngrams: bool
+) -> None:
+    """Every signal of some rows whose masks and words are in ``scratch``, wherever the words come from."""
+    words: WordArrays = scratch.words
+    bounds = words.bounds[: rows[1] - rows[0] + 1]
+    scratch.fit_words(n_words, int(np.diff(bounds).max(initial=0)))
+    data, offsets, masks, tables = batch.data, batch.offsets, scratch.masks, text_tables()
+    measure_documents(data, offsets, rows, masks, words, _stop_words(), scratch.sentences, scratch.chars, out.document)
+    outs, odd = (out.lines, out.tally), scratch.odd
+    odd.count[0] = 0
+    measure_lines(data, offsets, rows, scratch.chars, masks, tables, words, scratch.sentences, outs, odd)
+    if ngrams:
+        measure_ngrams(rows, scratch.chars, words, scratch.ngrams, scratch.table, scratch.state, out.ngrams)
+    _add_odd_lines(odd, out, scratch)  # last: it uses the scratch again
+
+
+def _add_odd_lines(odd: OddLines, out: Measures, rest: _Scratch) -> None:
+    """Words and sentences of the lines that C4 keeps after a rewrite, added to their documents."""
+    n = int(odd.count[0])
+    if not n:
+        return
+    lines = TextBatch(read_only(odd.text[: odd.bounds[n]]), read_only(odd.bounds[: n + 1]))
+    n_words = _split(lines, (0, n), rest, unicode_words=True)
+    rest.fit_words(n_words, 0)
+    found = np.full((n, len(DOCUMENT_COLUMNS)), np.nan)
+    measure_documents(
+        lines.data, lines.offsets, (0, n), rest.masks, rest.words, _stop_words(), rest.sentences, rest.chars, found
+    )
+    sentences = found[:, DOCUMENT_COLUMNS.index("sentence_count")].astype(np.int64)
+    words = found[:, DOCUMENT_COLUMNS.index("word_and_mark_count")].astype(np.int64)
+    rows, kept = odd.rows[:n], odd.kept[:n]
+    np.add.at(out.tally[:, line_tally.C4 + KEPT_SENTENCES], rows, sentences * (kept & 1))
+    np.add.at(out.tally[:, line_tally.C4_RELAXED + KEPT_SENTENCES], rows, sentences)
+    np.add.at(out.tally[:, line_tally.AFTER_WORDS], rows, words)
+
+
+def rewrite(batch: TextBatch, chosen: Array, *, terminal: bool) -> tuple[TextBatch, Array]:
+    """The text that C4 leaves of the chosen rows, and its counts (int64, rows x C4_COUNTS)."""
+    sizes = np.diff(batch.offsets)[chosen]
+    counts = np.zeros((len(chosen), len(C4_COUNTS)), np.int64)
+    out = np.empty(int(sizes.sum()) + len(chosen), np.uint8)
+    data, offsets = read_only(batch.data), read_only(batch.offsets)
+    bounds = rewrite_documents(data, offsets, chosen.astype(np.int64), terminal, text_tables(), counts, out)
+    return TextBatch(read_only(out[: bounds[-1]]), read_only(bounds)), counts
+
+
+@functools.cache
+def _stop_words() -> tuple[Array, np.uint64]:
+    """The English stop words for ``kernels_doc``: a table without collisions and the multiplier that makes it so."""
+    entries: dict[str, int] = dict.fromkeys(ENGLISH_FUNCTION_WORDS, FUNCTION_WORD)
+    for bit, word in enumerate(GOPHER_STOP_WORDS):
+        entries[word] |= 1 << bit
+    keys = {int(hash_of(np.frombuffer(word.encode(), np.uint8))): bits for word, bits in entries.items()}
+    for multiplier in range(0x9E3779B97F4A7C15, 1 << 64, 2):
+        slots = {(key * multiplier % (1 << 64)) >> (64 - STOP_SLOT_BITS): key for key in keys}
+        if len(slots) == len(keys):
+            break
+    table = np.zeros(1 << STOP_SLOT_BITS, np.uint64)
+    for slot, key in slots.items():
+        table[slot] = key & ~int(STOP_MASK) | keys[key]
+    return table, np.uint64(multiplier)

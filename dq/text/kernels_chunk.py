@@ -1,0 +1,171 @@
+"""One white-space chunk into words, by spaCy's procedure: cut affixes, look for special cases, then infixes.
+
+Anything no rule names is not split: `-----`, `a_b`, `f(x)`, `1,000` stay whole. With spaCy's lists and special cases the
+words are spaCy's; see ``docs/parity.md`` for how often.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from dq.text.helper import helper, inlined
+from dq.text.kernels_affixes import (
+    IS_SPECIAL,
+    MAX_LEXICON_BYTES,
+    MERGES,
+    PAIRS_AT,
+    infix_length,
+    look_up_span,
+    prefix_length,
+    suffix_length,
+)
+from dq.text.kernels_url import is_url
+from dq.text.kernels_utf8 import char_width, decode
+
+__all__ = ["append_pieces", "split_chunk"]
+
+DOT = 0x2E
+MAX_MERGED_WORDS = 8  # the special case of the most words has 7
+
+
+@helper
+def split_chunk(
+    data: Any, start: Any, end: Any, roles: Any, classes: Any, lexicon: Any, starts: Any, ends: Any, count: Any
+) -> Any:
+    """Append the words of the chunk ``data[start:end]``; return the new count.
+
+    Needs room for as many words as the chunk has bytes.
+    """
+    first = count
+    top = count + end - start  # suffixes wait here: a chunk has no more words than bytes
+    bottom = top
+    last_size = -1
+    while start < end and end - start != last_size:
+        if look_up_span(data, start, end, lexicon) & IS_SPECIAL:
+            break
+        last_size = end - start
+        prefix = prefix_length(data, start, end, roles)
+        if prefix and look_up_span(data, start + prefix, end, lexicon) & IS_SPECIAL:
+            starts[count], ends[count] = start, start + prefix
+            count += 1
+            start += prefix
+            break
+        suffix = suffix_length(data, start + prefix, end, roles, lexicon)
+        if suffix:
+            top -= 1
+            starts[top], ends[top] = end - suffix, end
+            end -= suffix
+            if look_up_span(data, start, end, lexicon) & IS_SPECIAL:
+                break
+        if prefix:
+            starts[count], ends[count] = start, start + prefix
+            count += 1
+            start += prefix
+    if start < end:
+        count = _attach(data, start, end, roles, classes, lexicon, starts, ends, count)
+    while top < bottom:
+        starts[count], ends[count] = starts[top], ends[top]
+        count += 1
+        top += 1
+    if count - first > 1:
+        count = _merge(data, lexicon, starts, ends, first, count)
+    return count
+
+
+@helper
+def _attach(
+    data: Any, start: Any, end: Any, roles: Any, classes: Any, lexicon: Any, starts: Any, ends: Any, count: Any
+) -> Any:
+    """What is left between the affixes: a special case, an address, or words around infixes."""
+    found = look_up_span(data, start, end, lexicon)
+    if found & IS_SPECIAL:
+        return append_pieces(found, start, starts, ends, count)
+    if has_byte(data, start, end, DOT) and is_url(data, start, end, roles, classes):
+        starts[count], ends[count] = start, end
+        return count + 1
+    at, word, previous = start, start, np.int64(-1)
+    while at < end:
+        if is_alphanumeric(data[at]):  # most are, and none begins an infix
+            previous = np.int64(data[at])
+            at += 1
+            continue
+        length = infix_length(data, at, end, previous, roles)
+        if length and at > start:
+            if at > word:
+                starts[count], ends[count] = word, at
+                count += 1
+            starts[count], ends[count] = at, at + length
+            count += 1
+            word = at + length
+        step = length if length else char_width(data[at])
+        previous = np.int64(decode(data, at))
+        at += step
+    if word < end:
+        starts[count], ends[count] = word, end
+        count += 1
+    return count
+
+
+@helper
+def append_pieces(value: Any, start: Any, starts: Any, ends: Any, count: Any) -> Any:
+    """Append the pieces of a special case, whose byte lengths are in ``value``."""
+    for k in range(np.int64(value & np.uint64(7))):
+        length = np.int64((value >> np.uint64(3 + 6 * k)) & np.uint64(63))
+        starts[count], ends[count] = start, start + length
+        start += length
+        count += 1
+    return count
+
+
+@inlined
+def has_byte(data: Any, start: Any, end: Any, byte: Any) -> Any:
+    """Whether a byte occurs in ``data[start:end]``."""
+    at = start
+    while at < end and data[at] != byte:
+        at += 1
+    return at < end
+
+
+@inlined
+def is_alphanumeric(byte: Any) -> Any:
+    """Whether a byte is an ASCII letter or digit."""
+    return 0x61 <= byte | 0x20 <= 0x7A or 0x30 <= byte <= 0x39
+
+
+@helper
+def _merge(data: Any, lexicon: Any, starts: Any, ends: Any, first: Any, count: Any) -> Any:
+    """Special cases among the words of one chunk, such as the smiley in `text:)`: longest first from the left."""
+    at = first
+    while at + 1 < count:
+        until, value = -1, np.uint64(0)
+        # Most pairs of words begin no special case: one bit tells, by their first bytes.
+        pair = np.int64(data[starts[at]]) << 8 | np.int64(data[starts[at + 1]])
+        if (lexicon[PAIRS_AT + (pair >> 6)] >> np.uint64(pair & 63)) & np.uint64(1):
+            for k in range(at + 1, min(count, at + MAX_MERGED_WORDS)):
+                if ends[k] - starts[at] > MAX_LEXICON_BYTES:
+                    break
+                found = look_up_span(data, starts[at], ends[k], lexicon)
+                if found & MERGES:
+                    until, value = k, found
+        if until >= 0:
+            pieces = np.int64(value & np.uint64(7))
+            _move(starts, ends, until + 1, count, pieces - (until + 1 - at))
+            append_pieces(value, starts[at], starts, ends, at)
+            count += pieces - (until + 1 - at)
+            at += pieces
+        else:
+            at += 1
+    return count
+
+
+@helper
+def _move(starts: Any, ends: Any, first: Any, count: Any, by: Any) -> None:
+    """Move the words ``first:count`` by some places."""
+    if by < 0:
+        for k in range(first, count):
+            starts[k + by], ends[k + by] = starts[k], ends[k]
+    else:
+        for k in range(count - 1, first - 1, -1):
+            starts[k + by], ends[k + by] = starts[k], ends[k]
