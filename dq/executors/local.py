@@ -96,7 +96,7 @@ def _start_fork_server(preload: Sequence[str]) -> None:
     A server imports what it preloads once, when it starts; one that was started for other tasks is stopped first. The
     standard library has that for its own tests only, hence the private names.
     """
-    server: Any = forkserver._forkserver  # type: ignore[attr-defined]
+    server: Any = forkserver._forkserver
     if server._preload_modules != list(preload):
         server._stop()
     multiprocessing.get_context("forkserver").set_forkserver_preload(list(preload))
