@@ -6,8 +6,25 @@
 from __future__ import annotations
 
 from dq.quality import presets
+from dq.quality.queries import Solution, attribution, by_source, solve, sweep
 from dq.quality.registry import Signal, all_signals, signal
-from dq.quality.rules import Rule, RuleSet
+from dq.quality.rules import QuantileRule, Rule, RuleSet, load_rules
 from dq.quality.signals import DEFAULT_SIGNALS, score
 
-__all__ = ["DEFAULT_SIGNALS", "Rule", "RuleSet", "Signal", "all_signals", "presets", "score", "signal"]
+__all__ = [
+    "DEFAULT_SIGNALS",
+    "QuantileRule",
+    "Rule",
+    "RuleSet",
+    "Signal",
+    "Solution",
+    "all_signals",
+    "attribution",
+    "by_source",
+    "load_rules",
+    "presets",
+    "score",
+    "signal",
+    "solve",
+    "sweep",
+]

@@ -6,7 +6,7 @@ Everything that does not need a model is computed by compiled kernels over Arrow
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ import polars as pl
 from dq.quality.kernels_doc import DOCUMENT_COLUMNS
 from dq.quality.kernels_lines import LINE_COLUMNS
 from dq.quality.kernels_ngrams import N_GRAM_COLUMNS
-from dq.quality.measure import AFTER_C4_COLUMNS, C4_COLUMNS, C4_RELAXED_COLUMNS, measure
+from dq.quality.measure import AFTER_C4_COLUMNS, C4_COLUMNS, C4_RELAXED_COLUMNS, measure, measure_given
 from dq.quality.registry import Signal, signal
 from dq.text.buffers import Texts, text_batch
 from dq.text.words import WordDefinition, is_unicode_words
@@ -37,7 +37,7 @@ def score(
     texts: Texts,
     signals: Iterable[str] | None = None,
     *,
-    words: WordDefinition = "unicode",
+    words: WordDefinition | Sequence[Sequence[str]] = "unicode",
     threads: int = 1,
 ) -> pl.DataFrame:
     """Compute signals of texts.
@@ -46,7 +46,8 @@ def score(
         texts: a list of str, a polars Series, or an Arrow string array; nulls count as empty texts.
         signals: names from the registry; default: all signals of the four published rule sets and RedPajama-V2's.
         words: ``unicode`` tracks spaCy's blank English, which datatrove uses; ``whitespace`` splits at white space
-            and leaves the sentence counts null, because marks stay on their words.
+            and leaves the sentence counts null, because marks stay on their words. Or the words of every text, from
+            any splitter, in order.
         threads: documents are shared among this many threads (the kernels hold no GIL).
 
     Returns:
@@ -59,12 +60,15 @@ def score(
     """
     names = DEFAULT_SIGNALS if signals is None else tuple(dict.fromkeys(signals))
     chosen = [signal(name) for name in names]
-    unicode_words = is_unicode_words(words)
-    ngrams = bool(set(names) & set(N_GRAM_COLUMNS))
-    columns = measure(text_batch(texts), unicode_words=unicode_words, ngrams=ngrams, threads=threads).columns()
-    if not unicode_words:
-        for name in NEEDS_SENTENCES:
-            columns[name] = np.full_like(columns[name], np.nan)
+    batch = text_batch(texts)
+    if not isinstance(words, str):
+        columns = measure_given(batch, words).columns()
+    else:
+        unicode_words, ngrams = is_unicode_words(words), bool(set(names) & set(N_GRAM_COLUMNS))
+        columns = measure(batch, unicode_words=unicode_words, ngrams=ngrams, threads=threads).columns()
+        if not unicode_words:
+            for name in NEEDS_SENTENCES:
+                columns[name] = np.full_like(columns[name], np.nan)
     return pl.DataFrame([_series(s, columns[s.name]) for s in chosen])
 
 

@@ -71,7 +71,7 @@ class _Block:
 
 def _block_masks(_context: Any, data: Any, _index: Any) -> Any:
     """The ASCII_MASKS masks of ``data[index:index + 64]``; reads one byte more: needs index + 65 <= len(data)."""
-    result = types.UniTuple(types.uint64, ASCII_MASKS)
+    result: Any = types.UniTuple(types.uint64, ASCII_MASKS)  # type: ignore[no-untyped-call]
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         array = context.make_array(signature.args[0])(context, builder, args[0])
