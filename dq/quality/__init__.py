@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 from dq.quality import presets
+from dq.quality.cleaners import C4Lines, FixText, MaskPii
+from dq.quality.learned import FastTextModel, LearnedOptions, QualityModel, Trained, train_quality
 from dq.quality.queries import Solution, attribution, by_source, solve, sweep
 from dq.quality.registry import Signal, all_signals, signal
 from dq.quality.rules import QuantileRule, Rule, RuleSet, load_rules
@@ -13,11 +15,18 @@ from dq.quality.signals import DEFAULT_SIGNALS, score
 
 __all__ = [
     "DEFAULT_SIGNALS",
+    "C4Lines",
+    "FastTextModel",
+    "FixText",
+    "LearnedOptions",
+    "MaskPii",
+    "QualityModel",
     "QuantileRule",
     "Rule",
     "RuleSet",
     "Signal",
     "Solution",
+    "Trained",
     "all_signals",
     "attribution",
     "by_source",
@@ -27,4 +36,5 @@ __all__ = [
     "signal",
     "solve",
     "sweep",
+    "train_quality",
 ]

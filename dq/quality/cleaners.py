@@ -205,5 +205,5 @@ def _replace_rows(array: pa.LargeStringArray, rewritten: Mapping[int, str], coun
 
 
 def _check() -> tuple[Cleaner, ...]:
-    """mypy proves here that every cleaner fits the protocol."""
+    """Proof for mypy that every cleaner fits the protocol."""
     return C4Lines(), MaskPii(), FixText()

@@ -163,7 +163,7 @@ def _measure_parts(
     scratch = _Scratch()
     for rows in parts:
         n_words = _split(batch, rows, scratch, unicode_words=unicode_words)
-        measure_rows(batch, rows, n_words, out, scratch, ngrams=ngrams)
+        measure_rows(batch, rows, n_words, out=out, scratch=scratch, ngrams=ngrams)
 
 
 def measure_given(batch: TextBatch, words: Sequence[Sequence[str]]) -> Measures:
@@ -181,7 +181,7 @@ def measure_given(batch: TextBatch, words: Sequence[Sequence[str]]) -> Measures:
     scan_batch(batch.data, start, end, tables.scan, scratch.masks)
     n_words = _place(batch, words, scratch.words)
     describe_batch(batch.data, n_words, tables, scratch.words)
-    measure_rows(batch, (0, n), n_words, out, scratch, ngrams=True)
+    measure_rows(batch, (0, n), n_words, out=out, scratch=scratch, ngrams=True)
     return out
 
 
@@ -196,7 +196,7 @@ def _place(batch: TextBatch, words: Sequence[Sequence[str]], arrays: WordArrays)
             raw = word.encode()
             place = text.find(raw, at - first) if raw else -1
             if place < 0:
-                raise InputError(f"text {row}: the word {word!r} is not in it after the words before; give words in order")
+                raise InputError(f"text {row}: the word {word!r} is not in it after the words before it")
             arrays.starts[count], arrays.ends[count] = first + place, first + place + len(raw)
             arrays.flags[count] = UNDESCRIBED
             at = first + place + len(raw)
@@ -216,7 +216,7 @@ def _split(batch: TextBatch, rows: tuple[int, int], scratch: _Scratch, *, unicod
 
 
 def measure_rows(
-    batch: TextBatch, rows: tuple[int, int], n_words: int, out: Measures, scratch: _Scratch, *, ngrams: bool
+    batch: TextBatch, rows: tuple[int, int], n_words: int, *, out: Measures, scratch: _Scratch, ngrams: bool
 ) -> None:
     """Every signal of some rows whose masks and words are in ``scratch``, wherever the words come from."""
     words: WordArrays = scratch.words

@@ -1,8 +1,8 @@
 """Questions about thresholds, answered from a table of signals without reading the text again.
 
-What would each value of a threshold keep (`sweep`); what does each rule drop alone, last and together with others
-(`attribution`); which threshold gives so many tokens or documents (`solve`); what happened to each source (`by_source`).
-The best share of each source is a rule itself: ``dq.quality.rules.QuantileRule``.
+What would each value of a threshold keep (`sweep`); what does each rule drop alone, first and with others
+(`attribution`); which threshold gives so many tokens or documents (`solve`); what became of each source
+(`by_source`). The best share of each source is a rule itself: ``dq.quality.rules.QuantileRule``.
 """
 
 from __future__ import annotations
@@ -104,9 +104,7 @@ def attribution(
     return pl.DataFrame(data)
 
 
-def solve(
-    scores: pl.DataFrame, rules: RuleSet, reason: str, *, target: float, weight: str | None = None
-) -> Solution:
+def solve(scores: pl.DataFrame, rules: RuleSet, reason: str, *, target: float, weight: str | None = None) -> Solution:
     """Move one rule's bound so that the whole set keeps at least ``target``, and as little more as possible.
 
     Args:
@@ -160,6 +158,6 @@ def by_source(verdict: pl.DataFrame, source: pl.Series) -> pl.DataFrame:
         .len("dropped")
         .sort("source", "dropped", "reasons", descending=[False, True, False])
     )
-    listed = reasons.group_by("source", maintain_order=True).agg(pl.struct(reason="reasons", dropped="dropped").alias("reasons"))
+    pairs = pl.struct(reason="reasons", dropped="dropped").alias("reasons")
+    listed = reasons.group_by("source", maintain_order=True).agg(pairs)
     return totals.join(listed, on="source", how="left").sort("source")
-

@@ -71,8 +71,8 @@ class Rule(StrictModel):
 class QuantileRule(StrictModel):
     """Keep the best share of the documents by a signal, within each source or over all.
 
-    The threshold is a value of the table that is judged, so the verdict on a document depends on the others: judge whole
-    corpora, not shards. Equal values at the threshold are all kept. Null signals are not judged.
+    The threshold is a value of the table that is judged, so the verdict on a document depends on the others: judge
+    whole corpora, not shards. Equal values at the threshold are all kept. Null signals are not judged.
     """
 
     signal: str
@@ -160,7 +160,7 @@ class RuleSet(StrictModel):
 
 
 def load_rules(path: str | Path) -> RuleSet:
-    """Read a rule set from YAML: ``name`` and ``rules``, each with the fields of :class:`Rule` or :class:`QuantileRule`.
+    """Read a rule set from YAML: ``name`` and ``rules``, with the fields of :class:`Rule` or :class:`QuantileRule`.
 
     Raises:
         ConfigError: the file does not fit, or a rule names no known signal; one line with file, line and remedy.

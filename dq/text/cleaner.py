@@ -1,4 +1,4 @@
-"""The protocol of cleaners: text to a new version of the text. A cleaner rewrites and counts; it never drops a document.
+"""The protocol of cleaners: text to a new version of the text. A cleaner rewrites and counts; it never drops.
 
 Implementations are in ``dq.quality.cleaners``; whoever reads shards applies them without importing that package.
 """

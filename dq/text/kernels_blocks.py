@@ -1,7 +1,7 @@
 """Class masks of 64 bytes at once: the vector instructions behind every other text kernel.
 
-Each mask is a uint64 whose bit k speaks of byte k. A compare of a 64-byte vector and a bit cast are two instructions with
-AVX-512, four to eight with AVX2 or NEON; LLVM picks. Written as an intrinsic because numba does not vectorise byte loops.
+Each mask is a uint64 whose bit k speaks of byte k. A compare of a 64-byte vector and a bit cast are two instructions
+with AVX-512, four to eight with AVX2 or NEON; LLVM picks. An intrinsic, because numba does not vectorise byte loops.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ def test_solve_keeps_the_target_and_no_stricter_threshold_would(
     table = pl.DataFrame({"x": [r[0] for r in rows], "y": [9 * r[1] for r in rows], "tokens": [r[2] for r in rows]})
     rule = Rule(signal="x", minimum=5, reason="r") if is_minimum else Rule(signal="x", maximum=5, reason="r")
     rules = RuleSet(name="t", rules=(rule, RULES.rules[1]))
-    available = table.filter(pl.col("y") >= 5)["tokens"].sum()
+    available = float(table.filter(pl.col("y") >= 5)["tokens"].sum())
     target = share * available
     found = solve(table, rules, "r", target=target, weight="tokens")
     moved = RuleSet(name="t", rules=(found.rule, RULES.rules[1]))
