@@ -20,7 +20,7 @@ from dq.quality import presets, score
 
 def filters() -> dict[str, Any]:
     """The datatrove filters, by the name of our preset."""
-    from datatrove.pipeline.filters import (  # noqa: PLC0415 - only this function needs datatrove
+    from datatrove.pipeline.filters import (  # type: ignore[import-untyped]  # noqa: PLC0415
         C4QualityFilter,
         FineWebQualityFilter,
         GopherQualityFilter,
@@ -38,7 +38,7 @@ def filters() -> dict[str, Any]:
 
 def their_verdict(filter_: Any, text: str) -> tuple[bool, str, str]:
     """Keep, reason and the text left by one datatrove filter; an exception counts as dropped."""
-    from datatrove.data import Document  # noqa: PLC0415
+    from datatrove.data import Document  # type: ignore[import-untyped]  # noqa: PLC0415
 
     document = Document(text=text, id="0")
     try:

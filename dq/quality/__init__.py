@@ -6,8 +6,35 @@
 from __future__ import annotations
 
 from dq.quality import presets
+from dq.quality.cleaners import C4Lines, FixText, MaskPii
+from dq.quality.learned import FastTextModel, LearnedOptions, QualityModel, Trained, train_quality
+from dq.quality.queries import Solution, attribution, by_source, solve, sweep
 from dq.quality.registry import Signal, all_signals, signal
-from dq.quality.rules import Rule, RuleSet
+from dq.quality.rules import QuantileRule, Rule, RuleSet, load_rules
 from dq.quality.signals import DEFAULT_SIGNALS, score
 
-__all__ = ["DEFAULT_SIGNALS", "Rule", "RuleSet", "Signal", "all_signals", "presets", "score", "signal"]
+__all__ = [
+    "DEFAULT_SIGNALS",
+    "C4Lines",
+    "FastTextModel",
+    "FixText",
+    "LearnedOptions",
+    "MaskPii",
+    "QualityModel",
+    "QuantileRule",
+    "Rule",
+    "RuleSet",
+    "Signal",
+    "Solution",
+    "Trained",
+    "all_signals",
+    "attribution",
+    "by_source",
+    "load_rules",
+    "presets",
+    "score",
+    "signal",
+    "solve",
+    "sweep",
+    "train_quality",
+]

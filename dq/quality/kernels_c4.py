@@ -1,7 +1,7 @@
 """C4's line rules on the untouched text: which lines would be kept, which dropped, and why.
 
-Nearly every line is judged from bit masks: a trigger bit marks each place where a phrase may begin, the rest is the last
-character and three words. Lines that C4 would rewrite (citation marks) or that need every character looked at (very long
+Nearly every line is judged from bit masks: a trigger bit marks each place where a phrase may begin, the rest is the
+last character and three words. Lines that C4 would rewrite (citation marks) or that need every character (very long
 words, a Kelvin sign that lower-cases to k) are odd: ``kernels_c4_rewrite`` judges them on a copy.
 """
 

@@ -1,9 +1,9 @@
 """The text that C4 would leave, line by line: the cleaner, and the judge of lines that need rewriting first.
 
 A line with a citation mark is judged without it, a line with a word of more than 1,000 characters is dropped: such
-documents are judged here on a copy. Order and definitions follow datatrove's ``C4QualityFilter`` (itself after
-tensorflow_datasets `c4_utils.py`). A phrase that would drop the whole document is counted, and the line goes on, so that
-every reason of a document is known.
+lines are judged here on a copy. Order and definitions follow datatrove's ``C4QualityFilter`` (itself after
+tensorflow_datasets `c4_utils.py`). A phrase that would drop the whole document is counted, and the line goes on, so
+that every reason of a document is known.
 """
 
 from __future__ import annotations
@@ -122,9 +122,9 @@ def judge_copy(
     out: Any,
     at: Any,
 ) -> Any:
-    """Judge one stripped line; write it without citations to ``out[at:]``; return its end there, or -1 if dropped.
+    """Judge one stripped line; write it without citations to ``out[at:]``; return its end there, -1 if dropped.
 
-    ``terminal``: whether a line must end in a terminal mark. ``counts`` gains what was found: C4_COUNTS from ``counters`` on.
+    ``terminal``: whether a line must end in a terminal mark. ``counts`` gains what was found, from ``counters`` on.
     """
     words, longest = _count_chunks(data, start, end, classes)
     if longest > MAX_WORD_CHARS:

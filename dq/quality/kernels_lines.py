@@ -1,8 +1,7 @@
 """Line and paragraph signals, each by the definition of the rule set that judges it.
 
-Sources differ on what a line is. Gopher's bullets and ellipses and C4 use ``str.splitlines``; Gopher's repetition splits
-at runs of newlines; FineWeb splits at every newline and leaves out blank lines. One walk over the newlines serves all.
-Lines are compared by 64-bit hash. Positions count from the first byte of the batch, as the masks do.
+Sources differ on what a line is. Gopher's bullets and ellipses and C4 use ``str.splitlines``; Gopher's repetition
+splits at runs of newlines; FineWeb splits at every newline and leaves out blank lines. One walk serves all. Lines are compared by 64-bit hash. Positions count from the first byte of the batch, as the masks do.
 """
 
 from __future__ import annotations
@@ -88,8 +87,7 @@ def measure_lines(
     """
     base, longest = offsets[rows[0]], 1
     for row in range(rows[0], rows[1]):
-        lines = count_bits(masks[NEWLINE], offsets[row] - base, offsets[row + 1] - base) + 1
-        longest = max(longest, lines)
+        longest = max(longest, _most_lines(offsets[row] - base, offsets[row + 1] - base, masks))
     size = 8
     while size < 2 * longest:
         size *= 2
@@ -120,7 +118,7 @@ def _measure(
         high = count_bits(masks[HIGH], start, end) > 0
         newlines = count_bits(masks[NEWLINE], start, end)
         slots = 8
-        while slots < 2 * (newlines + 1):
+        while slots < 2 * _most_lines(start, end, masks):
             slots *= 2
         context = (data, base, end, high, masks, tables, words, sentences, seen, local + 1, slots - 1)
         body = strip_span(masks[SPACE], start, end)
@@ -134,6 +132,12 @@ def _measure(
             word = _break_lines(at, stop, word, words.bounds[local + 1], row, context, odd, tally)
             at = stop + 1
         _write(data, base, start, end, n_chars[local], newlines, tally, outs[0][row])
+
+
+@inlined
+def _most_lines(start: Any, end: Any, masks: Any) -> Any:
+    """No definition finds more lines than this."""
+    return 1 + count_bits(masks[NEWLINE], start, end) + count_bits(masks[BREAK], start, end)
 
 
 @inlined

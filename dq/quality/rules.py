@@ -7,16 +7,17 @@ rule's source does, defects included.
 
 from __future__ import annotations
 
-from typing import Self
+from pathlib import Path
+from typing import Literal, Self, TypeAlias
 
 import polars as pl
 import pydantic
 
-from dq.config import StrictModel
+from dq.config import StrictModel, load_yaml
 from dq.errors import ConfigError
 from dq.quality.registry import signal
 
-__all__ = ["Rule", "RuleSet"]
+__all__ = ["AnyRule", "QuantileRule", "Rule", "RuleSet", "load_rules"]
 
 
 class Rule(StrictModel):
@@ -67,12 +68,51 @@ class Rule(StrictModel):
         return failed.fill_null(value=False)
 
 
+class QuantileRule(StrictModel):
+    """Keep the best share of the documents by a signal, within each source or over all.
+
+    The threshold is a value of the table that is judged, so the verdict on a document depends on the others: judge
+    whole corpora, not shards. Equal values at the threshold are all kept. Null signals are not judged.
+    """
+
+    signal: str
+    """Name of the signal."""
+    reason: str
+    """What is wrong with a document that fails, such as ``not_in_the_best_fifth``."""
+    keep_fraction: float = pydantic.Field(gt=0, lt=1)
+    """Share of the documents to keep, such as 0.2."""
+    best: Literal["highest", "lowest"] = "highest"
+    """Which end of the signal is good."""
+    per: str | None = "source"
+    """Column whose values are ranked apart; null ranks all documents together."""
+
+    def signals(self, *, strict: bool = False) -> tuple[str, ...]:
+        """The columns this rule reads; strict changes nothing."""
+        del strict
+        return (self.signal,) if self.per is None else (self.signal, self.per)
+
+    def fails(self, *, strict: bool = False) -> pl.Expr:
+        """A boolean expression over a table of signals: true where the document fails this rule; never null."""
+        del strict
+        value = pl.col(self.signal)
+        if self.best == "highest":
+            threshold = value.quantile(1 - self.keep_fraction, "higher")
+            failed = value < (threshold.over(self.per) if self.per else threshold)
+        else:
+            threshold = value.quantile(self.keep_fraction, "lower")
+            failed = value > (threshold.over(self.per) if self.per else threshold)
+        return failed.fill_null(value=False)
+
+
+AnyRule: TypeAlias = Rule | QuantileRule
+
+
 class RuleSet(StrictModel):
     """Named rules judged together."""
 
     name: str
     """Name of the set, such as ``gopher_quality``."""
-    rules: tuple[Rule, ...]
+    rules: tuple[AnyRule, ...]
     """The rules, in the order in which reasons are listed."""
 
     @pydantic.model_validator(mode="after")
@@ -117,6 +157,21 @@ class RuleSet(StrictModel):
                 hint = "compute it with dq.quality.score" if _is_known(name) else "no such signal is registered"
                 raise ConfigError(f"rule set `{self.name}` needs the signal `{name}`, not in the table; {hint}")
         return scores.select(self.keep(strict=strict).alias("keep"), self.reasons(strict=strict).alias("reasons"))
+
+
+def load_rules(path: str | Path) -> RuleSet:
+    """Read a rule set from YAML: ``name`` and ``rules``, with the fields of :class:`Rule` or :class:`QuantileRule`.
+
+    Raises:
+        ConfigError: the file does not fit, or a rule names no known signal; one line with file, line and remedy.
+    """
+    rules = load_yaml(path, RuleSet)
+    for rule in rules.rules:
+        try:
+            signal(rule.signal)
+        except ConfigError as error:
+            raise ConfigError(f"{path}: rule `{rule.reason}`: {error}") from None
+    return rules
 
 
 def _is_known(name: str) -> bool:

@@ -17,9 +17,9 @@ from dq.text.word_roles import ALPHA, CURRENCY, DOT_AFTER, ICON, LOWER, PREFIX, 
 
 __all__ = [
     "BLOOM_BITS",
-    "LEXICON_SIZE",
     "IS_SPECIAL",
     "IS_UNIT",
+    "LEXICON_SIZE",
     "MAX_LEXICON_BYTES",
     "MERGES",
     "PAIRS_AT",

@@ -1,7 +1,7 @@
 """Class masks of 64 bytes at once: the vector instructions behind every other text kernel.
 
-Each mask is a uint64 whose bit k speaks of byte k. A compare of a 64-byte vector and a bit cast are two instructions with
-AVX-512, four to eight with AVX2 or NEON; LLVM picks. Written as an intrinsic because numba does not vectorise byte loops.
+Each mask is a uint64 whose bit k speaks of byte k. A compare of a 64-byte vector and a bit cast are two instructions
+with AVX-512, four to eight with AVX2 or NEON; LLVM picks. An intrinsic, because numba does not vectorise byte loops.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class _Block:
 
 def _block_masks(_context: Any, data: Any, _index: Any) -> Any:
     """The ASCII_MASKS masks of ``data[index:index + 64]``; reads one byte more: needs index + 65 <= len(data)."""
-    result = types.UniTuple(types.uint64, ASCII_MASKS)
+    result: Any = types.UniTuple(types.uint64, ASCII_MASKS)  # type: ignore[no-untyped-call]
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         array = context.make_array(signature.args[0])(context, builder, args[0])

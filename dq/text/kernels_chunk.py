@@ -1,7 +1,7 @@
 """One white-space chunk into words, by spaCy's procedure: cut affixes, look for special cases, then infixes.
 
-Anything no rule names is not split: `-----`, `a_b`, `f(x)`, `1,000` stay whole. With spaCy's lists and special cases the
-words are spaCy's; see ``docs/parity.md`` for how often.
+Anything no rule names is not split: `-----`, `a_b`, `f(x)`, `1,000` stay whole. With spaCy's lists and special cases
+the words are spaCy's; see ``docs/parity.md`` for how often.
 """
 
 from __future__ import annotations

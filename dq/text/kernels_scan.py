@@ -1,6 +1,6 @@
 """One pass over the bytes of a batch: a bit per byte and property, whatever the document.
 
-Documents lie one after another, so blocks of 64 bytes run across them; whoever reads a document's bits cuts at its ends.
+Documents lie one after another, so blocks of 64 bytes run across them; who reads a document's bits cuts at its ends.
 ASCII is classified 64 bytes at a time; every other character is looked up by code point in ``TextTables.scan``.
 """
 

@@ -30,15 +30,15 @@ def is_url(data: Any, start: Any, end: Any, roles: Any, classes: Any) -> Any:
         return True
     if _is_host_onwards(data, start, end, roles):
         return True
-    for at in range(start + 1, end - 1):
-        if data[at] == AT and _is_host_onwards(data, at + 1, end, roles):
-            return True
-    return False
+    at = start + 1
+    while at < end and not (data[at] == AT and _is_host_onwards(data, at + 1, end, roles)):
+        at += 1
+    return at < end
 
 
 @helper
 def _after_scheme(data: Any, start: Any, end: Any, classes: Any) -> Any:
-    """The place after ``scheme://``; ``start`` where there is none. A scheme has two or more of [\\w+.-]."""
+    """The place after ``scheme://``; ``start`` where there is none. A scheme has two or more letters, digits, + . - _."""
     at, chars = start, 0
     while at < end and data[at] != COLON:
         code = decode(data, at)

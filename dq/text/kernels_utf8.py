@@ -6,7 +6,6 @@ from typing import Any
 
 from dq.text.helper import helper, inlined
 
-
 __all__ = ["char_width", "count_chars", "decode", "last_char"]
 
 

@@ -20,8 +20,8 @@ __all__ = ["lexicon", "merges", "special_cases", "units"]
 
 WHOLE = r"""
 ' \") <space> '' C++ — \t \n
-Adm. Ak. Ala. Apr. Ariz. Ark. Aug. Bros. Calif. co. Co. Colo. Conn. Corp. D.C. Dec. Del. Dr. E.G. E.g. e.g. Feb. Fla. Ga.
-Gen. Gov. i.e. I.e. I.E. Ia. Id. Ill. Inc. Ind. Jan. Jr. Jul. Jun. Kan. Kans. Ky. La. Ltd. Mar. Mass. Md. Messrs. Mich.
+Adm. Ak. Ala. Apr. Ariz. Ark. Aug. Bros. Calif. co. Co. Colo. Conn. Corp. D.C. Dec. Del. Dr. E.G. E.g. e.g. Feb. Fla.
+Ga. Gen. Gov. i.e. I.e. I.E. Ia. Id. Ill. Inc. Ind. Jan. Jr. Jul. Jun. Kan. Kans. Ky. La. Ltd. Mar. Mass. Md. Messrs. Mich.
 Minn. Miss. Mo. Mont. Mr. Mrs. Ms. Mt. N.C. N.D. N.H. N.J. N.M. N.Y. Neb. Nebr. Nev. Nov. Oct. Okla. Ore. Pa. Ph.D.
 Prof. Rep. Rev. S.C. Sen. Sep. Sept. St. Tenn. Va. Wash. Wis. a.m. p.m. vs. v.s.
 a. b. c. d. e. f. g. h. i. j. k. l. m. n. o. p. q. r. s. t. u. v. w. x. y. z. ä. ö. ü.
@@ -59,7 +59,7 @@ ENDINGS = (
     ("could might must should would", "'ve"),
     (WORDS["auxiliary"], "n't"),
 )
-EXCLUDED = "Ill ill Its its Hell hell Shell shell Shed shed were Were Well well Whore whore".split()
+EXCLUDED = "Ill ill Its its Hell hell Shell shell Shed shed were Were Well well Whore whore"
 UNITS = """
 km km² km³ m m² m³ dm dm² dm³ cm cm² cm³ mm mm² mm³ ha µm nm yd in ft kg g mg µg t lb oz m/s km/h kmh mph hPa Pa mbar mb
 MB kb KB gb GB tb TB T G M K % км км² км³ м м² м³ дм дм² дм³ см см² см³ мм мм² мм³ нм кг г мг м/с км/ч кПа Па мбар Кб КБ
@@ -80,7 +80,7 @@ def special_cases() -> dict[str, tuple[str, ...]]:
                 cases["".join(pieces)] = pieces
     for hour, period in itertools.product(range(1, 13), ("a.m.", "am", "p.m.", "pm")):
         cases[f"{hour}{period}"] = (str(hour), period)
-    for excluded in EXCLUDED:
+    for excluded in EXCLUDED.split():
         cases.pop(excluded, None)
     typographic = {
         text.replace("'", "’"): tuple(piece.replace("'", "’") for piece in pieces) for text, pieces in cases.items()
@@ -97,8 +97,8 @@ def units() -> list[str]:
 def lexicon() -> np.ndarray[Any, np.dtype[np.uint64]]:
     """Special chunks and units as the open-addressing table that ``kernels_affixes.look_up`` reads.
 
-    uint64: SLOTS keys (hashes), SLOTS values, a Bloom filter, first pairs of bytes. A value is 0 where a slot is empty; bits 0-2 are the
-    number of pieces, six bits each from bit 3 their bytes; then the bits IS_SPECIAL, IS_UNIT, MERGES.
+    uint64: SLOTS keys (hashes), SLOTS values, a Bloom filter, first pairs of bytes. A value is 0 where a slot is empty;
+    bits 0-2 are the number of pieces, six bits each from bit 3 their bytes; then IS_SPECIAL, IS_UNIT, MERGES.
     """
     table = np.zeros(LEXICON_SIZE, np.uint64)
     for text, pieces in special_cases().items():

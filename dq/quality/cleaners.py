@@ -1,0 +1,209 @@
+"""Cleaners: C4's removal of lines, masking of addresses, and ftfy. They rewrite and count, and never drop.
+
+What is removed or replaced follows datatrove's ``C4QualityFilter``, ``PIIFormatter`` and ``FTFYFormatter``, with one
+change: datatrove walks through its replacement addresses from document to document, so its output depends on the order
+of the documents; here every document begins with the first one.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import itertools
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dq.errors import require
+from dq.quality.c4_phrases import C4_COUNTS
+from dq.quality.measure import rewrite
+from dq.text.buffers import TextBatch, Texts, text_batch
+from dq.text.cleaner import Cleaned, Cleaner
+
+__all__ = ["CLEANERS", "C4Lines", "FixText", "MaskPii"]
+
+EMAIL_REPLACEMENTS = ("email@example.com", "firstname.lastname@example.org")  # reserved for examples by RFC 2606
+# datatrove's list: "randomly generated ... they did not respond to ping requests at the time".
+IP_REPLACEMENTS = (
+    "22.214.171.124",
+    "126.96.36.199",
+    "188.8.131.52",
+    "184.108.40.206",
+    "220.127.116.11",
+    "18.104.22.168",
+)
+# datatrove 0.10.1 pipeline/formatters/pii.py (Apache-2.0)
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]"
+_OCTET = r"(?:25[0-5]|2[0-4][0-9]|[01]?[0-9][0-9]?)"
+_DOMAIN = r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+_LITERAL = rf"\[(?:{_OCTET}\.){{3}}(?:{_OCTET}|[A-Za-z0-9-]*[A-Za-z0-9]:)]"
+EMAIL = re.compile(rf"\b{_ATOM}+(?:\.{_ATOM}+)*@(?:{_DOMAIN}|{_LITERAL})")
+IP = re.compile(rf"(?:{_OCTET}\.){{3}}{_OCTET}")
+# An address holds no white space. Only so much on either side of an @ is searched, because the pattern takes quadratic
+# time on long runs of letters and dots; RFC 5321 allows 64 characters before the @ and 255 after it.
+AROUND_AT = re.compile(r"\S{0,320}@(?:\S{0,320}@)*\S{0,320}")
+
+
+@dataclass(frozen=True)
+class C4Lines:
+    """Remove the lines that C4 drops, and citation marks from the rest (datatrove ``C4QualityFilter``).
+
+    A document whose lines are all dropped becomes empty; whether it is dropped is for the rules to say.
+    """
+
+    terminal_marks: bool = False
+    """Whether lines must end in . ? ! \" or ' to be kept, as in C4 itself; FineWeb keeps the others too."""
+
+    @property
+    def name(self) -> str:
+        """``c4_lines``, or ``c4_terminal_lines``."""
+        return "c4_terminal_lines" if self.terminal_marks else "c4_lines"
+
+    def config(self) -> Mapping[str, Any]:
+        """What decides the result."""
+        return {"cleaner": "c4_lines", "terminal_marks": self.terminal_marks}
+
+    def clean(self, texts: Texts) -> Cleaned:
+        """Rewrite a batch; counts are lines by what C4 did with them."""
+        batch = text_batch(texts)
+        left, counts = rewrite(batch, np.arange(len(batch)), terminal=self.terminal_marks)
+        total = dict(zip(C4_COUNTS, counts.sum(axis=0).tolist(), strict=True))
+        found = _strings(left)
+        return Cleaned(found, _changed(batch, left), total)
+
+
+@dataclass(frozen=True)
+class MaskPii:
+    """Replace e-mail addresses and public IPv4 addresses (datatrove ``PIIFormatter``)."""
+
+    emails: bool = True
+    """Whether to replace e-mail addresses."""
+    ip_addresses: bool = True
+    """Whether to replace public IPv4 addresses; private ones identify nobody and stay."""
+
+    @property
+    def name(self) -> str:
+        """``masked_pii``."""
+        return "masked_pii"
+
+    def config(self) -> Mapping[str, Any]:
+        """What decides the result."""
+        return {"cleaner": "mask_pii", "emails": self.emails, "ip_addresses": self.ip_addresses}
+
+    def clean(self, texts: Texts) -> Cleaned:
+        """Rewrite a batch; counts: masked_emails, masked_ip_addresses."""
+        array = _strings(text_batch(texts))
+        counts: Counter[str] = Counter(masked_emails=0, masked_ip_addresses=0)
+        # Nearly no text has an address: two fast searches find those that may.
+        suspects = pc.fill_null(pc.match_substring(array, "@"), False) if self.emails else None
+        numbers = pc.match_substring_regex(array, r"\d\.\d{1,3}\.\d{1,3}\.\d") if self.ip_addresses else None
+        either = pc.or_(suspects, numbers) if suspects is not None and numbers is not None else suspects or numbers
+        if either is None:
+            return Cleaned(array, 0, counts)
+        rows = np.flatnonzero(either.to_numpy(zero_copy_only=False))
+        rewritten = {int(row): self._mask(array[int(row)].as_py(), counts) for row in rows}
+        return _replace_rows(array, rewritten, counts)
+
+    def _mask(self, text: str, counts: Counter[str]) -> str:
+        if self.emails:
+            addresses = itertools.cycle(EMAIL_REPLACEMENTS)
+
+            def replace_email(_match: re.Match[str]) -> str:
+                counts["masked_emails"] += 1
+                return next(addresses)
+
+            text = AROUND_AT.sub(lambda run: EMAIL.sub(replace_email, run.group()), text)
+        if self.ip_addresses:
+            numbers = itertools.cycle(IP_REPLACEMENTS)
+
+            def replace_ip(match: re.Match[str]) -> str:
+                if not _is_public(match.group()):
+                    return match.group()
+                counts["masked_ip_addresses"] += 1
+                return next(numbers)
+
+            text = IP.sub(replace_ip, text)
+        return text
+
+
+def _is_public(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_global
+    except ValueError:  # a leading zero
+        return False
+
+
+@dataclass(frozen=True)
+class FixText:
+    """Repair wrongly decoded text with ftfy, leaving quotes, widths and line breaks (datatrove ``FTFYFormatter``)."""
+
+    options: Mapping[str, Any] = field(
+        default_factory=lambda: {
+            "fix_latin_ligatures": False,
+            "fix_character_width": False,
+            "uncurl_quotes": False,
+            "fix_line_breaks": False,
+            "normalization": None,
+        }
+    )
+    """Fields of ``ftfy.TextFixerConfig`` that differ from its defaults."""
+
+    @property
+    def name(self) -> str:
+        """``fixed_text``."""
+        return "fixed_text"
+
+    def config(self) -> Mapping[str, Any]:
+        """What decides the result; ftfy's version is part of it."""
+        ftfy = require("ftfy", extra="clean")
+        return {"cleaner": "fix_text", "ftfy": ftfy.__version__, "options": dict(self.options)}
+
+    def clean(self, texts: Texts) -> Cleaned:
+        """Rewrite a batch; counts: fixed_texts."""
+        ftfy = require("ftfy", extra="clean")
+        array = _strings(text_batch(texts))
+        settings = ftfy.TextFixerConfig(**self.options)
+        rewritten = {}
+        for row, text in enumerate(array.to_pylist()):
+            fixed = ftfy.fix_text(text, config=settings)
+            if fixed != text:
+                rewritten[row] = fixed
+        return _replace_rows(array, rewritten, Counter(fixed_texts=len(rewritten)))
+
+
+CLEANERS: dict[str, type[C4Lines] | type[MaskPii] | type[FixText]] = {
+    "c4_lines": C4Lines,
+    "mask_pii": MaskPii,
+    "fix_text": FixText,
+}
+"""Cleaners by the name that a job's YAML gives them."""
+
+
+def _strings(batch: TextBatch) -> pa.LargeStringArray:
+    """A batch as an Arrow array, without a copy."""
+    buffers = [None, pa.py_buffer(np.ascontiguousarray(batch.offsets)), pa.py_buffer(batch.data)]
+    return pa.LargeStringArray.from_buffers(len(batch), buffers[1], buffers[2])
+
+
+def _changed(before: TextBatch, after: TextBatch) -> int:
+    return int(pc.sum(pc.not_equal(_strings(before), _strings(after))).as_py() or 0)
+
+
+def _replace_rows(array: pa.LargeStringArray, rewritten: Mapping[int, str], counts: Mapping[str, int]) -> Cleaned:
+    if not rewritten:
+        return Cleaned(array, 0, dict(counts))
+    mask = np.zeros(len(array), bool)
+    mask[list(rewritten)] = True
+    texts = pa.array(rewritten.values(), pa.large_string())
+    result = pc.replace_with_mask(array, pa.array(mask), texts)
+    return Cleaned(result, int(pc.sum(pc.not_equal(array, result)).as_py() or 0), dict(counts))
+
+
+def _check() -> tuple[Cleaner, ...]:
+    """Proof for mypy that every cleaner fits the protocol."""
+    return C4Lines(), MaskPii(), FixText()

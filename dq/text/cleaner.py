@@ -1,0 +1,43 @@
+"""The protocol of cleaners: text to a new version of the text. A cleaner rewrites and counts; it never drops.
+
+Implementations are in ``dq.quality.cleaners``; whoever reads shards applies them without importing that package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from dq.text.buffers import Texts
+
+__all__ = ["Cleaned", "Cleaner"]
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """A batch of rewritten texts."""
+
+    texts: Any
+    """pyarrow.LargeStringArray, one text for each given, in order."""
+    changed: int
+    """How many texts differ from what was given."""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """What was rewritten, by kind, such as ``masked_emails``."""
+
+
+class Cleaner(Protocol):
+    """Makes a text version. The same text gives the same result whatever the batch around it."""
+
+    @property
+    def name(self) -> str:
+        """Name of the text version it makes, such as ``c4_lines``."""
+        ...
+
+    def config(self) -> Mapping[str, Any]:
+        """Everything that decides the result, JSON-able: part of the fingerprint of the version."""
+        ...
+
+    def clean(self, texts: Texts) -> Cleaned:
+        """Rewrite a batch of texts."""
+        ...

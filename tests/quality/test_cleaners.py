@@ -1,0 +1,84 @@
+"""Cleaners rewrite as datatrove does, count, and never drop."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given, settings
+
+from dq.quality.cleaners import CLEANERS, C4Lines, FixText, MaskPii
+from dq.text.cleaner import Cleaner
+
+from . import oracle
+from .test_signals import texts
+
+
+@settings(max_examples=150, deadline=None)
+@given(texts)
+def test_c4_keeps_the_lines_that_plain_python_keeps(text: str) -> None:
+    for terminal in (False, True):
+        counts, kept = oracle.c4_lines(text, terminal=terminal)
+        cleaned = C4Lines(terminal_marks=terminal).clean([text])
+        assert cleaned.texts.to_pylist() == ["\n".join(kept).strip()]
+        assert cleaned.counts["kept_line_count"] == len(kept)
+        assert cleaned.counts["policy_line_count"] == counts["policy_line_count"]
+
+
+def test_c4_leaves_empty_documents_in_their_places() -> None:
+    cleaned = C4Lines().clean(["too short", "This line has words enough.[3]", ""])
+    assert cleaned.texts.to_pylist() == ["", "This line has words enough.", ""]
+    assert cleaned.changed == 2
+
+
+def test_addresses_are_masked_and_private_ones_stay() -> None:
+    text = "Write to jane.doe@corp.com, j@x.org or bob@corp.com at 8.8.8.8 or 192.168.0.1; a@b is none, nor 1.2.3."
+    cleaned = MaskPii().clean([text, "nothing here"])
+    assert cleaned.texts.to_pylist() == [
+        "Write to email@example.com, firstname.lastname@example.org or email@example.com at 22.214.171.124 or "
+        "192.168.0.1; a@b is none, nor 1.2.3.",
+        "nothing here",
+    ]
+    assert cleaned.counts == {"masked_emails": 3, "masked_ip_addresses": 1}
+    assert cleaned.changed == 1
+
+
+def test_masking_can_be_limited_to_one_kind() -> None:
+    text = ["a@b.org 8.8.8.8"]
+    assert MaskPii(emails=False).clean(text).texts.to_pylist() == ["a@b.org 22.214.171.124"]
+    assert MaskPii(ip_addresses=False).clean(text).texts.to_pylist() == ["email@example.com 8.8.8.8"]
+    assert MaskPii(emails=False, ip_addresses=False).clean(text).changed == 0
+
+
+def test_a_document_is_masked_alike_whatever_stands_before_it() -> None:
+    batch = ["x@a.org", "y@b.org z@c.org"]
+    assert MaskPii().clean(batch).texts.to_pylist() == [MaskPii().clean([t]).texts[0].as_py() for t in batch]
+
+
+def test_long_runs_around_an_at_sign_take_linear_time() -> None:
+    text = "a.b" * 300_000 + "@" + "c.d" * 300_000
+    start = time.process_time()
+    MaskPii().clean([text])
+    assert time.process_time() - start < 5
+
+
+def test_wrongly_decoded_text_is_repaired_and_quotes_stay_curly() -> None:
+    pytest.importorskip("ftfy")
+    cleaned = FixText().clean(["schÃ¶n “quoted”", "fine"])
+    assert cleaned.texts.to_pylist() == ["schön “quoted”", "fine"]
+    assert (cleaned.changed, cleaned.counts) == (1, {"fixed_texts": 1})
+
+
+@pytest.mark.parametrize("name", sorted(CLEANERS))
+def test_every_cleaner_names_itself_and_all_that_decides_its_result(name: str) -> None:
+    cleaner: Cleaner = CLEANERS[name]()
+    assert cleaner.name.isidentifier()
+    assert cleaner.config()["cleaner"] == name
+    assert cleaner.clean([]).texts.to_pylist() == []
+
+
+@settings(max_examples=100, deadline=None)
+@given(texts)
+def test_rewriting_equals_datatrove(text: str) -> None:
+    pii = pytest.importorskip("datatrove.pipeline.formatters.pii")
+    assert MaskPii().clean([text]).texts.to_pylist() == [pii.PIIFormatter().format(text)]
