@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import mmap
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from dq.errors import WorkspaceError
 
-__all__ = ["MappedArray", "read_only", "save_array"]
+__all__ = ["MappedArray", "read_only", "save_array", "save_parts"]
 
 Array = np.ndarray[Any, Any]
 
@@ -26,11 +27,20 @@ def read_only(array: Array) -> Array:
 
 def save_array(path: Path, array: Array) -> None:
     """Write ``path`` (.npy) so that it either holds the whole array or does not exist."""
+    save_parts(path, [array], len(array))
+
+
+def save_parts(path: Path, parts: Iterable[Array], length: int) -> None:
+    """Like :func:`save_array`, for an array of ``length`` rows that comes in parts of some rows each."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     try:
         with partial.open("wb") as file:
-            np.lib.format.write_array(file, np.ascontiguousarray(array), allow_pickle=False)
+            for number, part in enumerate(parts):
+                if number == 0:
+                    header = {"descr": part.dtype.str, "fortran_order": False, "shape": (length, *part.shape[1:])}
+                    np.lib.format.write_array_header_1_0(file, header)
+                file.write(np.ascontiguousarray(part).data)
         partial.replace(path)
     except OSError as error:
         partial.unlink(missing_ok=True)

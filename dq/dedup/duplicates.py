@@ -27,10 +27,11 @@ from dq.dedup.bands import Bands
 from dq.dedup.config import DedupConfig
 from dq.errors import WorkspaceError
 
-__all__ = ["FROZEN_SCHEMA", "Counts", "Duplicates", "LargeBuckets"]
+__all__ = ["FROZEN_SCHEMA", "RECORD", "Counts", "Duplicates", "LargeBuckets"]
 
 FORMAT_VERSION = 1
 RECORD = "record.json"
+_ON_DISK = ("shingles", "digests")
 FROZEN_SCHEMA = {"document": pl.Int64, "id": pl.String, "source": pl.String}
 
 
@@ -56,6 +57,25 @@ class LargeBuckets:
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
+
+    @staticmethod
+    def path(folder: Path, name: str) -> Path:
+        """Where an array of the buckets stands in a folder of duplicates."""
+        return folder / "buckets" / f"{name}.npy"
+
+    @classmethod
+    def save(cls, folder: Path, **arrays: np.ndarray[Any, Any]) -> None:
+        """Write some or all of the arrays; one that is read from this very folder stays where it is."""
+        for name, values in arrays.items():
+            path = cls.path(folder, name)
+            if not (isinstance(values, np.memmap) and str(values.filename) == str(path)):
+                save_array(path, values)
+
+    @classmethod
+    def read(cls, folder: Path) -> LargeBuckets:
+        """Read the arrays; shingles and digests stay on disk until they are used."""
+        paths = {name: cls.path(folder, name) for name in cls.__dataclass_fields__}
+        return cls(**{name: np.load(path, mmap_mode="r" if name in _ON_DISK else None) for name, path in paths.items()})
 
 
 @dataclass(frozen=True)
@@ -113,8 +133,7 @@ class Duplicates:
         )
         pl.DataFrame({"document": np.flatnonzero(self.first_copy < 0)}).write_parquet(folder / "empty.parquet")
         self.frozen.write_parquet(folder / "frozen.parquet")
-        for name, values in vars(self.buckets).items():
-            save_array(folder / "buckets" / f"{name}.npy", values)
+        LargeBuckets.save(folder, **vars(self.buckets))
         record = {
             "version": FORMAT_VERSION,
             "config": self.config,
@@ -143,19 +162,12 @@ class Duplicates:
         copies = pl.read_parquet(folder / "copies.parquet")
         first_copy[copies["document"].to_numpy()] = copies["first_copy"].to_numpy()
         first_copy[pl.read_parquet(folder / "empty.parquet")["document"].to_numpy()] = -1
-        arrays = {
-            name: np.load(folder / "buckets" / f"{name}.npy", mmap_mode="r" if name in _ON_DISK else None)
-            for name in LargeBuckets.__dataclass_fields__
-        }
         return cls(
             DedupConfig.model_validate(record["config"]),
             Bands(**record["bands"]),
             counts,
             pl.read_parquet(folder / "pairs.parquet"),
             first_copy,
-            LargeBuckets(**arrays),
+            LargeBuckets.read(folder),
             pl.read_parquet(folder / "frozen.parquet"),
         )
-
-
-_ON_DISK = ("shingles", "digests")

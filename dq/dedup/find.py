@@ -7,6 +7,7 @@ any memory and any number of restarts.
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -16,11 +17,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from dq.dedup.arrays import save_parts
 from dq.dedup.bands import choose_bands
 from dq.dedup.candidates import Candidates, find_candidates
 from dq.dedup.classes import Classes, ClassTables, fill_tables, group, write_tables
 from dq.dedup.config import DedupConfig, Resources
-from dq.dedup.duplicates import FROZEN_SCHEMA, Counts, Duplicates, LargeBuckets
+from dq.dedup.duplicates import FROZEN_SCHEMA, RECORD, Counts, Duplicates, LargeBuckets
 from dq.dedup.index import DuplicateIndex, Met
 from dq.dedup.signature_files import Shard, sign_shards
 from dq.dedup.verify import ClassShingles, needed_classes, shingle_classes, verify
@@ -56,6 +58,7 @@ def find_duplicates(
     if folder is None:
         with tempfile.TemporaryDirectory(prefix="dq-dedup-") as temporary:
             return _find(shards, config, folder=Path(temporary), inputs=inputs, index=index, resources=resources)
+    (folder / RECORD).unlink(missing_ok=True)
     found = _find(shards, config, folder=folder, inputs=inputs, index=index, resources=resources)
     found.write(folder)
     return found
@@ -102,7 +105,7 @@ def _find(
         resources=resources,
     )
     pairs = verify(candidates, classes, shingles, config=config, resources=resources)
-    buckets = _large_buckets(candidates, classes, tables, shingles=shingles)
+    buckets = _large_buckets(candidates, classes, tables, shingles=shingles, folder=folder)
     counts = _counts(candidates, classes.first_copy, own, pairs=pairs, buckets=buckets)
     shutil.rmtree(work)
     frozen = _frozen(met, len(classes.first_copy))
@@ -133,23 +136,26 @@ def _counts(
 
 
 def _large_buckets(
-    candidates: Candidates, classes: Classes, tables: ClassTables, *, shingles: ClassShingles
+    candidates: Candidates, classes: Classes, tables: ClassTables, *, shingles: ClassShingles, folder: Path
 ) -> LargeBuckets:
     """Buckets in an order of their own (that of their members), whatever the ranges they were found in."""
     found = sorted(candidates.buckets, key=lambda members: (int(members[0]), len(members), members.tobytes()))
-    nothing = np.empty(0, np.int64)
-    members = np.concatenate([nothing, *found])
+    members = np.concatenate([np.empty(0, np.int64), *found])
     rows, numbers = np.unique(members, return_inverse=True)
-    lengths = shingles.lengths[rows]
-    packed: list[np.ndarray[Any, Any]] = [shingles.of(row) for row in rows]
-    return LargeBuckets(
+    ends = _ends(shingles.lengths[rows])
+    # One member at a time: their shingles together may be larger than memory.
+    parts = itertools.chain([np.empty(0, np.uint64)], (shingles.of(row) for row in rows))
+    save_parts(LargeBuckets.path(folder, "shingles"), parts, int(ends[-1]))
+    shingles.file.release()
+    LargeBuckets.save(
+        folder,
         offsets=_ends([len(bucket) for bucket in found]),
         members=numbers.astype(np.int64),
         documents=classes.representative[rows],
-        shingle_offsets=_ends(lengths),
-        shingles=np.concatenate([np.empty(0, np.uint64), *packed]),
+        shingle_offsets=ends,
         digests=np.array(tables.digests.array[rows]),
     )
+    return LargeBuckets.read(folder)
 
 
 def _ends(lengths: Any) -> np.ndarray[Any, np.dtype[np.int64]]:

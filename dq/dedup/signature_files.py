@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,14 +21,15 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from dq.config import canonical_json
-from dq.dedup.arrays import save_array
+from dq.dedup.arrays import save_array, save_parts
 from dq.dedup.config import Resources, ShingleConfig
-from dq.dedup.signatures import sign
+from dq.dedup.signatures import Signed, sign
 from dq.text.buffers import TextBatch, Texts, text_batch
 
 __all__ = ["Shard", "SignatureFiles", "load_shard", "sign_shards"]
 
 FORMAT_VERSION = 1
+ROWS_AT_A_TIME = 100_000
 
 Shard: TypeAlias = "Callable[[], Texts] | Texts"
 """The texts of one shard, or a function that reads them; it is called once a pass, in a thread."""
@@ -95,10 +96,12 @@ def sign_shards(
     def one(shard: int, threads: int) -> int:
         done = _path(folder, shard, "counts")
         if not done.exists():
-            signed = sign(load_shard(shards[shard]), config, threads=threads)
-            save_array(_path(folder, shard, "signatures"), signed.signatures)
-            save_array(_path(folder, shard, "keys"), signed.keys)
-            save_array(done, signed.counts)
+            batch = load_shard(shards[shard])
+            rest: list[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]] = []
+            signatures = (rows.signatures for rows in _signed_rows(batch, config, threads=threads, rest=rest))
+            save_parts(_path(folder, shard, "signatures"), signatures, len(batch))
+            save_array(_path(folder, shard, "keys"), np.concatenate([keys for keys, _ in rest]))
+            save_array(done, np.concatenate([counts for _, counts in rest]))
         return len(np.load(done, mmap_mode="r"))
 
     workers = min(resources.workers, max(1, len(shards)))
@@ -106,6 +109,21 @@ def sign_shards(
     with ThreadPoolExecutor(workers) as pool:
         sizes = tuple(pool.map(lambda shard: one(shard, inner), range(len(shards))))
     return SignatureFiles(folder, config, sizes)
+
+
+def _signed_rows(
+    batch: TextBatch,
+    config: ShingleConfig,
+    *,
+    threads: int,
+    rest: list[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]],
+) -> Iterator[Signed]:
+    """Sign some rows at a time, so that the signatures of ten million tiny texts are not held; fills ``rest``."""
+    for at in range(0, max(1, len(batch)), ROWS_AT_A_TIME):
+        part = TextBatch(batch.data, batch.offsets[at : at + ROWS_AT_A_TIME + 1])
+        signed = sign(part, config, threads=threads)
+        rest.append((signed.keys, signed.counts))
+        yield signed
 
 
 def _same_record(path: Path, record: str) -> bool:
