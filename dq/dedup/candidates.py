@@ -48,21 +48,20 @@ def find_candidates(
     found = Candidates(path)
     counters = np.zeros(2, np.int64)
     pairs = np.empty((max(PAIRS_AT_A_TIME, max_bucket * max_bucket), 2), np.int64)
-    signatures = read_only(tables.signatures.array)
+    digests, band_hashes = read_only(tables.digests.array), read_only(tables.hashes.array)
     with path.open("wb") as file:
         for band in range(bands.bands):
             for hashes, members in _ranges(tables.hashes.array[band], memory_bytes):
                 begin = 0
                 while begin < len(hashes):
                     written, begin = emit_pairs(
-                        hashes, members, signatures, begin, band, bands.rows, bands.min_matches, max_bucket,
+                        hashes, members, digests, band_hashes, begin, band, bands.rows, bands.min_matches, max_bucket,
                         frozen_from, pairs, counters,
                     )  # fmt: skip
                     _append(file, pairs[:written])
                     found.count += written
                 found.buckets += _large(hashes, members, max_bucket)
-            tables.hashes.release()
-            tables.signatures.release()
+            tables.release()
     found.compared, found.skipped = int(counters[0]), int(counters[1])
     return found
 

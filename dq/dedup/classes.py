@@ -19,7 +19,7 @@ from dq.dedup.signature_files import SignatureFiles
 
 __all__ = ["ClassTables", "Classes", "group", "write_tables"]
 
-ROWS_AT_A_TIME = 65_536
+ROWS_AT_A_TIME = 32_768
 
 
 @dataclass(frozen=True)
@@ -59,46 +59,42 @@ def group(files: SignatureFiles) -> Classes:
 
 @dataclass(frozen=True)
 class ClassTables:
-    """Per class, on disk: its signature (uint32 (classes, num_perm)) and its band hashes (uint64 (bands, classes))."""
+    """Per class, on disk: what candidates are found with.
 
-    signatures: MappedArray
+    Attributes:
+        digests: uint8 (classes, num_perm), the low byte of each signature value. Two values that differ agree there
+            once in 256 times, so comparing digests never finds fewer equal values than comparing signatures.
+        hashes: uint64 (bands, classes), the band hashes.
+    """
+
+    digests: MappedArray
     hashes: MappedArray
 
+    def release(self) -> None:
+        """Give the pages of both files back."""
+        self.digests.release()
+        self.hashes.release()
 
-def write_tables(files: SignatureFiles, classes: Classes, bands: Bands, *, folder: Path) -> ClassTables:
-    """Write the signature and the band hashes of every class into ``folder``."""
-    count, num_perm = len(classes), files.config.num_perm
-    signatures = MappedArray(folder / "signatures.u32", np.uint32, (count, num_perm), create=True)
+
+def write_tables(files: SignatureFiles, classes: Classes, bands: Bands, *, folder: Path, count: int) -> ClassTables:
+    """Write digest and band hashes of every class into ``folder``, with room for ``count`` classes."""
+    digests = MappedArray(folder / "digests.u8", np.uint8, (count, files.config.num_perm), create=True)
     hashes = MappedArray(folder / "bands.u64", np.uint64, (bands.bands, count), create=True)
+    tables = ClassTables(digests, hashes)
     begin = row = 0
     for shard, size in enumerate(files.sizes):
         source = files.signatures(shard)
         end = row + int(np.searchsorted(classes.representative[row:], begin + size))
         for at in range(row, end, ROWS_AT_A_TIME):
             part = slice(at, min(end, at + ROWS_AT_A_TIME))
-            signatures.array[part] = source[classes.representative[part] - begin]
-            hash_bands(read_only(signatures.array[part]), bands.bands, bands.rows, hashes.array[:, part])
-        signatures.release()
-        hashes.release()
+            fill_tables(tables, part, source[classes.representative[part] - begin], bands=bands)
         begin += size
         row = end
-    return ClassTables(signatures, hashes)
+    return tables
 
 
-def extend_tables(
-    tables: ClassTables, signatures: np.ndarray[Any, Any], hashes: np.ndarray[Any, Any], *, folder: Path
-) -> ClassTables:
-    """The tables with further classes behind their own."""
-    own = tables.signatures.array.shape
-    total = own[0] + len(signatures)
-    longer = MappedArray(folder / "all.signatures.u32", np.uint32, (total, own[1]), create=True)
-    wider = MappedArray(folder / "all.bands.u64", np.uint64, (len(hashes), total), create=True)
-    for at in range(0, own[0], ROWS_AT_A_TIME):
-        part = slice(at, min(own[0], at + ROWS_AT_A_TIME))
-        longer.array[part] = tables.signatures.array[part]
-        wider.array[:, part] = tables.hashes.array[:, part]
-        for mapped in (longer, wider, tables.signatures, tables.hashes):
-            mapped.release()
-    longer.array[own[0] :] = signatures
-    wider.array[:, own[0] :] = hashes
-    return ClassTables(longer, wider)
+def fill_tables(tables: ClassTables, part: slice, signatures: np.ndarray[Any, Any], *, bands: Bands) -> None:
+    """Enter the signatures (uint32 (n, num_perm)) of a run of classes."""
+    tables.digests.array[part] = signatures.astype(np.uint8)
+    hash_bands(read_only(np.ascontiguousarray(signatures)), bands.bands, bands.rows, tables.hashes.array[:, part])
+    tables.release()

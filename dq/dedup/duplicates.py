@@ -4,7 +4,7 @@
     copies.parquet      document, first_copy: documents whose shingles equal those of an earlier document
     empty.parquet       document: documents without a word, which match nothing
     frozen.parquet      document, id, source: documents of the index that were met; numbered after all others
-    buckets/*.npy       members of band buckets above ``max_bucket``, with their shingles and signatures: selection
+    buckets/*.npy       members of band buckets above ``max_bucket``, with their shingles and digests: selection
                         verifies them against the documents it keeps
     record.json         configuration, bands and counts; written last: without it the folder holds nothing
 
@@ -44,7 +44,7 @@ class LargeBuckets:
         documents: int64 (m,), ascending document number of each row.
         shingle_offsets: int64 (m + 1,), into ``shingles`` (uint64, sorted and unique for each row).
         shingles: uint64.
-        signatures: uint32 (m, num_perm).
+        digests: uint8 (m, num_perm), the low byte of each signature value.
     """
 
     offsets: np.ndarray[Any, np.dtype[np.int64]]
@@ -52,7 +52,7 @@ class LargeBuckets:
     documents: np.ndarray[Any, np.dtype[np.int64]]
     shingle_offsets: np.ndarray[Any, np.dtype[np.int64]]
     shingles: np.ndarray[Any, np.dtype[np.uint64]]
-    signatures: np.ndarray[Any, np.dtype[np.uint32]]
+    digests: np.ndarray[Any, np.dtype[np.uint8]]
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -127,7 +127,7 @@ class Duplicates:
 
     @classmethod
     def read(cls, folder: Path) -> Duplicates:
-        """Read what :meth:`write` wrote; bucket shingles and signatures stay on disk until they are used.
+        """Read what :meth:`write` wrote; bucket shingles and digests stay on disk until they are used.
 
         Raises:
             WorkspaceError: there is no complete result, or one of another version.
@@ -158,4 +158,4 @@ class Duplicates:
         )
 
 
-_ON_DISK = ("shingles", "signatures")
+_ON_DISK = ("shingles", "digests")

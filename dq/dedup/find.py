@@ -18,7 +18,7 @@ import polars as pl
 
 from dq.dedup.bands import choose_bands
 from dq.dedup.candidates import Candidates, find_candidates
-from dq.dedup.classes import Classes, ClassTables, extend_tables, group, write_tables
+from dq.dedup.classes import Classes, ClassTables, fill_tables, group, write_tables
 from dq.dedup.config import DedupConfig, Resources
 from dq.dedup.duplicates import FROZEN_SCHEMA, Counts, Duplicates, LargeBuckets
 from dq.dedup.index import DuplicateIndex, Met
@@ -76,12 +76,13 @@ def _find(
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     classes = group(files)
-    tables = write_tables(files, classes, bands, folder=work)
-    met = None if index is None else index.meet(tables.hashes.array, inputs=inputs)
+    tables = write_tables(files, classes, bands, folder=work, count=len(classes))
     own = len(classes)
-    if met is not None:
-        tables = extend_tables(tables, met.signatures, met.hashes, folder=work)
+    met = None if index is None else index.meet(tables.hashes.array, inputs=inputs)
+    if met is not None and len(met.shingles):
         classes = classes.extended(np.array([len(found) for found in met.shingles], np.int64))
+        tables = write_tables(files, classes, bands, folder=work, count=len(classes))
+        fill_tables(tables, slice(own, len(classes)), met.signatures, bands=bands)
     candidates = find_candidates(
         tables,
         bands,
@@ -147,7 +148,7 @@ def _large_buckets(
         documents=classes.representative[rows],
         shingle_offsets=_ends(lengths),
         shingles=np.concatenate([np.empty(0, np.uint64), *packed]),
-        signatures=np.array(tables.signatures.array[rows]),
+        digests=np.array(tables.digests.array[rows]),
     )
 
 

@@ -50,13 +50,11 @@ class Met:
     Attributes:
         ids: DataFrame id, source.
         signatures: uint32 (n, num_perm).
-        hashes: uint64 (bands, n).
         shingles: one sorted unique uint64 array a document.
     """
 
     ids: pl.DataFrame
     signatures: Array
-    hashes: Array
     shingles: list[Array]
 
 
@@ -91,7 +89,7 @@ class DuplicateIndex:
 
         Batches from the one made of the same ``inputs`` on are left out: a repeated run sees what the first one saw.
         """
-        found: list[tuple[pl.DataFrame, Array, Array, list[Array]]] = []
+        found: list[tuple[pl.DataFrame, Array, list[Array]]] = []
         wanted = [np.unique(band) for band in hashes]
         for batch in self._batches:
             record = _record(batch)
@@ -102,8 +100,7 @@ class DuplicateIndex:
         return Met(
             ids,
             np.concatenate([np.empty((0, self.config.num_perm), np.uint32), *(part[1] for part in found)]),
-            np.concatenate([np.empty((self.bands.bands, 0), np.uint64), *(part[2] for part in found)], axis=1),
-            [shingles for part in found for shingles in part[3]],
+            [shingles for part in found for shingles in part[2]],
         )
 
     def add(
@@ -177,7 +174,7 @@ def _record(batch: Path) -> dict[str, Any]:
     return loaded
 
 
-def _meet(batch: Path, record: dict[str, Any], wanted: list[Array]) -> tuple[pl.DataFrame, Array, Array, list[Array]]:
+def _meet(batch: Path, record: dict[str, Any], wanted: list[Array]) -> tuple[pl.DataFrame, Array, list[Array]]:
     count, bands, num_perm = record["documents"], len(wanted), record["config"]["num_perm"]
     hashes = MappedArray(batch / "bands.u64", np.uint64, (bands, count))
     numbers = MappedArray(batch / "rows.i64", np.int64, (bands, count))
@@ -191,9 +188,7 @@ def _meet(batch: Path, record: dict[str, Any], wanted: list[Array]) -> tuple[pl.
         hashes.release()
     rows = np.flatnonzero(met)
     signatures = MappedArray(batch / "signatures.u32", np.uint32, (count, num_perm)).array[rows]
-    own = np.empty((bands, len(rows)), np.uint64)
-    hash_bands(read_only(np.ascontiguousarray(signatures)), bands, record["bands"]["rows"], own)
     offsets = np.fromfile(batch / "offsets.i64", np.int64)
     shingles = MappedArray(batch / "shingles.u64", np.uint64, (int(offsets[-1]),))
     sets = [shingles.array[offsets[row] : offsets[row + 1]].copy() for row in rows]
-    return pl.read_parquet(batch / "ids.parquet")[rows], signatures, own, sets
+    return pl.read_parquet(batch / "ids.parquet")[rows], signatures, sets

@@ -70,7 +70,7 @@ def hash_bands(signatures: Array, bands: int, rows: int, out: Array) -> None:
 
 @inline_kernel
 def equal_values(left: Array, right: Array) -> int:
-    """Number of equal values of two signatures."""
+    """Number of equal values of two digests."""
     count = 0
     for k in range(left.size):
         count += left[k] == right[k]
@@ -78,14 +78,15 @@ def equal_values(left: Array, right: Array) -> int:
 
 
 @inline_kernel
-def _earlier_band(left: Array, right: Array, band: int, rows: int) -> bool:
+def _earlier_band(left: int, right: int, digests: Array, hashes: Array, band: int, rows: int) -> bool:
+    """Whether two classes share a band before this one: their digests tell quickly, band hashes decide."""
     for other in range(band):
         agree = True
         for k in range(other * rows, (other + 1) * rows):
-            if left[k] != right[k]:
+            if digests[left, k] != digests[right, k]:
                 agree = False
                 break
-        if agree:
+        if agree and hashes[other, left] == hashes[other, right]:
             return True
     return False
 
@@ -94,7 +95,8 @@ def _earlier_band(left: Array, right: Array, band: int, rows: int) -> bool:
 def emit_pairs(
     hashes: Array,
     members: Array,
-    signatures: Array,
+    digests: Array,
+    band_hashes: Array,
     begin: int,
     band: int,
     rows: int,
@@ -107,7 +109,7 @@ def emit_pairs(
     """Pairs of classes in the buckets of one band, from ``begin`` on until ``pairs`` (int64, (m, 2)) is nearly full.
 
     ``hashes`` is sorted and ``members`` goes with it. Adds to ``counters``: pairs compared, pairs skipped because their
-    signatures agree in fewer than ``min_matches`` values. Two classes from ``frozen_from`` on are
+    digests agree in fewer than ``min_matches`` values. Two classes from ``frozen_from`` on are
     never a pair. Returns the pairs written and where to go on.
     """
     written = 0
@@ -125,10 +127,10 @@ def emit_pairs(
                     left, right = members[x], members[y]
                     if left >= frozen_from and right >= frozen_from:
                         continue
-                    if _earlier_band(signatures[left], signatures[right], band, rows):
+                    if _earlier_band(left, right, digests, band_hashes, band, rows):
                         continue
                     counters[0] += 1
-                    if equal_values(signatures[left], signatures[right]) < min_matches:
+                    if equal_values(digests[left], digests[right]) < min_matches:
                         counters[1] += 1
                         continue
                     pairs[written, 0] = min(left, right)

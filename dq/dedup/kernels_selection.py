@@ -28,7 +28,7 @@ def keep_greedily(
     member_buckets: Array,
     shingles: Array,
     shingle_offsets: Array,
-    signatures: Array,
+    digests: Array,
     min_matches: int,
     numerator: int,
     denominator: int,
@@ -45,7 +45,7 @@ def keep_greedily(
     in ``kept_members`` (laid out by ``bucket_offsets``), so a later member meets kept ones only.
     """
     compared = 0
-    last = np.full(signatures.shape[0], UNSEEN, np.int64)
+    last = np.full(digests.shape[0], UNSEEN, np.int64)
     for node in ordered:
         blocked = False
         free = node < frozen_from
@@ -70,7 +70,7 @@ def keep_greedily(
                     continue
                 last[other] = member
                 compared += 1
-                if equal_values(signatures[member], signatures[other]) < min_matches:
+                if equal_values(digests[member], digests[other]) < min_matches:
                     continue
                 theirs = shingles[shingle_offsets[other] : shingle_offsets[other + 1]]
                 if common_shingles(own, theirs, numerator, denominator) >= 0:
@@ -101,7 +101,7 @@ def most_similar_kept(
     member_buckets: Array,
     shingles: Array,
     shingle_offsets: Array,
-    signatures: Array,
+    digests: Array,
     min_matches: int,
     numerator: int,
     denominator: int,
@@ -117,7 +117,7 @@ def most_similar_kept(
     Returns comparisons made.
     """
     compared = 0
-    last = np.full(signatures.shape[0], UNSEEN, np.int64)
+    last = np.full(digests.shape[0], UNSEEN, np.int64)
     for node in nodes:
         best = np.int64(UNSEEN)
         best_common, best_union = 0, 1
@@ -140,7 +140,7 @@ def most_similar_kept(
                         continue
                     last[candidate] = member
                     compared += 1
-                    if equal_values(signatures[member], signatures[candidate]) < min_matches:
+                    if equal_values(digests[member], digests[candidate]) < min_matches:
                         continue
                     theirs = shingles[shingle_offsets[candidate] : shingle_offsets[candidate + 1]]
                     found = common_shingles(own, theirs, numerator, denominator)

@@ -153,7 +153,7 @@ def _resolve(
     kept_members, kept_counts = np.zeros_like(buckets.members), np.zeros(len(buckets.offsets) - 1, np.int64)
     compared = keep_greedily(
         ordered, graph.neighbours, graph.offsets, buckets.member_of, buckets.offsets, buckets.member_offsets,
-        buckets.member_buckets, buckets.shingles, buckets.shingle_offsets, buckets.signatures, *size,
+        buckets.member_buckets, buckets.shingles, buckets.shingle_offsets, buckets.digests, *size,
         duplicates.documents, kept, kept_members, kept_counts,
     )  # fmt: skip
     target = np.arange(total)
@@ -164,7 +164,7 @@ def _resolve(
         return most_similar_kept(
             part, position, graph.neighbours, graph.offsets, graph.common, graph.union, buckets.member_of,
             buckets.documents, buckets.offsets, buckets.member_offsets, buckets.member_buckets, buckets.shingles,
-            buckets.shingle_offsets, buckets.signatures, *size, kept, kept_members, kept_counts, target, common, union,
+            buckets.shingle_offsets, buckets.digests, *size, kept, kept_members, kept_counts, target, common, union,
         )  # fmt: skip
 
     parts = [removed[at : at + NODES_A_TASK] for at in range(0, len(removed), NODES_A_TASK)]
@@ -205,7 +205,7 @@ class _Buckets:
     member_buckets: Array
     shingles: Array
     shingle_offsets: Array
-    signatures: Array
+    digests: Array
 
     @classmethod
     def of(cls, duplicates: Duplicates) -> _Buckets:
@@ -225,7 +225,7 @@ class _Buckets:
             bucket[by_member],
             read_only(np.asarray(large.shingles)),
             large.shingle_offsets,
-            read_only(np.asarray(large.signatures)),
+            read_only(np.asarray(large.digests)),
         )
 
 

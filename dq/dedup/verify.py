@@ -39,7 +39,7 @@ PAIR_SCHEMA = {
     "similarity": pl.Float64,
 }
 BYTES_A_PAIR = 96
-PAIRS_A_TASK = 20_000
+PAIRS_A_TASK = 1_000  # each pair touches up to 130 kB of mapped pages, which are given back after each task
 SCAN_PAIRS = 1 << 20
 
 
@@ -132,10 +132,10 @@ def verify(
                 part = slice(at, at + PAIRS_A_TASK)
                 size = (bound.numerator, bound.denominator)
                 verify_pairs(read_only(pairs[part]), *tables, *size, counts[0, part], counts[1, part])
+                shingles.file.release()
 
             for _ in pool.map(one, range(0, len(pairs), PAIRS_A_TASK)):
                 pass
-            shingles.file.release()
             frames.append(_frame(pairs, counts, classes))
     return pl.concat([pl.DataFrame(schema=PAIR_SCHEMA), *frames])
 
