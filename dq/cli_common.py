@@ -25,7 +25,7 @@ def worker_count(given: int | None) -> int:
 
 
 def visible(text: str) -> str:
-    """Text of documents for a terminal: what could steer it is spelled out, such as ``\\x1b``; newlines stay."""
+    r"""Text of documents for a terminal: what could steer it is spelled out, such as ``\x1b``; newlines stay."""
     return UNSAFE.sub(lambda found: found[0].encode("unicode_escape", "surrogatepass").decode(), text)
 
 

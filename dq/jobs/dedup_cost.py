@@ -194,12 +194,13 @@ def _try_sample(
 ) -> tuple[dict[str, float], int, int]:
     """Seconds of each step of the job on the sample, one process, and the bytes of the corpus and of what is kept."""
     seconds: dict[str, float] = {}
-    begun = ["start", time.perf_counter()]
+    current, began = "start", time.perf_counter()
 
-    def step(name: str) -> None:
-        if name.partition(":")[0] != begun[0]:
-            seconds[str(begun[0])] = time.perf_counter() - float(begun[1])
-            begun[:] = [name, time.perf_counter()]
+    def step(message: str) -> None:
+        nonlocal current, began
+        if (name := message.partition(":")[0]) != current:
+            seconds[current] = time.perf_counter() - began
+            current, began = name, time.perf_counter()
 
     with tempfile.TemporaryDirectory(prefix="dq-dedup-") as folder:
         path = Path(folder) / "sample.jsonl"

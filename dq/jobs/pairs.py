@@ -15,6 +15,7 @@ from dq.store import Workspace
 __all__ = ["Passage", "RemovedPair", "compare_words", "removed_pairs"]
 
 MAX_WORDS = 2000  # of each text that are compared; alignment takes time in the square of that
+MIN_SKIPPED = 4  # fewer equal words than that are shown
 CONTEXT_WORDS = 6  # equal words shown on each side of a difference
 
 
@@ -103,7 +104,7 @@ def compare_words(removed: str, kept: str) -> list[Passage]:
         before = 0 if number == 0 else CONTEXT_WORDS  # context of the difference before, and of the one behind
         after = 0 if number == len(steps) - 1 else CONTEXT_WORDS
         words = tuple(left[begin:end])
-        if len(words) <= before + after:
+        if len(words) <= before + after + MIN_SKIPPED:
             found.append(Passage(True, words, words, skipped))
             skipped = 0
             continue
