@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dq import cli_dedup
+from dq.cli_common import visible
 from dq.errors import DqError
 
 if TYPE_CHECKING:
@@ -29,7 +31,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 recipes_app = typer.Typer(help="Recipes that ship with dq.", no_args_is_help=True)
+inspect_app = typer.Typer(help="Look at what a step did to documents.", no_args_is_help=True)
 app.add_typer(recipes_app, name="recipes")
+app.add_typer(inspect_app, name="inspect")
+cli_dedup.register(app, inspect_app)
 
 Workers = Annotated[int | None, typer.Option(min=1, help="Processes at a time. Default: one a core.")]
 WorkspaceOption = Annotated[Path | None, typer.Option(help="Folder of the results, instead of the file's own.")]
@@ -235,7 +240,7 @@ def main() -> None:
     try:
         app()
     except DqError as error:
-        typer.echo(f"dq: {error}", err=True)
+        typer.echo(f"dq: {' '.join(visible(str(error)).split())}", err=True)  # ids and sources in it are untrusted
         sys.exit(1)
     except KeyboardInterrupt:
         typer.echo("dq: interrupted; the same command goes on from here", err=True)

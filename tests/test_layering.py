@@ -36,7 +36,10 @@ ALLOWED: dict[str, set[str]] = {
     "report": BASE | {"corpus", "heldout", "variants", "compare"},
     "recipes": BASE,
     "__main__": {"cli"},
-    "cli": BASE | {"recipes", "jobs", "study", "report"},
+    "cli_common": BASE,
+    "cli_dedup": BASE | {"cli_common", "cli_dedup_tables", "corpus", "dedup", "jobs"},
+    "cli_dedup_tables": BASE | {"cli_common", "dedup", "jobs"},
+    "cli": BASE | {"recipes", "jobs", "study", "report", "cli_common", "cli_dedup"},
 }
 
 

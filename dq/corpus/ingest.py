@@ -66,11 +66,11 @@ def origins(inputs: Sequence[InputSpec]) -> list[_Origin]:
             found.append(_Origin(spec.sample, spec, None, SAMPLES[spec.sample].sha256))
             continue
         assert spec.path is not None
-        found += [_Origin(path.as_posix(), spec, path, _sha256(path)) for path in _files(spec.path)]
+        found += [_Origin(path.as_posix(), spec, path, _sha256(path)) for path in input_files(spec.path)]
     return found
 
 
-def _files(pattern: str) -> list[Path]:
+def input_files(pattern: str) -> list[Path]:
     """The files of a pattern; a path that exists is itself, whatever brackets it holds."""
     if Path(pattern).is_dir():
         raise InputError(f"{pattern}: a folder; name its files in `input:`, as in {Path(pattern) / '*.jsonl'}")

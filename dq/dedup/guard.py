@@ -58,10 +58,11 @@ def guard_removal(
     removed = removed.filter(documents["source"].gather(removed["document"]) == worst["source"])
     named = [_example(documents, row) for row in removed.head(EXAMPLES).iter_rows(named=True)]
     others = f" (and {beyond.height - 1} more sources)" if beyond.height > 1 else ""
+    flags = (f" {flag} " if flag.startswith("--") else ", ").join(beyond["source"])
     raise InputError(
         f"source {worst['source']}{others}: {worst['removed']:,} of {worst['eligible']:,} documents "
         f"({worst['removed_fraction']:.0%}) would be removed as duplicates, more than {max_removed_fraction:.0%}; "
-        f"for example {'; '.join(named)}. If that is right, allow it with {flag} {worst['source']}"
+        f"for example {'; '.join(named)}. If that is right, allow it with {flag} {flags}"
     )
 
 

@@ -15,6 +15,7 @@ duplicate; they take about 1.3 times the bytes of the text, the rest about 1 kB 
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 from collections.abc import Sequence
@@ -25,7 +26,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from dq.config import canonical_json
+from dq.config import canonical_json, fingerprint
 from dq.dedup.arrays import MappedArray, read_only
 from dq.dedup.bands import choose_bands
 from dq.dedup.config import DedupConfig
@@ -34,6 +35,7 @@ from dq.dedup.shingles import shingle
 from dq.dedup.signature_files import Shard, load_shard
 from dq.dedup.signatures import sign
 from dq.errors import WorkspaceError
+from dq.store import file_sha256
 
 __all__ = ["DuplicateIndex", "Met"]
 
@@ -83,6 +85,16 @@ class DuplicateIndex:
     def holds(self, inputs: str) -> bool:
         """Whether a batch with this fingerprint was added."""
         return any(_record(batch)["inputs"] == inputs for batch in self._batches)
+
+    def state_before(self, inputs: str) -> str:
+        """Fingerprint of what :meth:`meet` compares a batch made of ``inputs`` with: the batches added before it."""
+        earlier = itertools.takewhile(lambda batch: _record(batch)["inputs"] != inputs, self._batches)
+        return fingerprint([[_record(batch)["inputs"], file_sha256(batch / "ids.parquet")] for batch in earlier])
+
+    def ids_of(self, inputs: str) -> pl.DataFrame | None:
+        """The documents (id, source) that the batch made of ``inputs`` added, if it was added."""
+        batch = next((batch for batch in self._batches if _record(batch)["inputs"] == inputs), None)
+        return None if batch is None else pl.read_parquet(batch / "ids.parquet")
 
     def meet(self, hashes: Array, *, inputs: str = "") -> Met:
         """The earlier documents that share a band with one of ``hashes`` (uint64 (bands, n), of new documents).

@@ -7,8 +7,10 @@ from pydantic import Field, field_validator
 from dq.config import StrictModel
 from dq.corpus import InputSpec, ReadConfig
 from dq.dedup import DedupConfig
+from dq.errors import ConfigError
 from dq.heldout import HeldoutConfig
 from dq.quality import presets
+from dq.quality.registry import signal
 from dq.tokens import TokenizerConfig
 
 __all__ = ["DedupJobConfig", "JobConfig", "QualityConfig"]
@@ -29,22 +31,39 @@ class QualityConfig(StrictModel):
 
 
 class DedupJobConfig(DedupConfig):
-    """Deduplication and which of the duplicates stays."""
+    """Deduplication, which of the duplicates stays, and how much may go."""
 
     keep: str = "longest"
-    """Policy: `longest`, or `prefer:SOURCE,SOURCE`; ties go by content key, source and id."""
+    """Policy: `longest`, `best:SIGNAL`, `earliest:FIELD`, `prefer:SOURCE,SOURCE`. Ties: content key, source, id."""
+    max_removed_fraction: float = Field(default=0.5, ge=0, le=1)
+    """Share of a source's documents past which their removal stops the job."""
+    allow_removal: tuple[str, ...] = ()
+    """Sources that may lose any share."""
 
     @property
     def method(self) -> DedupConfig:
-        """What counts as a duplicate, without the policy."""
-        return DedupConfig(**self.model_dump(exclude={"keep"}))
+        """What counts as a duplicate, without the policy and the guard."""
+        return DedupConfig(**self.model_dump(exclude={"keep", "max_removed_fraction", "allow_removal"}))
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        """The signals that the policy needs."""
+        kind, _, name = self.keep.partition(":")
+        return (name,) if kind == "best" else ()
 
     @field_validator("keep")
     @classmethod
     def _policy(cls, keep: str) -> str:
-        kind, _, sources = keep.partition(":")
-        if keep != "longest" and not (kind == "prefer" and all(source.strip() for source in sources.split(","))):
-            raise ValueError("use `longest` or `prefer:SOURCE,SOURCE`")
+        kind, _, name = keep.partition(":")
+        names = [part.strip() for part in name.split(",")] if kind == "prefer" else [name.strip()]
+        named = kind in ("best", "earliest", "prefer") and all(names)
+        if keep != "longest" and not named:
+            raise ValueError("use `longest`, `best:SIGNAL`, `earliest:FIELD` or `prefer:SOURCE,SOURCE`")
+        if kind == "best":
+            try:
+                signal(name)
+            except ConfigError as error:
+                raise ValueError(str(error)) from None
         return keep
 
 

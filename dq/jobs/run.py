@@ -9,20 +9,19 @@ import numpy as np
 import polars as pl
 
 from dq.corpus import Corpus, ingest
-from dq.dedup import Duplicates, Resources, find_duplicates, keep_order, select
+from dq.dedup import Duplicates, Resources
 from dq.heldout import HeldoutSet, hold_out
 from dq.jobs.config import JobConfig
+from dq.jobs.duplicates import find_stage, select_stage
 from dq.jobs.planted import check_planted
 from dq.jobs.stages import judge_documents, score_corpus
 from dq.quality import presets
-from dq.store import Stage, Workspace, read_record, write_parquet
+from dq.store import Workspace, read_record, write_parquet
 from dq.tokens import TokenPool, tokenize_corpus, train_tokenizer
 from dq.variants import VERSION
 
 __all__ = ["JobResult", "run_job"]
 
-DUPLICATES_VERSION = 1
-SELECTION_VERSION = 1
 MAX_EXCLUDED_SHARE = 0.05  # of a source's tokens; past it, holding out has changed what the study is about
 MIN_EVALUATED = 100  # documents of a held-out set
 
@@ -63,7 +62,9 @@ def run_job(config: JobConfig, workspace: Workspace, *, workers: int, on_progres
             on_progress=lambda name, rows: say(f"read: {name}, {rows:,} rows"),
         )
         say("find duplicates")
-        duplicates = _find_duplicates(config, workspace, corpus, workers=workers)
+        duplicates = find_stage(
+            workspace.duplicates(VERSION), corpus, config.dedup.method, resources=Resources(workers=workers)
+        )
         say("hold out")
         heldout = hold_out(
             workspace.heldout(),
@@ -85,32 +86,10 @@ def run_job(config: JobConfig, workspace: Workspace, *, workers: int, on_progres
     return JobResult(workspace, fates, _quarantined(corpus), _warnings(corpus, heldout, fates))
 
 
-def _find_duplicates(config: JobConfig, workspace: Workspace, corpus: Corpus, *, workers: int) -> Duplicates:
-    folder = workspace.duplicates(VERSION)
-    inputs = {"corpus": corpus.record.fingerprint}
-    stage = Stage("duplicates", DUPLICATES_VERSION, folder, config=config.dedup.method, inputs=inputs)
-    if stage.done() is None:
-        stage.start()
-        shards = [_shard_reader(corpus, number) for number in range(len(corpus.shards))]
-        found = find_duplicates(
-            shards,
-            config.dedup.method,
-            folder=folder,
-            inputs=corpus.record.fingerprint,
-            resources=Resources(workers=workers),
-        )
-        stage.commit({"verified_pairs": found.counts.verified_pairs, "exact_copies": found.counts.exact_copies})
-    return Duplicates.read(folder)
-
-
-def _shard_reader(corpus: Corpus, number: int) -> Callable[[], object]:
-    return lambda: corpus.texts(number)
-
-
 def _judge(config: JobConfig, workspace: Workspace, corpus: Corpus, *, workers: int) -> pl.DataFrame:
     rules = presets.preset(config.quality.preset)
     signals = workspace.signals(VERSION)
-    record = score_corpus(signals, corpus, rules.signals(), workers=workers)
+    record = score_corpus(signals, corpus, [*dict.fromkeys((*rules.signals(), *config.dedup.signals))], workers=workers)
     inputs = {"signals": record.fingerprint}
     return judge_documents(workspace.verdicts(VERSION), signals, rules, corpus=corpus, inputs=inputs)
 
@@ -142,28 +121,22 @@ def _select(
         "tokens": pool.record.fingerprint,
         "verdicts": read_record(workspace.verdicts(VERSION)).fingerprint,
     }
-    stage = Stage("select", SELECTION_VERSION, folder, config={"keep": config.dedup.keep}, inputs=inputs)
-    if stage.done() is None:
-        stage.start()
-        keep = verdicts["keep"].to_numpy()
-        chosen = select(
-            duplicates, np.asarray(~heldout.withheld & keep), order=keep_order(config.dedup.keep, corpus.documents)
-        )
-        table = pl.DataFrame(
-            {
-                "kept": chosen.kept,
-                "kept_document": chosen.kept_index,
-                "similarity": chosen.similarity,
-                "cluster_size": chosen.cluster_size,
-            }
-        )
-        nothing = pl.col("kept_document") < 0
-        table = table.with_columns(
-            pl.when(nothing).then(None).otherwise(pl.col(name)).alias(name) for name in ("kept_document", "similarity")
-        )
-        write_parquet(folder / "selection.parquet", table)
-        write_parquet(folder / "fates.parquet", _fates(corpus, heldout, keep=keep, kept=chosen.kept, pool=pool))
-        stage.commit({"kept": int(chosen.kept.sum()), "removed": int(chosen.removed.sum())})
+    keep = verdicts["keep"].to_numpy()
+
+    def write_fates(kept: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> None:
+        write_parquet(folder / "fates.parquet", _fates(corpus, heldout, keep=keep, kept=kept, pool=pool))
+
+    select_stage(
+        folder,
+        corpus,
+        duplicates,
+        config=config.dedup,
+        eligible=np.asarray(~heldout.withheld & keep),
+        inputs=inputs,
+        signals=workspace.signals(VERSION),
+        flag="`dedup.allow_removal:`",
+        also=write_fates,
+    )
     return pl.read_parquet(folder / "fates.parquet")
 
 

@@ -92,6 +92,14 @@ class Workspace:
         """Signatures and verified pairs of a text version."""
         return self._named("duplicates", version)
 
+    def kept(self) -> Path:
+        """The documents that `dq dedup` keeps: one Parquet file a corpus shard."""
+        return self._named("kept")
+
+    def removed(self) -> Path:
+        """The documents that `dq dedup` removes, each with the kept one and their similarity."""
+        return self._named("removed.parquet")
+
     def neutral(self) -> Path:
         """Corpora of the neutral held-out sets."""
         return self._named("neutral")

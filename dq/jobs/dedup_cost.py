@@ -1,0 +1,216 @@
+"""What `dq dedup` would take: read the input once, try a fair sample, extrapolate.
+
+Reading is bounded at 2 GB of text; what lies beyond is extrapolated by the size of the files, a part of a file by the
+size that its rows would take on disk. The sample (seeded, each row as likely as another) goes through the very stages
+of the job in a temporary folder, which measures reading and writing; finding duplicates is
+:func:`dq.dedup.estimate_cost`. A fixed cost covers starting Python and loading compiled kernels.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dq.corpus import InputSpec, ReadConfig
+from dq.corpus.ingest import input_files
+from dq.corpus.rows import Row, read_rows
+from dq.dedup import Resources, estimate_cost
+from dq.errors import InputError
+from dq.jobs.config import DedupJobConfig
+from dq.jobs.dedup import dedup_files
+
+__all__ = ["Forecast", "forecast_cost"]
+
+MAX_READ_BYTES = 2_000_000_000  # of text
+SAMPLE_BYTES = 24_000_000  # of text: a few seconds of work
+FIXED_SECONDS = 4.0  # imports, kernels from the cache, tables: measured 3 to 5
+ZSTD_LEVEL, GZIP_LEVEL = 3, 6  # the defaults of their command lines
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Expected cost of a deduplication on this machine as busy as it is now.
+
+    Attributes:
+        documents: expected, or counted where ``complete``.
+        text_bytes: of UTF-8, likewise.
+        complete: everything was read; nothing is extrapolated.
+        sample_documents: documents that were tried.
+        read_seconds, find_seconds, write_seconds: of the steps, wall clock.
+        seconds: in total.
+        memory_bytes: peak.
+        disk_bytes: of the output folder at its largest.
+    """
+
+    documents: int
+    text_bytes: int
+    complete: bool
+    sample_documents: int
+    read_seconds: float
+    find_seconds: float
+    write_seconds: float
+    seconds: float
+    memory_bytes: int
+    disk_bytes: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for machines."""
+        return asdict(self)
+
+
+@dataclass
+class _Scan:
+    """What reading showed: rows of a fair sample, and how much text there is."""
+
+    generator: np.random.Generator
+    sample: list[tuple[float, int, dict[str, Any]]] = field(default_factory=list)
+    below: float = 1.0  # rows with a smaller draw are in the sample
+    sample_bytes: int = 0
+    documents: int = 0
+    text_bytes: int = 0
+    file_bytes: float = 0.0  # size on disk of what was read
+
+    def add(self, fields: dict[str, Any], size: int) -> None:
+        self.documents += 1
+        self.text_bytes += size
+        draw = float(self.generator.random())
+        if draw < self.below:
+            self.sample.append((draw, size, fields))
+            self.sample_bytes += size
+        while self.sample_bytes > SAMPLE_BYTES and len(self.sample) > 1:
+            self.below /= 2
+            self.sample = [row for row in self.sample if row[0] < self.below] or [min(self.sample, key=lambda r: r[0])]
+            self.sample_bytes = sum(size for _, size, _ in self.sample)
+
+
+def forecast_cost(
+    inputs: Sequence[InputSpec],
+    config: DedupJobConfig,
+    *,
+    read: ReadConfig | None = None,
+    resources: Resources | None = None,
+    seed: int = 0,
+    on_progress: Callable[[str], None] | None = None,
+) -> Forecast:
+    """Time, memory and disk of deduplicating ``inputs``; nothing is written but to a temporary folder.
+
+    Raises:
+        InputError: a file is missing or unreadable, or none of the rows holds a text.
+    """
+    say, read, resources = on_progress or (lambda _message: None), read or ReadConfig(), resources or Resources()
+    generator = np.random.default_rng(seed)
+    files = [(spec, path) for spec in inputs if spec.path is not None for path in input_files(spec.path)]
+    scan = _Scan(generator)
+    complete = True
+    for number in generator.permutation(len(files)):
+        spec, path = files[number]
+        say(f"read: {path.name}")
+        complete = _scan_file(scan, path, text_field=spec.text_field, max_document_bytes=read.max_document_bytes)
+        if not complete:
+            break
+    if scan.text_bytes == 0:
+        raise InputError(f"no text in {', '.join(str(path) for _, path in files[:3])}; check --text-field")
+    scale = 1.0 if complete else max(1.0, sum(path.stat().st_size for _, path in files) / scan.file_bytes)
+    say("try a sample")
+    return _forecast(scan, scale, config, spec=inputs[0], read=read, resources=resources)
+
+
+def _scan_file(scan: _Scan, path: Path, *, text_field: str, max_document_bytes: int) -> bool:
+    """Read a file into the scan; False where the bound on reading came first."""
+    documents, text_bytes = scan.documents, scan.text_bytes
+    for row in read_rows(path, max_document_bytes=max_document_bytes):
+        if isinstance(row, Row) and isinstance(text := row.fields.get(text_field), str):
+            scan.add(row.fields, len(text.encode()))
+            if scan.text_bytes > MAX_READ_BYTES:
+                scan.file_bytes += _size_on_disk(
+                    scan, path, rows=scan.documents - documents, text_bytes=scan.text_bytes - text_bytes
+                )
+                return False
+    scan.file_bytes += path.stat().st_size
+    return True
+
+
+def _size_on_disk(scan: _Scan, path: Path, *, rows: int, text_bytes: int) -> float:
+    """About how much of a file so many of its rows take."""
+    if path.name.endswith(".parquet"):
+        return float(path.stat().st_size * rows / pq.ParquetFile(path).metadata.num_rows)
+    lines = b"".join(_lines(scan))
+    if path.name.endswith(".gz"):
+        packed = len(zlib.compress(lines, GZIP_LEVEL))
+    elif path.name.endswith(".zst"):
+        packed = len(pa.Codec("zstd", compression_level=ZSTD_LEVEL).compress(lines))
+    else:
+        packed = len(lines)
+    return text_bytes * packed / scan.sample_bytes
+
+
+def _lines(scan: _Scan) -> Iterator[bytes]:
+    for _, _, fields in scan.sample:
+        yield orjson.dumps(fields, default=str, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_APPEND_NEWLINE)
+
+
+def _forecast(
+    scan: _Scan, scale: float, config: DedupJobConfig, *, spec: InputSpec, read: ReadConfig, resources: Resources
+) -> Forecast:
+    documents, text_bytes = round(scan.documents * scale), round(scan.text_bytes * scale)
+    texts = [fields[spec.text_field] for _, _, fields in scan.sample]
+    ratio = text_bytes / scan.sample_bytes
+    seconds, corpus_bytes, kept_bytes = _try_sample(scan, config, spec=spec, read=read)
+    found = estimate_cost(
+        texts,
+        config.method,
+        documents=documents,
+        text_bytes=text_bytes,
+        largest_shard_bytes=min(text_bytes, round(read.shard_rows * text_bytes / documents)),
+        resources=resources,
+    )
+    reading, writing = seconds["read"] * ratio, seconds["write"] * ratio / resources.workers
+    return Forecast(
+        documents=documents,
+        text_bytes=text_bytes,
+        complete=scale == 1.0,
+        sample_documents=len(texts),
+        read_seconds=reading,
+        find_seconds=found.seconds,
+        write_seconds=writing,
+        seconds=FIXED_SECONDS + reading + found.seconds + writing,
+        memory_bytes=found.memory_bytes,
+        disk_bytes=round(ratio * (corpus_bytes + kept_bytes)) + found.disk_bytes,
+    )
+
+
+def _try_sample(
+    scan: _Scan, config: DedupJobConfig, *, spec: InputSpec, read: ReadConfig
+) -> tuple[dict[str, float], int, int]:
+    """Seconds of each step of the job on the sample, one process, and the bytes of the corpus and of what is kept."""
+    seconds: dict[str, float] = {}
+    current, began = "start", time.perf_counter()
+
+    def step(message: str) -> None:
+        nonlocal current, began
+        if (name := message.partition(":")[0]) != current:
+            seconds[current] = time.perf_counter() - began
+            current, began = name, time.perf_counter()
+
+    with tempfile.TemporaryDirectory(prefix="dq-dedup-") as folder:
+        path = Path(folder) / "sample.jsonl"
+        path.write_bytes(b"".join(_lines(scan)))
+        sample = spec.model_copy(update={"path": str(path)})
+        open_guard = config.model_copy(update={"max_removed_fraction": 1.0, "keep": "longest"})
+        done = dedup_files([sample], Path(folder) / "out", open_guard, read=read, on_progress=step)
+        step("end")
+        sizes = [
+            sum(part.stat().st_size for part in place.rglob("*.parquet"))
+            for place in (done.workspace.root / "corpus", done.workspace.kept())
+        ]
+    return seconds, sizes[0], sizes[1]
