@@ -36,7 +36,9 @@ ALLOWED: dict[str, set[str]] = {
     "report": BASE | {"corpus", "heldout", "variants", "compare"},
     "recipes": BASE,
     "__main__": {"cli"},
-    "cli": BASE | {"recipes", "jobs", "study", "report"},
+    "cli_common": set(),
+    "cli_quality": BASE | {"cli_common", "quality", "jobs"},
+    "cli": BASE | {"cli_common", "cli_quality", "recipes", "jobs", "study", "report"},
 }
 
 

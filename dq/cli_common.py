@@ -1,0 +1,66 @@
+"""What the commands share: options, JSON, the width of a terminal, a bar, and text that cannot command a terminal."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+
+__all__ = ["AsJson", "Workers", "print_json", "progress_bar", "terminal_width", "visible", "worker_count"]
+
+Workers = Annotated[int | None, typer.Option(min=1, help="Processes at a time. Default: one a core.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+# Control characters (C0 without the newline, DEL, C1), line separators, and what reorders text on the screen.
+UNSAFE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+
+
+def worker_count(given: int | None) -> int:
+    """Processes to use: the given number, else one for each core this process may use."""
+    return given or len(os.sched_getaffinity(0))
+
+
+def visible(text: str) -> str:
+    """Text of documents for a terminal: what could steer it is spelled out in hexadecimal; newlines stay."""
+    return UNSAFE.sub(lambda found: found[0].encode("unicode_escape", "surrogatepass").decode(), text)
+
+
+def print_json(value: Any) -> None:
+    """JSON on standard output. Control characters are escaped, as they may come from documents."""
+    import json
+
+    typer.echo(UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, indent=2, ensure_ascii=False)))
+
+
+def terminal_width() -> int:
+    """Columns to print in: the terminal's, from 80 to 120."""
+    import shutil
+
+    return max(80, min(120, shutil.get_terminal_size().columns))
+
+
+@contextmanager
+def progress_bar(title: str) -> Iterator[Any]:
+    """A bar with the time that is left, on standard error; nothing where that is not a terminal.
+
+    Yields:
+        A function of (description, done, total).
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn(title),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}"),
+    )
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        bar = progress.add_task("", total=None)
+        yield lambda name, done, total: progress.update(bar, completed=done, total=total, description=name)
