@@ -6,7 +6,6 @@ only when it is a terminal; results go to standard output. Heavy modules are imp
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,8 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dq import cli_dedup
-from dq.cli_common import visible
+from dq import cli_dedup, cli_quality
+from dq.cli_common import AsJson, Workers, print_json, progress_bar, terminal_width, visible, worker_count
 from dq.errors import DqError
 
 if TYPE_CHECKING:
@@ -35,11 +34,10 @@ inspect_app = typer.Typer(help="Look at what a step did to documents.", no_args_
 app.add_typer(recipes_app, name="recipes")
 app.add_typer(inspect_app, name="inspect")
 cli_dedup.register(app, inspect_app)
+cli_quality.register(app, inspect_app)
 
-Workers = Annotated[int | None, typer.Option(min=1, help="Processes at a time. Default: one a core.")]
 WorkspaceOption = Annotated[Path | None, typer.Option(help="Folder of the results, instead of the file's own.")]
 Budget = Annotated[int | None, typer.Option(min=1, help="Tokens a run, instead of the study's own: a quick look.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 QUICKSTART_JOB, QUICKSTART_STUDY = "pipelines/quickstart.yaml", "ablations/quickstart.yaml"
 
@@ -75,7 +73,7 @@ def run(
 
     done = _run_job(load_yaml(job, JobConfig), workspace, workers)
     if as_json:
-        _print_json(
+        print_json(
             {
                 "workspace": str(done.workspace.root),
                 "sources": done.fates.to_dicts(),
@@ -110,7 +108,7 @@ def recipes_list(as_json: AsJson = False) -> None:
     from dq.recipes import list_recipes
 
     names = list_recipes()
-    _print_json(names) if as_json else typer.echo("\n".join(names))
+    print_json(names) if as_json else typer.echo("\n".join(names))
 
 
 @recipes_app.command("show")
@@ -138,7 +136,7 @@ def _run_job(config: JobConfig, workspace: Path | None, workers: int | None) -> 
     from dq.store import Workspace
 
     with _status() as say:
-        return run_job(config, Workspace(workspace or config.workspace), workers=_workers(workers), on_progress=say)
+        return run_job(config, Workspace(workspace or config.workspace), workers=worker_count(workers), on_progress=say)
 
 
 def _run_study(config: StudyConfig, workspace: Path | None, workers: int | None) -> tuple[StudyResult, Path]:
@@ -147,8 +145,8 @@ def _run_study(config: StudyConfig, workspace: Path | None, workers: int | None)
     from dq.study import run_study
 
     place = Workspace(workspace or config.workspace)
-    with _run_bar() as advance:
-        result = run_study(config, place, workers=_workers(workers), on_progress=advance)
+    with progress_bar("train") as advance:
+        result = run_study(config, place, workers=worker_count(workers), on_progress=advance)
     return result, build_report(place, config.name)
 
 
@@ -166,10 +164,6 @@ def _with_budget(config: StudyConfig, budget_tokens: int | None) -> StudyConfig:
         raise ConfigError(f"--budget-tokens: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
 
 
-def _workers(given: int | None) -> int:
-    return given or len(os.sched_getaffinity(0))
-
-
 @contextmanager
 def _status() -> Iterator[Any]:
     """A line that names the stage at work."""
@@ -183,56 +177,25 @@ def _status() -> Iterator[Any]:
         yield status.update
 
 
-@contextmanager
-def _run_bar() -> Iterator[Any]:
-    """A bar over the optimiser steps of a study, with the time that is left."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("train"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.description}"),
-    )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        bar = progress.add_task("", total=None)
-        yield lambda name, done, total: progress.update(bar, completed=done, total=total, description=name)
-
-
 def _print_job(done: JobResult) -> None:
     from rich.console import Console
 
     from dq.report.terminal import print_job
 
-    console = Console(width=_width())
+    console = Console(width=terminal_width())
     print_job(console, done.fates, quarantined=done.quarantined, warnings=done.warnings)
 
 
 def _print_study(result: StudyResult, report: Path, *, as_json: bool) -> None:
     if as_json:
-        _print_json({**result.to_dict(), "report": str(report)})
+        print_json({**result.to_dict(), "report": str(report)})
         return
     from rich.console import Console
 
     from dq.report.terminal import print_study
 
-    print_study(Console(width=_width()), result.comparison, result.controls)
+    print_study(Console(width=terminal_width()), result.comparison, result.controls)
     typer.echo(f"report: {report}")
-
-
-def _width() -> int:
-    import shutil
-
-    return max(80, min(120, shutil.get_terminal_size().columns))
-
-
-def _print_json(value: Any) -> None:
-    import json
-
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def main() -> None:

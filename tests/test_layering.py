@@ -39,7 +39,8 @@ ALLOWED: dict[str, set[str]] = {
     "cli_common": BASE,
     "cli_dedup": BASE | {"cli_common", "cli_dedup_tables", "corpus", "dedup", "jobs"},
     "cli_dedup_tables": BASE | {"cli_common", "dedup", "jobs"},
-    "cli": BASE | {"recipes", "jobs", "study", "report", "cli_common", "cli_dedup"},
+    "cli_quality": BASE | {"cli_common", "quality", "jobs"},
+    "cli": BASE | {"cli_common", "cli_dedup", "cli_quality", "recipes", "jobs", "study", "report"},
 }
 
 

@@ -6,7 +6,6 @@ One process reads in order, so that shards are cut by rows alone; everything aft
 from __future__ import annotations
 
 import glob
-import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -14,12 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import orjson
 import polars as pl
 
 from dq.corpus.config import InputSpec, ReadConfig
 from dq.corpus.corpus import Corpus
-from dq.corpus.rows import FIRST_BYTES, BadRow, Row, read_rows
+from dq.corpus.documents import Document, Origin, document_of, quarantine_line
+from dq.corpus.rows import BadRow, Row, read_rows
 from dq.corpus.samples import SAMPLES, sample_rows
 from dq.errors import InputError
 from dq.store import Stage, file_sha256, write_bytes_atomic, write_parquet
@@ -124,14 +123,19 @@ def _write_shards(folder: Path, found: list[_Origin], config: ReadConfig, *, on_
     counts, shard, quarantine = _Counts(), _ShardWriter(folder, config.shard_rows), []
     for origin in found:
         before = counts.rows
+        naming = Origin(origin.name, _stem(origin), origin.spec)
         for row in _rows_of(origin, config):
             counts.rows += 1
             if counts.rows % 1000 == 0:
                 on_progress(origin.name, counts.rows)
-            document = row if isinstance(row, BadRow) else _document(row, origin, config)
+            document = (
+                row
+                if isinstance(row, BadRow)
+                else document_of(row, naming, max_document_bytes=config.max_document_bytes)
+            )
             if isinstance(document, BadRow):
                 counts.quarantined[document.reason] += 1
-                quarantine.append(_quarantine_line(origin, document))
+                quarantine.append(quarantine_line(origin.name, document))
                 continue
             counts.replaced_surrogates += isinstance(row, Row) and row.replaced_surrogates
             shard.add(document)
@@ -149,57 +153,8 @@ def _rows_of(origin: _Origin, config: ReadConfig) -> Iterator[Row | BadRow]:
     return read_rows(origin.path, max_document_bytes=config.max_document_bytes)
 
 
-@dataclass(slots=True)
-class _Document:
-    id: str
-    source: str
-    text: str
-    meta: str
-    n_bytes: int
-
-
-def _document(row: Row, origin: _Origin, config: ReadConfig) -> _Document | BadRow:
-    spec, fields = origin.spec, row.fields
-    text = fields.get(spec.text_field)
-    if not isinstance(text, str):
-        reason = "text_missing" if text is None else "text_not_a_string"
-        return BadRow(row.line, reason, (_json(fields) or "").encode()[:FIRST_BYTES])
-    n_bytes = len(text.encode())
-    if n_bytes > config.max_document_bytes:
-        return BadRow(row.line, "text_too_large", text[:FIRST_BYTES].encode()[:FIRST_BYTES])
-    del fields[spec.text_field]
-    given_id, given_source = fields.pop(spec.id_field, None), fields.pop(spec.source_field, None)
-    meta = _json(fields)
-    if meta is None:
-        return BadRow(row.line, "fields_not_json", text[:FIRST_BYTES].encode()[:FIRST_BYTES])
-    return _Document(
-        id=f"{origin.name}:{row.line}" if given_id in (None, "") else str(given_id),
-        source=spec.source or (given_source if isinstance(given_source, str) and given_source else _stem(origin)),
-        text=text,
-        meta=meta,
-        n_bytes=n_bytes,
-    )
-
-
-def _json(fields: dict[str, Any]) -> str | None:
-    """Fields as JSON text: by orjson, else (integers over 64 bits, nesting over 254 levels) by the standard library."""
-    try:
-        return orjson.dumps(fields, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
-    except TypeError:
-        pass
-    try:
-        return json.dumps(fields, default=str, ensure_ascii=False, allow_nan=False)
-    except (TypeError, ValueError, RecursionError):
-        return None
-
-
 def _stem(origin: _Origin) -> str:
     return origin.name if origin.path is None else origin.path.name.partition(".")[0] or origin.path.name
-
-
-def _quarantine_line(origin: _Origin, row: BadRow) -> bytes:
-    first = row.first_bytes.decode("utf-8", "replace")
-    return orjson.dumps({"file": origin.name, "line": row.line, "reason": row.reason, "first_bytes": first}) + b"\n"
 
 
 class _ShardWriter:
@@ -207,10 +162,10 @@ class _ShardWriter:
 
     def __init__(self, folder: Path, rows: int) -> None:
         self._folder, self._rows = folder, rows
-        self._documents: list[_Document] = []
+        self._documents: list[Document] = []
         self._bytes, self._number = 0, 0
 
-    def add(self, document: _Document) -> None:
+    def add(self, document: Document) -> None:
         self._documents.append(document)
         self._bytes += document.n_bytes
         if len(self._documents) >= self._rows or self._bytes >= SHARD_TEXT_BYTES:
