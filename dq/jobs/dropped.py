@@ -77,7 +77,7 @@ def dropped_documents(folder: Path, reason: str, *, limit: int = 10) -> list[Dro
 
 
 def _rule(rules: RuleSet, reason: str) -> Rule:
-    known = {rule.reason: rule for rule in rules.rules}
+    known = {rule.reason: rule for rule in rules.rules if isinstance(rule, Rule)}
     if reason not in known:
         nearest = difflib.get_close_matches(reason, known, n=1, cutoff=0.0)
         raise ConfigError(f"no rule of {rules.name} gives the reason `{reason}`; did you mean `{nearest[0]}`?")

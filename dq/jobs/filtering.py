@@ -286,7 +286,7 @@ def _batches(task: _Task, tally: _Tally) -> Iterator[Batch]:
 
 
 def _scores(documents: pa.Table, names: Sequence[str], task: _Task) -> pl.DataFrame:
-    return score(documents.column("text"), names, words=task.reading.words)  # type: ignore[arg-type]
+    return score(documents.column("text"), names, words=task.reading.words)
 
 
 def _count(documents: Counter[str], sizes: Counter[str], table: pa.Table) -> None:
@@ -330,8 +330,8 @@ def _result(rules: RuleSet, tally: _Tally, *, strict: bool) -> FilterResult:
             {
                 "reason": rule.reason,
                 "signal": rule.signals(strict=strict)[0],
-                "minimum": rule.minimum,
-                "maximum": rule.maximum,
+                "minimum": getattr(rule, "minimum", None),
+                "maximum": getattr(rule, "maximum", None),
                 "dropped": tally.dropped[rule.reason],
                 "alone": tally.alone[rule.reason],
             }
