@@ -13,12 +13,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dq import interop
     from dq.dedup import MinHash, deduplicate
     from dq.errors import DqError
     from dq.quality import presets, score
 
 __version__ = "0.1.0"
-__all__ = ["DqError", "MinHash", "deduplicate", "presets", "score"]
+__all__ = ["DqError", "MinHash", "deduplicate", "interop", "presets", "score"]
 
 _HOME = {
     "DqError": "dq.errors",
@@ -30,6 +31,8 @@ _HOME = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "interop":
+        return importlib.import_module("dq.interop")
     if name not in _HOME:
         raise AttributeError(f"module 'dq' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOME[name]), name)

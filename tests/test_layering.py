@@ -34,6 +34,7 @@ ALLOWED: dict[str, set[str]] = {
     "study": BASE | {"text", "corpus", "tokens", "heldout", "variants", "training", "compare"},
     "jobs": BASE | {"text", "corpus", "tokens", "quality", "dedup", "heldout", "variants"},
     "report": BASE | {"corpus", "heldout", "variants", "compare"},
+    "interop": BASE | {"text", "corpus", "quality", "dedup"},
     "recipes": BASE,
     "__main__": {"cli"},
     "cli_common": BASE,
@@ -130,7 +131,8 @@ def test_importing_dq_and_its_help_load_nothing_heavy(code: str) -> None:
 
 def test_reusing_filters_loads_no_torch() -> None:
     program = (
-        "import sys, dq; dq.presets.fineweb(), dq.score, dq.MinHash, dq.deduplicate; print('torch' in sys.modules)"
+        "import sys, dq; dq.presets.fineweb(), dq.score, dq.MinHash, dq.deduplicate; "
+        "dq.interop.polars.score, dq.interop.huggingface.Keep; print('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

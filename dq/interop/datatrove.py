@@ -1,0 +1,71 @@
+"""A rule set as a step of a datatrove pipeline, judged a batch at a time.
+
+datatrove names one reason a dropped document; it gets the first in rule order, in its counters (``dropped_<reason>``)
+and in the exclusion writer's ``filter_reason``. The full list is in ``metadata["filter_reasons"]``, the values of the
+rules' signals in ``metadata["filter_values"]``, and ``failed_<reason>`` counts every document that fails a rule.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from dq.errors import require
+from dq.quality import RuleSet, score
+
+if TYPE_CHECKING:
+    from datatrove.data import Document
+
+__all__ = ["Filter"]
+
+_base = require("datatrove.pipeline.filters.base_filter", extra="datatrove")
+
+
+class Filter(_base.BaseFilter):  # type: ignore[misc,name-defined]
+    """Drop the documents that a rule set drops.
+
+    Args:
+        rules: such as ``dq.presets.fineweb_quality()``.
+        exclusion_writer: a datatrove writer for the dropped documents.
+        batch_size: documents that are scored together; larger is faster.
+        strict: judge as the rules' sources do, defects included.
+        words: ``unicode`` or ``whitespace``.
+    """
+
+    name = "dq rules"
+
+    def __init__(
+        self,
+        rules: RuleSet,
+        exclusion_writer: Any = None,
+        *,
+        batch_size: int = 1000,
+        strict: bool = False,
+        words: str = "unicode",
+    ) -> None:
+        super().__init__(exclusion_writer, batch_size)
+        self.rules = rules
+        self.strict = strict
+        self.words = words
+        self.name = f"dq: {rules.name}"
+
+    def filter(self, doc: Document) -> bool | tuple[bool, str]:
+        """Judge one document."""
+        return self.filter_batch([doc])[0]
+
+    def filter_batch(self, batch: list[Document]) -> list[bool | tuple[bool, str]]:
+        """Judge documents together: true, or false with the first reason."""
+        names = self.rules.signals(strict=self.strict)
+        scores = score([doc.text for doc in batch], names, words=self.words)  # type: ignore[arg-type]
+        verdicts = self.rules.judge(scores, strict=self.strict)
+        results: list[bool | tuple[bool, str]] = [True] * len(batch)
+        dropped = verdicts.with_row_index("at").hstack(scores).filter(~pl.col("keep"))
+        for row in dropped.iter_rows(named=True):
+            reasons = row["reasons"]
+            batch[row["at"]].metadata["filter_reasons"] = reasons
+            batch[row["at"]].metadata["filter_values"] = {name: row[name] for name in names}
+            for reason in reasons:
+                self.stat_update(f"failed_{reason}")
+            results[row["at"]] = (False, reasons[0])
+        return results

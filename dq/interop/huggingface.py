@@ -1,0 +1,71 @@
+"""Signals and verdicts for Hugging Face `datasets`: callables for its batched ``map`` and ``filter``.
+
+    dataset.map(Score(), batched=True)                  further columns: the signals
+    dataset.map(Judge(rules), batched=True)             further columns: keep, reasons
+    dataset.filter(Keep(rules), batched=True)           what the rules keep
+
+They pickle (``num_proc``) and hash the same in every process (the cache of `datasets` finds its results again). They
+take a batch in any format that has columns (Python, Arrow, polars), so this module needs no import of `datasets`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import polars as pl
+
+from dq.quality import DEFAULT_SIGNALS, RuleSet, signal
+from dq.quality import score as score_texts
+
+__all__ = ["Judge", "Keep", "Score"]
+
+
+class Score:
+    """For ``Dataset.map(batched=True)``: adds one column a signal.
+
+    Args:
+        signals: names from the registry; default: all signals.
+        text: the column of texts.
+        words: ``unicode`` or ``whitespace``.
+    """
+
+    def __init__(self, signals: Iterable[str] | None = None, *, text: str = "text", words: str = "unicode") -> None:
+        self.signals = DEFAULT_SIGNALS if signals is None else tuple(dict.fromkeys(signals))
+        for name in self.signals:
+            signal(name)
+        self.text, self.words = text, words
+
+    def __call__(self, batch: Any) -> dict[str, list[Any]]:
+        """Columns of signals for a batch of columns."""
+        return score_texts(batch[self.text], self.signals, words=self.words).to_dict(as_series=False)  # type: ignore[arg-type]
+
+
+class _Rules:
+    """A rule set as JSON text, so that equal rules pickle to equal bytes in every process."""
+
+    def __init__(self, rules: RuleSet, *, text: str = "text", strict: bool = False, words: str = "unicode") -> None:
+        self.rules_json = rules.model_dump_json()
+        self.text, self.strict, self.words = text, strict, words
+
+    def verdicts(self, batch: Any) -> pl.DataFrame:
+        """The columns keep and reasons for a batch of columns."""
+        rules = RuleSet.model_validate_json(self.rules_json)
+        scores = score_texts(batch[self.text], rules.signals(strict=self.strict), words=self.words)  # type: ignore[arg-type]
+        return rules.judge(scores, strict=self.strict)
+
+
+class Judge(_Rules):
+    """For ``Dataset.map(batched=True)``: adds ``keep`` (bool) and ``reasons`` (list of str, empty where kept)."""
+
+    def __call__(self, batch: Any) -> dict[str, list[Any]]:
+        """Verdicts for a batch of columns."""
+        return self.verdicts(batch).to_dict(as_series=False)
+
+
+class Keep(_Rules):
+    """For ``Dataset.filter(batched=True)``: true for the documents that every rule accepts."""
+
+    def __call__(self, batch: Any) -> list[bool]:
+        """One verdict a document of the batch."""
+        return self.verdicts(batch)["keep"].to_list()
