@@ -1,8 +1,8 @@
 """Line and paragraph signals, each by the definition of the rule set that judges it.
 
 Sources differ on what a line is. Gopher's bullets and ellipses and C4 use ``str.splitlines``; Gopher's repetition
-splits at runs of newlines; FineWeb splits at every newline and leaves out blank lines. One walk serves all. Lines are
-compared by 64-bit hash. Positions count from the first byte of the batch, as the masks do.
+splits at runs of newlines; FineWeb splits at every newline and leaves out blank lines. One walk serves all.
+Lines are compared by 64-bit hash. Positions count from the first byte of the batch, as the masks do.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from dq.text.kernels_utf8 import char_width, decode
 __all__ = ["append_pieces", "split_chunk"]
 
 DOT = 0x2E
-MAX_MERGED_WORDS = 8  # the special case of the most words has 7
+MAX_MERGED_WORDS = 14  # the special case of the most words has 13
 
 
 @helper

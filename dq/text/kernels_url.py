@@ -38,7 +38,7 @@ def is_url(data: Any, start: Any, end: Any, roles: Any, classes: Any) -> Any:
 
 @helper
 def _after_scheme(data: Any, start: Any, end: Any, classes: Any) -> Any:
-    """The place after ``scheme://``, or ``start``. A scheme has two or more letters, digits, + . - _."""
+    """The place after ``scheme://``; ``start`` where there is none. A scheme: two or more letters, digits, + . - _."""
     at, chars = start, 0
     while at < end and data[at] != COLON:
         code = decode(data, at)

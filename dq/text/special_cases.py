@@ -1,6 +1,6 @@
 """English chunks that are split, or kept whole, against the rules: contractions, abbreviations, emoticons, times.
 
-The list is spaCy's (3.8, MIT, Explosion AI; `lang/en/tokenizer_exceptions.py`, `lang/tokenizer_exceptions.py`), generated
+The list is spaCy's (3.8, MIT, Explosion AI; `lang/en/tokenizer_exceptions.py`, `lang/tokenizer_exceptions.py`), made
 from its parts. Only `unicode` words use it; other languages meet it only where they share a spelling.
 """
 
@@ -21,7 +21,8 @@ __all__ = ["lexicon", "merges", "special_cases", "units"]
 WHOLE = r"""
 ' \") <space> '' C++ — \t \n
 Adm. Ak. Ala. Apr. Ariz. Ark. Aug. Bros. Calif. co. Co. Colo. Conn. Corp. D.C. Dec. Del. Dr. E.G. E.g. e.g. Feb. Fla.
-Ga. Gen. Gov. i.e. I.e. I.E. Ia. Id. Ill. Inc. Ind. Jan. Jr. Jul. Jun. Kan. Kans. Ky. La. Ltd. Mar. Mass. Md. Messrs. Mich.
+Ga. Gen.
+Gov. i.e. I.e. I.E. Ia. Id. Ill. Inc. Ind. Jan. Jr. Jul. Jun. Kan. Kans. Ky. La. Ltd. Mar. Mass. Md. Messrs. Mich.
 Minn. Miss. Mo. Mont. Mr. Mrs. Ms. Mt. N.C. N.D. N.H. N.J. N.M. N.Y. Neb. Nebr. Nev. Nov. Oct. Okla. Ore. Pa. Ph.D.
 Prof. Rep. Rev. S.C. Sen. Sep. Sept. St. Tenn. Va. Wash. Wis. a.m. p.m. vs. v.s.
 a. b. c. d. e. f. g. h. i. j. k. l. m. n. o. p. q. r. s. t. u. v. w. x. y. z. ä. ö. ü.

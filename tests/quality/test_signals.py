@@ -19,7 +19,8 @@ from dq.text.words import split_words
 from . import oracle
 
 WORDS = """
-the The OF and with to be that have a an word words Word WORD naïve Straße ÜBER 中文 日本語 עברית مرحبا é́ I'm don't it's can't
+the The OF and with to be that have a an word words Word WORD naïve Straße ÜBER 中文 日本語 עברית مرحبا é́ I'm
+don't it's can't
 U.S. Mr. e.g. 10kg $5 5% 1,000 3.14 -- — – … ... .... . ! ? ; : , ( ) [ ] { } # ## • - * [1] [12] [edit] javascript
 JavaScript lorem ipsum Terms of Use privacy policy uses cookies use cookie cooKie http://a.bc/d x@y.zz 🙂 👩‍👩‍👧 a-b
 and/or :) foo:D ª ² ½ Ⅷ cannot id. K
