@@ -243,7 +243,7 @@ def test_a_source_that_is_held_out_whole_is_an_input_error(finished: Finished, t
 
 @pytest.mark.parametrize("keep", ["", "shortest", "prefer", "prefer:", "prefer:a,,b", "longest:x"])
 def test_a_policy_that_deduplication_does_not_know_is_refused_at_once(keep: str) -> None:
-    with pytest.raises(pydantic.ValidationError, match="use `longest` or `prefer:SOURCE,SOURCE`"):
+    with pytest.raises(pydantic.ValidationError, match="use `longest`, `best:SIGNAL`, "):
         DedupJobConfig(keep=keep)
     assert DedupJobConfig(keep="prefer:web, news").method == DedupConfig()
 
