@@ -1,0 +1,243 @@
+"""Files to files: every document ends in one place, with all its reasons, whatever the format and the workers."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from polars.testing import assert_frame_equal
+
+import dq
+from dq.errors import ConfigError, InputError, WorkspaceError
+from dq.jobs.dropped import dropped_documents
+from dq.jobs.filtering import Reading, filter_files, score_files
+from dq.jobs.pieces import Fields, read_piece, split_inputs
+
+RULES = dq.presets.gopher_quality()
+GOOD = "The people of the town stood on the old bridge to look at the water that had risen. " * 6
+TEXTS = [GOOD, "Too short.", "", "# # the # of # #", "naïve 日本語 \u0000 text", GOOD.upper()]
+ROWS = [{"id": f"d{n}", "text": TEXTS[n % 6], "source": "ab"[n % 2], "url": f"http://x/{n}"} for n in range(60)]
+
+
+def write_parquet(path: Path, rows: Sequence[Mapping[str, Any]] = ROWS, **options: Any) -> str:
+    pl.DataFrame(rows).write_parquet(path, **options)
+    return str(path)
+
+
+def write_jsonl(path: Path, lines: Sequence[str]) -> str:
+    content = "\n".join(lines).encode("utf-8", "surrogatepass")
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+    return str(path)
+
+
+def read(folder: Path) -> pl.DataFrame:
+    return pl.concat([pl.read_parquet(path) for path in sorted(folder.glob("[0-9]*.parquet"))])
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+@pytest.fixture
+def done(tmp_path: Path) -> Path:
+    filter_files([write_parquet(tmp_path / "in.parquet")], RULES, kept=tmp_path / "kept", dropped=tmp_path / "dropped")
+    return tmp_path
+
+
+def test_kept_and_dropped_together_are_the_input_as_the_rules_judge_it(done: Path) -> None:
+    kept, dropped = read(done / "kept"), read(done / "dropped")
+    scores = dq.score([row["text"] for row in ROWS], RULES.signals())
+    verdicts = RULES.judge(scores)
+    expected = pl.DataFrame(ROWS).hstack(scores).hstack(verdicts)
+    assert kept["id"].to_list() == expected.filter("keep")["id"].to_list()
+    assert kept.columns == ["id", "source", "text", "meta"]
+    assert json.loads(kept["meta"][0]) == {"url": "http://x/0"}
+    columns = ["id", "source", "text", "reasons", *RULES.signals()]
+    assert_frame_equal(dropped.select(columns), expected.filter(~pl.col("keep")).select(columns))
+
+
+def test_the_summary_counts_each_rule_alone_and_each_source(tmp_path: Path) -> None:
+    result = filter_files([write_parquet(tmp_path / "in.parquet")], RULES, kept=tmp_path / "kept")
+    reasons = RULES.judge(dq.score([row["text"] for row in ROWS]))["reasons"].to_list()
+    for row in result.by_rule.to_dicts():
+        assert row["dropped"] == sum(row["reason"] in found for found in reasons)
+        assert row["alone"] == sum(found == [row["reason"]] for found in reasons)
+    assert result.by_source["documents"].to_list() == [30, 30]
+    assert result.by_source["bytes"].sum() == sum(len(row["text"].encode()) for row in ROWS)
+    assert result.kept == sum(not found for found in reasons) == result.by_source["kept"].sum()
+    assert json.loads((tmp_path / "kept/filter.json").read_text()) == result.to_dict()
+
+
+def test_strict_judges_as_the_source_does(tmp_path: Path) -> None:
+    path = write_parquet(tmp_path / "in.parquet", [{"text": GOOD.upper()}])
+    assert filter_files([path], RULES, kept=tmp_path / "a").kept == 1
+    assert filter_files([path], RULES, kept=tmp_path / "b", dropped=tmp_path / "c", strict=True).kept == 0
+    (found,) = dropped_documents(tmp_path / "c", "too_few_stop_words")
+    assert found.signal == "distinct_stop_word_count_case_sensitive"
+
+
+def test_outputs_are_the_same_bytes_for_any_number_of_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dq.jobs.pieces.PIECE_BYTES", 2000)
+    inputs = [
+        write_parquet(tmp_path / "a.parquet", row_group_size=7),
+        write_jsonl(tmp_path / "b.jsonl.gz", [json.dumps(row) for row in ROWS]),
+    ]
+    assert len(split_inputs(inputs)) > 3
+    for workers in (1, 3):
+        place = tmp_path / str(workers)
+        place.mkdir()
+        filter_files(inputs, RULES, kept=place / "k", dropped=place / "d", reading=Reading(workers=workers))
+        score_files(inputs, place / "s.parquet", signals=["word_count"], reading=Reading(workers=workers))
+    for folder in ("k", "d"):
+        assert contents(tmp_path / "1" / folder) == contents(tmp_path / "3" / folder)
+    assert (tmp_path / "1/s.parquet").read_bytes() == (tmp_path / "3/s.parquet").read_bytes()
+
+
+def test_scores_have_one_row_a_document_in_order(tmp_path: Path) -> None:
+    inputs = [write_parquet(tmp_path / "a.parquet"), write_jsonl(tmp_path / "b.jsonl", [json.dumps(ROWS[0])])]
+    assert score_files(inputs, tmp_path / "s.parquet").documents == 61
+    table = pl.read_parquet(tmp_path / "s.parquet")
+    assert table["id"].to_list() == [row["id"] for row in [*ROWS, ROWS[0]]]
+    assert_frame_equal(table.drop("id", "source"), dq.score([row["text"] for row in [*ROWS, ROWS[0]]]))
+
+
+def test_jsonl_and_parquet_of_the_same_rows_give_the_same_documents(tmp_path: Path) -> None:
+    paths = [
+        write_jsonl(tmp_path / "x.jsonl", [json.dumps(row) for row in ROWS]),
+        write_parquet(tmp_path / "x.parquet", row_group_size=7),
+    ]
+    tables = [
+        pa.concat_tables([batch.documents for piece in split_inputs([path]) for batch in read_piece(piece, Fields())])
+        for path in paths
+    ]
+    assert tables[0].equals(tables[1])
+
+
+def test_rows_without_id_or_source_are_named_by_file_and_row_also_past_the_first_row_groups(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dq.jobs.pieces.PIECE_BYTES", 100)
+    path = write_parquet(tmp_path / "web.2024.parquet", [{"text": "a b c" * 9}] * 9, row_group_size=2)
+    pieces = split_inputs([path])
+    assert len(pieces) > 2
+    tables = [batch.documents for piece in pieces for batch in read_piece(piece, Fields())]
+    documents = pa.concat_tables(tables)
+    assert documents.column("id").to_pylist() == [f"{path}:{row}" for row in range(1, 10)]
+    assert set(documents.column("source").to_pylist()) == {"web"}
+    assert set(documents.column("meta").to_pylist()) == {"{}"}
+
+
+def test_unreadable_rows_are_quarantined_with_file_and_row(tmp_path: Path) -> None:
+    texts = [b"fine", None, b"bad \xff bytes", b"x" * 101, b"also fine"]
+    table = pa.table({"id": pa.array(range(5)), "text": pa.array(texts, pa.binary())})
+    column = pa.Array.from_buffers(pa.string(), 5, table.column("text").chunk(0).buffers())
+    pq.write_table(table.set_column(1, "text", column), tmp_path / "p.parquet")
+    lines = ['{"text": "fine", "id": "j"}', "{broken", '{"text": 3}', '{"text": "\\ud800 lone"}']
+    inputs = [str(tmp_path / "p.parquet"), write_jsonl(tmp_path / "j.jsonl", lines)]
+    reading = Reading(Fields(max_document_bytes=100), max_bad_fraction=0.6)
+    result = filter_files(inputs, RULES, kept=tmp_path / "k", dropped=tmp_path / "d", reading=reading)
+    found = [json.loads(line) for line in (tmp_path / "k/quarantined.jsonl").read_text().splitlines()]
+    assert [(row["file"].rpartition("/")[2], row["line"], row["reason"]) for row in found] == [
+        ("p.parquet", 2, "text_missing"),
+        ("p.parquet", 3, "invalid_utf8"),
+        ("p.parquet", 4, "text_too_large"),
+        ("j.jsonl", 2, "broken_json"),
+        ("j.jsonl", 3, "text_not_a_string"),
+    ]
+    assert found[1]["first_bytes"].startswith("bad ")
+    assert read(tmp_path / "d")["id"].to_list() == ["0", "4", "j", f"{tmp_path}/j.jsonl:4"]
+    assert (result.quarantined["invalid_utf8"], result.replaced_surrogates) == (1, 1)
+    with pytest.raises(InputError, match=r"5 of 9 rows are unreadable .* raise --max-bad-fraction"):
+        score_files(inputs, tmp_path / "s.parquet", reading=Reading(Fields(max_document_bytes=100)))
+    assert not (tmp_path / "s.parquet").exists()
+    assert len((tmp_path / "s.quarantined.jsonl").read_text().splitlines()) == 5
+
+
+def test_a_file_without_documents_beside_others_gives_an_empty_output_file(tmp_path: Path) -> None:
+    empty = pl.DataFrame(schema={"text": pl.String, "id": pl.String})
+    empty.write_parquet(tmp_path / "a.parquet")
+    inputs = [str(tmp_path / "a.parquet"), write_jsonl(tmp_path / "b.jsonl", []), write_parquet(tmp_path / "c.parquet")]
+    filter_files(inputs, RULES, kept=tmp_path / "k", dropped=tmp_path / "d")
+    assert len(read(tmp_path / "k")) + len(read(tmp_path / "d")) == 60
+    with pytest.raises(InputError, match="no documents"):
+        filter_files(inputs[:2], RULES, kept=tmp_path / "k2")
+
+
+def test_kept_documents_can_be_filtered_again_and_keep_their_meta(done: Path) -> None:
+    filter_files([str(done / "kept")], RULES, kept=done / "again")
+    assert_frame_equal(read(done / "again"), read(done / "kept"))
+
+
+def test_columns_of_other_types_become_meta(tmp_path: Path) -> None:
+    table = pa.table({"text": pa.array(["x"]).dictionary_encode(), "n": [1.5], "raw": [b"\x01"], "tags": [["a"]]})
+    pq.write_table(table, tmp_path / "a.parquet")
+    (batch,) = [batch for piece in split_inputs([str(tmp_path / "a.parquet")]) for batch in read_piece(piece, Fields())]
+    meta = json.loads(batch.documents.column("meta")[0].as_py())
+    assert (meta["n"], meta["tags"]) == (1.5, ["a"])
+
+
+def test_an_output_that_is_there_is_never_overwritten(done: Path) -> None:
+    inputs = [str(done / "in.parquet")]
+    with pytest.raises(WorkspaceError, match="earlier filter"):
+        filter_files(inputs, RULES, kept=done / "kept")
+    (done / "mine").mkdir()
+    (done / "mine/notes.txt").write_text("keep me")
+    with pytest.raises(WorkspaceError, match="not an empty folder"):
+        filter_files(inputs, RULES, kept=done / "mine")
+    with pytest.raises(WorkspaceError, match="already there"):
+        score_files(inputs, done / "in.parquet")
+    with pytest.raises(ConfigError, match="two folders"):
+        filter_files(inputs, RULES, kept=done / "x", dropped=done / "x")
+
+
+def test_what_an_interrupted_filter_left_is_made_anew(done: Path) -> None:
+    whole = contents(done / "kept")
+    (done / "kept/filter.json").unlink()
+    (done / "kept/started.json").write_text("{}")
+    (done / "kept/00007.parquet").write_bytes(b"half")
+    filter_files([str(done / "in.parquet")], RULES, kept=done / "kept")
+    assert contents(done / "kept") == whole
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.parquet", b"not parquet", "cannot be read"),
+        ("a.csv", b"text\n", "unknown kind of file"),
+        ("a.jsonl.gz", gzip.compress(b'{"text": "a"}\n' * 99)[:-9], "cannot be read"),
+    ],
+)
+def test_a_faulty_file_is_named(name: str, content: bytes, message: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=f"{name}: .*{message}"):
+        filter_files([str(tmp_path / name)], RULES, kept=tmp_path / "k")
+
+
+def test_a_missing_text_column_names_those_there_are(tmp_path: Path) -> None:
+    path = write_parquet(tmp_path / "a.parquet", [{"body": "x", "n": 1}])
+    with pytest.raises(InputError, match="no column `text`; there are body, n"):
+        filter_files([path], RULES, kept=tmp_path / "k")
+    assert filter_files([path], RULES, kept=tmp_path / "k", reading=Reading(Fields(text="body"))).documents == 1
+
+
+def test_dropped_documents_show_value_bound_and_all_reasons(done: Path) -> None:
+    found = dropped_documents(done / "dropped", "too_many_hash_signs", limit=3)
+    assert [document.id for document in found] == ["d3", "d9", "d15"]
+    assert found[0].signal == "hash_sign_to_word_ratio"
+    assert found[0].value is not None and found[0].value > 0.1
+    assert found[0].accepted == "at most 0.1"
+    assert found[0].reasons[0] == "too_few_words"
+    assert found[0].text == TEXTS[3]
+    with pytest.raises(ConfigError, match="did you mean `too_few_words`"):
+        dropped_documents(done / "dropped", "too_few_word")
+    with pytest.raises(InputError, match="kept documents"):
+        dropped_documents(done / "kept", "too_few_words")
+    with pytest.raises(WorkspaceError, match=r"no filter\.json"):
+        dropped_documents(done, "too_few_words")
