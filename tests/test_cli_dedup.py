@@ -69,7 +69,7 @@ def test_killed_three_times_it_ends_with_the_bytes_of_an_undisturbed_run(
     again = tmp_path / "out"
     for begun in ("corpus/original", "duplicates/original", "kept"):
         with python(MAIN, "dedup", corpus, "-o", again, "--workers", "2") as process:
-            until(lambda stage=begun: (again / stage / "started.json").exists() or process.poll() is not None)
+            until((again / begun / "started.json").exists)
             os.kill(process.pid, signal.SIGKILL)
             process.wait()
         assert not (again / begun / "stage.json").exists()
@@ -79,7 +79,7 @@ def test_killed_three_times_it_ends_with_the_bytes_of_an_undisturbed_run(
 
 def test_a_full_disk_is_one_line_and_the_same_command_goes_on(corpus: Path, out: Path, tmp_path: Path) -> None:
     line = one_line(dq("dedup", corpus, "-o", tmp_path / "out", code=LIMITED))
-    assert "cannot be written: File too large" in line or "cannot reserve" in line
+    assert "cannot be written: " in line and "File too large" in line
     assert dq("dedup", corpus, "-o", tmp_path / "out").returncode == 0
     assert contents(Workspace(tmp_path / "out")) == contents(Workspace(out))
 

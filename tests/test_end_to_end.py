@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -131,9 +132,9 @@ def test_every_dq_command_of_the_readme_works(
     """In the README's order, in one folder; long runs are short by their budget, the corpus is the finished one."""
     shutil.copytree(folder / "quickstart-workspace", tmp_path / "quickstart-workspace")
     commands = readme_commands()
-    assert {command.split()[1] for command in commands} == {"recipes", "run", "ablate"}
+    assert {command.split()[1] for command in commands} == {"recipes", "run", "ablate", "dedup", "audit", "inspect"}
     for command in commands:
-        arguments = command.split()[1:]
+        arguments = shlex.split(command)[1:]
         if arguments[0] == "ablate":
             path = next((argument for argument in arguments if argument.endswith(".yaml")), "ablations/quickstart.yaml")
             arguments = ["ablate", path, *BUDGET]

@@ -79,8 +79,8 @@ def disk_errors(folder: Path) -> Iterator[None]:
     """Say on one line what went wrong with the disk while ``folder`` was written."""
     try:
         yield
-    except OSError as error:
-        reason = error.strerror or " ".join(str(error).split())
+    except (OSError, pl.exceptions.ComputeError) as error:  # polars reports a full disk as the latter
+        reason = (error.strerror if isinstance(error, OSError) else None) or " ".join(str(error).split())
         raise WorkspaceError(f"{folder}: cannot be written: {reason}; free some space and run again") from None
 
 

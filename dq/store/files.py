@@ -26,10 +26,9 @@ def replacing(path: Path) -> Iterator[Path]:
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
         temporary.replace(path)
-    except OSError as error:
-        raise WorkspaceError(
-            f"{path}: cannot be written: {error.strerror or error}; free or name another place"
-        ) from None
+    except (OSError, pl.exceptions.ComputeError) as error:  # polars reports a full disk as the latter
+        reason = (error.strerror if isinstance(error, OSError) else None) or " ".join(str(error).split())
+        raise WorkspaceError(f"{path}: cannot be written: {reason}; free or name another place") from None
     finally:
         with suppress(OSError):  # the folder itself may be what is wrong
             temporary.unlink(missing_ok=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from dq.jobs.dedup_cost import forecast_cost
 from dq.jobs.pairs import compare_words, removed_pairs
 from dq.quality import score
 from dq.store import Workspace
+from tests.dedup import oracle
 from tests.jobs.texts import prose, rows, vocabulary, write_jsonl
 from tests.jobs.workspaces import contents
 
@@ -43,13 +43,8 @@ def removed(out: Path) -> pl.DataFrame:
     return pl.read_parquet(out / "removed.parquet")
 
 
-def jaccard(left: str, right: str, ngram: int = 5) -> float:
-    """Exact, written apart from the package: lower case, runs of letters, marks and digits."""
-    sets = []
-    for text in (left, right):
-        words = re.findall(r"[^\W_]+", text.lower())
-        sets.append({tuple(words[at : at + ngram]) for at in range(max(1, len(words) - ngram + 1))})
-    return len(sets[0] & sets[1]) / len(sets[0] | sets[1])
+def jaccard(left: str, right: str) -> float:
+    return oracle.jaccard(oracle.shingles(left), oracle.shingles(right))
 
 
 def copies(path: Path, total: int, extra: int) -> Path:
@@ -327,7 +322,7 @@ def test_on_real_text_no_verified_neighbours_stay_and_every_removal_is_proven(sh
     by_id = dict(texts.select("id", "text").iter_rows())
     sample = removed(tmp_path / "out").sample(200, seed=1)
     for row in sample.iter_rows(named=True):
-        assert row["similarity"] == pytest.approx(jaccard(by_id[row["id"]], by_id[row["kept_id"]]), abs=0.02)
+        assert row["similarity"] == jaccard(by_id[row["id"]], by_id[row["kept_id"]]) >= 0.8
     audit = audit_workspace(result.workspace, per_source=50)
     assert audit.unproven_removals.height == 0
     assert audit.recall.row(0, named=True)["recall"] >= 0.99
