@@ -44,11 +44,11 @@ class Filter(_base.BaseFilter):  # type: ignore[misc,name-defined]
         strict: bool = False,
         words: str = "unicode",
     ) -> None:
+        self.name = f"dq: {rules.name}"  # before the base, which names its counters after it
         super().__init__(exclusion_writer, batch_size)
         self.rules = rules
         self.strict = strict
         self.words = words
-        self.name = f"dq: {rules.name}"
 
     def filter(self, doc: Document) -> bool | tuple[bool, str]:
         """Judge one document."""
