@@ -132,7 +132,11 @@ def test_every_dq_command_of_the_readme_works(
     """In the README's order, in one folder; long runs are short by their budget, the corpus is the finished one."""
     shutil.copytree(folder / "quickstart-workspace", tmp_path / "quickstart-workspace")
     commands = readme_commands()
-    assert {command.split()[1] for command in commands} == {"recipes", "run", "ablate", "dedup", "audit", "inspect"}
+    assert {command.split()[1] for command in commands} == {
+        "recipes", "run", "ablate", "dedup", "audit", "score", "filter", "inspect", "signals",
+    }  # fmt: skip
+    rows = [{"id": f"d{n}", "text": "The old bridge of the town. " * n} for n in (1, 40)]
+    (tmp_path / "docs.jsonl").write_text("\n".join(map(json.dumps, rows)))
     for command in commands:
         arguments = shlex.split(command)[1:]
         if arguments[0] == "ablate":

@@ -44,11 +44,11 @@ class Filter(_base.BaseFilter):  # type: ignore[misc,name-defined]
         strict: bool = False,
         words: str = "unicode",
     ) -> None:
+        self.name = f"dq: {rules.name}"  # before the base, which names its counters after it
         super().__init__(exclusion_writer, batch_size)
         self.rules = rules
         self.strict = strict
         self.words = words
-        self.name = f"dq: {rules.name}"
 
     def filter(self, doc: Document) -> bool | tuple[bool, str]:
         """Judge one document."""
@@ -57,7 +57,7 @@ class Filter(_base.BaseFilter):  # type: ignore[misc,name-defined]
     def filter_batch(self, batch: list[Document]) -> list[bool | tuple[bool, str]]:
         """Judge documents together: true, or false with the first reason."""
         names = self.rules.signals(strict=self.strict)
-        scores = score([doc.text for doc in batch], names, words=self.words)  # type: ignore[arg-type]
+        scores = score([doc.text for doc in batch], names, words=self.words)
         verdicts = self.rules.judge(scores, strict=self.strict)
         results: list[bool | tuple[bool, str]] = [True] * len(batch)
         dropped = verdicts.with_row_index("at").hstack(scores).filter(~pl.col("keep"))

@@ -38,7 +38,7 @@ class Score:
 
     def __call__(self, batch: Any) -> dict[str, list[Any]]:
         """Columns of signals for a batch of columns."""
-        return score_texts(batch[self.text], self.signals, words=self.words).to_dict(as_series=False)  # type: ignore[arg-type]
+        return score_texts(batch[self.text], self.signals, words=self.words).to_dict(as_series=False)
 
 
 class _Rules:
@@ -51,7 +51,7 @@ class _Rules:
     def verdicts(self, batch: Any) -> pl.DataFrame:
         """The columns keep and reasons for a batch of columns."""
         rules = RuleSet.model_validate_json(self.rules_json)
-        scores = score_texts(batch[self.text], rules.signals(strict=self.strict), words=self.words)  # type: ignore[arg-type]
+        scores = score_texts(batch[self.text], rules.signals(strict=self.strict), words=self.words)
         return rules.judge(scores, strict=self.strict)
 
 

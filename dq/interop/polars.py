@@ -55,7 +55,7 @@ def score(
     added = {name: DTYPES[signal(name).dtype] for name in names}
 
     def columns(batch: pl.Series) -> pl.DataFrame:
-        return score_texts(batch, names, words=words)  # type: ignore[arg-type]
+        return score_texts(batch, names, words=words)
 
     return _with_columns(texts, text, columns=columns, added=added)
 
@@ -87,7 +87,7 @@ def judge(
     added = {"keep": pl.Boolean(), "reasons": pl.List(pl.String())}
 
     def columns(batch: pl.Series) -> pl.DataFrame:
-        scores = score_texts(batch, rules.signals(strict=strict), words=words)  # type: ignore[arg-type]
+        scores = score_texts(batch, rules.signals(strict=strict), words=words)
         return rules.judge(scores, strict=strict)
 
     return _with_columns(texts, text, columns=columns, added=added)

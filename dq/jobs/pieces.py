@@ -262,8 +262,8 @@ def _ids(batch: pa.RecordBatch, fields: Fields, *, name: str, rows: Rows) -> pa.
     missing = pc.fill_null(pc.equal(given, ""), True)
     if not pc.any(missing).as_py():
         return given
-    made = pc.binary_join_element_wise(f"{name}:", pa.array(rows).cast(pa.large_string()), "")
-    return pc.if_else(missing, made.cast(pa.large_string()), given)
+    made = pa.array([f"{name}:{row}" for row in rows.tolist()], pa.large_string())
+    return pc.if_else(missing, made, given)
 
 
 def _sources(batch: pa.RecordBatch, fields: Fields, source: str) -> pa.Array:
