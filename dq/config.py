@@ -294,7 +294,8 @@ def _is_called(member: Any, label: str | int) -> bool:
     if not (isinstance(member, type) and issubclass(member, BaseModel)):
         return str(getattr(member, "__name__", member)) == label
     tags = [typing.get_args(field.annotation) for field in member.model_fields.values()]
-    return member.__name__ == label or (label,) in tags
+    # A member with validators of its own is called `function-after[_check(), Member]`.
+    return member.__name__ == label or str(label).endswith(f" {member.__name__}]") or (label,) in tags
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:

@@ -77,6 +77,6 @@ def require(module: str, *, extra: str) -> ModuleType:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         package = module.partition(".")[0]
-        if error.name != package:
+        if (error.name or "").partition(".")[0] != package:
             raise
         raise MissingExtraError(f"{package} is not installed; run: pip install 'dq-scaling[{extra}]'") from None

@@ -14,7 +14,12 @@ import pytest
 import dq
 from dq.quality import all_signals
 
-GOOD = "The people of the town stood on the old bridge to look at the water that had risen. " * 6
+GOOD = (
+    "The river had risen in the night. The people of the town stood on the old bridge to look at it. "
+    "Nobody could remember that the water had been so high before. Some of them began to carry their things up to the "
+    "hill behind the church. They were right to do so, because by noon the lower street was under water. "
+    "The mill had lost its wheel, and with it the work of a whole winter."
+)
 HOSTILE = "\x1b]0;owned\x07\x1b[2J \x9b31m [red]markup[/red] \u202etxt.exe"
 
 

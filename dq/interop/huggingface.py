@@ -4,8 +4,10 @@
     dataset.map(Judge(rules), batched=True)             further columns: keep, reasons
     dataset.filter(Keep(rules), batched=True)           what the rules keep
 
-They pickle (``num_proc``) and hash the same in every process (the cache of `datasets` finds its results again). They
-take a batch in any format that has columns (Python, Arrow, polars), so this module needs no import of `datasets`.
+They pickle and hash the same in every process (the cache of `datasets` finds its results again). `datasets` forks for
+``num_proc``, and polars does not survive a fork after its first use: a process that has scored or judged anything
+must leave ``num_proc`` alone, or its children can hang. They take a batch in any format that has columns (Python,
+Arrow, polars), so this module needs no import of `datasets`.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ if __name__ == "__main__":
         kept = source.filter(Keep(rules, text="body"), batched=True, batch_size=2)
         out["formats"].append(kept.with_format(None)["n"][:])
     judged = dataset.map(Score(["word_count"], text="body"), batched=True, batch_size=3)
-    judged = judged.map(Judge(rules, text="body"), batched=True, num_proc=2)
+    judged = judged.map(Judge(rules, text="body"), batched=True)
     out["columns"] = judged.to_dict()
     streamed = dataset.to_iterable_dataset().filter(Keep(rules, text="body"), batched=True)
     out["streamed"] = [row["n"] for row in streamed]

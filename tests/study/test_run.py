@@ -130,7 +130,7 @@ def test_the_same_study_trains_nothing_again_and_says_the_same(study: Study) -> 
 
     before, seen = times(), list[tuple[str, int, int]]()
     again = run_study(study.config, study.workspace, workers=2, on_progress=lambda *one: seen.append(one))
-    assert times() == before and seen == [("", 12, 12)]
+    assert times() == before and seen == [("", 96, 96)]
     assert again.to_dict() == study.result.to_dict()
 
     renamed = study.config.model_copy(update={"name": "renamed"})
