@@ -48,7 +48,8 @@ def find_duplicates(
         shards: texts of each shard (list, Series, Arrow array), or functions that read them; called twice at most.
         config: shingles, threshold, bands.
         folder: where signatures and result are written; without one nothing is left behind.
-        inputs: fingerprint of the shards' contents; signatures made from another one are made again.
+        inputs: fingerprint of the shards' contents. Signatures in the folder are used again only under the same one;
+            without one they are always made anew.
         index: earlier documents to compare with as well; its configuration counts.
         resources: threads and memory.
     """

@@ -84,11 +84,11 @@ def sign_shards(
         shards: texts, or functions that read them.
         config: units, n-gram length, permutations.
         folder: where the files go.
-        inputs: fingerprint of what the shards hold; another one discards the files.
+        inputs: fingerprint of what the shards hold; another one, or none, discards the files.
         resources: threads.
     """
     record = canonical_json({"version": FORMAT_VERSION, "config": config, "inputs": inputs, "shards": len(shards)})
-    if not _same_record(folder / "record.json", record):
+    if not inputs or not _same_record(folder / "record.json", record):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         (folder / "record.json").write_text(record)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from typing import Any
 
 import datasketch
@@ -79,3 +81,14 @@ def test_agreement_of_signatures_estimates_the_jaccard_similarity() -> None:
         one, other = MinHash(num_perm=1024, ngram=1).signatures([" ".join(left), " ".join(right)])
         truth = shared / (4000 - shared)
         assert abs((one == other).mean() - truth) < 4 * np.sqrt(truth * (1 - truth) / 1024)
+
+
+def test_kernels_let_other_threads_run() -> None:
+    texts = ["some words that repeat and repeat " * 2_000] * 100
+    worker = threading.Thread(target=lambda: sign(texts))
+    ticks = 0
+    worker.start()
+    while worker.is_alive():
+        ticks += 1
+        time.sleep(0)
+    assert ticks > 50
