@@ -7,6 +7,7 @@ only where it is at fault. Memory is bounded by the batch, and by the largest Pa
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import itertools
 import os
@@ -283,12 +284,12 @@ def _meta(batch: pa.RecordBatch, fields: Fields) -> pa.Array:
     if set(others) - DERIVED == {"meta"} and _is_text(batch.schema.field("meta").type):
         return pc.fill_null(batch.column("meta").cast(pa.large_string()), "{}")
     frame = pl.DataFrame(batch.select(others))
-    try:
-        encoded = frame.select(pl.struct(pl.all()).struct.json_encode()).to_series()
-        return encoded.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(pa.large_string())
-    except (pl.exceptions.PolarsError, pa.ArrowException):  # a type that polars writes no JSON for, such as binary
-        rows = [orjson.dumps(row, default=str, option=orjson.OPT_NON_STR_KEYS).decode() for row in frame.to_dicts()]
-        return pa.array(rows, pa.large_string())
+    if not any("binary" in str(batch.schema.field(name).type) for name in others):  # polars panics on those
+        with contextlib.suppress(pl.exceptions.PolarsError, pa.ArrowException):  # another type it writes no JSON for
+            encoded = frame.select(pl.struct(pl.all()).struct.json_encode()).to_series()
+            return encoded.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(pa.large_string())
+    rows = [orjson.dumps(row, default=str, option=orjson.OPT_NON_STR_KEYS).decode() for row in frame.to_dicts()]
+    return pa.array(rows, pa.large_string())
 
 
 def _stem(path: Path) -> str:

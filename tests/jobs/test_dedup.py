@@ -295,7 +295,8 @@ def test_a_forecast_counts_what_it_read_and_extrapolates_the_rest(
     assert not part.complete
     assert part.documents == pytest.approx(640, rel=0.1)
     assert part.text_bytes == pytest.approx(whole.text_bytes, rel=0.1)
-    assert part.disk_bytes == pytest.approx(whole.disk_bytes, rel=0.3)
+    # A third of so small a corpus: what costs the same for any size is counted as if it grew.
+    assert part.disk_bytes == pytest.approx(whole.disk_bytes, rel=0.5)
 
 
 @pytest.mark.parametrize(
