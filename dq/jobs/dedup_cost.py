@@ -188,7 +188,9 @@ def _forecast(
         write_seconds=writing,
         seconds=FIXED_SECONDS + reading + found.seconds + writing,
         memory_bytes=found.memory_bytes,
-        disk_bytes=round(ratio * (corpus_bytes + kept_bytes)) + found.disk_bytes,
+        # Working files of the search are gone before the kept documents are written; signatures stay.
+        disk_bytes=round(ratio * corpus_bytes)
+        + max(found.disk_bytes, round(ratio * kept_bytes) + 4 * config.num_perm * documents),
     )
 
 
