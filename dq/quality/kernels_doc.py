@@ -103,14 +103,15 @@ def _words(data: Any, first: Any, last: Any, words: Any, stop_words: Any, senten
     for k in range(first, last):
         flag, start = words.flags[k], words.starts[k]
         alphabetic += (flag & ALPHABETIC) != 0
-        if flag & IS_WORD:
-            real += 1
-            letters += words.chars[k]
-            caps += (flag & ALL_CAPS) != 0
-            bits = _stop_word(words.folded[k], stop_words)
-            stops |= bits
-            function_words += bits >> STOP_BITS
-            stops_as_written |= bits if words.hashes[k] == words.folded[k] else 0
+        # No branches: words and marks, small and common words alternate without a pattern.
+        is_word = np.int64((flag & IS_WORD) != 0)
+        real += is_word
+        letters += is_word * words.chars[k]
+        caps += is_word & ((flag & ALL_CAPS) != 0)
+        bits = _stop_word(words.folded[k], stop_words)
+        stops |= bits
+        function_words += bits >> STOP_BITS
+        stops_as_written |= bits if words.hashes[k] == words.folded[k] else 0
         if open_end:
             # spaCy's sentencizer: after an end mark, the next word that is no mark begins a sentence, and so does
             # white space other than a single space, which spaCy keeps as a token.

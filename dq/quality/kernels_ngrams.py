@@ -70,6 +70,8 @@ GENERATION_SHIFT = np.uint64(52)
 LAST_GENERATION = 4095
 TAG_MASK = np.uint64(0x000FFFFFF0000000)
 INDEX_MASK = np.uint64(0x000000000FFFFFFF)
+# c ln c of small counts: a logarithm a word would cost as much as the rest of its pass.
+COUNT_LOGS = np.array([0.0] + [count * math.log(count) for count in range(1, 256)])
 
 
 @kernel
@@ -159,7 +161,8 @@ def _count_words(
     repeated = 0.0
     for k in range(n_words):
         if first[k] == k and flags[begin + k] & IS_WORD:
-            repeated += counts[k] * math.log(counts[k])
+            count = counts[k]
+            repeated += COUNT_LOGS[count] if count < COUNT_LOGS.shape[0] else count * math.log(count)
     row[0] = distinct / total
     row[1] = max(0.0, math.log(total) - repeated / total)
 
@@ -169,9 +172,10 @@ def _survivors(n_candidates: Any, n_positions: Any, positions: Any, first: Any) 
     """Keep the candidates whose (n-1)-gram repeats and whose right neighbour's does too; in place, sorted."""
     kept = 0
     for k in range(n_candidates - 1):
-        if first[k] >= 0 and first[k + 1] >= 0 and positions[k + 1] == positions[k] + 1 and positions[k] < n_positions:
-            positions[kept] = positions[k]
-            kept += 1
+        at = positions[k]
+        repeats = (first[k] >= 0) & (first[k + 1] >= 0)
+        positions[kept] = at
+        kept += repeats & (positions[k + 1] == at + 1) & (at < n_positions)
     return kept
 
 

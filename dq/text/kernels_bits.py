@@ -12,7 +12,7 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.extending import intrinsic
 
-__all__ = ["count_ones", "leading_zeros", "load_u64", "trailing_zeros"]
+__all__ = ["count_ones", "leading_zeros", "load_u64", "multiply_fold", "trailing_zeros"]
 
 
 def _load_u64(_context: Any, data: Any, _index: Any) -> Any:
@@ -53,8 +53,21 @@ def _leading_zeros(_context: Any, _value: Any) -> Any:
     return types.int64(types.uint64), codegen
 
 
+def _multiply_fold(_context: Any, _left: Any, _right: Any) -> Any:
+    """The upper and the lower half of the 128-bit product of two uint64, xor-ed: one multiplication mixes all bits."""
+
+    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        wide = ir.IntType(128)
+        product = builder.mul(builder.zext(args[0], wide), builder.zext(args[1], wide))
+        upper = builder.lshr(product, ir.Constant(wide, 64))
+        return builder.trunc(builder.xor(product, upper), ir.IntType(64))
+
+    return types.uint64(types.uint64, types.uint64), codegen
+
+
 # Typed as Any: what numba makes of these has another signature than the Python functions that define them.
 load_u64: Any = intrinsic(_load_u64)
 trailing_zeros: Any = intrinsic(_trailing_zeros)
+multiply_fold: Any = intrinsic(_multiply_fold)
 leading_zeros: Any = intrinsic(_leading_zeros)
 count_ones: Any = intrinsic(_count_ones)

@@ -108,10 +108,9 @@ def low_bits(n: Any) -> Any:
 def bits_at(row: Any, at: Any, n: Any) -> Any:
     """Bits ``at`` to ``at + n`` (n from 1 to 64) of a row of masks, as the lowest bits of a uint64."""
     block, shift = at >> 6, np.uint64(at & 63)
-    bits = row[block] >> shift
-    if (at & 63) + n > 64:
-        bits |= row[block + 1] << (np.uint64(64) - shift)
-    return bits & low_bits(n)
+    # Two shifts instead of a test: whether the bits cross into the next block cannot be predicted.
+    bits = (row[block] >> shift) | (row[block + 1] << ONE << (np.uint64(63) - shift))
+    return bits & (ALL >> np.uint64(64 - n))
 
 
 @inlined
