@@ -63,7 +63,7 @@ def ours(texts: pl.Series, threads: int = 1) -> None:
 
 
 def theirs(texts: list[str]) -> None:
-    """datatrove's filters, one after another on every document."""
+    """The filters of datatrove, one after another on every document."""
     from datatrove.data import Document  # type: ignore[import-untyped]  # noqa: PLC0415
     from datatrove.pipeline.filters import (  # type: ignore[import-untyped]  # noqa: PLC0415
         C4QualityFilter,
@@ -113,7 +113,9 @@ def main() -> None:
             total += len(text.encode()) / 1e6
     theirs(sample[:1])
     peer = size_of(sample) / cpu_seconds(lambda: theirs(sample), repeats=1)
-    sys.stdout.write(f"datatrove  {peer:8.2f} MB/s of processor time ({size_of(sample):.1f} MB, until the first failure)\n")
+    sys.stdout.write(
+        f"datatrove  {peer:8.2f} MB/s of processor time ({size_of(sample):.1f} MB, to the first failure)\n"
+    )
     sys.stdout.write(f"ratio      {one / peer:8.0f}\n")
     if options.long:
         sys.stdout.write(f"50 MB document: {long_document_ratio(texts):.2f} times the time per byte of 50 kB ones\n")

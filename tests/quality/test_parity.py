@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from dq.quality import presets, score
+from dq.quality import C4Lines, presets, score
 
 filters = pytest.importorskip("datatrove.pipeline.filters")
 data = pytest.importorskip("datatrove.data")
@@ -102,8 +102,6 @@ def test_given_datatroves_words_its_own_verdicts_follow() -> None:
 
 
 def test_c4_leaves_the_text_that_datatrove_leaves() -> None:
-    from dq.quality import C4Lines
-
     for terminal in (True, False):
         one = filters.C4QualityFilter(filter_no_terminal_punct=terminal)
         cleaner = C4Lines(terminal_marks=terminal)
