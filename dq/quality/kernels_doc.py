@@ -8,7 +8,7 @@ import numpy as np
 
 from dq.text.helper import inlined
 from dq.text.jit import kernel
-from dq.text.kernels_bits import trailing_zeros
+from dq.text.kernels_bits import nonnegative, trailing_zeros
 from dq.text.kernels_blocks import CONTINUATION, CURLY, DIGIT, DOT, HASH_SIGN, NEWLINE, UPPER
 from dq.text.kernels_scan import ELLIPSIS, count_bits, low_bits
 from dq.text.word_flags import ALL_CAPS, ALPHABETIC, ENDS_SENTENCE, IS_PUNCTUATION, IS_WORD
@@ -100,11 +100,11 @@ def _words(data: Any, first: Any, last: Any, words: Any, stop_words: Any, senten
     real, letters, alphabetic, caps, function_words = 0, 0, 0, 0, 0
     stops, stops_as_written = 0, 0
     count, open_end, previous_end = sentences[first], False, np.int64(0)
-    for k in range(first, last):
+    for k in range(nonnegative(first), last):
         flag, start = words.flags[k], words.starts[k]
         alphabetic += (flag & ALPHABETIC) != 0
         # No branches: words and marks, small and common words alternate without a pattern.
-        is_word = np.int64((flag & IS_WORD) != 0)
+        is_word = int((flag & IS_WORD) != 0)
         real += is_word
         letters += is_word * words.chars[k]
         caps += is_word & ((flag & ALL_CAPS) != 0)

@@ -16,6 +16,7 @@ from dq.quality.kernels_c4 import KEPT_RELAXED, ODD, judge_line
 from dq.quality.kernels_c4_rewrite import judge_odd_line
 from dq.text.helper import inlined
 from dq.text.jit import kernel
+from dq.text.kernels_bits import nonnegative
 from dq.text.kernels_blocks import BREAK, CONTINUATION, HIGH, NEWLINE, SPACE
 from dq.text.kernels_hash import finish, hash_bytes
 from dq.text.kernels_scan import count_bits, next_bit, strip_span
@@ -165,6 +166,7 @@ def _seen_before(key: Any, which: Any, k: Any, seen: Any, document: Any, mask: A
 def _newline_line(at: Any, stop: Any, context: Any, tally: Any) -> Any:
     """One line between newlines: Gopher's repetition and FineWeb's rules; returns its hash."""
     data, base, _end, high, masks, tables, _words, _sentences, seen, document, mask = context
+    at, stop, base = nonnegative(at), nonnegative(stop), nonnegative(base)
     if stop == at:
         return np.uint64(0)
     chars = _chars(at, stop, high, masks)
@@ -232,7 +234,7 @@ def _break_lines(
                 code = decode(data, base + first)
                 tally[at_.BULLETS] += code in (BULLET, HYPHEN)
                 tally[at_.ELLIPSES] += ends_in_ellipsis(data, base + first, base + last)
-                until = word
+                until = nonnegative(word)
                 while until < last_word and words.starts[until] < base + last:
                     until += 1
                 whole = key if first == at and last == stop else np.uint64(0)

@@ -21,6 +21,7 @@ from dq.text.kernels_affixes import (
     prefix_length,
     suffix_length,
 )
+from dq.text.kernels_bits import nonnegative
 from dq.text.kernels_url import is_url
 from dq.text.kernels_utf8 import char_width, decode
 
@@ -43,6 +44,7 @@ def split_chunk(
     bottom = top
     last_size = -1
     while start < end and end - start != last_size:
+        start, end, count = nonnegative(start), nonnegative(end), nonnegative(count)
         if look_up_span(data, start, end, lexicon) & IS_SPECIAL:
             break
         last_size = end - start
@@ -87,6 +89,7 @@ def _attach(
         return count + 1
     at, word, previous = start, start, np.int64(-1)
     while at < end:
+        at, count = nonnegative(at), nonnegative(count)
         if is_alphanumeric(data[at]):  # most are, and none begins an infix
             previous = np.int64(data[at])
             at += 1
@@ -122,7 +125,7 @@ def append_pieces(value: Any, start: Any, starts: Any, ends: Any, count: Any) ->
 @inlined
 def has_byte(data: Any, start: Any, end: Any, byte: Any) -> Any:
     """Whether a byte occurs in ``data[start:end]``."""
-    at = start
+    at = nonnegative(start)
     while at < end and data[at] != byte:
         at += 1
     return at < end

@@ -24,7 +24,7 @@ __all__ = ["split_batch"]
 
 ONE = np.uint64(1)
 MAX_SHORT_BYTES = 64  # longer chunks take the long path
-LONG_PATH, WHOLE, LETTERS = 0, 1, 2
+LONG_PATH, WHOLE, LETTERS, MARK = 0, 1, 2, 3
 APOSTROPHE, SMALL_S = 0x27, 0x73
 
 
@@ -83,6 +83,9 @@ def _chunk(
     if path == WHOLE:
         words.starts[count], words.ends[count], words.flags[count] = start, end, UNDESCRIBED
         return count + 1
+    if path == MARK:
+        _mark(data[start], start, tables, words, count)
+        return count + 1
     if before:
         _mark(data[start], start, tables, words, count)
         count = nonnegative(count + 1)
@@ -104,6 +107,8 @@ def _choose_path(data: Any, start: Any, end: Any, at: Any, unicode_words: Any, m
     size = end - start
     if not unicode_words:
         return 0, 0, WHOLE
+    if size == 1:
+        return 0, 1, MARK if data[start] < 0x80 else LONG_PATH
     if size > MAX_SHORT_BYTES:
         return 0, 0, LONG_PATH
     marks = ~bits_at(masks[PLAIN], at, size) & low_bits(size)
