@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from dq.dedup.kernels_simd import mum
-from dq.text.jit import inline_kernel, kernel
+from dq.text.jit import inlined, kernel
 
 __all__ = ["emit_pairs", "equal_values", "group_keys", "hash_bands", "large_buckets"]
 
@@ -68,7 +68,7 @@ def hash_bands(signatures: Array, bands: int, rows: int, out: Array) -> None:
             out[band, d] = state
 
 
-@inline_kernel
+@inlined
 def equal_values(left: Array, right: Array) -> int:
     """Number of equal values of two digests."""
     count = 0
@@ -77,7 +77,7 @@ def equal_values(left: Array, right: Array) -> int:
     return count
 
 
-@inline_kernel
+@inlined
 def _earlier_band(left: int, right: int, digests: Array, hashes: Array, band: int, rows: int) -> bool:
     """Whether two classes share a band before this one: their digests tell quickly, band hashes decide."""
     for other in range(band):

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from dq.text.jit import inline_kernel, kernel
+from dq.text.jit import inlined, kernel
 
 __all__ = ["build_table", "find_value", "overlaps"]
 
@@ -27,7 +27,7 @@ def build_table(values: Array, table: Array, shift: int) -> None:
         table[slot] = i
 
 
-@inline_kernel
+@inlined
 def find_value(value: Any, values: Array, table: Array, shift: int) -> Any:
     """Position of a value in a table of :func:`build_table`, or -1."""
     slot = np.int64(value >> np.uint64(shift))

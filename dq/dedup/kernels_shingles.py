@@ -14,7 +14,7 @@ import numpy as np
 
 from dq.dedup.kernels_simd import FIRST_KEY, NGRAM_FACTOR, SECOND_KEY
 from dq.dedup.kernels_words import WORD_SLACK, fold, scratch_bytes, split_characters, split_words
-from dq.text.jit import inline_kernel, kernel
+from dq.text.jit import inlined, kernel
 
 __all__ = ["CHUNK", "combine", "key_sums", "longest_text", "shingle_documents", "sort_unique"]
 
@@ -37,7 +37,7 @@ def longest_text(offsets: Array, chosen: Array) -> Any:
     return longest
 
 
-@inline_kernel
+@inlined
 def combine(words: Array, filled: int, ngram: int, out: Array) -> int:
     """Write the n-gram hashes of ``words[:filled]``, returns how many; with fewer than n words there are none."""
     if filled < ngram:
@@ -52,7 +52,7 @@ def combine(words: Array, filled: int, ngram: int, out: Array) -> int:
     return count
 
 
-@inline_kernel
+@inlined
 def key_sums(grams: Array, count: int) -> Any:
     """Two sums over ``grams[:count]`` of differently mixed values: the same for the same shingles in any order."""
     first = second = np.uint64(0)

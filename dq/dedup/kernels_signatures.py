@@ -13,7 +13,7 @@ import numpy as np
 from dq.dedup.kernels_shingles import CHUNK, combine, key_sums, longest_text
 from dq.dedup.kernels_simd import LANES, SHINGLES_A_LOAD, affine_min_block, mix32_block, shingle_block
 from dq.dedup.kernels_words import WORD_SLACK, fold, scratch_bytes, split_characters, split_words
-from dq.text.jit import inline_kernel, kernel
+from dq.text.jit import inlined, kernel
 
 __all__ = ["permute", "sign_documents", "sign_hashes"]
 
@@ -24,7 +24,7 @@ LANES_64 = 8
 SLACK = 2 * LANES  # room behind the hashes for the padding of the last block
 
 
-@inline_kernel
+@inlined
 def permute(parameters: Array, signature: Array, hashes: Array, count: int) -> None:
     """Fold ``hashes[:count]`` (uint32, mixed) into the signature; overwrites up to 8 values behind them."""
     if count == 0:
@@ -36,7 +36,7 @@ def permute(parameters: Array, signature: Array, hashes: Array, count: int) -> N
             affine_min_block(parameters, signature, hashes, lane, first)
 
 
-@inline_kernel
+@inlined
 def _mixed_shingles(
     words: Array, filled: int, ngram: int, short: bool, grams: Array, hashes: Array, sums: Array
 ) -> int:

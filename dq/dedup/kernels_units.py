@@ -8,7 +8,7 @@ import numpy as np
 
 from dq.dedup.kernels_inverted import find_value
 from dq.dedup.kernels_xxhash import xxhash64
-from dq.text.jit import inline_kernel, kernel
+from dq.text.jit import inlined, kernel
 
 __all__ = ["hash_units", "without_units"]
 
@@ -17,7 +17,7 @@ Array = np.ndarray[Any, Any]
 NEWLINE = 10
 
 
-@inline_kernel
+@inlined
 def _blank(byte: int) -> bool:
     return byte == 32 or 9 <= byte <= 13
 

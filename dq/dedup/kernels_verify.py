@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from dq.text.jit import inline_kernel, kernel
+from dq.text.jit import inlined, kernel
 
 __all__ = ["common_shingles", "verify_pairs"]
 
 Array = np.ndarray[Any, Any]
 
 
-@inline_kernel
+@inlined
 def common_shingles(left: Array, right: Array, numerator: int, denominator: int) -> int:
     """Size of the intersection of two sorted unique arrays, or -1 once it cannot reach the threshold.
 

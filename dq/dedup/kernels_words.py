@@ -25,7 +25,7 @@ from dq.dedup.kernels_simd import (
     trailing_zeros,
     word_mask,
 )
-from dq.text.jit import inline_kernel, kernel
+from dq.text.jit import inlined, kernel
 from dq.text.unicode import DIGIT, LETTER, MARK
 
 __all__ = ["WORD_SLACK", "fold", "scratch_bytes", "split_characters", "split_words"]
@@ -50,7 +50,7 @@ LOW_MASKS = np.array([(1 << (8 * min(size, 8))) - 1 for size in range(17)], np.u
 HIGH_MASKS = np.array([(1 << (8 * max(size - 8, 0))) - 1 for size in range(17)], np.uint64)
 
 
-@inline_kernel
+@inlined
 def scratch_bytes(longest: int) -> int:
     """Bytes of scratch for a document: lower case can turn two bytes into three (U+023A), and blocks overhang."""
     return longest + longest // 2 + PADDING

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from dq.text.jit import inline_kernel, kernel
+from dq.text.jit import inlined, kernel
 
 __all__ = ["hash_texts", "xxhash64"]
 
@@ -20,12 +20,12 @@ PRIME_5 = np.uint64(0x27D4EB2F165667C5)
 WIDTH = np.uint64(64)
 
 
-@inline_kernel
+@inlined
 def _rotate(value: Any, bits: int) -> Any:
     return (value << np.uint64(bits)) | (value >> (WIDTH - np.uint64(bits)))
 
 
-@inline_kernel
+@inlined
 def _read(data: Array, at: int, size: int) -> Any:
     """Little-endian integer of ``size`` bytes; byte by byte, so that nothing behind the range is read."""
     value = np.uint64(0)
@@ -34,7 +34,7 @@ def _read(data: Array, at: int, size: int) -> Any:
     return value
 
 
-@inline_kernel
+@inlined
 def _round(state: Any, lane: Any) -> Any:
     return _rotate(state + lane * PRIME_2, 31) * PRIME_1
 

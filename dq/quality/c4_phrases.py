@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from dq.text.helper import inlined
+from dq.text.jit import inlined
 
 __all__ = [
     "C4_COUNTS",

@@ -27,7 +27,7 @@ from dq.quality.c4_phrases import (
     TOO_FEW_WORDS,
     ends_terminally,
 )
-from dq.text.helper import helper, inlined
+from dq.text.jit import helper, inlined
 from dq.text.kernels_blocks import SPACE, TRIGGER
 from dq.text.kernels_scan import low_bits, next_bit
 

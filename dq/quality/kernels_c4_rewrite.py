@@ -29,8 +29,7 @@ from dq.quality.c4_phrases import (
     TOO_LONG_WORD,
     ends_terminally,
 )
-from dq.text.helper import helper, inlined
-from dq.text.jit import kernel
+from dq.text.jit import helper, inlined, kernel
 from dq.text.kernels_utf8 import char_width, decode, last_char
 from dq.text.marks import BREAK, DECIMAL
 from dq.text.tables import KELVIN

@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from dq.text.helper import inlined
-from dq.text.jit import kernel
-from dq.text.kernels_bits import trailing_zeros
+from dq.text.jit import inlined, kernel
+from dq.text.kernels_bits import nonnegative, trailing_zeros
 from dq.text.kernels_blocks import CONTINUATION, CURLY, DIGIT, DOT, HASH_SIGN, NEWLINE, UPPER
 from dq.text.kernels_scan import ELLIPSIS, count_bits, low_bits
 from dq.text.word_flags import ALL_CAPS, ALPHABETIC, ENDS_SENTENCE, IS_PUNCTUATION, IS_WORD
@@ -100,17 +99,18 @@ def _words(data: Any, first: Any, last: Any, words: Any, stop_words: Any, senten
     real, letters, alphabetic, caps, function_words = 0, 0, 0, 0, 0
     stops, stops_as_written = 0, 0
     count, open_end, previous_end = sentences[first], False, np.int64(0)
-    for k in range(first, last):
+    for k in range(nonnegative(first), last):
         flag, start = words.flags[k], words.starts[k]
         alphabetic += (flag & ALPHABETIC) != 0
-        if flag & IS_WORD:
-            real += 1
-            letters += words.chars[k]
-            caps += (flag & ALL_CAPS) != 0
-            bits = _stop_word(words.folded[k], stop_words)
-            stops |= bits
-            function_words += bits >> STOP_BITS
-            stops_as_written |= bits if words.hashes[k] == words.folded[k] else 0
+        # No branches: words and marks, small and common words alternate without a pattern.
+        is_word = int((flag & IS_WORD) != 0)
+        real += is_word
+        letters += is_word * words.chars[k]
+        caps += is_word & ((flag & ALL_CAPS) != 0)
+        bits = _stop_word(words.folded[k], stop_words)
+        stops |= bits
+        function_words += bits >> STOP_BITS
+        stops_as_written |= bits if words.hashes[k] == words.folded[k] else 0
         if open_end:
             # spaCy's sentencizer: after an end mark, the next word that is no mark begins a sentence, and so does
             # white space other than a single space, which spaCy keeps as a token.

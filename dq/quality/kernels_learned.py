@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from dq.text.helper import inlined
-from dq.text.jit import kernel
+from dq.text.jit import inlined, kernel
 
 __all__ = ["hash_features", "score_documents", "train_epoch"]
 

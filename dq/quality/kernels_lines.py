@@ -14,8 +14,8 @@ import numpy as np
 from dq.quality import line_tally as at_
 from dq.quality.kernels_c4 import KEPT_RELAXED, ODD, judge_line
 from dq.quality.kernels_c4_rewrite import judge_odd_line
-from dq.text.helper import inlined
-from dq.text.jit import kernel
+from dq.text.jit import inlined, kernel
+from dq.text.kernels_bits import nonnegative
 from dq.text.kernels_blocks import BREAK, CONTINUATION, HIGH, NEWLINE, SPACE
 from dq.text.kernels_hash import finish, hash_bytes
 from dq.text.kernels_scan import count_bits, next_bit, strip_span
@@ -118,8 +118,8 @@ def _measure(
         tally = outs[1][row]
         high = count_bits(masks[HIGH], start, end) > 0
         newlines = count_bits(masks[NEWLINE], start, end)
-        slots = 8
-        while slots < 2 * _most_lines(start, end, masks):
+        slots, most = 8, _most_lines(start, end, masks)
+        while slots < 2 * most:
             slots *= 2
         context = (data, base, end, high, masks, tables, words, sentences, seen, local + 1, slots - 1)
         body = strip_span(masks[SPACE], start, end)
@@ -130,7 +130,7 @@ def _measure(
             stop = next_bit(masks[NEWLINE], at, end)
             key = _newline_line(at, stop, context, tally)
             paragraph = _paragraph(at, stop, body, key, paragraph, context, tally)
-            word = _break_lines(at, stop, word, words.bounds[local + 1], row, context, odd, tally)
+            word = _break_lines(at, stop, key, word, words.bounds[local + 1], row, context, odd, tally)
             at = stop + 1
         _write(data, base, start, end, n_chars[local], newlines, tally, outs[0][row])
 
@@ -165,6 +165,7 @@ def _seen_before(key: Any, which: Any, k: Any, seen: Any, document: Any, mask: A
 def _newline_line(at: Any, stop: Any, context: Any, tally: Any) -> Any:
     """One line between newlines: Gopher's repetition and FineWeb's rules; returns its hash."""
     data, base, _end, high, masks, tables, _words, _sentences, seen, document, mask = context
+    at, stop, base = nonnegative(at), nonnegative(stop), nonnegative(base)
     if stop == at:
         return np.uint64(0)
     chars = _chars(at, stop, high, masks)
@@ -215,8 +216,10 @@ def _paragraph(at: Any, stop: Any, body: Any, key: Any, paragraph: Any, context:
 
 
 @inlined
-def _break_lines(at: Any, stop: Any, word: Any, last_word: Any, row: Any, context: Any, odd: Any, tally: Any) -> Any:
-    """The lines that str.splitlines() sees between two newlines; returns the first word after them."""
+def _break_lines(
+    at: Any, stop: Any, key: Any, word: Any, last_word: Any, row: Any, context: Any, odd: Any, tally: Any
+) -> Any:
+    """The lines that str.splitlines() sees between two newlines, whose hash is ``key``; returns the word after them."""
     data, base, end, _high, masks, _tables, words, _sentences, _seen, _document, _mask = context
     piece = at
     while True:
@@ -230,10 +233,11 @@ def _break_lines(at: Any, stop: Any, word: Any, last_word: Any, row: Any, contex
                 code = decode(data, base + first)
                 tally[at_.BULLETS] += code in (BULLET, HYPHEN)
                 tally[at_.ELLIPSES] += ends_in_ellipsis(data, base + first, base + last)
-                until = word
+                until = nonnegative(word)
                 while until < last_word and words.starts[until] < base + last:
                     until += 1
-                _c4_line(first, last, word, until, row, context, odd, tally)
+                whole = key if first == at and last == stop else np.uint64(0)
+                _c4_line(first, last, whole, word, until, row, context, odd, tally)
                 word = until
         if cut >= stop:
             return word
@@ -251,14 +255,16 @@ def ends_in_ellipsis(data: Any, start: Any, end: Any) -> Any:
 
 
 @inlined
-def _c4_line(first: Any, last: Any, word: Any, until: Any, row: Any, context: Any, odd: Any, tally: Any) -> None:
+def _c4_line(
+    first: Any, last: Any, whole: Any, word: Any, until: Any, row: Any, context: Any, odd: Any, tally: Any
+) -> None:
     """Judge one stripped line by C4's rules; if the relaxed ones keep it, FineWeb's signals go on with it."""
     data, base, _end, high, masks, tables, _words, sentences, seen, document, mask = context
     inside = 1 + sentences[until] - sentences[min(until, word + 1)]
     verdict = judge_line(data, base, first, last, inside, masks, tally)
     if verdict == KEPT_RELAXED:
         chars = _chars(first, last, high, masks)
-        key = hash_bytes(data, base + first, base + last)
+        key = whole if whole else hash_bytes(data, base + first, base + last)
         repeated = _seen_before(key, BY_KEPT_LINE, tally[at_.AFTER_LINES], seen, document, mask)
         terminal = tables.marks[decode(data, last_char(data, base + last))] & TERMINAL
         tally[at_.AFTER_WORDS] += until - word

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dq.text.helper import helper, inlined
-from dq.text.jit import kernel
+from dq.text.jit import helper, inlined, kernel
+from dq.text.kernels_bits import nonnegative
 from dq.text.kernels_hash import finish
 from dq.text.word_flags import IS_WORD
 
@@ -70,6 +70,8 @@ GENERATION_SHIFT = np.uint64(52)
 LAST_GENERATION = 4095
 TAG_MASK = np.uint64(0x000FFFFFF0000000)
 INDEX_MASK = np.uint64(0x000000000FFFFFFF)
+# c ln c of small counts: a logarithm a word would cost as much as the rest of its pass.
+COUNT_LOGS = np.array([0.0] + [count * math.log(count) for count in range(1, 256)])
 
 
 @kernel
@@ -85,17 +87,19 @@ def measure_ngrams(rows: Any, n_chars: Any, words: Any, scratch: Any, table: Any
 
 @inlined
 def _measure(local: Any, n_chars: Any, words: Any, scratch: Any, table: Any, state: Any, row: Any) -> None:
-    begin, n_words = words.bounds[local], words.bounds[local + 1] - words.bounds[local]
-    chars = n_chars[local]
+    begin, end = words.bounds[local], words.bounds[local + 1]
+    n_words, total_chars = end - begin, n_chars[local]
+    chars, flags = words.chars[begin:end], words.flags[begin:end]
+    hashes, folded = words.hashes[begin:end], words.folded[begin:end]
     prefix, prefix_chars, positions = scratch.prefix, scratch.prefix_chars, scratch.positions
     first, counts = scratch.first, scratch.counts
     prefix[0] = 0
     prefix_chars[0] = 0
     for k in range(n_words):
-        prefix[k + 1] = prefix[k] * BASE + words.hashes[begin + k]
-        prefix_chars[k + 1] = prefix_chars[k] + words.chars[begin + k]
+        prefix[k + 1] = prefix[k] * BASE + hashes[k]
+        prefix_chars[k + 1] = prefix_chars[k] + chars[k]
         positions[k] = k
-    _count_words(begin, n_words, words.flags, words.folded, first, counts, table, state, row)
+    _count_words(n_words, flags, folded, first, counts, table, state, row)
     n_candidates, power = n_words, BASE
     for n in range(2, LONGEST + 1):
         power *= BASE
@@ -106,9 +110,9 @@ def _measure(local: Any, n_chars: Any, words: Any, scratch: Any, table: Any, sta
             if best >= 0:
                 at = positions[best]
                 length = (prefix_chars[at + n] - prefix_chars[at] + n - 1) * counts[best]
-            row[n] = length / chars
+            row[n] = length / total_chars
         elif n > LONGEST_TOP and n_words > 0:
-            row[n] = _greedy_chars(n_candidates, n, prefix_chars, positions, first, counts) / chars
+            row[n] = _greedy_chars(n_candidates, n, prefix_chars, positions, first, counts) / total_chars
 
 
 @inlined
@@ -126,17 +130,17 @@ def _next_generation(n_candidates: Any, table: Any, state: Any) -> Any:
 
 @helper
 def _count_words(
-    begin: Any, n_words: Any, flags: Any, folded: Any, first: Any, counts: Any, table: Any, state: Any, row: Any
+    n_words: Any, flags: Any, folded: Any, first: Any, counts: Any, table: Any, state: Any, row: Any
 ) -> None:
     """One-grams in lower case: which repeat (a necessary condition for all longer ones), how many, their entropy."""
     mask = _next_generation(n_words, table, state)
     stamp = np.uint64(state[0]) << GENERATION_SHIFT
-    total, distinct = 0, 0
+    total, distinct, repeated = 0, 0, 0.0
     for k in range(n_words):
-        key = folded[begin + k]
+        key = folded[k]
         tag = stamp | (key & TAG_MASK)
         slot = key & mask
-        is_word = (flags[begin + k] & IS_WORD) != 0
+        is_word = (flags[k] & IS_WORD) != 0
         total += is_word
         first[k] = -1
         counts[k] = 1
@@ -148,20 +152,23 @@ def _count_words(
                 break
             if (entry & ~INDEX_MASK) == tag:
                 other = np.int64(entry & INDEX_MASK)
-                if folded[begin + other] == folded[begin + k]:
+                if folded[other] == key:
                     first[other] = other
                     first[k] = other
-                    counts[other] += 1
+                    count = np.int64(counts[other]) + 1
+                    counts[other] = count
+                    repeated += _count_log(count) - _count_log(count - 1) if is_word else 0.0
                     break
             slot = (slot + np.uint64(1)) & mask
-    if total == 0:
-        return
-    repeated = 0.0
-    for k in range(n_words):
-        if first[k] == k and flags[begin + k] & IS_WORD:
-            repeated += counts[k] * math.log(counts[k])
-    row[0] = distinct / total
-    row[1] = max(0.0, math.log(total) - repeated / total)
+    if total:
+        row[0] = distinct / total
+        row[1] = max(0.0, math.log(total) - repeated / total)
+
+
+@inlined
+def _count_log(count: Any) -> Any:
+    """The summand c ln c of an entropy."""
+    return COUNT_LOGS[nonnegative(count)] if count < COUNT_LOGS.shape[0] else count * math.log(count)
 
 
 @inlined
@@ -169,9 +176,10 @@ def _survivors(n_candidates: Any, n_positions: Any, positions: Any, first: Any) 
     """Keep the candidates whose (n-1)-gram repeats and whose right neighbour's does too; in place, sorted."""
     kept = 0
     for k in range(n_candidates - 1):
-        if first[k] >= 0 and first[k + 1] >= 0 and positions[k + 1] == positions[k] + 1 and positions[k] < n_positions:
-            positions[kept] = positions[k]
-            kept += 1
+        at = positions[k]
+        repeats = (first[k] >= 0) & (first[k + 1] >= 0)
+        positions[kept] = at
+        kept += repeats & (positions[k + 1] == at + 1) & (at < n_positions)
     return kept
 
 
@@ -195,7 +203,7 @@ def _find_repeats(
     stamp = np.uint64(state[0]) << GENERATION_SHIFT
     best, best_count = np.int64(-1), 1
     for k in range(n_candidates):
-        at = positions[k]
+        at = nonnegative(np.int64(positions[k]))
         gram = prefix[at + n] - prefix[at] * power
         key = finish(gram)
         tag = stamp | (key & TAG_MASK)
@@ -209,7 +217,7 @@ def _find_repeats(
                 break
             if (entry & ~INDEX_MASK) == tag:
                 other = np.int64(entry & INDEX_MASK)
-                start = positions[other]
+                start = nonnegative(np.int64(positions[other]))
                 if prefix[start + n] - prefix[start] * power == gram:
                     first[other] = other
                     first[k] = other
@@ -228,7 +236,7 @@ def _greedy_chars(n_candidates: Any, n: Any, prefix_chars: Any, positions: Any, 
     for k in range(n_candidates):
         seen[k] = 0
     for k in range(n_candidates):
-        at = positions[k]
+        at = nonnegative(np.int64(positions[k]))
         if first[k] < 0 or at < resume:
             continue
         if seen[first[k]]:

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from dq.text.buffers import Texts, text_batch
-from dq.text.jit import inline_kernel, kernel
+from dq.text.jit import inlined, kernel
 
 __all__ = ["content_keys", "mix64", "uniform"]
 
@@ -52,18 +52,18 @@ def uniform(hashes: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
     return (np.asarray(hashes, np.uint64) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
-@inline_kernel
+@inlined
 def _rotl(x: Any, r: Any) -> Any:
     return (x << np.uint64(r)) | (x >> np.uint64(64 - r))
 
 
-@inline_kernel
+@inlined
 def _read8(data: Any, at: Any) -> Any:
     """Eight bytes, little-endian: written out so that LLVM makes one load of it."""
     return _read4(data, at) | (_read4(data, at + 4) << np.uint64(32))
 
 
-@inline_kernel
+@inlined
 def _read4(data: Any, at: Any) -> Any:
     return (
         np.uint64(data[at])
@@ -73,7 +73,7 @@ def _read4(data: Any, at: Any) -> Any:
     )
 
 
-@inline_kernel
+@inlined
 def _round(acc: Any, lane: Any) -> Any:
     return _rotl(acc + lane * P2, 31) * P1
 

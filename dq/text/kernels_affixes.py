@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from dq.text.helper import helper, inlined
+from dq.text.jit import helper, inlined
 from dq.text.kernels_hash import hash_bytes
 from dq.text.kernels_utf8 import char_width, decode, last_char
 from dq.text.word_roles import ALPHA, CURRENCY, DOT_AFTER, ICON, LOWER, PREFIX, QUOTE, SUFFIX, UPPER

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from dq.text.helper import helper, inlined
+from dq.text.jit import helper, inlined
 from dq.text.kernels_affixes import (
     IS_SPECIAL,
     MAX_LEXICON_BYTES,
@@ -21,6 +21,7 @@ from dq.text.kernels_affixes import (
     prefix_length,
     suffix_length,
 )
+from dq.text.kernels_bits import nonnegative
 from dq.text.kernels_url import is_url
 from dq.text.kernels_utf8 import char_width, decode
 
@@ -43,6 +44,7 @@ def split_chunk(
     bottom = top
     last_size = -1
     while start < end and end - start != last_size:
+        start, end, count = nonnegative(start), nonnegative(end), nonnegative(count)
         if look_up_span(data, start, end, lexicon) & IS_SPECIAL:
             break
         last_size = end - start
@@ -87,6 +89,7 @@ def _attach(
         return count + 1
     at, word, previous = start, start, np.int64(-1)
     while at < end:
+        at, count = nonnegative(at), nonnegative(count)
         if is_alphanumeric(data[at]):  # most are, and none begins an infix
             previous = np.int64(data[at])
             at += 1
@@ -122,7 +125,7 @@ def append_pieces(value: Any, start: Any, starts: Any, ends: Any, count: Any) ->
 @inlined
 def has_byte(data: Any, start: Any, end: Any, byte: Any) -> Any:
     """Whether a byte occurs in ``data[start:end]``."""
-    at = start
+    at = nonnegative(start)
     while at < end and data[at] != byte:
         at += 1
     return at < end
@@ -136,36 +139,36 @@ def is_alphanumeric(byte: Any) -> Any:
 
 @helper
 def _merge(data: Any, lexicon: Any, starts: Any, ends: Any, first: Any, count: Any) -> Any:
-    """Special cases among the words of one chunk, such as the smiley in `text:)`: longest first from the left."""
-    at = first
-    while at + 1 < count:
+    """Special cases among the words of one chunk, such as the smiley in `text:)`: longest first from the left.
+
+    A case never has more pieces than the words it replaces, so the words are moved up in one pass.
+    """
+    at, to = first, first
+    while at < count:
         until, value = -1, np.uint64(0)
-        # Most pairs of words begin no special case: one bit tells, by their first bytes.
-        pair = np.int64(data[starts[at]]) << 8 | np.int64(data[starts[at + 1]])
-        if (lexicon[PAIRS_AT + (pair >> 6)] >> np.uint64(pair & 63)) & np.uint64(1):
-            for k in range(at + 1, min(count, at + MAX_MERGED_WORDS)):
-                if ends[k] - starts[at] > MAX_LEXICON_BYTES:
-                    break
-                found = look_up_span(data, starts[at], ends[k], lexicon)
-                if found & MERGES:
-                    until, value = k, found
-        if until >= 0:
-            pieces = np.int64(value & np.uint64(7))
-            _move(starts, ends, until + 1, count, pieces - (until + 1 - at))
-            append_pieces(value, starts[at], starts, ends, at)
-            count += pieces - (until + 1 - at)
-            at += pieces
+        if at + 1 < count:
+            # Most pairs of words begin no special case: one bit tells, by their first bytes.
+            pair = np.int64(data[starts[at]]) << 8 | np.int64(data[starts[at + 1]])
+            if (lexicon[PAIRS_AT + (pair >> 6)] >> np.uint64(pair & 63)) & np.uint64(1):
+                until, value = _longest_merge(data, lexicon, starts, ends, at, count)
+        if until >= 0 and np.int64(value & np.uint64(7)) <= until + 1 - at:
+            to = append_pieces(value, starts[at], starts, ends, to)
+            at = until + 1
         else:
+            starts[to], ends[to] = starts[at], ends[at]
             at += 1
-    return count
+            to += 1
+    return to
 
 
-@helper
-def _move(starts: Any, ends: Any, first: Any, count: Any, by: Any) -> None:
-    """Move the words ``first:count`` by some places."""
-    if by < 0:
-        for k in range(first, count):
-            starts[k + by], ends[k + by] = starts[k], ends[k]
-    else:
-        for k in range(count - 1, first - 1, -1):
-            starts[k + by], ends[k + by] = starts[k], ends[k]
+@inlined
+def _longest_merge(data: Any, lexicon: Any, starts: Any, ends: Any, at: Any, count: Any) -> Any:
+    """The last word of the longest special case that begins with the word ``at``, or -1, and its value."""
+    until, value = -1, np.uint64(0)
+    for k in range(at + 1, min(count, at + MAX_MERGED_WORDS)):
+        if ends[k] - starts[at] > MAX_LEXICON_BYTES:
+            break
+        found = look_up_span(data, starts[at], ends[k], lexicon)
+        if found & MERGES:
+            until, value = k, found
+    return until, value

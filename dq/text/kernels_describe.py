@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from dq.text.helper import inlined
-from dq.text.jit import kernel
+from dq.text.jit import inlined, kernel
+from dq.text.kernels_bits import nonnegative
 from dq.text.kernels_hash import hash_bytes, hash_pair
 from dq.text.kernels_utf8 import char_width, decode
 from dq.text.marks import CHAR_PUNCTUATION, SENTENCE_END, SYMBOL_ONLY
@@ -32,7 +32,7 @@ def _describe(data: Any, n_words: Any, tables: Any, words: Any, buffer: Any) -> 
     for k in range(n_words):
         if words.flags[k] != UNDESCRIBED:
             continue
-        start, end = words.starts[k], words.ends[k]
+        start, end = nonnegative(words.starts[k]), words.ends[k]
         n_chars, letters, all_marks, any_word, high = end - start, 0, 0xFF, 0, 0
         for at in range(start, end):
             byte = data[at]

@@ -1,7 +1,8 @@
-"""64-bit hashes of byte ranges: multiply-and-fold over 8-byte blocks.
+"""64-bit hashes of byte ranges by multiplying and folding, after wyhash (Wang Yi, public domain).
 
 Not cryptographic. Two different words or lines collide with probability about 2**-64 a pair, so a document of a million
-words expects 3e-8 collisions; signals compare hashes and never the bytes.
+words expects 3e-8 collisions; signals compare hashes and never the bytes. Up to 16 bytes are read as two blocks without
+a branch on their number, because the lengths of words cannot be predicted.
 """
 
 from __future__ import annotations
@@ -10,47 +11,61 @@ from typing import Any
 
 import numpy as np
 
-from dq.text.helper import inlined
-from dq.text.jit import kernel
-from dq.text.kernels_bits import load_u64
+from dq.text.jit import inlined, kernel
+from dq.text.kernels_bits import load_u64, multiply_fold, nonnegative
 
-__all__ = ["finish", "hash_bytes", "hash_of", "hash_pair", "tail_u64"]
+__all__ = ["finish", "hash_bytes", "hash_of", "hash_pair"]
 
-SEED = np.uint64(0x9E3779B97F4A7C15)
-FOLD = np.uint64(0xD6E8FEB86659FD93)
-
-
-@inlined
-def tail_u64(data: Any, start: Any, length: Any) -> Any:
-    """``length`` (1 to 8) bytes from ``start`` as a uint64, zero-filled; never reads past the end of ``data``."""
-    if start + 8 <= data.shape[0]:
-        return load_u64(data, start) & (np.uint64(0xFFFFFFFFFFFFFFFF) >> np.uint64(64 - 8 * length))
-    value = np.uint64(0)
-    for k in range(length):
-        value |= np.uint64(data[start + k]) << np.uint64(8 * k)
-    return value
+SECRET = np.uint64(0xA0761D6478BD642F)
+SECRET_2 = np.uint64(0xE7037ED1A0B428DB)
+SECRET_3 = np.uint64(0x8EBC6AF09C88C6E3)
+ALL, NONE = np.uint64(0xFFFFFFFFFFFFFFFF), np.uint64(0)
 
 
 @inlined
 def finish(value: Any) -> Any:
-    """Spread every input bit over the whole word (the finaliser of splitmix64)."""
-    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return value ^ (value >> np.uint64(31))
+    """Spread every input bit over the whole word."""
+    return multiply_fold(value ^ SECRET, SECRET_2)
+
+
+@inlined
+def _end_of(first: Any, second: Any, state: Any, size: Any) -> Any:
+    return multiply_fold(multiply_fold(first ^ SECRET_2, second ^ state) ^ np.uint64(size), SECRET_3)
+
+
+@inlined
+def _short_blocks(data: Any, start: Any, size: Any) -> Any:
+    """Up to 16 bytes as two uint64: the first eight zero-filled, and the last eight, or nothing where fewer."""
+    if nonnegative(start) + 8 > data.shape[0]:
+        return _careful_blocks(data, start, size)
+    first = load_u64(data, start) & (ALL >> np.uint64(64 - 8 * min(size, 8)))
+    more = size >= 8
+    return first, load_u64(data, start + size - 8 if more else start) & (ALL if more else NONE)
+
+
+@inlined
+def _careful_blocks(data: Any, start: Any, size: Any) -> Any:
+    """The same for fewer than eight bytes at the very end of the data."""
+    first = NONE
+    for k in range(size):
+        first |= np.uint64(data[start + k]) << np.uint64(8 * k)
+    return first, NONE
 
 
 @inlined
 def hash_bytes(data: Any, start: Any, end: Any) -> Any:
-    """The hash of ``data[start:end]``: uint64."""
-    state = SEED ^ np.uint64(end - start)
-    at = start
-    while at + 8 < end:
-        state = (state ^ load_u64(data, at)) * FOLD
-        state ^= state >> np.uint64(32)
-        at += 8
-    if at < end:
-        state = (state ^ tail_u64(data, at, end - at)) * FOLD
-    return finish(state)
+    """The hash of ``data[start:end]``, which has a byte or more: uint64."""
+    size = end - start
+    state = SECRET
+    if size <= 16:
+        first, second = _short_blocks(data, start, size)
+    else:
+        at = start
+        while at + 16 < end:
+            state = multiply_fold(load_u64(data, at) ^ SECRET_2, load_u64(data, at + 8) ^ state)
+            at += 16
+        first, second = load_u64(data, end - 16), load_u64(data, end - 8)
+    return _end_of(first, second, state, size)
 
 
 @inlined
@@ -64,24 +79,22 @@ def fold_ascii(block: Any) -> Any:
 @inlined
 def hash_pair(data: Any, start: Any, end: Any) -> Any:
     """The hashes of ASCII ``data[start:end]`` as it is and in lower case, as hash_bytes of each."""
-    state = SEED ^ np.uint64(end - start)
-    lower = state
-    at = start
-    while at + 8 < end:
-        block = load_u64(data, at)
-        state = (state ^ block) * FOLD
-        state ^= state >> np.uint64(32)
-        lower = (lower ^ fold_ascii(block)) * FOLD
-        lower ^= lower >> np.uint64(32)
-        at += 8
-    if at < end:
-        block = tail_u64(data, at, end - at)
-        state = (state ^ block) * FOLD
-        lower = (lower ^ fold_ascii(block)) * FOLD
-    return finish(state), finish(lower)
+    size = end - start
+    state, lower = SECRET, SECRET
+    if size <= 16:
+        first, second = _short_blocks(data, start, size)
+    else:
+        at = start
+        while at + 16 < end:
+            first, second = load_u64(data, at), load_u64(data, at + 8)
+            state = multiply_fold(first ^ SECRET_2, second ^ state)
+            lower = multiply_fold(fold_ascii(first) ^ SECRET_2, fold_ascii(second) ^ lower)
+            at += 16
+        first, second = load_u64(data, end - 16), load_u64(data, end - 8)
+    return _end_of(first, second, state, size), _end_of(fold_ascii(first), fold_ascii(second), lower, size)
 
 
 @kernel
 def hash_of(data: Any) -> Any:
-    """The hash of all of ``data`` (uint8), for Python."""
-    return hash_bytes(data, 0, data.shape[0])
+    """The hash of all of ``data`` (uint8), for Python; of nothing, 0."""
+    return hash_bytes(data, 0, data.shape[0]) if data.shape[0] else NONE

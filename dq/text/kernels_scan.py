@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from dq.text.helper import inlined
-from dq.text.jit import kernel
-from dq.text.kernels_bits import count_ones, leading_zeros, trailing_zeros
+from dq.text.jit import inlined, kernel
+from dq.text.kernels_bits import count_ones, leading_zeros, nonnegative, trailing_zeros
 from dq.text.kernels_blocks import (
     ASCII_MASKS,
     BREAK,
@@ -107,11 +106,10 @@ def low_bits(n: Any) -> Any:
 @inlined
 def bits_at(row: Any, at: Any, n: Any) -> Any:
     """Bits ``at`` to ``at + n`` (n from 1 to 64) of a row of masks, as the lowest bits of a uint64."""
-    block, shift = at >> 6, np.uint64(at & 63)
-    bits = row[block] >> shift
-    if (at & 63) + n > 64:
-        bits |= row[block + 1] << (np.uint64(64) - shift)
-    return bits & low_bits(n)
+    block, shift = nonnegative(at) >> 6, np.uint64(at & 63)
+    # Two shifts instead of a test: whether the bits cross into the next block cannot be predicted.
+    bits = (row[block] >> shift) | (row[block + 1] << ONE << (np.uint64(63) - shift))
+    return bits & (ALL >> np.uint64(64 - n))
 
 
 @inlined
@@ -119,7 +117,7 @@ def count_bits(row: Any, start: Any, end: Any) -> Any:
     """Set bits of a row of masks from ``start`` up to ``end``."""
     if end <= start:
         return 0
-    first, last = start >> 6, (end - 1) >> 6
+    first, last = nonnegative(start) >> 6, nonnegative(end - 1) >> 6
     head = row[first] & ~low_bits(start & 63)
     if first == last:
         return count_ones(head & low_bits(((end - 1) & 63) + 1))
@@ -134,7 +132,7 @@ def next_bit(row: Any, start: Any, end: Any) -> Any:
     """The first set bit from ``start`` on; ``end`` where there is none before it."""
     if start >= end:
         return end
-    block = start >> 6
+    block = nonnegative(start) >> 6
     bits = row[block] & ~low_bits(start & 63)
     while not bits:
         block += 1

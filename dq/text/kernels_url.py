@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dq.text.helper import helper, inlined
+from dq.text.jit import helper, inlined
 from dq.text.kernels_utf8 import char_width, decode
 from dq.text.unicode import DIGIT, LETTER
 from dq.text.word_roles import LOWER

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from dq.text.helper import helper, inlined
+from dq.text.jit import helper, inlined
+from dq.text.kernels_bits import nonnegative
 
 __all__ = ["char_width", "count_chars", "decode", "last_char"]
 
@@ -22,7 +23,7 @@ def char_width(byte: Any) -> Any:
 @inlined
 def decode(data: Any, at: Any) -> Any:
     """The code point that starts at byte ``at``."""
-    first = int(data[at])
+    first = int(data[nonnegative(at)])
     if first < 0x80:
         return first
     if first < 0xE0:
@@ -36,7 +37,7 @@ def decode(data: Any, at: Any) -> Any:
 @inlined
 def last_char(data: Any, end: Any) -> Any:
     """The byte at which the character before byte ``end`` starts."""
-    at = end - 1
+    at = nonnegative(end - 1)
     while data[at] & 0xC0 == 0x80:
         at -= 1
     return at
@@ -46,6 +47,6 @@ def last_char(data: Any, end: Any) -> Any:
 def count_chars(data: Any, start: Any, end: Any) -> Any:
     """Code points in ``data[start:end]``: every byte but continuation bytes."""
     count = 0
-    for at in range(start, end):
+    for at in range(nonnegative(start), end):
         count += (data[at] & 0xC0) != 0x80
     return count

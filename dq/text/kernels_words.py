@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from dq.text.helper import inlined
-from dq.text.jit import kernel
+from dq.text.jit import inlined, kernel
 from dq.text.kernels_affixes import IS_SPECIAL, look_up
-from dq.text.kernels_bits import trailing_zeros
+from dq.text.kernels_bits import nonnegative, trailing_zeros
 from dq.text.kernels_blocks import DIGIT, HIGH, PLAIN, SPACE, UPPER
 from dq.text.kernels_chunk import append_pieces, split_chunk
 from dq.text.kernels_hash import hash_bytes, hash_pair
@@ -24,7 +23,7 @@ __all__ = ["split_batch"]
 
 ONE = np.uint64(1)
 MAX_SHORT_BYTES = 64  # longer chunks take the long path
-LONG_PATH, WHOLE, LETTERS = 0, 1, 2
+LONG_PATH, WHOLE, LETTERS, MARK = 0, 1, 2, 3
 APOSTROPHE, SMALL_S = 0x27, 0x73
 
 
@@ -46,7 +45,7 @@ def _split(data: Any, offsets: Any, rows: Any, unicode_words: Any, masks: Any, t
     space = masks[SPACE]
     for row in range(rows[0], rows[1]):
         words.bounds[row - rows[0]] = count
-        start, end = offsets[row] - base, offsets[row + 1] - base
+        start, end = nonnegative(offsets[row] - base), nonnegative(offsets[row + 1] - base)
         carry, begin = np.uint64(0), np.int64(-1)
         # The block that holds the end is always visited: a chunk that reaches the end has its last edge there.
         for block in range(start >> 6, (end >> 6) + 1):
@@ -75,18 +74,23 @@ def _chunk(
 ) -> Any:
     """Append the words of one chunk; ``at`` and ``stop`` count from ``base``."""
     size = stop - at
-    start, end = base + at, base + stop
+    start, end = nonnegative(base + nonnegative(at)), nonnegative(base + stop)
+    count = nonnegative(count)
     before, after, path = _choose_path(data, start, end, at, unicode_words, masks, tables)
     if path == LONG_PATH:
         return _long_path(data, start, end, tables, words, count)
     if path == WHOLE:
         words.starts[count], words.ends[count], words.flags[count] = start, end, UNDESCRIBED
         return count + 1
+    if path == MARK:
+        _mark(data[start], start, tables, words, count)
+        return count + 1
     if before:
         _mark(data[start], start, tables, words, count)
-        count += 1
+        count = nonnegative(count + 1)
     upper = bits_at(masks[UPPER], at + before, size - before - after)
     count = _letters(data, start + before, end - after, upper, tables, words, count)
+    count = nonnegative(count)
     if after == 1:
         _mark(data[end - 1], end - 1, tables, words, count)
         count += 1
@@ -102,6 +106,8 @@ def _choose_path(data: Any, start: Any, end: Any, at: Any, unicode_words: Any, m
     size = end - start
     if not unicode_words:
         return 0, 0, WHOLE
+    if size == 1:
+        return 0, 1, MARK if data[start] < 0x80 else LONG_PATH
     if size > MAX_SHORT_BYTES:
         return 0, 0, LONG_PATH
     marks = ~bits_at(masks[PLAIN], at, size) & low_bits(size)

