@@ -16,16 +16,12 @@ from typer.testing import CliRunner
 
 from dq.cli import app
 from dq.store import Workspace
+from tests.command import MAIN, run_dq
 from tests.jobs.texts import prose, rows, vocabulary, write_jsonl
 from tests.jobs.workspaces import contents
 from tests.processes import finish, python, until
 
-MAIN = "import sys; sys.argv[0] = 'dq'; from dq.cli import main; main()"
 LIMITED = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000)); " + MAIN
-
-
-def dq(*arguments: str | Path, code: str = MAIN) -> subprocess.CompletedProcess[str]:
-    return finish(code, *arguments)
 
 
 def one_line(done: subprocess.CompletedProcess[str]) -> str:
@@ -47,7 +43,7 @@ def corpus(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def out(folder: Path, corpus: Path) -> Path:
-    done = dq("dedup", corpus, "-o", folder / "out", "--workers", "1")
+    done = run_dq("dedup", corpus, "-o", folder / "out", "--workers", "1")
     assert done.returncode == 0, done.stderr
     assert max(map(len, done.stdout.splitlines()[:-2])) <= 80
     assert "documents by source" in done.stdout and "news" in done.stdout
@@ -55,7 +51,7 @@ def out(folder: Path, corpus: Path) -> Path:
 
 
 def test_json_says_what_the_files_hold(corpus: Path, out: Path) -> None:
-    done = dq("dedup", corpus, "-o", out, "--json")
+    done = run_dq("dedup", corpus, "-o", out, "--json")
     assert (done.returncode, done.stderr) == (0, "")
     result = json.loads(done.stdout)
     gone = pl.read_parquet(out / "removed.parquet")
@@ -73,20 +69,20 @@ def test_killed_three_times_it_ends_with_the_bytes_of_an_undisturbed_run(
             os.kill(process.pid, signal.SIGKILL)
             process.wait()
         assert not (again / begun / "stage.json").exists()
-    assert dq("dedup", corpus, "-o", again, "--workers", "2").returncode == 0
+    assert run_dq("dedup", corpus, "-o", again, "--workers", "2").returncode == 0
     assert contents(Workspace(again)) == contents(Workspace(out))
 
 
 def test_a_full_disk_is_one_line_and_the_same_command_goes_on(corpus: Path, out: Path, tmp_path: Path) -> None:
-    line = one_line(dq("dedup", corpus, "-o", tmp_path / "out", code=LIMITED))
+    line = one_line(finish(LIMITED, "dedup", corpus, "-o", tmp_path / "out"))
     assert "cannot be written: " in line and "File too large" in line
-    assert dq("dedup", corpus, "-o", tmp_path / "out").returncode == 0
+    assert run_dq("dedup", corpus, "-o", tmp_path / "out").returncode == 0
     assert contents(Workspace(tmp_path / "out")) == contents(Workspace(out))
 
 
 def test_an_unreadable_shard_is_one_line_that_names_it(corpus: Path, tmp_path: Path) -> None:
     (tmp_path / "cut.jsonl.gz").write_bytes(b"\x1f\x8b\x08\x00" + bytes(8))
-    line = one_line(dq("dedup", corpus, tmp_path / "cut.jsonl.gz", "-o", tmp_path / "out"))
+    line = one_line(run_dq("dedup", corpus, tmp_path / "cut.jsonl.gz", "-o", tmp_path / "out"))
     assert "cut.jsonl.gz: cannot be read" in line
 
 
@@ -120,22 +116,22 @@ def test_missing_files_and_a_missing_folder_are_wrong_usage(corpus: Path) -> Non
 
 def test_the_guard_is_one_line_with_the_flag_that_allows_it(tmp_path: Path) -> None:
     path = write_jsonl(tmp_path / "in.jsonl", [{"id": f"{n}\x1b[2J", "text": "the same words"} for n in range(5)])
-    line = one_line(dq("dedup", path, "-o", tmp_path / "out"))
+    line = one_line(run_dq("dedup", path, "-o", tmp_path / "out"))
     assert "4 of 5 documents (80%)" in line and line.endswith("--allow-removal in")
     assert "\x1b" not in line
-    assert dq("dedup", path, "-o", tmp_path / "out", "--allow-removal", "in").returncode == 0
+    assert run_dq("dedup", path, "-o", tmp_path / "out", "--allow-removal", "in").returncode == 0
 
 
 def test_explain_prints_the_bands_and_stops() -> None:
-    done = dq("dedup", "--explain", "--threshold", "0.7")
+    done = run_dq("dedup", "--explain", "--threshold", "0.7")
     assert done.returncode == 0
     assert max(map(len, done.stdout.splitlines())) <= 80
-    curve = json.loads(dq("dedup", "--explain", "--threshold", "0.7", "--json").stdout)["curve"]
+    curve = json.loads(run_dq("dedup", "--explain", "--threshold", "0.7", "--json").stdout)["curve"]
     assert all(point["verified_probability"] >= 0.99 for point in curve if point["similarity"] > 0.7)
 
 
 def test_a_dry_run_writes_nothing(corpus: Path, tmp_path: Path) -> None:
-    done = dq("dedup", corpus, "-o", tmp_path / "out", "--dry-run", "--json")
+    done = run_dq("dedup", corpus, "-o", tmp_path / "out", "--dry-run", "--json")
     forecast = json.loads(done.stdout)
     assert (forecast["documents"], forecast["complete"]) == (400, True)
     assert forecast["seconds"] > 0 and forecast["memory_bytes"] > 0 and forecast["disk_bytes"] > 0
@@ -143,17 +139,17 @@ def test_a_dry_run_writes_nothing(corpus: Path, tmp_path: Path) -> None:
 
 
 def test_the_audit_prints_recall_and_fails_on_an_unproven_removal(out: Path, tmp_path: Path) -> None:
-    done = dq("audit", "duplicates", out)
+    done = run_dq("audit", "duplicates", out)
     assert done.returncode == 0, done.stderr
     assert max(map(len, done.stdout.splitlines())) <= 80
     assert " 0 unproven" in " ".join(done.stdout.split())
-    assert json.loads(dq("audit", "duplicates", out, "--json").stdout)["missed_pairs"] == []
+    assert json.loads(run_dq("audit", "duplicates", out, "--json").stdout)["missed_pairs"] == []
 
     subprocess.run(["cp", "-r", str(out), str(tmp_path / "copy")], check=True)
     path = tmp_path / "copy/selection/original/selection.parquet"
     table = pl.read_parquet(path)
     table.with_columns(similarity=pl.when("kept").then("similarity").otherwise(0.99999)).write_parquet(path)
-    done = dq("audit", "duplicates", tmp_path / "copy")
+    done = run_dq("audit", "duplicates", tmp_path / "copy")
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert "checked removals are unproven" in line
@@ -167,9 +163,9 @@ def test_pairs_are_shown_side_by_side_with_marks_and_without_control_characters(
     ]
     lines = [{"id": f"doc\x1b[2J{n}", "source": "s\x9b", "text": text} for n, text in enumerate(texts)]
     path = write_jsonl(tmp_path / "in.jsonl", lines)
-    done = dq("dedup", path, "-o", tmp_path / "out")
-    shown = dq("inspect", "duplicates", tmp_path / "out")
-    listed = dq("inspect", "duplicates", tmp_path / "out", "--json")
+    done = run_dq("dedup", path, "-o", tmp_path / "out")
+    shown = run_dq("inspect", "duplicates", tmp_path / "out")
+    listed = run_dq("inspect", "duplicates", tmp_path / "out", "--json")
     assert (done.returncode, shown.returncode, listed.returncode) == (0, 0, 0), shown.stderr
     for output in (done.stdout, shown.stdout, listed.stdout):
         assert not {"\x1b", "\x9b", "\u202e"} & set(output)
@@ -182,7 +178,7 @@ def test_pairs_are_shown_side_by_side_with_marks_and_without_control_characters(
 
 def test_a_folder_without_a_deduplication_is_one_line(tmp_path: Path) -> None:
     for command in ("audit", "inspect"):
-        assert "no dq workspace here" in one_line(dq(command, "duplicates", tmp_path))
+        assert "no dq workspace here" in one_line(run_dq(command, "duplicates", tmp_path))
 
 
 def test_the_commands_start_without_heavy_modules() -> None:

@@ -1,11 +1,10 @@
-"""The commands `score`, `filter`, `signals` and `inspect dropped` as real processes."""
+"""The commands `score`, `filter`, `signals` and `inspect dropped` as their user meets them."""
 
 from __future__ import annotations
 
 import json
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import polars as pl
@@ -13,6 +12,7 @@ import pytest
 
 import dq
 from dq.quality import all_signals
+from tests.command import run_dq
 
 GOOD = (
     "The river had risen in the night. The people of the town stood on the old bridge to look at it. "
@@ -21,11 +21,6 @@ GOOD = (
     "The mill had lost its wheel, and with it the work of a whole winter."
 )
 HOSTILE = "\x1b]0;owned\x07\x1b[2J \x9b31m [red]markup[/red] \u202etxt.exe"
-
-
-def run_dq(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "dq", *arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")

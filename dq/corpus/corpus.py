@@ -6,9 +6,11 @@ nothing, ties and draws go by content key, source and id.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -58,6 +60,13 @@ class Corpus:
 
     def text_of(self, document: int) -> str:
         """The text of one document by its global number."""
-        shard = int(self.documents["shard"][document])
-        first = int((self.documents["shard"] < shard).sum())
-        return str(self.texts(shard)[document - first].as_py())
+        return self.texts_of([document])[0]
+
+    def texts_of(self, documents: Sequence[int]) -> list[str]:
+        """The texts of documents by their global numbers; each shard is read once."""
+        shards = self.documents["shard"].to_numpy()
+        found: dict[int, str] = {}
+        for shard in np.unique(shards[list(documents)]):
+            texts, first = self.texts(int(shard)), int(np.searchsorted(shards, shard))
+            found |= {number: texts[number - first].as_py() for number in documents if shards[number] == shard}
+        return [found[number] for number in documents]

@@ -65,7 +65,7 @@ def _originals(corpus: Corpus) -> list[str]:
     draw = uniform(mix64(corpus.documents["content_key"].to_numpy(), DRAW))
     long = corpus.documents["n_bytes"].to_numpy() >= 5 * MIN_WORDS
     chosen = [int(document) for document in np.argsort(draw) if long[document]][: 2 * MAX_PLANTED]
-    return _long(pl.Series([corpus.text_of(document) for document in chosen]))[:MAX_PLANTED]
+    return _long(pl.Series(corpus.texts_of(chosen), dtype=pl.String))[:MAX_PLANTED]
 
 
 def _near_duplicates(originals: list[str], dedup: DedupConfig) -> dict[str, Any]:

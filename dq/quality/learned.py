@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from scipy import stats
 
 from dq.config import StrictModel
 from dq.errors import ConfigError, InputError, require
@@ -185,6 +184,8 @@ def _fit(
 
 def auc_interval(scores: Array, labels: Array, *, confidence: float = 0.95) -> tuple[float, float, float]:
     """Area under the ROC curve and its interval (DeLong, DeLong and Clarke-Pearson 1988), cut to 0..1."""
+    from scipy import stats  # noqa: PLC0415 - takes a second to load, and only training asks for it
+
     positive, negative = scores[labels == 1], scores[labels == 0]
     m, n = len(positive), len(negative)
     ranks = stats.rankdata(np.concatenate([positive, negative]))

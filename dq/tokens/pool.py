@@ -6,9 +6,10 @@ Everything that trains is a view of it; nothing copies it.
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,14 +25,19 @@ from dq.tokens.tokenizer import BOS_ID, load_tokenizer
 
 __all__ = ["TokenPool", "tokenize_corpus"]
 
-STAGE_VERSION = 1
+STAGE_VERSION = 2
 BATCH_DOCUMENTS = 256
+PART_BYTES = 4_000_000  # of text: seconds of work, so that a corpus of one shard keeps every worker busy
 
 
 @dataclass(frozen=True)
-class _ShardTask:
+class _PartTask:
+    """Rows [first, end) of a shard."""
+
     corpus: Path
     shard: int
+    first: int
+    end: int
     tokenizer: Path
     output: Path
 
@@ -44,23 +50,32 @@ def tokenize_corpus(
     if stage.done() is None:
         stage.start()
         tasks = [
-            _ShardTask(corpus.folder, number, tokenizer, folder / f"{number:05d}.part")
-            for number in range(len(corpus.shards))
+            _PartTask(corpus.folder, shard, first, end, tokenizer, folder / f"{number:05d}.part")
+            for number, (shard, first, end) in enumerate(_parts(corpus))
         ]
-        run_tasks(_tokenize_shard, tasks, workers=workers, preload=["dq.tokens.pool", "tokenizers"])
+        run_tasks(_tokenize_part, tasks, workers=workers, preload=["dq.tokens.pool", "tokenizers"])
         _join([task.output for task in tasks], folder)
         lengths = pl.read_parquet(folder / "lengths.parquet")["length"]
         stage.commit({"documents": len(lengths), "tokens": int(lengths.sum())})
     return TokenPool(folder)
 
 
-def _tokenize_shard(task: _ShardTask) -> None:
+def _parts(corpus: Corpus) -> Iterator[tuple[int, int, int]]:
+    """Shards cut into rows of about PART_BYTES: shard, first row, end; by sizes alone, whatever the workers."""
+    for shard in range(len(corpus.shards)):
+        sizes = corpus.documents.filter(shard=shard)["n_bytes"].to_numpy()
+        part = (np.cumsum(sizes) - sizes) // PART_BYTES
+        cuts = [0, *(np.flatnonzero(np.diff(part)) + 1).tolist(), len(sizes)]
+        yield from ((shard, first, end) for first, end in itertools.pairwise(cuts))
+
+
+def _tokenize_part(task: _PartTask) -> None:
     lengths_path = task.output.with_suffix(".lengths")
     if lengths_path.exists():
         return
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     tokenizer = load_tokenizer(task.tokenizer)
-    texts = Corpus(task.corpus).texts(task.shard)
+    texts = Corpus(task.corpus).texts(task.shard).slice(task.first, task.end - task.first)
     parts, lengths = [], []
     for first in range(0, len(texts), BATCH_DOCUMENTS):
         batch = texts.slice(first, BATCH_DOCUMENTS).to_pylist()
@@ -69,7 +84,7 @@ def _tokenize_shard(task: _ShardTask) -> None:
             parts.append(ids)
             lengths.append(len(ids))
     write_bytes_atomic(task.output, np.concatenate(parts).astype("<u2").tobytes())
-    write_bytes_atomic(lengths_path, np.array(lengths, "<i8").tobytes())  # last: marks the shard as done
+    write_bytes_atomic(lengths_path, np.array(lengths, "<i8").tobytes())  # last: marks the part as done
 
 
 def _join(parts: list[Path], folder: Path) -> None:

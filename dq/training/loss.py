@@ -74,7 +74,7 @@ def token_losses(hidden_ND: Tensor, head_VD: Tensor, targets_N: Tensor) -> Tenso
     weight_VD = head_VD.to(dtype)
     rows = _rows(hidden_ND)
     parts = [
-        (-torch.log_softmax((h_nD.to(dtype) @ weight_VD.T).float(), dim=-1)).gather(1, target_n[:, None])[:, 0]
+        -torch.log_softmax((h_nD.to(dtype) @ weight_VD.T).float(), dim=-1).gather(1, target_n[:, None])[:, 0]
         for h_nD, target_n in zip(torch.split(hidden_ND, rows), torch.split(targets_N, rows), strict=True)
     ]
     return torch.cat(parts)

@@ -214,6 +214,17 @@ def test_one_and_two_workers_write_the_same_bytes(
         assert (other.folder / path.name).read_bytes() == path.read_bytes()
 
 
+def test_a_shard_cut_into_parts_has_the_same_pool(
+    tmp_path: Path, tokenizer: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus = corpus_of(tmp_path, rows_of({"a": 40}, words=50), shard_rows=30)
+    whole = tokenize_corpus(tmp_path / "whole", corpus, tokenizer, workers=1, inputs={})
+    monkeypatch.setattr("dq.tokens.pool.PART_BYTES", int(corpus.documents["n_bytes"].sum()) // 10)
+    parts = tokenize_corpus(tmp_path / "parts", corpus, tokenizer, workers=2, inputs={})
+    assert (parts.folder / "tokens.bin").read_bytes() == (whole.folder / "tokens.bin").read_bytes()
+    assert parts.lengths.tolist() == whole.lengths.tolist()
+
+
 TOKENIZE = """
 import sys
 from pathlib import Path
