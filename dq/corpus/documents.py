@@ -1,17 +1,29 @@
-"""A row becomes a document, or a fault: what every reader of rows agrees on."""
+"""Rows become documents in batches of Arrow columns; what cannot become one is a fault with its file and row.
+
+The one place that says what a document is, whatever file it came from.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
+import pyarrow as pa
 
 from dq.corpus.config import InputSpec
 from dq.corpus.rows import FIRST_BYTES, BadRow, Row
 
-__all__ = ["Document", "Origin", "document_of", "quarantine_line"]
+__all__ = ["BATCH_BYTES", "BATCH_ROWS", "DOCUMENT_SCHEMA", "Batch", "Origin", "batches_of_rows", "quarantine_line"]
+
+BATCH_BYTES = 8 << 20
+BATCH_ROWS = 16_384
+DOCUMENT_SCHEMA = pa.schema([(name, pa.large_string()) for name in ("id", "source", "text", "meta")])
+
+Document: TypeAlias = tuple[str, str, str, str]
+"""In the order of DOCUMENT_SCHEMA; ``meta`` is JSON text of the row's other fields."""
 
 
 @dataclass(frozen=True)
@@ -23,39 +35,62 @@ class Origin:
     spec: InputSpec
 
 
-@dataclass(slots=True)
-class Document:
-    """One document; ``meta`` is JSON text of the row's other fields, ``n_bytes`` the text's UTF-8."""
+@dataclass(frozen=True)
+class Batch:
+    """Documents (columns of DOCUMENT_SCHEMA, no nulls) and the unreadable rows among them."""
 
-    id: str
-    source: str
-    text: str
-    meta: str
-    n_bytes: int
+    documents: pa.Table
+    bad: tuple[BadRow, ...] = ()
+    replaced_surrogates: int = 0
+
+    @property
+    def rows(self) -> int:
+        """Rows that were read, good and bad."""
+        return len(self.documents) + len(self.bad)
 
 
-def document_of(row: Row, origin: Origin, *, max_document_bytes: int) -> Document | BadRow:
+def batches_of_rows(rows: Iterable[Row | BadRow], origin: Origin, *, max_document_bytes: int) -> Iterator[Batch]:
+    """The documents that rows hold, in order, in batches of about 8 MB."""
+    documents: list[Document] = []
+    bad: list[BadRow] = []
+    held = replaced = 0
+    for row in rows:
+        found = row if isinstance(row, BadRow) else _document(row, origin, max_document_bytes)
+        if isinstance(found, BadRow):
+            bad.append(found)
+        else:
+            documents.append(found)
+            held += len(found[2])
+            replaced += isinstance(row, Row) and row.replaced_surrogates
+        if held >= BATCH_BYTES or len(documents) + len(bad) >= BATCH_ROWS:
+            yield Batch(_table(documents), tuple(bad), replaced)
+            documents, bad, held, replaced = [], [], 0, 0
+    if documents or bad:
+        yield Batch(_table(documents), tuple(bad), replaced)
+
+
+def _table(documents: list[Document]) -> pa.Table:
+    columns = zip(*documents, strict=True) if documents else [()] * len(DOCUMENT_SCHEMA)
+    return pa.Table.from_arrays([pa.array(column, pa.large_string()) for column in columns], schema=DOCUMENT_SCHEMA)
+
+
+def _document(row: Row, origin: Origin, max_document_bytes: int) -> Document | BadRow:
     """The document that a readable row holds, or what is wrong with it."""
     spec, fields = origin.spec, row.fields
     text = fields.get(spec.text_field)
     if not isinstance(text, str):
         reason = "text_missing" if text is None else "text_not_a_string"
         return BadRow(row.line, reason, (_json(fields) or "").encode()[:FIRST_BYTES])
-    n_bytes = len(text.encode())
-    if n_bytes > max_document_bytes:
+    if 4 * len(text) > max_document_bytes and len(text.encode()) > max_document_bytes:
         return BadRow(row.line, "text_too_large", text[:FIRST_BYTES].encode()[:FIRST_BYTES])
     del fields[spec.text_field]
     given_id, given_source = fields.pop(spec.id_field, None), fields.pop(spec.source_field, None)
-    meta = _json(fields)
+    meta = _json(fields) if fields else "{}"
     if meta is None:
         return BadRow(row.line, "fields_not_json", text[:FIRST_BYTES].encode()[:FIRST_BYTES])
-    return Document(
-        id=f"{origin.name}:{row.line}" if given_id in (None, "") else str(given_id),
-        source=spec.source or (given_source if isinstance(given_source, str) and given_source else origin.source),
-        text=text,
-        meta=meta,
-        n_bytes=n_bytes,
-    )
+    named = f"{origin.name}:{row.line}" if given_id in (None, "") else str(given_id)
+    source = spec.source or (given_source if isinstance(given_source, str) and given_source else origin.source)
+    return named, source, text, meta
 
 
 def quarantine_line(name: str, row: BadRow) -> bytes:

@@ -13,20 +13,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from dq.corpus.config import InputSpec, ReadConfig
 from dq.corpus.corpus import Corpus
-from dq.corpus.documents import Document, Origin, document_of, quarantine_line
-from dq.corpus.rows import BadRow, Row, read_rows
+from dq.corpus.documents import Batch, Origin, batches_of_rows, quarantine_line
+from dq.corpus.reading import read_batches
 from dq.corpus.samples import SAMPLES, sample_rows
 from dq.errors import InputError
-from dq.store import Stage, file_sha256, write_bytes_atomic, write_parquet
+from dq.store import Stage, file_sha256, write_bytes_atomic, write_table
 from dq.text.hashing import content_keys
 
 __all__ = ["ingest", "read_stage"]
 
-STAGE_VERSION = 1
+STAGE_VERSION = 2
 SHARD_TEXT_BYTES = 256_000_000
 
 Progress = Callable[[str, int], None]
@@ -123,68 +126,68 @@ def _write_shards(folder: Path, found: list[_Origin], config: ReadConfig, *, on_
     counts, shard, quarantine = _Counts(), _ShardWriter(folder, config.shard_rows), []
     for origin in found:
         before = counts.rows
-        naming = Origin(origin.name, _stem(origin), origin.spec)
-        for row in _rows_of(origin, config):
-            counts.rows += 1
-            if counts.rows % 1000 == 0:
-                on_progress(origin.name, counts.rows)
-            document = (
-                row
-                if isinstance(row, BadRow)
-                else document_of(row, naming, max_document_bytes=config.max_document_bytes)
-            )
-            if isinstance(document, BadRow):
-                counts.quarantined[document.reason] += 1
-                quarantine.append(quarantine_line(origin.name, document))
-                continue
-            counts.replaced_surrogates += isinstance(row, Row) and row.replaced_surrogates
-            shard.add(document)
+        for batch in _batches(origin, config):
+            counts.rows += batch.rows
+            counts.quarantined.update(row.reason for row in batch.bad)
+            counts.replaced_surrogates += batch.replaced_surrogates
+            quarantine += [quarantine_line(origin.name, row) for row in batch.bad]
+            shard.add(batch.documents)
+            on_progress(origin.name, counts.rows)
         if counts.rows == before:
             counts.empty_files.append(origin.name)
-        on_progress(origin.name, counts.rows)
-    shard.flush()
+    shard.finish()
     write_bytes_atomic(folder / "quarantined.jsonl", b"".join(quarantine))
     return counts
 
 
-def _rows_of(origin: _Origin, config: ReadConfig) -> Iterator[Row | BadRow]:
+def _batches(origin: _Origin, config: ReadConfig) -> Iterator[Batch]:
+    limit = config.max_document_bytes
     if origin.path is None:
-        return sample_rows(origin.name)
-    return read_rows(origin.path, max_document_bytes=config.max_document_bytes)
-
-
-def _stem(origin: _Origin) -> str:
-    return origin.name if origin.path is None else origin.path.name.partition(".")[0] or origin.path.name
+        naming = Origin(origin.name, origin.name, origin.spec)
+        return batches_of_rows(sample_rows(origin.name), naming, max_document_bytes=limit)
+    return read_batches(origin.path, origin.spec, max_document_bytes=limit)
 
 
 class _ShardWriter:
-    """Collects documents and writes a shard when it is full by rows, or by bytes on hostile input."""
+    """Collects documents and writes a shard when it is full by rows, or by bytes on hostile input.
+
+    Where shards are cut depends on the documents alone, never on how they came in batches.
+    """
 
     def __init__(self, folder: Path, rows: int) -> None:
-        self._folder, self._rows = folder, rows
-        self._documents: list[Document] = []
-        self._bytes, self._number = 0, 0
+        self._folder, self._rows, self._number = folder, rows, 0
+        self._start()
 
-    def add(self, document: Document) -> None:
-        self._documents.append(document)
-        self._bytes += document.n_bytes
-        if len(self._documents) >= self._rows or self._bytes >= SHARD_TEXT_BYTES:
-            self.flush()
+    def _start(self) -> None:
+        self._tables: list[pa.Table] = []
+        self._held_rows = self._held_bytes = 0
 
-    def flush(self) -> None:
-        if not self._documents:
-            return
-        texts = pl.Series("text", [d.text for d in self._documents], pl.String)
-        columns: dict[str, Any] = {
-            "id": [d.id for d in self._documents],
-            "source": [d.source for d in self._documents],
-            "text": texts,
-            "meta": [d.meta for d in self._documents],
-            "content_key": pl.Series(content_keys(texts), dtype=pl.UInt64),
-            "n_bytes": pl.Series([d.n_bytes for d in self._documents], dtype=pl.Int64),
-        }
-        write_parquet(self._folder / f"{self._number:05d}.parquet", pl.DataFrame(columns))
-        self._documents, self._bytes, self._number = [], 0, self._number + 1
+    def add(self, documents: pa.Table) -> None:
+        sizes = pc.binary_length(documents.column("text")).cast(pa.int64())
+        table = documents.append_column("n_bytes", sizes)
+        while len(table):
+            held = self._held_bytes + np.cumsum(table.column("n_bytes").to_numpy())
+            by_bytes = int(np.searchsorted(held, SHARD_TEXT_BYTES)) + 1  # the document that fills it is its last
+            taken = min(len(table), self._rows - self._held_rows, by_bytes)
+            self._tables.append(table.slice(0, taken))
+            self._held_rows += taken
+            self._held_bytes = int(held[taken - 1])
+            table = table.slice(taken)
+            if self._held_rows == self._rows or self._held_bytes >= SHARD_TEXT_BYTES:
+                self._flush()
+
+    def _flush(self) -> None:
+        table = pa.concat_tables(self._tables).combine_chunks()
+        keys = pa.array(content_keys(table.column("text")))
+        table = table.add_column(table.num_columns - 1, "content_key", keys)
+        write_table(self._folder / f"{self._number:05d}.parquet", table, repeated=["source"])
+        self._number += 1
+        self._start()
+
+    def finish(self) -> None:
+        """Write the last shard."""
+        if self._held_rows:
+            self._flush()
 
 
 def _check_bad_fraction(folder: Path, counts: _Counts, config: ReadConfig) -> None:

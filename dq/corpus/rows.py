@@ -1,4 +1,4 @@
-"""Rows out of files: each is a document or a fault with its file and line. Nothing is lost silently.
+"""Rows out of JSON lines: each is an object or a fault with its line. Nothing is lost silently.
 
 Lines are parsed by orjson (about 1 GB/s); what it refuses is given to the standard library, which tells the valid but
 unusual (lone surrogates, control characters) from the broken.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +15,8 @@ from typing import IO, Any, NoReturn
 
 import orjson
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from dq.errors import InputError
-
-__all__ = ["BadRow", "Row", "read_rows"]
+__all__ = ["BadRow", "Row", "is_jsonl", "json_rows"]
 
 JSONL_ENDINGS = (".jsonl", ".ndjson", ".json")
 # A valid text of n bytes can take 6 n bytes of JSON (\\u0041 for A); the rest of a row gets as much again.
@@ -47,23 +43,15 @@ class BadRow:
     first_bytes: bytes
 
 
-def read_rows(path: Path, *, max_document_bytes: int) -> Iterator[Row | BadRow]:
-    """Every row of a JSONL (plain, .gz, .zst) or Parquet file.
+def is_jsonl(path: Path) -> bool:
+    """Whether a file's name says that it holds JSON lines."""
+    return path.name.removesuffix(".gz").removesuffix(".zst").endswith(JSONL_ENDINGS)
 
-    Raises:
-        InputError: the file is missing, of an unknown kind, truncated or otherwise unreadable as a file.
-    """
-    try:
-        if path.name.endswith(".parquet"):
-            yield from _parquet_rows(path)
-        elif path.name.removesuffix(".gz").removesuffix(".zst").endswith(JSONL_ENDINGS):
-            with _open(path) as stream:
-                yield from _json_rows(stream, max_line_bytes=JSON_EXPANSION * max_document_bytes)
-        else:
-            raise InputError(f"{path}: unknown kind of file; dq reads .jsonl, .jsonl.gz, .jsonl.zst and .parquet")
-    except (OSError, EOFError, zlib.error, pa.ArrowException) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or " ".join(str(error).split())
-        raise InputError(f"{path}: cannot be read: {reason}; replace the file, or take it out of `input:`") from None
+
+def json_rows(path: Path, *, max_document_bytes: int) -> Iterator[Row | BadRow]:
+    """Every row of a JSONL file (plain, .gz, .zst). A file fault is the exception of who found it."""
+    with _open(path) as stream:
+        yield from _json_rows(stream, max_line_bytes=JSON_EXPANSION * max_document_bytes)
 
 
 def _open(path: Path) -> IO[bytes]:
@@ -137,39 +125,3 @@ def _without_surrogates(value: Any) -> Any:
     if isinstance(value, list):
         return [_without_surrogates(item) for item in value]
     return value
-
-
-def _parquet_rows(path: Path) -> Iterator[Row | BadRow]:
-    with pq.ParquetFile(path) as file:
-        number = 0
-        for batch in file.iter_batches(batch_size=512):
-            columns = [_values(column) for column in batch.columns]
-            for values in zip(*columns, strict=True):
-                number += 1
-                bad = next((value for value in values if isinstance(value, _InvalidText)), None)
-                if bad is None:
-                    yield Row(dict(zip(batch.schema.names, values, strict=True)), number)
-                else:
-                    yield BadRow(number, "invalid_utf8", bad.first_bytes)
-
-
-@dataclass(frozen=True, slots=True)
-class _InvalidText:
-    """In the place of a value that holds invalid UTF-8: one row's fault, not the file's."""
-
-    first_bytes: bytes
-
-
-def _values(column: Any) -> list[Any]:
-    """A column as Python values. Arrow checks no UTF-8, so the whole column is tried first, then each value."""
-    try:
-        return list(column.to_pylist())
-    except UnicodeDecodeError:
-        return [_value(scalar) for scalar in column]
-
-
-def _value(scalar: Any) -> Any:
-    try:
-        return scalar.as_py()
-    except UnicodeDecodeError as error:
-        return _InvalidText(error.object[:FIRST_BYTES])

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import pyarrow.parquet as pq
 
 from dq.corpus import Corpus, InputSpec, ReadConfig, ingest
 from dq.dedup import DuplicateIndex, Duplicates, Resources
@@ -25,7 +26,7 @@ from dq.executors import run_tasks
 from dq.jobs.config import DedupJobConfig
 from dq.jobs.duplicates import disk_errors, find_stage, select_stage, shard_readers
 from dq.jobs.stages import score_corpus
-from dq.store import FolderLock, Stage, Workspace, read_record, write_parquet
+from dq.store import FolderLock, Stage, Workspace, read_record, write_parquet, write_table
 from dq.variants import VERSION
 
 __all__ = ["DedupResult", "dedup_files", "parse_bytes"]
@@ -218,9 +219,10 @@ def _write(workspace: Workspace, corpus: Corpus, duplicates: Duplicates, *, work
 def _write_shard(task: _WriteTask) -> None:
     if task.output.exists():
         return
-    shard = pl.read_parquet(task.shard, columns=["id", "source", "text", "meta"])
+    shard = pq.read_table(task.shard, columns=["id", "source", "text", "meta"])
     chosen = pl.scan_parquet(task.selection).select("kept", "cluster_size").slice(task.first, len(shard)).collect()
-    write_parquet(task.output, shard.hstack(chosen).filter("kept").drop("kept"))
+    shard = shard.append_column("cluster_size", chosen["cluster_size"].to_arrow())
+    write_table(task.output, shard.filter(chosen["kept"].to_arrow()), repeated=["source"])
 
 
 def _removed(corpus: Corpus, duplicates: Duplicates, selection: pl.DataFrame) -> pl.DataFrame:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import tempfile
 import time
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,13 @@ from typing import Any
 import numpy as np
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from dq.corpus import InputSpec, ReadConfig
+from dq.corpus.documents import DOCUMENT_SCHEMA
 from dq.corpus.ingest import input_files
-from dq.corpus.rows import Row, read_rows
+from dq.corpus.reading import is_parquet, read_batches
 from dq.dedup import Resources, estimate_cost
 from dq.errors import InputError
 from dq.jobs.config import DedupJobConfig
@@ -71,27 +73,36 @@ class Forecast:
 
 @dataclass
 class _Scan:
-    """What reading showed: rows of a fair sample, and how much text there is."""
+    """What reading showed: documents of a fair sample, and how much text there is."""
 
     generator: np.random.Generator
-    sample: list[tuple[float, int, dict[str, Any]]] = field(default_factory=list)
-    below: float = 1.0  # rows with a smaller draw are in the sample
+    sample: list[tuple[float, int, dict[str, str]]] = field(default_factory=list)
+    below: float = 1.0  # documents with a smaller draw are in the sample
     sample_bytes: int = 0
     documents: int = 0
     text_bytes: int = 0
     file_bytes: float = 0.0  # size on disk of what was read
 
-    def add(self, fields: dict[str, Any], size: int) -> None:
-        self.documents += 1
-        self.text_bytes += size
-        draw = float(self.generator.random())
-        if draw < self.below:
-            self.sample.append((draw, size, fields))
-            self.sample_bytes += size
-        while self.sample_bytes > SAMPLE_BYTES and len(self.sample) > 1:
-            self.below /= 2
-            self.sample = [row for row in self.sample if row[0] < self.below] or [min(self.sample, key=lambda r: r[0])]
-            self.sample_bytes = sum(size for _, size, _ in self.sample)
+    def add(self, table: pa.Table) -> None:
+        sizes = pc.binary_length(table.column("text")).to_numpy()
+        self.documents += len(table)
+        self.text_bytes += int(sizes.sum())
+        draws = self.generator.random(len(table))
+        for row in np.flatnonzero(draws < self.below):
+            self.sample.append((float(draws[row]), int(sizes[row]), table.slice(int(row), 1).to_pylist()[0]))
+            self.sample_bytes += int(sizes[row])
+            while self.sample_bytes > SAMPLE_BYTES and len(self.sample) > 1:
+                self._halve()
+
+    def _halve(self) -> None:
+        self.below /= 2
+        self.sample = [one for one in self.sample if one[0] < self.below] or [min(self.sample, key=lambda one: one[0])]
+        self.sample_bytes = sum(size for _, size, _ in self.sample)
+
+    @property
+    def rows(self) -> list[dict[str, str]]:
+        """The sample's documents: id, source, text, meta."""
+        return [document for _, _, document in self.sample]
 
 
 def forecast_cost(
@@ -116,36 +127,35 @@ def forecast_cost(
     for number in generator.permutation(len(files)):
         spec, path = files[number]
         say(f"read: {path.name}")
-        complete = _scan_file(scan, path, text_field=spec.text_field, max_document_bytes=read.max_document_bytes)
+        complete = _scan_file(scan, path, spec, max_document_bytes=read.max_document_bytes)
         if not complete:
             break
     if scan.text_bytes == 0:
         raise InputError(f"no text in {', '.join(str(path) for _, path in files[:3])}; check --text-field")
     scale = 1.0 if complete else max(1.0, sum(path.stat().st_size for _, path in files) / scan.file_bytes)
     say("try a sample")
-    return _forecast(scan, scale, config, spec=inputs[0], read=read, resources=resources)
+    kind = ".parquet" if is_parquet(files[0][1]) else ".jsonl"
+    return _forecast(scan, scale, config, kind=kind, read=read, resources=resources)
 
 
-def _scan_file(scan: _Scan, path: Path, *, text_field: str, max_document_bytes: int) -> bool:
+def _scan_file(scan: _Scan, path: Path, spec: InputSpec, *, max_document_bytes: int) -> bool:
     """Read a file into the scan; False where the bound on reading came first."""
     documents, text_bytes = scan.documents, scan.text_bytes
-    for row in read_rows(path, max_document_bytes=max_document_bytes):
-        if isinstance(row, Row) and isinstance(text := row.fields.get(text_field), str):
-            scan.add(row.fields, len(text.encode()))
-            if scan.text_bytes > MAX_READ_BYTES:
-                scan.file_bytes += _size_on_disk(
-                    scan, path, rows=scan.documents - documents, text_bytes=scan.text_bytes - text_bytes
-                )
-                return False
+    for batch in read_batches(path, spec, max_document_bytes=max_document_bytes):
+        scan.add(batch.documents)
+        if scan.text_bytes > MAX_READ_BYTES:
+            read, read_bytes = scan.documents - documents, scan.text_bytes - text_bytes
+            scan.file_bytes += _size_on_disk(scan, path, rows=read, text_bytes=read_bytes)
+            return False
     scan.file_bytes += path.stat().st_size
     return True
 
 
 def _size_on_disk(scan: _Scan, path: Path, *, rows: int, text_bytes: int) -> float:
     """About how much of a file so many of its rows take."""
-    if path.name.endswith(".parquet"):
+    if is_parquet(path):
         return float(path.stat().st_size * rows / pq.ParquetFile(path).metadata.num_rows)
-    lines = b"".join(_lines([fields for _, _, fields in scan.sample]))
+    lines = _lines(scan.rows)
     if path.name.endswith(".gz"):
         packed = len(zlib.compress(lines, GZIP_LEVEL))
     elif path.name.endswith(".zst"):
@@ -155,20 +165,20 @@ def _size_on_disk(scan: _Scan, path: Path, *, rows: int, text_bytes: int) -> flo
     return text_bytes * packed / scan.sample_bytes
 
 
-def _lines(rows: Sequence[dict[str, Any]]) -> Iterator[bytes]:
-    for fields in rows:
-        yield orjson.dumps(fields, default=str, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_APPEND_NEWLINE)
+def _lines(rows: Sequence[dict[str, str]]) -> bytes:
+    """Documents as JSON lines, about as long as those that they came from."""
+    return b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in rows)
 
 
 def _forecast(
-    scan: _Scan, scale: float, config: DedupJobConfig, *, spec: InputSpec, read: ReadConfig, resources: Resources
+    scan: _Scan, scale: float, config: DedupJobConfig, *, kind: str, read: ReadConfig, resources: Resources
 ) -> Forecast:
     documents, text_bytes = round(scan.documents * scale), round(scan.text_bytes * scale)
     ratio = text_bytes / scan.sample_bytes
-    rows = [fields for _, _, fields in scan.sample]
-    texts = [fields[spec.text_field] for fields in rows]
-    _try_sample(rows[:WARM_UP_ROWS], config, spec=spec, read=read)  # loads libraries and kernels
-    seconds, corpus_bytes, kept_bytes = _try_sample(rows, config, spec=spec, read=read)
+    rows = scan.rows
+    texts = [row["text"] for row in rows]
+    _try_sample(rows[:WARM_UP_ROWS], config, kind=kind, read=read)  # loads libraries and kernels
+    seconds, corpus_bytes, kept_bytes = _try_sample(rows, config, kind=kind, read=read)
     found = estimate_cost(
         texts,
         config.method,
@@ -195,7 +205,7 @@ def _forecast(
 
 
 def _try_sample(
-    rows: Sequence[dict[str, Any]], config: DedupJobConfig, *, spec: InputSpec, read: ReadConfig
+    rows: Sequence[dict[str, str]], config: DedupJobConfig, *, kind: str, read: ReadConfig
 ) -> tuple[dict[str, float], int, int]:
     """Seconds of each step of the job on the sample, one process, and the bytes of the corpus and of what is kept."""
     seconds: dict[str, float] = {}
@@ -208,9 +218,12 @@ def _try_sample(
             current, began = name, time.perf_counter()
 
     with tempfile.TemporaryDirectory(prefix="dq-dedup-") as folder:
-        path = Path(folder) / "sample.jsonl"
-        path.write_bytes(b"".join(_lines(rows)))
-        sample = spec.model_copy(update={"path": str(path)})
+        path = Path(folder) / f"sample{kind}"
+        if kind == ".jsonl":
+            path.write_bytes(_lines(rows))
+        else:
+            pq.write_table(pa.Table.from_pylist(list(rows), schema=DOCUMENT_SCHEMA), path)
+        sample = InputSpec(path=str(path))
         open_guard = config.model_copy(update={"max_removed_fraction": 1.0, "keep": "longest"})
         done = dedup_files([sample], Path(folder) / "out", open_guard, read=read, on_progress=step)
         step("end")

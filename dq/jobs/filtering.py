@@ -19,11 +19,11 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dq.corpus.documents import quarantine_line
+from dq.corpus.documents import Batch, quarantine_line
 from dq.errors import ConfigError, InputError, WorkspaceError
 from dq.executors import run_tasks
 from dq.jobs.outputs import RECORD, STARTED, claim_folder, join_quarantine, join_tables, table_writer
-from dq.jobs.pieces import QUARANTINE, Batch, Fields, Piece, read_piece, split_inputs
+from dq.jobs.pieces import QUARANTINE, Fields, Piece, read_piece, split_inputs
 from dq.quality import DEFAULT_SIGNALS, RuleSet, score, signal
 from dq.store.files import write_json_atomic
 

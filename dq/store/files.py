@@ -5,16 +5,26 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from dq.errors import WorkspaceError
 
-__all__ = ["file_sha256", "read_json", "replacing", "write_bytes_atomic", "write_json_atomic", "write_parquet"]
+__all__ = [
+    "file_sha256",
+    "read_json",
+    "replacing",
+    "write_bytes_atomic",
+    "write_json_atomic",
+    "write_parquet",
+    "write_table",
+]
 
 
 @contextmanager
@@ -49,6 +59,23 @@ def write_parquet(path: Path, frame: pl.DataFrame) -> None:
     """Write one Parquet file (zstd). The same frame gives the same bytes under one version of polars."""
     with replacing(path) as temporary:
         frame.write_parquet(temporary, compression="zstd", compression_level=3, statistics=False)
+
+
+def write_table(path: Path, table: pa.Table, *, repeated: Sequence[str] = ()) -> None:
+    """Write one Parquet file of long texts: zstd at its fastest level, a dictionary only for the ``repeated`` columns.
+
+    Against `write_parquet` that takes a quarter of the time and a tenth more room. The same table gives the same bytes
+    under one version of Arrow.
+    """
+    with replacing(path) as temporary:
+        pq.write_table(
+            table,
+            temporary,
+            compression="zstd",
+            compression_level=1,
+            use_dictionary=list(repeated),
+            write_statistics=False,
+        )
 
 
 def read_json(path: Path) -> Any:

@@ -34,7 +34,7 @@ def test_a_truncated_file_stops_the_job(tmp_path: Path, ending: str, kept: float
     whole = gzip.compress(ROWS) if ending == "gz" else zstd(ROWS)
     path = tmp_path / f"in.jsonl.{ending}"
     path.write_bytes(whole[: int(kept * len(whole)) if isinstance(kept, float) else kept])
-    assert "replace the file, or take it out of `input:`" in refused(path, tmp_path / "out")
+    assert "replace the file, or leave it out of the input" in refused(path, tmp_path / "out")
 
 
 @pytest.mark.parametrize("ending", ["gz", "zst"])

@@ -172,13 +172,23 @@ def test_invalid_text_deep_inside_a_parquet_row_is_that_rows_fault(tmp_path: Pat
         assert [bad["reason"] for bad in quarantined(tmp_path / name)] == ["invalid_utf8"]
 
 
-def test_a_text_column_of_numbers_or_bytes_is_not_text(tmp_path: Path) -> None:
-    good = write(tmp_path / "good.jsonl", jsonl([{"text": "a"}]))
-    for number, values in enumerate([[1, 2], [b"a", b"b"], [["a"], ["b"]]]):
-        path = tmp_path / f"{number}.parquet"
-        pq.write_table(pa.table({"text": values}), path)
-        corpus = read([path, good], tmp_path / str(number))
-        assert corpus.record.summary["quarantined"] == {"text_not_a_string": 2}
+@pytest.mark.parametrize(
+    ("column", "values", "message"),
+    [
+        ("text", [1, 2], "column `text` holds int64, not text"),
+        ("text", [b"a", b"b"], "column `text` holds binary, not text"),
+        ("text", [["a"], ["b"]], "column `text` holds list<element: string>, not text"),
+        ("body", ["a", "b"], "no column `text`; there are body"),
+    ],
+)
+def test_a_parquet_file_without_a_column_of_texts_is_a_file_fault(
+    tmp_path: Path, column: str, values: list[Any], message: str
+) -> None:
+    path = tmp_path / "in.parquet"
+    pq.write_table(pa.table({column: values}), path)
+    with pytest.raises(InputError) as caught:
+        read(path, tmp_path / "out")
+    assert str(caught.value) == f"{path}: {message}; name the text field"
 
 
 def test_identical_documents_are_numbered_by_id_within_their_source(tmp_path: Path) -> None:
@@ -248,11 +258,11 @@ def test_two_inputs_are_read_in_the_order_of_the_job_and_files_of_a_pattern_by_n
 
 
 def test_progress_names_the_file_and_counts_rows(tmp_path: Path) -> None:
-    path = write(tmp_path / "in.jsonl", jsonl([{"text": "a"}] * 2500))
+    path = write(tmp_path / "in.jsonl", jsonl([{"text": "a"}] * 40_000))
     seen: list[tuple[str, int]] = []
     spec = InputSpec(path=str(path))
     ingest(tmp_path / "out", [spec], LENIENT, on_progress=lambda name, rows: seen.append((name, rows)))
-    assert seen == [(str(path), 1000), (str(path), 2000), (str(path), 2500)]
+    assert seen == [(str(path), rows) for rows in (16_384, 32_768, 40_000)]
 
 
 READER = """
