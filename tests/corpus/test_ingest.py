@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dq.corpus import Corpus, InputSpec, ReadConfig, ingest
-from dq.errors import WorkspaceError
+from dq.errors import InputError, WorkspaceError
 from tests.corpus.files import LENIENT, documents, invalid_strings, jsonl, quarantined, read, write, zstd
 from tests.processes import python, until
 
