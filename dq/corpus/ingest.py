@@ -9,9 +9,10 @@ import glob
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import polars as pl
@@ -123,19 +124,19 @@ def ingest(
 
 
 def _write_shards(folder: Path, found: list[_Origin], config: ReadConfig, *, on_progress: Progress) -> _Counts:
-    counts, shard, quarantine = _Counts(), _ShardWriter(folder, config.shard_rows), []
-    for origin in found:
-        before = counts.rows
-        for batch in _batches(origin, config):
-            counts.rows += batch.rows
-            counts.quarantined.update(row.reason for row in batch.bad)
-            counts.replaced_surrogates += batch.replaced_surrogates
-            quarantine += [quarantine_line(origin.name, row) for row in batch.bad]
-            shard.add(batch.documents)
-            on_progress(origin.name, counts.rows)
-        if counts.rows == before:
-            counts.empty_files.append(origin.name)
-    shard.finish()
+    counts, quarantine = _Counts(), []
+    with _ShardWriter(folder, config.shard_rows) as shard:
+        for origin in found:
+            before = counts.rows
+            for batch in _batches(origin, config):
+                counts.rows += batch.rows
+                counts.quarantined.update(row.reason for row in batch.bad)
+                counts.replaced_surrogates += batch.replaced_surrogates
+                quarantine += [quarantine_line(origin.name, row) for row in batch.bad]
+                shard.add(batch.documents)
+                on_progress(origin.name, counts.rows)
+            if counts.rows == before:
+                counts.empty_files.append(origin.name)
     write_bytes_atomic(folder / "quarantined.jsonl", b"".join(quarantine))
     return counts
 
@@ -151,18 +152,33 @@ def _batches(origin: _Origin, config: ReadConfig) -> Iterator[Batch]:
 class _ShardWriter:
     """Collects documents and writes a shard when it is full by rows, or by bytes on hostile input.
 
-    Where shards are cut depends on the documents alone, never on how they came in batches.
+    Where shards are cut depends on the documents alone, never on how they came in batches. A thread compresses and
+    writes one shard while the next is read.
     """
 
     def __init__(self, folder: Path, rows: int) -> None:
         self._folder, self._rows, self._number = folder, rows, 0
+        self._thread = ThreadPoolExecutor(1)
+        self._writing: Future[None] | None = None
         self._start()
 
     def _start(self) -> None:
         self._tables: list[pa.Table] = []
         self._held_rows = self._held_bytes = 0
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """End the thread, and write the last shard unless reading failed."""
+        with self._thread:
+            if error[0] is None:
+                if self._held_rows:
+                    self._flush()
+                self._wait()
+
     def add(self, documents: pa.Table) -> None:
+        """Take documents, in order."""
         sizes = pc.binary_length(documents.column("text")).cast(pa.int64())
         table = documents.append_column("n_bytes", sizes)
         while len(table):
@@ -177,17 +193,21 @@ class _ShardWriter:
                 self._flush()
 
     def _flush(self) -> None:
-        table = pa.concat_tables(self._tables).combine_chunks()
-        keys = pa.array(content_keys(table.column("text")))
-        table = table.add_column(table.num_columns - 1, "content_key", keys)
-        write_table(self._folder / f"{self._number:05d}.parquet", table, repeated=["source"])
+        self._wait()
+        path = self._folder / f"{self._number:05d}.parquet"
+        self._writing = self._thread.submit(_write_shard, path, pa.concat_tables(self._tables))
         self._number += 1
         self._start()
 
-    def finish(self) -> None:
-        """Write the last shard."""
-        if self._held_rows:
-            self._flush()
+    def _wait(self) -> None:
+        if self._writing is not None:
+            self._writing.result()
+
+
+def _write_shard(path: Path, documents: pa.Table) -> None:
+    table = documents.combine_chunks()
+    keys = pa.array(content_keys(table.column("text")))
+    write_table(path, table.add_column(table.num_columns - 1, "content_key", keys), repeated=["source"])
 
 
 def _check_bad_fraction(folder: Path, counts: _Counts, config: ReadConfig) -> None:

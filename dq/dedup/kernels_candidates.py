@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from dq.dedup.kernels_simd import mum
 from dq.text.jit import inlined, kernel
+from dq.text.kernels_bits import multiply_fold
 
 __all__ = ["emit_pairs", "equal_values", "group_keys", "hash_bands", "large_buckets"]
 
@@ -42,7 +42,7 @@ def group_keys(keys: Array, counts: Array, first: Array) -> int:
         if counts[d] == 0:
             first[d] = -1
             continue
-        slot = mum(keys[d, 0] ^ SALT, keys[d, 1] ^ STEP) & wrap
+        slot = multiply_fold(keys[d, 0] ^ SALT, keys[d, 1] ^ STEP) & wrap
         while True:
             other = table[np.int64(slot)]
             if other < 0:
@@ -64,7 +64,7 @@ def hash_bands(signatures: Array, bands: int, rows: int, out: Array) -> None:
         for band in range(bands):
             state = SALT
             for k in range(rows):
-                state = mum(state ^ np.uint64(signatures[d, band * rows + k]), STEP)
+                state = multiply_fold(state ^ np.uint64(signatures[d, band * rows + k]), STEP)
             out[band, d] = state
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from dq.dedup.kernels_xxhash import xxhash64
 from dq.text.jit import kernel
+from dq.text.kernels_xxhash import xxhash64
 
 __all__ = ["sign_word_lists"]
 

@@ -24,13 +24,9 @@ __all__ = [
     "SECOND_KEY",
     "affine_min_block",
     "fold_block",
-    "load_u64",
     "mix32_block",
-    "mum",
     "non_ascii_mask",
-    "population",
     "shingle_block",
-    "trailing_zeros",
     "word_mask",
 ]
 
@@ -38,7 +34,7 @@ BLOCK = 64  # bytes of one block, bits of its mask
 LANES = 16  # uint32 values of one 64-byte vector
 SHINGLES_A_LOAD = 8  # shingles folded into a signature vector between its load and its store
 
-I8, I16, I32, I64, I128 = (ir.IntType(bits) for bits in (8, 16, 32, 64, 128))
+I8, I32, I64 = (ir.IntType(bits) for bits in (8, 32, 64))
 arrayobj: Any = numba_arrays  # numba ships types for some of its functions only
 _imputils: Any = imputils
 _cgutils: Any = cgutils
@@ -84,49 +80,6 @@ def _typed(result: Any, arguments: tuple[Any, ...], build: Callable[..., Any]) -
         return _imputils.impl_ret_untracked(context, builder, result, value)
 
     return result(*arguments), codegen
-
-
-@_primitive
-def trailing_zeros(typingctx: Any, value: Any) -> Any:
-    """Number of zero bits below the lowest set bit of a uint64; 64 for zero."""
-
-    def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 0))
-
-    return _typed(types.int64, (types.uint64,), build)
-
-
-@_primitive
-def population(typingctx: Any, value: Any) -> Any:
-    """Number of set bits of a uint64."""
-
-    def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.ctpop(args[0])
-
-    return _typed(types.int64, (types.uint64,), build)
-
-
-@_primitive
-def mum(typingctx: Any, left: Any, right: Any) -> Any:
-    """The two halves of the 128-bit product of two uint64 values, xored (the step of wyhash)."""
-
-    def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        product = builder.mul(builder.zext(args[0], I128), builder.zext(args[1], I128))
-        high = builder.trunc(builder.lshr(product, ir.Constant(I128, 64)), I64)
-        return builder.xor(builder.trunc(product, I64), high)
-
-    return _typed(types.uint64, (types.uint64, types.uint64), build)
-
-
-@_primitive
-def load_u64(typingctx: Any, array: Any, index: Any) -> Any:
-    """The 8 bytes at ``array[index:]`` as a little-endian uint64."""
-
-    def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        pointer = _pointer(context, builder, signature.args[0], args[0], index=args[1], pointee=I64)
-        return builder.load(pointer, align=1)
-
-    return _typed(types.uint64, (array, types.int64), build)
 
 
 @_primitive

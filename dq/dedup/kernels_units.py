@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from dq.dedup.kernels_inverted import find_value
-from dq.dedup.kernels_xxhash import xxhash64
 from dq.text.jit import inlined, kernel
+from dq.text.kernels_xxhash import xxhash64
 
 __all__ = ["hash_units", "without_units"]
 

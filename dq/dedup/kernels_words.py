@@ -15,17 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from dq.dedup.kernels_simd import (
-    BLOCK,
-    fold_block,
-    load_u64,
-    mum,
-    non_ascii_mask,
-    population,
-    trailing_zeros,
-    word_mask,
-)
+from dq.dedup.kernels_simd import BLOCK, fold_block, non_ascii_mask, word_mask
 from dq.text.jit import inlined, kernel
+from dq.text.kernels_bits import count_ones, load_u64, multiply_fold, trailing_zeros
 from dq.text.unicode import DIGIT, LETTER, MARK
 
 __all__ = ["WORD_SLACK", "fold", "scratch_bytes", "split_characters", "split_words"]
@@ -185,12 +177,12 @@ def _hash_long(scratch: Array, start: int, size: int) -> Any:
     state = SALT_A
     k = 0
     while size - k > 16:
-        state = mum(load_u64(scratch, start + k) ^ state, load_u64(scratch, start + k + 8) ^ SALT_B)
+        state = multiply_fold(load_u64(scratch, start + k) ^ state, load_u64(scratch, start + k + 8) ^ SALT_B)
         k += 16
     rest = size - k
     low = load_u64(scratch, start + k) & LOW_MASKS[rest]
     high = load_u64(scratch, start + k + 8) & HIGH_MASKS[rest]
-    return mum(mum(low ^ state, high ^ SALT_B), SALT_C)
+    return multiply_fold(multiply_fold(low ^ state, high ^ SALT_B), SALT_C)
 
 
 @kernel
@@ -209,7 +201,7 @@ def split_words(scratch: Array, length: int, position: int, out: Array, filled: 
         mask = word_mask(scratch, block)
         changes = mask ^ ((mask << ONE) | inside)
         inside = mask >> TOP_BIT
-        count = population(changes)
+        count = count_ones(changes)
         for k in range(EDGES_A_TRIP):
             edges[found + k] = block + trailing_zeros(changes)
             changes &= changes - ONE
@@ -235,7 +227,7 @@ def split_words(scratch: Array, length: int, position: int, out: Array, filled: 
         if size <= 16:
             low = load_u64(scratch, start) & LOW_MASKS[size]
             high = load_u64(scratch, start + 8) & HIGH_MASKS[size]
-            out[filled + k] = mum(mum(low ^ SALT_A, high ^ SALT_B), SALT_C)
+            out[filled + k] = multiply_fold(multiply_fold(low ^ SALT_A, high ^ SALT_B), SALT_C)
         else:
             out[filled + k] = _hash_long(scratch, start, size)
     return filled + words, block
@@ -255,7 +247,7 @@ def split_characters(scratch: Array, length: int, position: int, out: Array, fil
         if i > gap > 0:
             if filled + 1 >= capacity:
                 return filled, gap
-            out[filled] = mum(np.uint64(SPACE) ^ SALT_A, SALT_C)
+            out[filled] = multiply_fold(np.uint64(SPACE) ^ SALT_A, SALT_C)
             filled += 1
         if filled == capacity:
             return filled, i
@@ -264,6 +256,6 @@ def split_characters(scratch: Array, length: int, position: int, out: Array, fil
         while (scratch[i] & 0xC0) == 0x80:
             code = (code << BYTE) | np.uint64(scratch[i])
             i += 1
-        out[filled] = mum(mum(code ^ SALT_A, SALT_B), SALT_C)
+        out[filled] = multiply_fold(multiply_fold(code ^ SALT_A, SALT_B), SALT_C)
         filled += 1
     return filled, length

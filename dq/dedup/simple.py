@@ -8,10 +8,10 @@ import polars as pl
 from dq.dedup.arrays import read_only
 from dq.dedup.config import DedupConfig, Resources
 from dq.dedup.find import find_duplicates
-from dq.dedup.kernels_xxhash import hash_texts
 from dq.dedup.order import keep_order
 from dq.dedup.selection import select
 from dq.text.buffers import Texts, text_batch
+from dq.text.kernels_xxhash import hash_texts
 
 __all__ = ["deduplicate"]
 

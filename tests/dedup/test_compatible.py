@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from dq.dedup import MinHash, shingle
 from dq.dedup.compatible import datatrove_signatures, lean_minhashes
 from dq.dedup.inverted import InvertedIndex
-from dq.dedup.kernels_xxhash import xxhash64
 from dq.errors import InputError
+from dq.text.kernels_xxhash import xxhash64
 from tests.dedup import oracle
 
 MERSENNE = 2**61 - 1

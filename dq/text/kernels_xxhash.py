@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from dq.text.jit import inlined, kernel
+from dq.text.kernels_bits import load_u64, nonnegative
 
 __all__ = ["hash_texts", "xxhash64"]
 
@@ -26,10 +27,9 @@ def _rotate(value: Any, bits: int) -> Any:
 
 
 @inlined
-def _read(data: Array, at: int, size: int) -> Any:
-    """Little-endian integer of ``size`` bytes; byte by byte, so that nothing behind the range is read."""
+def _read4(data: Array, at: int) -> Any:
     value = np.uint64(0)
-    for k in range(size):
+    for k in range(4):
         value |= np.uint64(data[at + k]) << np.uint64(8 * k)
     return value
 
@@ -43,15 +43,15 @@ def _round(state: Any, lane: Any) -> Any:
 def xxhash64(data: Array, begin: int, end: int, seed: int) -> Any:
     """XXH64 of ``data[begin:end]``."""
     start = np.uint64(seed)
-    at = begin
+    at = nonnegative(begin)
     if end - begin >= 32:
         one, two = start + PRIME_1 + PRIME_2, start + PRIME_2
         three, four = start, start - PRIME_1
         while at + 32 <= end:
-            one = _round(one, _read(data, at, 8))
-            two = _round(two, _read(data, at + 8, 8))
-            three = _round(three, _read(data, at + 16, 8))
-            four = _round(four, _read(data, at + 24, 8))
+            one = _round(one, load_u64(data, at))
+            two = _round(two, load_u64(data, at + 8))
+            three = _round(three, load_u64(data, at + 16))
+            four = _round(four, load_u64(data, at + 24))
             at += 32
         state = _rotate(one, 1) + _rotate(two, 7) + _rotate(three, 12) + _rotate(four, 18)
         for lane in (one, two, three, four):
@@ -60,10 +60,10 @@ def xxhash64(data: Array, begin: int, end: int, seed: int) -> Any:
         state = start + PRIME_5
     state += np.uint64(end - begin)
     while at + 8 <= end:
-        state = _rotate(state ^ _round(np.uint64(0), _read(data, at, 8)), 27) * PRIME_1 + PRIME_4
+        state = _rotate(state ^ _round(np.uint64(0), load_u64(data, at)), 27) * PRIME_1 + PRIME_4
         at += 8
     if at + 4 <= end:
-        state = _rotate(state ^ (_read(data, at, 4) * PRIME_1), 23) * PRIME_2 + PRIME_3
+        state = _rotate(state ^ (_read4(data, at) * PRIME_1), 23) * PRIME_2 + PRIME_3
         at += 4
     while at < end:
         state = _rotate(state ^ (np.uint64(data[at]) * PRIME_5), 11) * PRIME_1
