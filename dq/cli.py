@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dq import cli_dedup, cli_quality
+from dq import cli_dedup, cli_quality, cli_rules
 from dq.cli_common import AsJson, Workers, print_json, progress_bar, terminal_width, visible, worker_count
 from dq.errors import DqError
 
@@ -35,6 +35,7 @@ app.add_typer(recipes_app, name="recipes")
 app.add_typer(inspect_app, name="inspect")
 cli_dedup.register(app, inspect_app)
 cli_quality.register(app, inspect_app)
+app.add_typer(cli_rules.rules_app, name="rules")
 
 WorkspaceOption = Annotated[Path | None, typer.Option(help="Folder of the results, instead of the file's own.")]
 Budget = Annotated[int | None, typer.Option(min=1, help="Tokens a run, instead of the study's own: a quick look.")]
@@ -73,12 +74,15 @@ def run(
 
     done = _run_job(load_yaml(job, JobConfig), workspace, workers)
     if as_json:
+        from dataclasses import asdict
+
         print_json(
             {
                 "workspace": str(done.workspace.root),
                 "sources": done.fates.to_dicts(),
                 "quarantined": done.quarantined,
                 "warnings": list(done.warnings),
+                "learned": None if done.learned is None else asdict(done.learned),
             }
         )
     else:
@@ -184,6 +188,11 @@ def _print_job(done: JobResult) -> None:
 
     console = Console(width=terminal_width())
     print_job(console, done.fates, quarantined=done.quarantined, warnings=done.warnings)
+    if (learned := done.learned) is not None:
+        typer.echo(
+            f"{learned.name}: tells wanted text from the corpus with AUC {learned.auc:.3f} "
+            f"[{learned.auc_low:.3f}, {learned.auc_high:.3f}] on {learned.heldout_documents:,} held-out documents"
+        )
 
 
 def _print_study(result: StudyResult, report: Path, *, as_json: bool) -> None:

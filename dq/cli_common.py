@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
 
-__all__ = ["AsJson", "Workers", "print_json", "progress_bar", "terminal_width", "visible", "worker_count"]
+__all__ = [
+    "AsJson",
+    "Workers",
+    "print_json",
+    "print_table",
+    "progress_bar",
+    "terminal_width",
+    "visible",
+    "worker_count",
+]
 
 Workers = Annotated[int | None, typer.Option(min=1, help="Processes at a time. Default: one a core.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
@@ -64,3 +73,26 @@ def progress_bar(title: str) -> Iterator[Any]:
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         bar = progress.add_task("", total=None)
         yield lambda name, done, total: progress.update(bar, completed=done, total=total, description=name)
+
+
+def print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    """A table of at most 80 columns: the first column gives way, with its control characters spelled out."""
+    widths = [max(len(row[at]) for row in (head, *rows)) for at in range(1, len(head))]
+    room = 80 - sum(width + 2 for width in widths)
+    names = [visible(row[0]).replace("\n", "\\n") for row in (head, *rows)]
+    first = min(room, max(map(_columns, names)))
+    for name, row in zip(names, (head, *rows), strict=True):
+        cells = "".join(f"  {cell:>{width}}" for cell, width in zip(row[1:], widths, strict=True))
+        typer.echo(_fit(name, first) + cells)
+
+
+def _columns(text: str) -> int:
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def _fit(text: str, columns: int) -> str:
+    from rich.cells import set_cell_size
+
+    return set_cell_size(text if _columns(text) <= columns else set_cell_size(text, columns - 1) + "…", columns)

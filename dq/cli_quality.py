@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from dq.cli_common import AsJson, Workers, print_json, progress_bar, visible, worker_count
+from dq.cli_common import AsJson, Workers, print_json, print_table, progress_bar, visible, worker_count
 
 if TYPE_CHECKING:
     from dq.jobs.dropped import DroppedDocument
     from dq.jobs.filtering import FilterResult, Reading
+    from dq.quality import RuleSet
+    from dq.text.words import WordDefinition
 
-__all__ = ["register"]
+__all__ = ["Preset", "RulesFile", "register", "rule_set"]
 
 SHOWN_SOURCES = 20
 EXCERPT_CHARS = 400
@@ -24,6 +26,14 @@ Words = Annotated[
     Literal["unicode", "whitespace"], typer.Option(help="What a word is; unicode splits about as spaCy does.")
 ]
 TextField = Annotated[str, typer.Option(help="The field or column that holds the text.")]
+Models = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--model", help="A classifier as a signal: NAME=FILE.safetensors, or NAME=FILE.bin:LABEL of fastText."
+    ),
+]
+Preset = Annotated[str | None, typer.Option(help="A rule set, such as fineweb or gopher_quality.")]
+RulesFile = Annotated[Path | None, typer.Option("--rules", help="Rules of your own in YAML, in place of a preset.")]
 MaxBad = Annotated[float, typer.Option(min=0, max=1, help="Share of unreadable rows past which it is an error.")]
 
 
@@ -39,6 +49,7 @@ def score(
     inputs: Inputs,
     output: Annotated[Path, typer.Option("--output", "-o", help="Parquet file to write: one row a document.")],
     signals: Annotated[str | None, typer.Option(help="Names from `dq signals`, with commas. Default: all.")] = None,
+    model: Models = None,
     words: Words = "unicode",
     text_field: TextField = "text",
     max_bad_fraction: MaxBad = 0.01,
@@ -49,7 +60,7 @@ def score(
     from dq.jobs.filtering import score_files
 
     names = None if signals is None else [name.strip() for name in signals.split(",") if name.strip()]
-    reading = _reading(text_field, words, max_bad_fraction=max_bad_fraction, workers=workers)
+    reading = _reading(text_field, words, model, max_bad_fraction=max_bad_fraction, workers=workers)
     with progress_bar("score") as advance:
         done = score_files(
             inputs, output, signals=names, reading=reading, on_progress=lambda n, total: advance("", n, total)
@@ -72,7 +83,9 @@ def score(
 def filter_documents(
     inputs: Inputs,
     output: Annotated[Path, typer.Option("--output", "-o", help="New folder for the kept documents.")],
-    preset: Annotated[str, typer.Option(help="A rule set, such as fineweb or gopher_quality.")],
+    preset: Preset = None,
+    rules: RulesFile = None,
+    model: Models = None,
     dropped: Annotated[Path | None, typer.Option(help="New folder for dropped documents, reasons, values.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Judge as the source does, defects included.")] = False,
     words: Words = "unicode",
@@ -81,16 +94,15 @@ def filter_documents(
     workers: Workers = None,
     as_json: AsJson = False,
 ) -> None:
-    """Divide documents by the rules of a preset; every dropped one has the full list of its reasons."""
+    """Divide documents by the rules of a preset or of a file; every dropped one has the full list of its reasons."""
     from dq.jobs.filtering import filter_files
-    from dq.quality import presets
 
-    rules = presets.preset(preset)
-    reading = _reading(text_field, words, max_bad_fraction=max_bad_fraction, workers=workers)
+    reading = _reading(text_field, words, model, max_bad_fraction=max_bad_fraction, workers=workers)
+    judging = rule_set(preset, rules, models=[one.name for one in reading.models])
     with progress_bar("filter") as advance:
         done = filter_files(
             inputs,
-            rules,
+            judging,
             kept=output,
             dropped=dropped,
             strict=strict,
@@ -153,11 +165,24 @@ def inspect_dropped(
         _echo_dropped(document)
 
 
-def _reading(text_field: str, words: str, *, max_bad_fraction: float, workers: int | None) -> Reading:
+def rule_set(preset: str | None, rules: Path | None, *, models: Sequence[str] = ()) -> RuleSet:
+    """The rules that a command was given: a preset's or a file's, one of the two."""
+    from dq.quality import load_rules, presets
+
+    if (preset is None) == (rules is None):
+        raise typer.BadParameter("give one of --preset NAME and --rules FILE")
+    return load_rules(rules, models=models) if rules is not None else presets.preset(str(preset))
+
+
+def _reading(
+    text_field: str, words: WordDefinition, models: list[str] | None, *, max_bad_fraction: float, workers: int | None
+) -> Reading:
     from dq.jobs.filtering import Reading
+    from dq.jobs.models import ModelFile
     from dq.jobs.pieces import Fields
 
-    return Reading(Fields(text=text_field), words, max_bad_fraction, worker_count(workers))
+    files = tuple(ModelFile.parse(text) for text in models or ())
+    return Reading(Fields(text=text_field), words, max_bad_fraction, files, worker_count(workers))
 
 
 def _echo_filter(done: FilterResult) -> None:
@@ -167,7 +192,7 @@ def _echo_filter(done: FilterResult) -> None:
     rules = [row for row in done.by_rule.to_dicts() if row["dropped"]]
     if rules:
         counts = [(row["reason"], f"{row['dropped']:,}", f"{row['alone']:,}") for row in rules]
-        _echo_table(("dropped because", "documents", "by this rule alone"), counts)
+        print_table(("dropped because", "documents", "by this rule alone"), counts)
     if idle := len(done.by_rule) - len(rules):
         typer.echo(f"{idle} of {len(done.by_rule)} rules dropped nothing")
     typer.echo("")
@@ -182,36 +207,13 @@ def _echo_filter(done: FilterResult) -> None:
         )
         for row in sources[:SHOWN_SOURCES]
     ]
-    _echo_table(("source", "documents", "kept", "of documents", "of bytes"), lines)
+    print_table(("source", "documents", "kept", "of documents", "of bytes"), lines)
     if len(sources) > SHOWN_SOURCES:
         typer.echo(f"and {len(sources) - SHOWN_SOURCES:,} smaller sources (--json lists all)")
 
 
 def _share(done: FilterResult) -> str:
     return f" ({done.kept / done.documents:.1%})" if done.documents else ""
-
-
-def _echo_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    """A table of at most 80 columns: the first column gives way, with its control characters spelled out."""
-    widths = [max(len(row[at]) for row in (head, *rows)) for at in range(1, len(head))]
-    room = 80 - sum(width + 2 for width in widths)
-    names = [visible(row[0]).replace("\n", "\\n") for row in (head, *rows)]
-    first = min(room, max(map(_columns, names)))
-    for name, row in zip(names, (head, *rows), strict=True):
-        cells = "".join(f"  {cell:>{width}}" for cell, width in zip(row[1:], widths, strict=True))
-        typer.echo(_fit(name, first) + cells)
-
-
-def _columns(text: str) -> int:
-    from rich.cells import cell_len
-
-    return cell_len(text)
-
-
-def _fit(text: str, columns: int) -> str:
-    from rich.cells import set_cell_size
-
-    return set_cell_size(text if _columns(text) <= columns else set_cell_size(text, columns - 1) + "…", columns)
 
 
 def _echo_faults(quarantined: dict[str, int], replaced_surrogates: int, path: Path) -> None:

@@ -91,7 +91,7 @@ def test_signals_lists_every_signal_with_its_definition(tmp_path: Path) -> None:
         (["filter", "web.jsonl", "--preset", "fine", "-o", "x"], 1, "unknown preset `fine`"),
         (["score", "web.jsonl", "-o", "x.parquet", "--signals", "wordcount"], 1, "did you mean `word_count`"),
         (["inspect", "dropped", "nowhere", "--reason", "x"], 1, "dq filter --dropped"),
-        (["filter", "web.jsonl", "-o", "x"], 2, "Missing option"),
+        (["filter", "web.jsonl", "-o", "x"], 2, "give one of --preset NAME"),
     ],
 )
 def test_wrong_use_is_one_line(arguments: list[str], code: int, message: str, folder: Path) -> None:

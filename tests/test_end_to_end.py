@@ -138,10 +138,12 @@ def test_every_dq_command_of_the_readme_works(
     shutil.copytree(folder / "quickstart-workspace", tmp_path / "quickstart-workspace")
     commands = readme_commands()
     assert {command.split()[1] for command in commands} == {
-        "recipes", "run", "ablate", "dedup", "audit", "score", "filter", "inspect", "signals",
+        "recipes", "run", "ablate", "dedup", "audit", "score", "filter", "inspect", "rules", "signals",
     }  # fmt: skip
     rows = [{"id": f"d{n}", "text": "The old bridge of the town. " * n} for n in (1, 40)]
     (tmp_path / "docs.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (rules,) = re.findall(r"```yaml\n(.*?)```", (REPOSITORY / "README.md").read_text("utf-8"), re.DOTALL)
+    (tmp_path / "mine.yaml").write_text(rules)
     for command in commands:
         arguments = shlex.split(command)[1:]
         if arguments[0] == "ablate":

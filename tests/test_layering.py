@@ -41,7 +41,8 @@ ALLOWED: dict[str, set[str]] = {
     "cli_dedup": BASE | {"cli_common", "cli_dedup_tables", "corpus", "dedup", "jobs"},
     "cli_dedup_tables": BASE | {"cli_common", "dedup", "jobs"},
     "cli_quality": BASE | {"cli_common", "quality", "jobs"},
-    "cli": BASE | {"cli_common", "cli_dedup", "cli_quality", "recipes", "jobs", "study", "report"},
+    "cli_rules": BASE | {"cli_common", "cli_quality", "quality"},
+    "cli": BASE | {"cli_common", "cli_dedup", "cli_quality", "cli_rules", "recipes", "jobs", "study", "report"},
 }
 
 

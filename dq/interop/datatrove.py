@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from dq.errors import require
-from dq.quality import RuleSet, score
+from dq.quality import RuleSet, judge_texts
+from dq.text.words import WordDefinition
 
 if TYPE_CHECKING:
     from datatrove.data import Document
@@ -42,7 +43,7 @@ class Filter(_base.BaseFilter):  # type: ignore[misc,name-defined]
         *,
         batch_size: int = 1000,
         strict: bool = False,
-        words: str = "unicode",
+        words: WordDefinition = "unicode",
     ) -> None:
         self.name = f"dq: {rules.name}"  # before the base, which names its counters after it
         super().__init__(exclusion_writer, batch_size)
@@ -57,10 +58,9 @@ class Filter(_base.BaseFilter):  # type: ignore[misc,name-defined]
     def filter_batch(self, batch: list[Document]) -> list[bool | tuple[bool, str]]:
         """Judge documents together: true, or false with the first reason."""
         names = self.rules.signals(strict=self.strict)
-        scores = score([doc.text for doc in batch], names, words=self.words)
-        verdicts = self.rules.judge(scores, strict=self.strict)
+        judged = judge_texts([doc.text for doc in batch], self.rules, strict=self.strict, words=self.words)
         results: list[bool | tuple[bool, str]] = [True] * len(batch)
-        dropped = verdicts.with_row_index("at").hstack(scores).filter(~pl.col("keep"))
+        dropped = judged.with_row_index("at").filter(~pl.col("keep"))
         for row in dropped.iter_rows(named=True):
             reasons = row["reasons"]
             batch[row["at"]].metadata["filter_reasons"] = reasons

@@ -6,8 +6,8 @@
 
 They pickle and hash the same in every process (the cache of `datasets` finds its results again). `datasets` forks for
 ``num_proc``, and polars does not survive a fork after its first use: a process that has scored or judged anything
-must leave ``num_proc`` alone, or its children can hang. They take a batch in any format that has columns (Python,
-Arrow, polars), so this module needs no import of `datasets`.
+calls ``multiprocess.set_start_method("spawn")`` before it uses ``num_proc``, or its children can hang. They take a
+batch in any format that has columns (Python, Arrow, polars), so this module needs no import of `datasets`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from typing import Any
 
 import polars as pl
 
-from dq.quality import DEFAULT_SIGNALS, RuleSet, signal
+from dq.quality import DEFAULT_SIGNALS, RuleSet, judge_texts, signal
 from dq.quality import score as score_texts
+from dq.text.words import WordDefinition
 
 __all__ = ["Judge", "Keep", "Score"]
 
@@ -32,7 +33,9 @@ class Score:
         words: ``unicode`` or ``whitespace``.
     """
 
-    def __init__(self, signals: Iterable[str] | None = None, *, text: str = "text", words: str = "unicode") -> None:
+    def __init__(
+        self, signals: Iterable[str] | None = None, *, text: str = "text", words: WordDefinition = "unicode"
+    ) -> None:
         self.signals = DEFAULT_SIGNALS if signals is None else tuple(dict.fromkeys(signals))
         for name in self.signals:
             signal(name)
@@ -46,15 +49,17 @@ class Score:
 class _Rules:
     """A rule set as JSON text, so that equal rules pickle to equal bytes in every process."""
 
-    def __init__(self, rules: RuleSet, *, text: str = "text", strict: bool = False, words: str = "unicode") -> None:
+    def __init__(
+        self, rules: RuleSet, *, text: str = "text", strict: bool = False, words: WordDefinition = "unicode"
+    ) -> None:
         self.rules_json = rules.model_dump_json()
         self.text, self.strict, self.words = text, strict, words
 
     def verdicts(self, batch: Any) -> pl.DataFrame:
         """The columns keep and reasons for a batch of columns."""
         rules = RuleSet.model_validate_json(self.rules_json)
-        scores = score_texts(batch[self.text], rules.signals(strict=self.strict), words=self.words)
-        return rules.judge(scores, strict=self.strict)
+        judged = judge_texts(batch[self.text], rules, strict=self.strict, words=self.words)
+        return judged.select("keep", "reasons")
 
 
 class Judge(_Rules):

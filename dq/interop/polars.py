@@ -12,8 +12,9 @@ from typing import TypeVar, overload
 import polars as pl
 
 from dq.errors import ConfigError
-from dq.quality import DEFAULT_SIGNALS, RuleSet, signal
+from dq.quality import DEFAULT_SIGNALS, RuleSet, judge_texts, signal
 from dq.quality import score as score_texts
+from dq.text.words import WordDefinition
 
 __all__ = ["judge", "score"]
 
@@ -24,18 +25,18 @@ Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 
 @overload
 def score(
-    texts: pl.Series, signals: Iterable[str] | None = None, *, text: str = "text", words: str = "unicode"
+    texts: pl.Series, signals: Iterable[str] | None = None, *, text: str = "text", words: WordDefinition = "unicode"
 ) -> pl.DataFrame: ...
 @overload
 def score(
-    texts: Frame, signals: Iterable[str] | None = None, *, text: str = "text", words: str = "unicode"
+    texts: Frame, signals: Iterable[str] | None = None, *, text: str = "text", words: WordDefinition = "unicode"
 ) -> Frame: ...
 def score(
     texts: pl.Series | pl.DataFrame | pl.LazyFrame,
     signals: Iterable[str] | None = None,
     *,
     text: str = "text",
-    words: str = "unicode",
+    words: WordDefinition = "unicode",
 ) -> pl.DataFrame | pl.LazyFrame:
     """Signals of texts.
 
@@ -62,11 +63,11 @@ def score(
 
 @overload
 def judge(
-    texts: pl.Series, rules: RuleSet, *, text: str = "text", strict: bool = False, words: str = "unicode"
+    texts: pl.Series, rules: RuleSet, *, text: str = "text", strict: bool = False, words: WordDefinition = "unicode"
 ) -> pl.DataFrame: ...
 @overload
 def judge(
-    texts: Frame, rules: RuleSet, *, text: str = "text", strict: bool = False, words: str = "unicode"
+    texts: Frame, rules: RuleSet, *, text: str = "text", strict: bool = False, words: WordDefinition = "unicode"
 ) -> Frame: ...
 def judge(
     texts: pl.Series | pl.DataFrame | pl.LazyFrame,
@@ -74,7 +75,7 @@ def judge(
     *,
     text: str = "text",
     strict: bool = False,
-    words: str = "unicode",
+    words: WordDefinition = "unicode",
 ) -> pl.DataFrame | pl.LazyFrame:
     """Verdicts of texts: ``keep`` (bool) and ``reasons`` (list of str, empty where kept).
 
@@ -87,8 +88,7 @@ def judge(
     added = {"keep": pl.Boolean(), "reasons": pl.List(pl.String())}
 
     def columns(batch: pl.Series) -> pl.DataFrame:
-        scores = score_texts(batch, rules.signals(strict=strict), words=words)
-        return rules.judge(scores, strict=strict)
+        return judge_texts(batch, rules, strict=strict, words=words).select("keep", "reasons")
 
     return _with_columns(texts, text, columns=columns, added=added)
 

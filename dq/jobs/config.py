@@ -2,32 +2,76 @@
 
 from __future__ import annotations
 
-from pydantic import Field, field_validator
+from typing import Self
+
+from pydantic import Field, field_validator, model_validator
 
 from dq.config import StrictModel
 from dq.corpus import InputSpec, ReadConfig
 from dq.dedup import DedupConfig
 from dq.errors import ConfigError
 from dq.heldout import HeldoutConfig
-from dq.quality import presets
+from dq.quality import LearnedOptions, QuantileRule, RuleSet, all_signals, presets
 from dq.quality.registry import signal
+from dq.quality.rules import AnyRule
 from dq.tokens import TokenizerConfig
 
-__all__ = ["DedupJobConfig", "JobConfig", "QualityConfig"]
+__all__ = ["DedupJobConfig", "JobConfig", "LearnedConfig", "QualityConfig"]
+
+
+class LearnedConfig(StrictModel):
+    """A classifier of the text one wants against the corpus at hand, trained by the job; its score is a signal."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    """The signal's name."""
+    wanted: tuple[InputSpec, ...] = Field(min_length=1)
+    """Examples of the text one wants; they teach the classifier and are in no variant."""
+    max_documents: int = Field(default=20_000, ge=100)
+    """Documents of either side to train on."""
+    options: LearnedOptions = LearnedOptions()
+    """How it is trained."""
 
 
 class QualityConfig(StrictModel):
-    """Which rules judge the documents."""
+    """Which rules judge the documents: a preset's, one's own, or both together."""
 
-    preset: str = "quickstart"
-    """A rule set by name."""
+    preset: str | None = None
+    """A rule set by name; without one and without `rules`, the quickstart's."""
+    rules: tuple[AnyRule, ...] = ()
+    """Rules of one's own, judged after the preset's; a quantile rule ranks the whole corpus, by `source` or in all."""
+    learned: LearnedConfig | None = None
+    """A classifier to train, whose name is a signal for the rules."""
+
+    @property
+    def rule_set(self) -> RuleSet:
+        """All rules."""
+        named = "quickstart" if self.preset is None and not self.rules else self.preset
+        if named is None:
+            return RuleSet(name="rules", rules=self.rules)
+        preset = presets.preset(named)
+        return preset.model_copy(update={"rules": (*preset.rules, *self.rules)}) if self.rules else preset
 
     @field_validator("preset")
     @classmethod
-    def _known(cls, name: str) -> str:
-        if name not in presets.presets():
+    def _known(cls, name: str | None) -> str | None:
+        if name is not None and name not in presets.presets():
             raise ValueError(f"no preset `{name}`; there are {', '.join(sorted(presets.presets()))}")
         return name
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        learned = self.learned.name if self.learned else None
+        if learned in all_signals():
+            raise ValueError(f"learned.name: `{learned}` is a signal of dq; choose another name")
+        for rule in self.rules:
+            if rule.signal != learned and rule.signal not in all_signals():
+                raise ValueError(f"rule `{rule.reason}`: unknown signal `{rule.signal}`; `dq signals` lists them")
+            if isinstance(rule, QuantileRule) and rule.per not in (None, "source"):
+                raise ValueError(f"rule `{rule.reason}`: per: {rule.per}: documents are ranked per `source`, or null")
+        reasons = [rule.reason for rule in (*presets.preset(self.preset).rules, *self.rules)] if self.preset else []
+        if len(set(reasons)) < len(reasons):
+            raise ValueError("a rule gives a reason that another one of the preset gives; reasons must differ")
+        return self
 
 
 class DedupJobConfig(DedupConfig):

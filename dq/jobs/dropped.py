@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 
 from dq.errors import ConfigError, InputError, WorkspaceError
 from dq.jobs.outputs import RECORD
-from dq.quality import Rule, RuleSet
+from dq.quality import FixedQuantileRule, Rule, RuleSet
+from dq.quality.rules import AnyRule
 from dq.store.files import read_json
 
 __all__ = ["DroppedDocument", "dropped_documents"]
@@ -68,7 +69,7 @@ def dropped_documents(folder: Path, reason: str, *, limit: int = 10) -> list[Dro
                 reason=reason,
                 signal=signal,
                 value=row[signal],
-                accepted=_accepted(rule),
+                accepted=_accepted(rule, row["source"]),
                 reasons=tuple(row["reasons"]),
                 text=row["text"],
             )
@@ -76,15 +77,20 @@ def dropped_documents(folder: Path, reason: str, *, limit: int = 10) -> list[Dro
     return found
 
 
-def _rule(rules: RuleSet, reason: str) -> Rule:
-    known = {rule.reason: rule for rule in rules.rules if isinstance(rule, Rule)}
+def _rule(rules: RuleSet, reason: str) -> AnyRule:
+    known = {rule.reason: rule for rule in rules.rules}
     if reason not in known:
         nearest = difflib.get_close_matches(reason, known, n=1, cutoff=0.0)
         raise ConfigError(f"no rule of {rules.name} gives the reason `{reason}`; did you mean `{nearest[0]}`?")
     return known[reason]
 
 
-def _accepted(rule: Rule) -> str:
+def _accepted(rule: AnyRule, source: str) -> str:
+    if not isinstance(rule, Rule):
+        assert isinstance(rule, FixedQuantileRule)  # what judged documents part by part
+        bound = "at least" if rule.best == "highest" else "at most"
+        threshold = rule.thresholds[source if rule.per else ""]
+        return f"{bound} {threshold:g}, the best {rule.keep_fraction:.0%} of {source if rule.per else 'all'}"
     parts = []
     if rule.minimum is not None:
         parts.append(f"{'above' if rule.open_minimum else 'at least'} {rule.minimum:g}")

@@ -22,10 +22,12 @@ import pyarrow.compute as pc
 from dq.corpus.documents import Batch, quarantine_line
 from dq.errors import ConfigError, InputError, WorkspaceError
 from dq.executors import run_tasks
-from dq.jobs.outputs import RECORD, STARTED, claim_folder, join_quarantine, join_tables, table_writer
+from dq.jobs.models import ModelFile, score_with_models
+from dq.jobs.outputs import RECORD, SCORES, STARTED, claim_folder, join_quarantine, join_tables, table_writer
 from dq.jobs.pieces import QUARANTINE, Fields, Piece, read_piece, split_inputs
-from dq.quality import DEFAULT_SIGNALS, RuleSet, score, signal
+from dq.quality import DEFAULT_SIGNALS, QuantileRule, RuleSet, signal
 from dq.store.files import write_json_atomic
+from dq.text.words import WordDefinition
 
 __all__ = ["FilterResult", "Reading", "ScoreResult", "filter_files", "score_files"]
 
@@ -38,8 +40,10 @@ class Reading:
     """How documents are read and their words split, and the share of unreadable rows past which that is an error."""
 
     fields: Fields = field(default_factory=Fields)
-    words: str = "unicode"
+    words: WordDefinition = "unicode"
     max_bad_fraction: float = 0.01
+    models: tuple[ModelFile, ...] = ()
+    """Classifiers, whose names are signals beside the registered ones."""
     workers: int = 1
 
 
@@ -139,9 +143,9 @@ def score_files(
     Raises:
         DqError: the output is there already, a signal is unknown, or the input cannot be read.
     """
-    names = DEFAULT_SIGNALS if signals is None else tuple(dict.fromkeys(signals))
-    for name in names:
-        signal(name)
+    learned = [model.name for model in reading.models]
+    names = (*DEFAULT_SIGNALS, *learned) if signals is None else tuple(dict.fromkeys(signals))
+    _check_signals(names, reading)
     if output.exists():
         raise WorkspaceError(f"{output}: already there; delete it, or name another file")
     if not output.parent.is_dir():
@@ -187,12 +191,19 @@ def filter_files(
     Raises:
         DqError: a folder holds something already, or the input cannot be read.
     """
+    _check_signals(rules.signals(strict=strict), reading)
+    if other := set(rules.groups) - {"source"}:
+        raise ConfigError(
+            f"rule set `{rules.name}` ranks by `{min(other)}`; files can be ranked by `source`, or in all"
+        )
     folders = [kept] if dropped is None else [kept, dropped]
     if dropped is not None and kept.resolve() == dropped.resolve():
         raise ConfigError(f"{kept}: kept and dropped documents need two folders")
     pieces = split_inputs(inputs)
     for folder in folders:
         claim_folder(folder)
+    if not rules.is_fixed:
+        rules = _fixed(rules, pieces, reading, folder=kept / SCORES, on_progress=on_progress)
     tasks = [
         _Task(piece, number, reading, kept, dropped=dropped, rules=rules, strict=strict)
         for number, piece in enumerate(pieces)
@@ -206,6 +217,27 @@ def filter_files(
         write_json_atomic(folder / RECORD, result.to_dict())
         (folder / STARTED).unlink()
     return result
+
+
+def _check_signals(names: Sequence[str], reading: Reading) -> None:
+    learned = {model.name: model for model in reading.models}
+    for name in names:
+        learned[name].load() if name in learned else signal(name)
+
+
+def _fixed(
+    rules: RuleSet, pieces: Sequence[Piece], reading: Reading, *, folder: Path, on_progress: Progress | None
+) -> RuleSet:
+    """The rules with the thresholds of the whole input, which is scored once for them."""
+    names = tuple(dict.fromkeys(rule.signal for rule in rules.rules if isinstance(rule, QuantileRule)))
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    try:
+        tasks = [_Task(piece, number, reading, folder, signals=names) for number, piece in enumerate(pieces)]
+        _run(_score_piece, tasks, workers=reading.workers, on_progress=on_progress)
+        return rules.fixed(pl.read_parquet(folder / "[0-9]*.parquet", columns=["source", *names]))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @dataclass(frozen=True)
@@ -254,7 +286,8 @@ def _filter_piece(task: _Task) -> _Tally:
         dropped = None if task.dropped is None else stack.enter_context(table_writer(task.dropped, task.number))
         for batch in _batches(task, tally):
             scores = _scores(batch.documents, names, task)
-            verdicts = task.rules.judge(scores, strict=task.strict)
+            source = pl.Series("source", batch.documents.column("source"))
+            verdicts = task.rules.judge(scores.with_columns(source), strict=task.strict)
             keep = _arrow(verdicts["keep"])
             chosen = batch.documents.filter(keep)
             _count(tally.kept, tally.kept_bytes, chosen)
@@ -286,7 +319,7 @@ def _batches(task: _Task, tally: _Tally) -> Iterator[Batch]:
 
 
 def _scores(documents: pa.Table, names: Sequence[str], task: _Task) -> pl.DataFrame:
-    return score(documents.column("text"), names, words=task.reading.words)
+    return score_with_models(documents.column("text"), names, task.reading.models, words=task.reading.words)
 
 
 def _count(documents: Counter[str], sizes: Counter[str], table: pa.Table) -> None:

@@ -14,9 +14,19 @@ from dq.errors import WorkspaceError
 from dq.jobs.pieces import QUARANTINE
 from dq.store.files import replacing, write_json_atomic
 
-__all__ = ["RECORD", "STARTED", "TableWriter", "claim_folder", "join_quarantine", "join_tables", "table_writer"]
+__all__ = [
+    "RECORD",
+    "SCORES",
+    "STARTED",
+    "TableWriter",
+    "claim_folder",
+    "join_quarantine",
+    "join_tables",
+    "table_writer",
+]
 
 RECORD, STARTED = "filter.json", "started.json"
+SCORES = ".scores"  # folder of a first pass, for rules that rank the whole input
 WRITE_BYTES = 32 << 20  # of a row group, in memory
 COMPRESSION_LEVEL = 1  # of zstd
 REPEATED = ("source", "reasons.list.element")  # columns of few values, worth a dictionary
@@ -101,6 +111,7 @@ def claim_folder(folder: Path) -> None:
     if (folder / STARTED).exists():
         for path in [*folder.glob("[0-9]*.parquet"), *folder.glob(f"{QUARANTINE}*"), *folder.glob(".*.partial")]:
             path.unlink()
+        shutil.rmtree(folder / SCORES, ignore_errors=True)
     elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise WorkspaceError(f"{folder}: not an empty folder; name another")
     try:

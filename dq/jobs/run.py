@@ -13,9 +13,10 @@ from dq.dedup import Duplicates, Resources
 from dq.heldout import HeldoutSet, hold_out
 from dq.jobs.config import JobConfig
 from dq.jobs.duplicates import find_stage, select_stage
+from dq.jobs.learn import Learned, learn
+from dq.jobs.models import ModelFile
 from dq.jobs.planted import check_planted
 from dq.jobs.stages import judge_documents, score_corpus
-from dq.quality import presets
 from dq.store import Workspace, read_record, write_parquet
 from dq.tokens import TokenPool, tokenize_corpus, train_tokenizer
 from dq.variants import VERSION
@@ -37,12 +38,14 @@ class JobResult:
         fates: one row a source and fate: documents, bytes, tokens. Fates are disjoint: held_out, excluded, dropped (by
             a rule), removed (a duplicate of a kept document), kept.
         quarantined: unreadable rows.
+        learned: how well a trained classifier tells its two sides apart; None without one.
     """
 
     workspace: Workspace
     fates: pl.DataFrame
     quarantined: int
     warnings: tuple[str, ...]
+    learned: Learned | None = None
 
 
 def run_job(config: JobConfig, workspace: Workspace, *, workers: int, on_progress: Progress | None = None) -> JobResult:
@@ -75,21 +78,43 @@ def run_job(config: JobConfig, workspace: Workspace, *, workers: int, on_progres
             workers=workers,
             inputs={"corpus": corpus.record.fingerprint},
         )
+        learned = _learn(config, workspace, corpus, heldout=heldout, say=say)
         say("score and judge")
-        verdicts = _judge(config, workspace, corpus, workers=workers)
+        verdicts = _judge(config, workspace, corpus, learned=learned, workers=workers)
         say("tokenise")
         pool = _tokenize(config, workspace, corpus, heldout=heldout, workers=workers)
         say("select")
         fates = _select(config, workspace, corpus, duplicates=duplicates, heldout=heldout, verdicts=verdicts, pool=pool)
         say("check planted copies")
         check_planted(workspace.planted(), corpus, heldout, dedup=config.dedup.method, heldout_config=config.heldout)
-    return JobResult(workspace, fates, _quarantined(corpus), _warnings(corpus, heldout, fates))
+    warnings = _warnings(corpus, heldout, fates)
+    return JobResult(workspace, fates, _quarantined(corpus), warnings, None if learned is None else learned[0])
 
 
-def _judge(config: JobConfig, workspace: Workspace, corpus: Corpus, *, workers: int) -> pl.DataFrame:
-    rules = presets.preset(config.quality.preset)
-    signals = workspace.signals(VERSION)
-    record = score_corpus(signals, corpus, [*dict.fromkeys((*rules.signals(), *config.dedup.signals))], workers=workers)
+def _learn(
+    config: JobConfig, workspace: Workspace, corpus: Corpus, *, heldout: HeldoutSet, say: Progress
+) -> tuple[Learned, ModelFile, str] | None:
+    if config.quality.learned is None:
+        return None
+    say("learn")
+    inputs = {"corpus": corpus.record.fingerprint, "heldout": heldout.record.fingerprint}
+    folder, available = workspace.learned(), ~heldout.withheld
+    return learn(folder, corpus, available, config=config.quality.learned, read=config.read, inputs=inputs)
+
+
+def _judge(
+    config: JobConfig,
+    workspace: Workspace,
+    corpus: Corpus,
+    *,
+    learned: tuple[Learned, ModelFile, str] | None,
+    workers: int,
+) -> pl.DataFrame:
+    rules, signals = config.quality.rule_set, workspace.signals(VERSION)
+    names = dict.fromkeys((*rules.signals(), *config.dedup.signals))
+    models = () if learned is None else (learned[1],)
+    known = {} if learned is None else {"learned": learned[2]}
+    record = score_corpus(signals, corpus, [*names], workers=workers, models=models, inputs=known)
     inputs = {"signals": record.fingerprint}
     return judge_documents(workspace.verdicts(VERSION), signals, rules, corpus=corpus, inputs=inputs)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,8 @@ import polars as pl
 
 from dq.corpus import Corpus
 from dq.executors import run_tasks
-from dq.quality import RuleSet, score
+from dq.jobs.models import ModelFile, score_with_models
+from dq.quality import RuleSet
 from dq.store import Stage, StageRecord, write_parquet
 
 __all__ = ["judge_documents", "score_corpus"]
@@ -24,19 +25,30 @@ class _ScoreTask:
     corpus: Path
     shard: int
     signals: tuple[str, ...]
+    models: tuple[ModelFile, ...]
     output: Path
 
 
-def score_corpus(folder: Path, corpus: Corpus, signals: Sequence[str], *, workers: int) -> StageRecord:
-    """Compute signals of every document: one Parquet shard a corpus shard, one row a document, with its id."""
-    stage = Stage(
-        "score", SIGNALS_VERSION, folder, config=sorted(signals), inputs={"corpus": corpus.record.fingerprint}
-    )
+def score_corpus(
+    folder: Path,
+    corpus: Corpus,
+    signals: Sequence[str],
+    *,
+    workers: int,
+    models: Sequence[ModelFile] = (),
+    inputs: Mapping[str, str] | None = None,
+) -> StageRecord:
+    """Compute signals of every document: one Parquet shard a corpus shard, one row a document, with its id.
+
+    Signals may be names of ``models``, whose fingerprints are in ``inputs``.
+    """
+    known = {"corpus": corpus.record.fingerprint, **(inputs or {})}
+    stage = Stage("score", SIGNALS_VERSION, folder, config=sorted(signals), inputs=known)
     if (record := stage.done()) is not None:
         return record
     stage.start()
     tasks = [
-        _ScoreTask(corpus.folder, number, tuple(sorted(signals)), folder / path.name)
+        _ScoreTask(corpus.folder, number, tuple(sorted(signals)), tuple(models), folder / path.name)
         for number, path in enumerate(corpus.shards)
     ]
     run_tasks(_score_shard, tasks, workers=workers, preload=["dq.jobs.stages"])
@@ -48,7 +60,8 @@ def _score_shard(task: _ScoreTask) -> None:
         return
     corpus = Corpus(task.corpus)
     ids = pl.read_parquet(corpus.shards[task.shard], columns=["id"])
-    write_parquet(task.output, ids.hstack(score(corpus.texts(task.shard), task.signals)))
+    scores = score_with_models(corpus.texts(task.shard), task.signals, task.models)
+    write_parquet(task.output, ids.hstack(scores))
 
 
 def judge_documents(
@@ -59,7 +72,7 @@ def judge_documents(
     if stage.done() is None:
         stage.start()
         scores = pl.concat([pl.read_parquet(signals / path.name) for path in corpus.shards])
-        verdicts = rules.judge(scores)
+        verdicts = rules.judge(scores.with_columns(corpus.documents["source"]))
         write_parquet(folder / "verdicts.parquet", verdicts)
         stage.commit({"kept": int(verdicts["keep"].sum()), "dropped": int((~verdicts["keep"]).sum())})
     return pl.read_parquet(folder / "verdicts.parquet")

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from dq.quality import presets
 from dq.quality.cleaners import C4Lines, FixText, MaskPii
+from dq.quality.judging import judge_texts
 from dq.quality.learned import FastTextModel, LearnedOptions, QualityModel, Trained, train_quality
 from dq.quality.queries import Solution, attribution, by_source, solve, sweep
 from dq.quality.registry import Signal, all_signals, signal
-from dq.quality.rules import QuantileRule, Rule, RuleSet, load_rules
+from dq.quality.rules import FixedQuantileRule, QuantileRule, Rule, RuleSet, load_rules
 from dq.quality.signals import DEFAULT_SIGNALS, score
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "C4Lines",
     "FastTextModel",
     "FixText",
+    "FixedQuantileRule",
     "LearnedOptions",
     "MaskPii",
     "QualityModel",
@@ -30,6 +32,7 @@ __all__ = [
     "all_signals",
     "attribution",
     "by_source",
+    "judge_texts",
     "load_rules",
     "presets",
     "score",

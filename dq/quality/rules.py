@@ -7,7 +7,7 @@ rule's source does, defects included.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self, TypeAlias
 
@@ -20,7 +20,7 @@ from dq.config import StrictModel, load_yaml
 from dq.errors import ConfigError
 from dq.quality.registry import signal
 
-__all__ = ["AnyRule", "QuantileRule", "Rule", "RuleSet", "load_rules"]
+__all__ = ["AnyRule", "FixedQuantileRule", "QuantileRule", "Rule", "RuleSet", "load_rules"]
 
 
 class Rule(StrictModel):
@@ -75,7 +75,8 @@ class QuantileRule(StrictModel):
     """Keep the best share of the documents by a signal, within each source or over all.
 
     The threshold is a value of the table that is judged, so the verdict on a document depends on the others: judge
-    whole corpora, not shards. Equal values at the threshold are all kept. Null signals are not judged.
+    whole corpora, or fix the thresholds by a whole corpus first (`RuleSet.fixed`). Equal values at the threshold are
+    all kept. Null signals are not judged.
     """
 
     signal: str
@@ -90,24 +91,54 @@ class QuantileRule(StrictModel):
     """Column whose values are ranked apart; null ranks all documents together."""
 
     def signals(self, *, strict: bool = False) -> tuple[str, ...]:
-        """The columns this rule reads; strict changes nothing."""
+        """The signal this rule reads; strict changes nothing."""
         del strict
-        return (self.signal,) if self.per is None else (self.signal, self.per)
+        return (self.signal,)
+
+    @property
+    def threshold(self) -> pl.Expr:
+        """The value at the edge of the share that is kept."""
+        if self.best == "highest":
+            return pl.col(self.signal).quantile(1 - self.keep_fraction, "higher")
+        return pl.col(self.signal).quantile(self.keep_fraction, "lower")
 
     def fails(self, *, strict: bool = False) -> pl.Expr:
         """A boolean expression over a table of signals: true where the document fails this rule; never null."""
         del strict
-        value = pl.col(self.signal)
-        if self.best == "highest":
-            threshold = value.quantile(1 - self.keep_fraction, "higher")
-            failed = value < (threshold.over(self.per) if self.per else threshold)
-        else:
-            threshold = value.quantile(self.keep_fraction, "lower")
-            failed = value > (threshold.over(self.per) if self.per else threshold)
-        return failed.fill_null(value=False)
+        threshold = self.threshold.over(self.per) if self.per else self.threshold
+        return _beyond(pl.col(self.signal), threshold, self.best)
+
+    def fixed(self, scores: pl.DataFrame) -> FixedQuantileRule:
+        """The rule with the thresholds of these documents, for judging them part by part."""
+        groups = scores.group_by(pl.col(self.per) if self.per else pl.lit("").alias("group")).agg(self.threshold)
+        thresholds = {str(group): value for group, value in sorted(groups.iter_rows()) if value is not None}
+        return FixedQuantileRule(**self.model_dump(), thresholds=thresholds)
 
 
-AnyRule: TypeAlias = Rule | QuantileRule
+class FixedQuantileRule(QuantileRule):
+    """A quantile rule whose thresholds are known: the verdict on a document depends on it alone.
+
+    Documents of a group without a threshold are not judged.
+    """
+
+    thresholds: dict[str, float]
+    """The lowest (or highest) acceptable value of each group; of the group ``""`` where all are ranked together."""
+
+    def fails(self, *, strict: bool = False) -> pl.Expr:
+        """A boolean expression over a table of signals: true where the document fails this rule; never null."""
+        del strict
+        groups, values = list(self.thresholds), list(self.thresholds.values())
+        group = pl.col(self.per).cast(pl.String) if self.per else pl.lit("")
+        threshold = group.replace_strict(groups, values, default=None, return_dtype=pl.Float64)
+        return _beyond(pl.col(self.signal), threshold, self.best)
+
+
+def _beyond(value: pl.Expr, threshold: pl.Expr, best: str) -> pl.Expr:
+    """Whether values are worse than the threshold; false where either is null."""
+    return (value < threshold if best == "highest" else value > threshold).fill_null(value=False)
+
+
+AnyRule: TypeAlias = Rule | FixedQuantileRule | QuantileRule
 
 
 class RuleSet(StrictModel):
@@ -129,6 +160,25 @@ class RuleSet(StrictModel):
     def signals(self, *, strict: bool = False) -> tuple[str, ...]:
         """The signals these rules read, each once."""
         return tuple(dict.fromkeys(name for rule in self.rules for name in rule.signals(strict=strict)))
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The columns beside signals that quantile rules rank documents by."""
+        return tuple(dict.fromkeys(rule.per for rule in self.rules if isinstance(rule, QuantileRule) and rule.per))
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether the verdict on a document depends on it alone, so that documents may be judged part by part."""
+        return all(isinstance(rule, (Rule, FixedQuantileRule)) for rule in self.rules)
+
+    def fixed(self, scores: pl.DataFrame) -> RuleSet:
+        """The set with the thresholds that its quantile rules have on a whole corpus.
+
+        Args:
+            scores: the signals of the quantile rules and the columns of :attr:`groups`, of every document.
+        """
+        rules = [rule if isinstance(rule, (Rule, FixedQuantileRule)) else rule.fixed(scores) for rule in self.rules]
+        return self.model_copy(update={"rules": tuple(rules)})
 
     def keep(self, *, strict: bool = False) -> pl.Expr:
         """A boolean expression over a table of signals: true where every rule accepts the document."""
@@ -155,10 +205,10 @@ class RuleSet(StrictModel):
         Raises:
             ConfigError: a signal is not in the table.
         """
-        for name in self.signals(strict=strict):
+        for name in (*self.signals(strict=strict), *self.groups):
             if name not in scores.columns:
-                hint = "compute it with dq.quality.score" if _is_known(name) else "no such signal is registered"
-                raise ConfigError(f"rule set `{self.name}` needs the signal `{name}`, not in the table; {hint}")
+                hint = "compute it with dq.quality.score" if _is_known(name) else "it is no registered signal: add it"
+                raise ConfigError(f"rule set `{self.name}` needs the column `{name}`, not in the table; {hint}")
         failed = np.zeros((len(scores), len(self.rules)), np.bool_)
         if self.rules:
             named = [rule.fails(strict=strict).alias(rule.reason) for rule in self.rules]
@@ -175,8 +225,12 @@ def _lists(failed: np.ndarray[Any, np.dtype[np.bool_]], reasons: Sequence[str]) 
     return pl.Series("reasons", pa.LargeListArray.from_arrays(offsets, names), pl.List(pl.String))
 
 
-def load_rules(path: str | Path) -> RuleSet:
+def load_rules(path: str | Path, *, models: Collection[str] = ()) -> RuleSet:
     """Read a rule set from YAML: ``name`` and ``rules``, with the fields of :class:`Rule` or :class:`QuantileRule`.
+
+    Args:
+        path: the file.
+        models: names beside the registered signals that rules may use.
 
     Raises:
         ConfigError: the file does not fit, or a rule names no known signal; one line with file, line and remedy.
@@ -184,7 +238,8 @@ def load_rules(path: str | Path) -> RuleSet:
     rules = load_yaml(path, RuleSet)
     for rule in rules.rules:
         try:
-            signal(rule.signal)
+            if rule.signal not in models:
+                signal(rule.signal)
         except ConfigError as error:
             raise ConfigError(f"{path}: rule `{rule.reason}`: {error}") from None
     return rules

@@ -108,6 +108,10 @@ class Workspace:
         """Controls of deduplication and exclusion: planted copies and whether they were found."""
         return self._named("planted")
 
+    def learned(self) -> Path:
+        """The classifier that a job trains, and the text it was taught to want."""
+        return self._named("learned")
+
     def heldout(self) -> Path:
         """Held-out sets and the documents they exclude."""
         return self._named("heldout")

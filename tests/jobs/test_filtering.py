@@ -18,7 +18,9 @@ import dq
 from dq.errors import ConfigError, InputError, WorkspaceError
 from dq.jobs.dropped import dropped_documents
 from dq.jobs.filtering import Reading, filter_files, score_files
+from dq.jobs.models import ModelFile
 from dq.jobs.pieces import Fields, read_piece, split_inputs
+from dq.quality import LearnedOptions, QuantileRule, Rule, RuleSet, train_quality
 
 RULES = dq.presets.gopher_quality()
 GOOD = "The people of the town stood on the old bridge to look at the water that had risen. " * 6
@@ -241,3 +243,58 @@ def test_dropped_documents_show_value_bound_and_all_reasons(done: Path) -> None:
         dropped_documents(done / "kept", "too_few_words")
     with pytest.raises(WorkspaceError, match=r"no filter\.json"):
         dropped_documents(done, "too_few_words")
+
+
+RANKED = RuleSet(
+    name="ranked",
+    rules=(
+        Rule(signal="word_count", minimum=1, reason="empty"),
+        QuantileRule(signal="char_count", keep_fraction=0.25, reason="not_among_the_longest"),
+    ),
+)
+
+
+def test_a_quantile_rule_ranks_the_whole_input_whatever_its_pieces(tmp_path: Path) -> None:
+    rows = [{"text": "word " * n, "source": "ab"[n % 2]} for n in range(40)]
+    paths = [write_parquet(tmp_path / f"{part}.parquet", rows[part::3]) for part in range(3)]
+    for workers in (1, 2):
+        kept, dropped = tmp_path / f"kept{workers}", tmp_path / f"dropped{workers}"
+        done = filter_files(paths, RANKED, kept=kept, dropped=dropped, reading=Reading(workers=workers))
+        assert sorted(text.count("word") for text in read(kept)["text"]) == list(range(30, 40))
+        assert done.rules.is_fixed
+    assert contents(tmp_path / "kept1") == contents(tmp_path / "kept2")
+    found = dropped_documents(tmp_path / "dropped1", "not_among_the_longest", limit=1)[0]
+    assert found.accepted in ("at least 150, the best 25% of a", "at least 155, the best 25% of b")
+
+
+def test_a_classifier_is_a_signal_of_files(tmp_path: Path) -> None:
+    wanted = [f"The river runs past garden {n} and the old stone bridge." for n in range(60)]
+    have = [f"Buy now, offer {n}! Click here to win the best deal." for n in range(60)]
+    train_quality(wanted, have, LearnedOptions(bits=12)).model.save(tmp_path / "m.safetensors")
+    path = write_parquet(tmp_path / "in.parquet", [{"text": text} for text in [*wanted[:3], *have[:3]]])
+    reading = Reading(models=(ModelFile.parse(f"like_rivers={tmp_path / 'm.safetensors'}"),))
+    rules = RuleSet(name="mine", rules=(Rule(signal="like_rivers", minimum=0.5, reason="unlike_rivers"),))
+    assert filter_files([path], rules, kept=tmp_path / "kept", reading=reading).kept == 3
+    assert read(tmp_path / "kept")["text"].to_list() == wanted[:3]
+    scored = score_files([path], tmp_path / "s.parquet", reading=reading)
+    assert scored.signals[-1] == "like_rivers"
+    assert pl.read_parquet(tmp_path / "s.parquet")["like_rivers"].is_between(0, 1).all()
+    with pytest.raises(InputError, match=r"absent\.safetensors: no such file"):
+        filter_files(
+            [path],
+            rules,
+            kept=tmp_path / "k",
+            reading=Reading(models=(ModelFile("like_rivers", Path("absent.safetensors")),)),
+        )
+
+
+@pytest.mark.parametrize("text", ["x.safetensors", "a b=x.safetensors", "name="])
+def test_a_model_that_cannot_be_named_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="write NAME=FILE"):
+        ModelFile.parse(text)
+
+
+def test_a_rule_over_files_may_rank_by_source_only(tmp_path: Path) -> None:
+    rule = QuantileRule(signal="char_count", keep_fraction=0.25, reason="r", per="url")
+    with pytest.raises(ConfigError, match="ranks by `url`"):
+        filter_files([write_parquet(tmp_path / "in.parquet")], RuleSet(name="t", rules=(rule,)), kept=tmp_path / "k")

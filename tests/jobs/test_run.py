@@ -265,3 +265,45 @@ def test_a_job_has_an_input_and_reads_with_defaults() -> None:
     with pytest.raises(pydantic.ValidationError, match="input"):
         JobConfig.model_validate({"input": ()})
     assert JobConfig(input=(InputSpec(sample="web"),)).read == ReadConfig()
+
+
+def test_a_classifier_trained_by_the_job_is_a_signal_for_its_rules(finished: Finished, tmp_path: Path) -> None:
+    rng, words = random.Random(3), vocabulary(50)
+    wanted = [{"id": f"w{n}", "text": prose(rng, words, 120)} for n in range(120)]
+    path = write_jsonl(tmp_path / "wanted.jsonl", wanted)
+    rule = {"signal": "like_wanted", "keep_fraction": 0.4, "per": "source", "reason": "unlike_wanted"}
+    learned = {"name": "like_wanted", "wanted": [{"path": str(path)}], "options": {"bits": 12}}
+    config = changed(finished.config, quality={"rules": [rule], "learned": learned})
+    workspace = Workspace(tmp_path / "workspace")
+    done = run_job(config, workspace, workers=1)
+    assert done.learned is not None
+    assert done.learned.auc_low <= done.learned.auc <= done.learned.auc_high
+    verdicts = pl.read_parquet(workspace.verdicts("original") / "verdicts.parquet")
+    sources = Corpus(workspace.corpus("original")).documents["source"]
+    shares = verdicts.with_columns(sources).group_by("source").agg(pl.col("keep").mean())["keep"]
+    assert all(0.4 <= share < 0.5 for share in shares)  # ties and documents without words are kept
+    texts = set(pl.concat([pl.read_parquet(shard) for shard in Corpus(workspace.corpus("original")).shards])["text"])
+    assert not texts & {row["text"] for row in wanted}
+    before = contents(workspace)
+    assert run_job(config, workspace, workers=2).learned == done.learned
+    assert contents(workspace) == before
+
+
+@pytest.mark.parametrize(
+    ("quality", "message"),
+    [
+        ({"rules": [{"signal": "no_such", "minimum": 1, "reason": "r"}]}, "unknown signal `no_such`"),
+        ({"learned": {"name": "word_count", "wanted": [{"path": "x"}]}}, "is a signal of dq"),
+        (
+            {"rules": [{"signal": "word_count", "keep_fraction": 0.5, "per": "url", "reason": "r"}]},
+            "ranked per `source`",
+        ),
+        (
+            {"preset": "gopher_quality", "rules": [{"signal": "word_count", "minimum": 9, "reason": "too_few_words"}]},
+            "reasons must differ",
+        ),
+    ],
+)
+def test_rules_of_a_job_that_cannot_be_judged_are_refused(quality: dict[str, Any], message: str) -> None:
+    with pytest.raises(pydantic.ValidationError, match=message):
+        JobConfig.model_validate({"input": [{"path": "x"}], "quality": quality}, strict=False)

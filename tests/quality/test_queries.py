@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dq.errors import BudgetError, ConfigError
-from dq.quality import QuantileRule, Rule, RuleSet, attribution, by_source, load_rules, solve, sweep
+from dq.quality import QuantileRule, Rule, RuleSet, attribution, by_source, judge_texts, load_rules, solve, sweep
 
 TABLE = pl.DataFrame({"x": [1, 2, 3, 4, None], "y": [9, 9, 0, 9, 9], "tokens": [10, 20, 30, 40, 50]})
 RULES = RuleSet(
@@ -109,3 +109,23 @@ def test_rules_are_read_from_yaml_and_faults_name_the_line(tmp_path: Path) -> No
     path.write_text("name: mine\nrules:\n  - signal: word_count\n    minimun: 50\n    reason: r\n")
     with pytest.raises(ConfigError, match=r"rules\.yaml:4: unknown key"):
         load_rules(path)
+
+
+def test_a_fixed_quantile_rule_judges_parts_as_the_quantile_judges_the_whole() -> None:
+    scores = pl.DataFrame({"x": [*range(10), None, *range(100, 109)], "source": ["a"] * 11 + ["b"] * 9})
+    for options in ({"best": "highest"}, {"best": "lowest"}, {"best": "highest", "per": None}):
+        rule = QuantileRule.model_validate({"signal": "x", "keep_fraction": 0.3, "reason": "r", **options})
+        rules = RuleSet(name="t", rules=(rule,))
+        fixed = rules.fixed(scores)
+        assert fixed.is_fixed and not rules.is_fixed
+        assert RuleSet.model_validate_json(fixed.model_dump_json()) == fixed
+        parts = [fixed.judge(scores.slice(at, 3)) for at in range(0, len(scores), 3)]
+        assert pl.concat(parts).equals(rules.judge(scores))
+    other = pl.DataFrame({"x": [1], "source": ["unseen"]})
+    assert rules.fixed(other).judge(other)["keep"].to_list() == [True]
+
+
+def test_batches_are_not_ranked_as_if_they_were_the_corpus() -> None:
+    rule = QuantileRule(signal="word_count", keep_fraction=0.3, reason="r", per=None)
+    with pytest.raises(ConfigError, match="ranks the documents of a whole corpus"):
+        judge_texts(["one", "two words"], RuleSet(name="t", rules=(rule,)))

@@ -61,7 +61,7 @@ def test_strict_judges_the_signal_of_the_source() -> None:
 
 
 def test_a_missing_signal_names_itself_and_the_remedy() -> None:
-    with pytest.raises(ConfigError, match=r"needs the signal `word_count`.*dq\.quality\.score"):
+    with pytest.raises(ConfigError, match=r"needs the column `word_count`.*dq\.quality\.score"):
         presets.gopher_quality().judge(pl.DataFrame({"x": [1]}))
 
 
