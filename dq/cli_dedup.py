@@ -124,15 +124,7 @@ def audit_duplicates(
         say("audit")
         audit = audit_workspace(Workspace(workspace), per_source=per_source)
     if as_json:
-        print_json(
-            {
-                "recall": audit.recall.to_dicts(),
-                "sampled_documents": audit.sampled_documents,
-                "removals_checked": audit.removals_checked,
-                "unproven_removals": audit.unproven_removals.to_dicts(),
-                "missed_pairs": audit.missed_pairs.to_dicts(),
-            }
-        )
+        print_json(audit.to_dict())
     else:
         print_audit(_console(), audit)
     if audit.unproven_removals.height:

@@ -139,13 +139,13 @@ def test_a_dry_run_writes_nothing(corpus: Path, tmp_path: Path) -> None:
 
 
 def test_the_audit_prints_recall_and_fails_on_an_unproven_removal(out: Path, tmp_path: Path) -> None:
-    done = run_dq("audit", "duplicates", out)
+    subprocess.run(["cp", "-r", str(out), str(tmp_path / "copy")], check=True)
+    done = run_dq("audit", "duplicates", tmp_path / "copy")
     assert done.returncode == 0, done.stderr
     assert max(map(len, done.stdout.splitlines())) <= 80
     assert " 0 unproven" in " ".join(done.stdout.split())
-    assert json.loads(run_dq("audit", "duplicates", out, "--json").stdout)["missed_pairs"] == []
+    assert json.loads(run_dq("audit", "duplicates", tmp_path / "copy", "--json").stdout)["missed_pairs"] == []
 
-    subprocess.run(["cp", "-r", str(out), str(tmp_path / "copy")], check=True)
     path = tmp_path / "copy/selection/original/selection.parquet"
     table = pl.read_parquet(path)
     table.with_columns(similarity=pl.when("kept").then("similarity").otherwise(0.99999)).write_parquet(path)

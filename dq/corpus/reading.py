@@ -11,7 +11,7 @@ import pyarrow as pa
 from dq.corpus.config import InputSpec
 from dq.corpus.documents import DOCUMENT_SCHEMA, Batch, Origin, batches_of_rows
 from dq.corpus.parquet import Groups, parquet_batches
-from dq.corpus.rows import is_jsonl, json_rows
+from dq.corpus.rows import Span, is_jsonl, json_rows
 from dq.errors import InputError
 
 __all__ = ["FILE_FAULTS", "is_parquet", "origin_of", "read_batches", "unreadable"]
@@ -31,7 +31,7 @@ def origin_of(path: Path, spec: InputSpec) -> Origin:
 
 
 def read_batches(
-    path: Path, spec: InputSpec, *, max_document_bytes: int, groups: Groups | None = None
+    path: Path, spec: InputSpec, *, max_document_bytes: int, part: Groups | Span | None = None
 ) -> Iterator[Batch]:
     """The documents of a file, in order, in batches of about 8 MB; an empty file is one empty batch.
 
@@ -39,7 +39,7 @@ def read_batches(
         path: a file that ``spec`` names.
         spec: how its fields are named.
         max_document_bytes: longest text, in bytes of UTF-8.
-        groups: of a Parquet file, the row groups to read; default all.
+        part: row groups of a Parquet file, or lines of a plain JSONL file; default all of it.
 
     Raises:
         InputError: the file is missing, of an unknown kind, truncated or otherwise unreadable as a file.
@@ -47,9 +47,11 @@ def read_batches(
     origin, any_rows = origin_of(path, spec), False
     try:
         if is_parquet(path):
+            groups = part if isinstance(part, Groups) else None
             batches = parquet_batches(path, origin, max_document_bytes=max_document_bytes, groups=groups)
         elif is_jsonl(path):
-            rows = json_rows(path, max_document_bytes=max_document_bytes)
+            span = part if isinstance(part, Span) else None
+            rows = json_rows(path, max_document_bytes=max_document_bytes, span=span)
             batches = batches_of_rows(rows, origin, max_document_bytes=max_document_bytes)
         else:
             raise InputError(f"{path}: unknown kind of file; dq reads .jsonl, .jsonl.gz, .jsonl.zst and .parquet")

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, NoReturn
@@ -16,7 +17,7 @@ from typing import IO, Any, NoReturn
 import orjson
 import pyarrow as pa
 
-__all__ = ["BadRow", "Row", "is_jsonl", "json_rows"]
+__all__ = ["BadRow", "Row", "Span", "is_jsonl", "is_plain", "json_rows", "line_spans"]
 
 JSONL_ENDINGS = (".jsonl", ".ndjson", ".json")
 # A valid text of n bytes can take 6 n bytes of JSON (\\u0041 for A); the rest of a row gets as much again.
@@ -48,10 +49,52 @@ def is_jsonl(path: Path) -> bool:
     return path.name.removesuffix(".gz").removesuffix(".zst").endswith(JSONL_ENDINGS)
 
 
-def json_rows(path: Path, *, max_document_bytes: int) -> Iterator[Row | BadRow]:
-    """Every row of a JSONL file (plain, .gz, .zst). A file fault is the exception of who found it."""
+def is_plain(path: Path) -> bool:
+    """Whether a JSONL file is not compressed."""
+    return path.name.endswith(JSONL_ENDINGS)
+
+
+@dataclass(frozen=True)
+class Span:
+    """Bytes [start, end) of a plain file, which are whole lines; ``line`` is the number of the first, from 1."""
+
+    start: int
+    end: int
+    line: int
+
+
+def line_spans(path: Path, *, max_bytes: int) -> list[Span]:
+    """A plain file cut after the first line end past every ``max_bytes``.
+
+    A file fault is the exception of who found it. The whole file is read for it, at about the speed of memory: lines are numbered from the file's first.
+    """
+    spans, start, at, line, lines = [], 0, 0, 1, 0
+    with path.open("rb") as stream:
+        while chunk := stream.read(CHUNK_BYTES):
+            cut = chunk.find(b"\n") + 1 if at - start >= max_bytes else 0
+            if cut:
+                spans.append(Span(start, at + cut, line))
+                start, line, lines = at + cut, line + lines + 1, chunk.count(b"\n") - 1
+            else:
+                lines += chunk.count(b"\n")
+            at += len(chunk)
+    return [*spans, Span(start, at, line)] if at > start or not spans else spans
+
+
+def json_rows(path: Path, *, max_document_bytes: int, span: Span | None = None) -> Iterator[Row | BadRow]:
+    """Every row of a JSONL file (plain, .gz, .zst) or of some lines of a plain one.
+
+    A file fault is the exception of who found it.
+    """
     with _open(path) as stream:
-        yield from _json_rows(stream, max_line_bytes=JSON_EXPANSION * max_document_bytes)
+        if span is not None:
+            stream.seek(span.start)
+        lines = _lines(
+            stream,
+            max_line_bytes=JSON_EXPANSION * max_document_bytes,
+            size=None if span is None else span.end - span.start,
+        )
+        yield from _json_rows(lines, first=1 if span is None else span.line)
 
 
 def _open(path: Path) -> IO[bytes]:
@@ -62,10 +105,14 @@ def _open(path: Path) -> IO[bytes]:
     return path.open("rb")
 
 
-def _lines(stream: IO[bytes], *, max_line_bytes: int) -> Iterator[tuple[bytes, bool]]:
-    """Lines without their end, and whether the line was whole; of a longer line little more than that is in memory."""
-    begun, whole = bytearray(), True
-    while chunk := stream.read(CHUNK_BYTES):
+def _lines(stream: IO[bytes], *, max_line_bytes: int, size: int | None) -> Iterator[tuple[bytes, bool]]:
+    """Lines without their end, and whether the line was whole; of a longer line little more than that is in memory.
+
+    With a size, those within so many bytes.
+    """
+    begun, whole, left = bytearray(), True, math.inf if size is None else size
+    while left > 0 and (chunk := stream.read(int(min(CHUNK_BYTES, left)))):
+        left -= len(chunk)
         *ends, rest = chunk.split(b"\n")
         for end in ends:
             line = bytes(begun + end) if begun else end
@@ -79,8 +126,8 @@ def _lines(stream: IO[bytes], *, max_line_bytes: int) -> Iterator[tuple[bytes, b
         yield bytes(begun), whole
 
 
-def _json_rows(stream: IO[bytes], *, max_line_bytes: int) -> Iterator[Row | BadRow]:
-    for number, (raw, whole) in enumerate(_lines(stream, max_line_bytes=max_line_bytes), start=1):
+def _json_rows(lines: Iterable[tuple[bytes, bool]], *, first: int) -> Iterator[Row | BadRow]:
+    for number, (raw, whole) in enumerate(lines, start=first):
         line = raw.removeprefix(b"\xef\xbb\xbf") if number == 1 else raw
         if not whole:
             yield BadRow(number, "line_too_long", line[:FIRST_BYTES])

@@ -56,6 +56,16 @@ class Audit:
     unproven_removals: pl.DataFrame
     missed_pairs: pl.DataFrame
 
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for machines."""
+        return {
+            "recall": self.recall.to_dicts(),
+            "sampled_documents": self.sampled_documents,
+            "removals_checked": self.removals_checked,
+            "unproven_removals": self.unproven_removals.to_dicts(),
+            "missed_pairs": self.missed_pairs.to_dicts(),
+        }
+
 
 def wilson(successes: float, trials: float) -> tuple[float, float]:
     """95 % Wilson score interval of a proportion; (0, 1) without trials."""

@@ -8,7 +8,7 @@ from dq.corpus import Corpus
 from dq.dedup import Audit, Duplicates, Selection, audit_duplicates
 from dq.errors import WorkspaceError
 from dq.jobs.duplicates import read_selection, shard_readers
-from dq.store import Workspace, read_record
+from dq.store import Workspace, read_record, write_json_atomic
 from dq.variants import VERSION
 
 __all__ = ["Deduplicated", "audit_workspace", "open_deduplicated"]
@@ -39,9 +39,12 @@ def open_deduplicated(workspace: Workspace) -> Deduplicated:
 
 
 def audit_workspace(workspace: Workspace, *, per_source: int = 500, seed: int = 0) -> Audit:
-    """Find the true neighbours of up to ``per_source`` documents a source, and recompute the sampled removals."""
+    """Find the true neighbours of up to ``per_source`` documents a source, and recompute the sampled removals.
+
+    What was found is also written to ``audit.json`` beside the duplicates, with the selection that it is about.
+    """
     done = open_deduplicated(workspace)
-    return audit_duplicates(
+    audit = audit_duplicates(
         done.duplicates,
         done.selection,
         shard_readers(done.corpus),
@@ -49,3 +52,6 @@ def audit_workspace(workspace: Workspace, *, per_source: int = 500, seed: int = 
         per_source=per_source,
         seed=seed,
     )
+    about = {"selection": read_record(workspace.selection(VERSION)).fingerprint, "per_source": per_source, "seed": seed}
+    write_json_atomic(workspace.duplicates(VERSION) / "audit.json", {**about, **audit.to_dict()})
+    return audit

@@ -65,7 +65,7 @@ def find_stage(
         inputs["index"] = index.state_before(identity)
     stage = Stage("duplicates", DUPLICATES_VERSION, folder, config=config, inputs=inputs)
     if stage.done() is None:
-        stage.start()
+        stage.start(keep=["signatures"])  # another threshold needs no new ones
         with disk_errors(folder):
             found = find_duplicates(
                 shard_readers(corpus), config, folder=folder, inputs=identity, index=index, resources=resources
@@ -179,6 +179,11 @@ def _ranked(corpus: Corpus, policy: str, signals: Path) -> pl.DataFrame:
     if kind == "best":
         values = pl.concat([pl.read_parquet(signals / path.name, columns=[name]) for path in corpus.shards])
         return corpus.documents.hstack(values)
+    if kind == "prefer":
+        known = corpus.documents["source"].unique()
+        if unknown := [one for one in (part.strip() for part in name.split(",")) if one not in known]:
+            sources = ", ".join(known.sort().head(10))
+            raise ConfigError(f"keep: {policy}: no document is of the source {unknown[0]!r}; there are {sources}")
     if kind == "earliest":
         ties = corpus.documents.select("content_key", "occurrence", id="id", source="source")
         return ties.drop(name, strict=False).with_columns(_field(corpus, name).alias(name))

@@ -1,7 +1,7 @@
 """Files to batches of documents for one-stage commands, streamed: pieces of the input, cut by the files alone.
 
-A piece is a whole JSONL file, or a run of row groups of a Parquet file. Pieces are worked on in parallel; what they
-hold depends on the files and nothing else.
+A piece is a compressed JSONL file, some lines of a plain one, or a run of row groups of a Parquet file. Pieces are
+worked on in parallel; what they hold depends on the files and nothing else.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from dq.corpus.config import InputSpec
 from dq.corpus.documents import Batch
 from dq.corpus.parquet import Groups, row_groups
 from dq.corpus.reading import FILE_FAULTS, is_parquet, read_batches, unreadable
+from dq.corpus.rows import Span, is_plain, line_spans
 from dq.errors import InputError
 
 __all__ = ["Fields", "Piece", "read_piece", "split_inputs"]
 
-PIECE_BYTES = 64 << 20  # of a Parquet file, uncompressed: enough to pay for a task
+PIECE_BYTES = 64 << 20  # uncompressed: enough to pay for a task
 FOLDER_PATTERNS = ("*.parquet", "*.jsonl", "*.jsonl.gz", "*.jsonl.zst", "*.ndjson", "*.ndjson.gz", "*.ndjson.zst")
 QUARANTINE = "quarantined.jsonl"
 
@@ -37,10 +38,10 @@ class Fields:
 
 @dataclass(frozen=True)
 class Piece:
-    """A part of the input: a file, or some row groups of a Parquet file."""
+    """A part of the input: a file, some row groups of a Parquet file, or some lines of a plain JSONL file."""
 
     path: Path
-    groups: Groups | None = None
+    part: Groups | Span | None = None
 
 
 def split_inputs(inputs: Sequence[str]) -> list[Piece]:
@@ -67,10 +68,12 @@ def _files(entry: str) -> list[Path]:
 
 
 def _pieces(path: Path) -> list[Piece]:
-    if not is_parquet(path):
-        return [Piece(path)]
     try:
-        return [Piece(path, groups) for groups in row_groups(path, max_bytes=PIECE_BYTES)]
+        if is_parquet(path):
+            return [Piece(path, groups) for groups in row_groups(path, max_bytes=PIECE_BYTES)]
+        if is_plain(path) and path.stat().st_size > PIECE_BYTES:
+            return [Piece(path, span) for span in line_spans(path, max_bytes=PIECE_BYTES)]
+        return [Piece(path)]
     except FILE_FAULTS as error:
         raise unreadable(path, error) from None
 
@@ -82,4 +85,4 @@ def read_piece(piece: Piece, fields: Fields) -> Iterator[Batch]:
         InputError: the file cannot be read, or a Parquet file has no column of texts.
     """
     spec = InputSpec(path=str(piece.path), text_field=fields.text, id_field=fields.id, source_field=fields.source)
-    return read_batches(piece.path, spec, max_document_bytes=fields.max_document_bytes, groups=piece.groups)
+    return read_batches(piece.path, spec, max_document_bytes=fields.max_document_bytes, part=piece.part)

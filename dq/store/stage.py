@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,15 +65,21 @@ class Stage:
         record = read_record(self.folder)
         return record if record.fingerprint == self.fingerprint else None
 
-    def start(self) -> bool:
-        """Make the folder ready to write. True where an interrupted attempt of the same stage goes on."""
+    def start(self, *, keep: Collection[str] = ()) -> bool:
+        """Make the folder ready to write. True where an interrupted attempt of the same stage goes on.
+
+        Args:
+            keep: what a former stage left under these names stays: parts that say themselves what they were made from.
+        """
         started = self.folder / STARTED
         resumed = started.exists() and read_json(started) == {"fingerprint": self.fingerprint}
         # The record goes first: killed while the files go, the folder must not look finished.
         (self.folder / RECORD).unlink(missing_ok=True)
-        if not resumed and self.folder.exists():
-            shutil.rmtree(self.folder)
         self.folder.mkdir(parents=True, exist_ok=True)
+        for path in [] if resumed else list(self.folder.iterdir()):
+            if path.name in keep:
+                continue
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
         for partial in self.folder.glob(".*.partial"):
             partial.unlink()
         write_json_atomic(started, {"fingerprint": self.fingerprint})

@@ -6,9 +6,11 @@ import gzip
 import json
 import os
 import signal
+import tempfile
 from datetime import date
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import polars as pl
 import pyarrow as pa
@@ -19,6 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dq.corpus import Corpus, InputSpec, ReadConfig, ingest
+from dq.corpus.rows import BadRow, json_rows, line_spans
 from dq.errors import InputError, WorkspaceError
 from tests.corpus.files import LENIENT, documents, invalid_strings, jsonl, quarantined, read, write, zstd
 from tests.processes import python, until
@@ -310,3 +313,26 @@ def test_any_rows_come_back_as_they_were_written(
     assert found == rows
     keys = corpus.documents["content_key"].to_list()
     assert keys == [xxhash.xxh64_intdigest(item["text"].encode()) for item in rows]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.integers(0, 40), max_size=30), st.integers(0, 60), st.booleans(), st.integers(1, 16))
+def test_spans_of_a_file_are_its_lines_in_order(lengths: list[int], size: int, ended: bool, chunk: int) -> None:
+    content = b"\n".join(b"x" * length for length in lengths) + (b"\n" if ended else b"")
+    with tempfile.TemporaryDirectory() as folder, patch("dq.corpus.rows.CHUNK_BYTES", chunk):
+        path = Path(folder) / "in.jsonl"
+        path.write_bytes(content)
+        spans = line_spans(path, max_bytes=size)
+        whole = [
+            (row.line, row.first_bytes) for row in json_rows(path, max_document_bytes=10) if isinstance(row, BadRow)
+        ]
+        parts = [
+            (row.line, row.first_bytes)
+            for span in spans
+            for row in json_rows(path, max_document_bytes=10, span=span)
+            if isinstance(row, BadRow)
+        ]
+    assert b"".join(content[span.start : span.end] for span in spans) == content
+    assert parts == whole
+    assert all(content[span.end - 1 : span.end] == b"\n" for span in spans[:-1])
+    assert all(span.end - span.start <= size + 2 * chunk + 41 for span in spans)

@@ -172,6 +172,24 @@ def test_policies_decide_which_copy_stays(tmp_path: Path) -> None:
         assert kept(tmp_path / "out")["cluster_size"].to_list() == [3]
 
 
+def test_a_preferred_source_that_no_document_has_is_an_error(corpus: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"no document is of the source 'book'; there are news, web$"):
+        dedup(corpus, tmp_path / "out", keep="prefer:news,book")
+
+
+def test_another_threshold_uses_the_signatures_again_and_makes_the_same_bytes(corpus: Path, tmp_path: Path) -> None:
+    changed, fresh = tmp_path / "changed", tmp_path / "fresh"
+    dedup(corpus, changed)
+    signatures = changed / "duplicates/original/signatures"
+    before = {path: path.stat().st_mtime_ns for path in signatures.iterdir()}
+    dedup(corpus, changed, threshold=0.7)
+    dedup(corpus, fresh, threshold=0.7)
+    assert {path: path.stat().st_mtime_ns for path in signatures.iterdir()} == before
+    assert contents(Workspace(changed)) == contents(Workspace(fresh))
+    dedup(corpus, changed, ngram=4)
+    assert {path: path.stat().st_mtime_ns for path in signatures.iterdir()} != before
+
+
 def test_a_field_that_no_document_has_is_an_error(corpus: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no document has a field 'published'"):
         dedup(corpus, tmp_path / "out", keep="earliest:published")
@@ -244,11 +262,14 @@ def test_an_index_refuses_the_same_documents_under_another_policy(tmp_path: Path
 
 
 def test_the_audit_resolves_every_true_pair_and_finds_a_false_claim(out: Path, tmp_path: Path) -> None:
-    audit = audit_workspace(Workspace(out))
-    assert audit.removals_checked == len(removed(out))
-    assert (audit.unproven_removals.height, audit.missed_pairs.height) == (0, 0)
     copy = tmp_path / "copy"
     shutil.copytree(out, copy)
+    audit = audit_workspace(Workspace(copy))
+    assert audit.removals_checked == len(removed(out))
+    assert (audit.unproven_removals.height, audit.missed_pairs.height) == (0, 0)
+    written = json.loads((copy / "duplicates/original/audit.json").read_text())
+    assert written["recall"] == audit.recall.to_dicts()
+    assert written["selection"] == json.loads((copy / "selection/original/stage.json").read_text())["fingerprint"]
     path = copy / "selection/original/selection.parquet"
     table = pl.read_parquet(path)
     wrong = int(table.with_row_index().filter(~pl.col("kept"))["index"][0])

@@ -298,3 +298,21 @@ def test_a_rule_over_files_may_rank_by_source_only(tmp_path: Path) -> None:
     rule = QuantileRule(signal="char_count", keep_fraction=0.25, reason="r", per="url")
     with pytest.raises(ConfigError, match="ranks by `url`"):
         filter_files([write_parquet(tmp_path / "in.parquet")], RuleSet(name="t", rules=(rule,)), kept=tmp_path / "k")
+
+
+def test_a_large_plain_file_is_read_in_parts_with_its_own_line_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [json.dumps({"text": f"{n} {GOOD}"}) for n in range(300)]
+    lines[150] = "{broken"
+    path = write_jsonl(tmp_path / "in.jsonl", lines)
+    whole = filter_files([path], RULES, kept=tmp_path / "whole", reading=Reading(max_bad_fraction=1))
+    monkeypatch.setattr("dq.jobs.pieces.PIECE_BYTES", 20_000)
+    monkeypatch.setattr("dq.corpus.rows.CHUNK_BYTES", 4_000)
+    assert len(split_inputs([path])) > 5
+    parts = filter_files([path], RULES, kept=tmp_path / "parts", reading=Reading(max_bad_fraction=1, workers=2))
+    assert parts.to_dict() == whole.to_dict()
+    assert_frame_equal(read(tmp_path / "parts"), read(tmp_path / "whole"))
+    quarantines = [(tmp_path / name / "quarantined.jsonl").read_bytes() for name in ("whole", "parts")]
+    assert quarantines[0] == quarantines[1]
+    assert b'"line":151,' in quarantines[0]
