@@ -66,7 +66,8 @@ class Span:
 def line_spans(path: Path, *, max_bytes: int) -> list[Span]:
     """A plain file cut after the first line end past every ``max_bytes``.
 
-    A file fault is the exception of who found it. The whole file is read for it, at about the speed of memory: lines are numbered from the file's first.
+    A file fault is the exception of who found it. The whole file is read for it, at about the speed of memory, because
+    lines are numbered from the file's first.
     """
     spans, start, at, line, lines = [], 0, 0, 1, 0
     with path.open("rb") as stream:
