@@ -4,14 +4,13 @@ FILE is JSON lines (plain or .zst) with `text`; without one, seeded synthetic te
 text per second of CPU time, one core, best of three; slow peers get the first part of the text only (its size is
 printed). A peer that is not installed is named and left out. `--json` prints one record.
 
-    pip install datatrove spacy datasketch rensa gaoya marin-dupekit zstandard
+    pip install datatrove spacy datasketch rensa gaoya marin-dupekit
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
-import io
 import json
 import os
 import sys
@@ -24,6 +23,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pyarrow as pa
+from _texts import read_texts
 
 from dq.dedup import DedupConfig, MinHash, Resources, find_duplicates, keep_order, select
 from dq.text.buffers import text_batch
@@ -32,13 +32,10 @@ NUM_PERM, NGRAM = 112, 5
 Measure = dict[str, Any]
 
 
-def read_texts(path: Path | None, *, seed: int = 0) -> list[str]:
+def texts_of(path: Path | None, *, seed: int = 0) -> list[str]:
     """Texts of a file, or 20 MB of Zipf-distributed words with near-duplicates among them."""
     if path is not None:
-        raw = path.read_bytes()
-        if path.suffix == ".zst":
-            raw = importlib.import_module("zstandard").ZstdDecompressor().stream_reader(io.BytesIO(raw)).read()
-        return [str(text) for text in pl.read_ndjson(io.BytesIO(raw))["text"]]
+        return read_texts(path)
     generator = np.random.default_rng(seed)
     vocabulary = np.array(["".join(generator.choice(list("abcdefghij"), 2 + i % 9)) for i in range(20_000)])
     texts: list[str] = []
@@ -235,7 +232,7 @@ def main() -> None:
     parser.add_argument("file", nargs="?", type=Path)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    texts = read_texts(arguments.file)
+    texts = texts_of(arguments.file)
     measures = [*ours(texts), *peers(texts), files_to_files(texts)]
     theirs = datatrove_files(texts)
     measures += [theirs] if theirs else []

@@ -1,7 +1,7 @@
-"""Keep/drop agreement with datatrove's filters, rule set by rule set, on a corpus: `python benchmarks/parity.py FILE`.
+"""Agreement with datatrove's filters, rule set by rule set, on a corpus: `python benchmarks/parity.py [FILE]`.
 
-FILE is JSON lines (or .zst) with `text` and `source`. Needs datatrove and spaCy. Prints a Markdown table: for each rule
-set how often `judge(strict=True)` on our signals agrees with the filter, and the first reasons of the disagreements.
+FILE is JSON lines (or .zst) with `text`. Needs datatrove and spaCy. Prints a Markdown table: for each rule set how
+often `judge(strict=True)` on our signals agrees with the filter, and the first reasons of the disagreements.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from _texts import read_texts
 
 from dq.quality import presets, score
 
@@ -76,25 +77,15 @@ def compare(texts: list[str]) -> dict[str, tuple[int, Counter[str]]]:
     return result
 
 
-def read(path: Path) -> pl.DataFrame:
-    """The corpus as a table."""
-    if path.suffix == ".zst":
-        import zstandard  # noqa: PLC0415
-
-        with path.open("rb") as file:
-            return pl.read_ndjson(zstandard.ZstdDecompressor().stream_reader(file).read())
-    return pl.read_ndjson(path)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("file", type=Path)
-    parser.add_argument("--documents", type=int, default=1000, help="sampled with a fixed seed")
+    parser.add_argument("file", type=Path, nargs="?", help="JSON lines; default: the project's own files")
+    parser.add_argument("--documents", type=int, default=200, help="sampled with a fixed seed")
     parser.add_argument("--max-chars", type=int, default=20_000, help="texts are cut here: datatrove is slow")
     options = parser.parse_args()
-    table = read(options.file)
-    table = table.sample(min(options.documents, table.height), seed=1, shuffle=True)
-    texts = [text[: options.max_chars] for text in table["text"]]
+    found = pl.Series(read_texts(options.file))
+    chosen = found.sample(min(options.documents, len(found)), seed=1, shuffle=True)
+    texts = [text[: options.max_chars] for text in chosen]
     sys.stdout.write("| rule set | documents | agree | disagreements |\n|---|---|---|---|\n")
     for name, (agreed, causes) in compare(texts).items():
         share = f"{100 * agreed / len(texts):.2f} %"

@@ -1,0 +1,23 @@
+"""Text for the benchmarks: JSON lines with a `text` field, or this project's own source and documentation."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+
+__all__ = ["read_texts"]
+
+OWN_COPIES = 20  # of the project's files: about 20 MB
+
+
+def read_texts(path: Path | None) -> list[str]:
+    """The texts of a file (plain or .zst); without one, the project's own files several times over."""
+    if path is None:
+        root = Path(__file__).parent.parent
+        files = sorted([*root.glob("dq/**/*.py"), *root.glob("tests/**/*.py"), *root.glob("*.md")])
+        return [file.read_text("utf-8") for file in files] * OWN_COPIES
+    raw = pa.input_stream(str(path), compression="zstd").read() if path.suffix == ".zst" else path.read_bytes()
+    return [str(text) for text in pl.read_ndjson(io.BytesIO(raw))["text"]]
