@@ -9,67 +9,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import polars as pl
 
 from dq.corpus import Corpus
 from dq.dedup.config import ShingleConfig
-from dq.dedup.shingles import Shingles, shingle
+from dq.dedup.inverted import InvertedIndex
+from dq.dedup.shingles import shingle
 from dq.executors import run_tasks
-from dq.heldout.kernels import best_overlap, build_table
 from dq.store import write_parquet
 from dq.text.buffers import Texts
 
-__all__ = ["Overlap", "ShingleIndex", "find_overlaps", "near_duplicates_of"]
+__all__ = ["find_overlaps", "near_duplicates_of"]
 
 JACCARD_NGRAM, CONTAINMENT_NGRAM = 5, 13
-
-
-@dataclass(frozen=True)
-class Overlap:
-    """The best match of each document of a batch: entry int64 (-1: none), score float64 in 0..1; both (n,)."""
-
-    entry: np.ndarray[Any, np.dtype[np.int64]]
-    score: np.ndarray[Any, np.dtype[np.float64]]
-
-
-class ShingleIndex:
-    """Inverted index of the word n-grams of some texts."""
-
-    def __init__(self, texts: Texts, *, ngram: int) -> None:
-        self.ngram = ngram
-        shingles = shingle(texts, ShingleConfig(ngram=ngram))
-        self._sizes = np.diff(shingles.offsets)
-        owner = np.repeat(np.arange(len(self._sizes)), self._sizes)
-        order = np.argsort(shingles.hashes, kind="stable")
-        keys, first = np.unique(shingles.hashes[order], return_index=True)
-        self._postings = owner[order]
-        self._posting_offsets = np.append(first, len(order)).astype(np.int64)
-        capacity = 1 << max(4, int(2 * len(keys)).bit_length())
-        self._table_keys = np.zeros(capacity, np.uint64)
-        self._table_rows = np.full(capacity, -1, np.int64)
-        build_table(keys, self._table_keys, self._table_rows)
-
-    def overlaps(self, shingles: Shingles, *, jaccard: bool) -> Overlap:
-        """The highest Jaccard (or containment of the indexed text) of each document of a batch."""
-        n = len(shingles.offsets) - 1
-        entry, shared, score = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.float64)
-        best_overlap(
-            shingles.hashes,
-            shingles.offsets,
-            self._table_keys,
-            self._table_rows,
-            self._posting_offsets,
-            self._postings,
-            self._sizes,
-            jaccard,
-            entry,
-            shared,
-            score,
-        )
-        return Overlap(entry, score)
 
 
 @dataclass(frozen=True)
@@ -112,24 +65,23 @@ def _overlaps_of_shard(task: _ShardTask) -> None:
 
 
 def near_duplicates_of(entries: Texts, texts: Texts, *, min_jaccard: float, min_containment: float) -> pl.DataFrame:
-    """The texts that are near to an entry: document and entry (row numbers), score, measure; one row a text."""
-    near = _overlap(texts, entries, ngram=JACCARD_NGRAM, jaccard=True)
-    quoted = _overlap(texts, entries, ngram=CONTAINMENT_NGRAM, jaccard=False)
-    rows = []
-    for name, overlap, least in (
-        ("jaccard_5gram", near, min_jaccard),
-        ("containment_13gram", quoted, min_containment),
-    ):
-        hit = np.flatnonzero((overlap.entry >= 0) & (overlap.score >= least))
-        rows.append(
-            pl.DataFrame(
-                {"document": hit.astype(np.int64), "entry": overlap.entry[hit], "score": overlap.score[hit]}
-            ).with_columns(pl.lit(name).alias("measure"))
-        )
-    found = pl.concat(rows).sort("document", "measure", descending=[False, True])
-    return found.unique("document", keep="first", maintain_order=True)
+    """The texts that are near to an entry: document and entry (row numbers), score, measure; one row a text.
+
+    Of several entries the nearest is named, the first one on ties; near-copies go before quotations.
+    """
+    near = _neighbours(entries, texts, ngram=JACCARD_NGRAM, least=min_jaccard)
+    quoted = _neighbours(entries, texts, ngram=CONTAINMENT_NGRAM, least=min_containment, containment=True)
+    found = pl.concat(
+        [near.with_columns(measure=pl.lit("jaccard_5gram")), quoted.with_columns(measure=pl.lit("containment_13gram"))]
+    )
+    ranked = found.sort("document", "measure", "score", "entry", descending=[False, True, True, False])
+    return ranked.unique("document", keep="first", maintain_order=True)
 
 
-def _overlap(texts: Texts, entries: Texts, *, ngram: int, jaccard: bool) -> Overlap:
-    shingles = shingle(texts, ShingleConfig(ngram=ngram))
-    return ShingleIndex(entries, ngram=ngram).overlaps(shingles, jaccard=jaccard)
+def _neighbours(entries: Texts, texts: Texts, *, ngram: int, least: float, containment: bool = False) -> pl.DataFrame:
+    """Every pair of a text and an entry with a score of ``least`` or more: document, entry, score."""
+    config = ShingleConfig(ngram=ngram)
+    index = InvertedIndex(shingle(entries, config))
+    pairs = index.neighbours(shingle(texts, config), least, containment=containment)
+    whole = pl.Series(index.sizes[pairs["row"].to_numpy()]) if containment else pairs["union"]
+    return pairs.select("document", pl.col("row").alias("entry"), (pl.col("intersection") / whole).alias("score"))
