@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from dq.text.jit import inlined, kernel
+from dq.text.jit import inlined, plain_kernel
 from dq.text.kernels_bits import nonnegative, trailing_zeros
 from dq.text.kernels_blocks import CONTINUATION, CURLY, DIGIT, DOT, HASH_SIGN, NEWLINE, UPPER
 from dq.text.kernels_scan import ELLIPSIS, count_bits, low_bits
@@ -40,7 +40,7 @@ STOP_MASK = np.uint64(511)
 ONE = np.uint64(1)
 
 
-@kernel
+@plain_kernel
 def measure_documents(
     data: Any,
     offsets: Any,
@@ -57,21 +57,6 @@ def measure_documents(
     Also writes sentences (int32: sentence starts before each word, the first of each document left out) and n_chars
     (int64, characters). stop_words: table (uint64) and the multiplier of its perfect hash.
     """
-    _measure(data, offsets, rows, masks, words, stop_words, sentences, n_chars, out)
-
-
-@inlined
-def _measure(
-    data: Any,
-    offsets: Any,
-    rows: Any,
-    masks: Any,
-    words: Any,
-    stop_words: Any,
-    sentences: Any,
-    n_chars: Any,
-    out: Any,
-) -> None:
     base = offsets[rows[0]]
     sentences[0] = 0
     for row in range(rows[0], rows[1]):

@@ -14,7 +14,7 @@ import numpy as np
 from dq.quality import line_tally as at_
 from dq.quality.kernels_c4 import KEPT_RELAXED, ODD, judge_line
 from dq.quality.kernels_c4_rewrite import judge_odd_line
-from dq.text.jit import inlined, kernel
+from dq.text.jit import inlined, plain_kernel
 from dq.text.kernels_bits import nonnegative
 from dq.text.kernels_blocks import BREAK, CONTINUATION, HIGH, NEWLINE, SPACE
 from dq.text.kernels_hash import finish, hash_bytes
@@ -22,7 +22,7 @@ from dq.text.kernels_scan import count_bits, next_bit, strip_span
 from dq.text.kernels_utf8 import char_width, count_chars, decode, last_char
 from dq.text.marks import TERMINAL
 
-__all__ = ["LINE_COLUMNS", "OddLines", "measure_lines", "odd_lines"]
+__all__ = ["LINE_COLUMNS", "OddLines", "measure_lines", "most_lines", "odd_lines", "seen_lines"]
 
 LINE_COLUMNS = (
     "line_count",
@@ -68,37 +68,25 @@ def odd_lines(size: int) -> OddLines:
     )
 
 
-@kernel
-def measure_lines(
-    data: Any,
-    offsets: Any,
-    rows: Any,
-    n_chars: Any,
-    masks: Any,
-    tables: Any,
-    words: Any,
-    sentences: Any,
-    outs: Any,
-    odd: Any,
-) -> None:
-    """Line signals of the documents ``rows[0]:rows[1]``.
+def seen_lines(most: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Tables of the lines a document has had, by three definitions: hashes (uint64), and slots (int64).
 
-    n_chars: int64, characters a document. sentences: int32, words + 1, sentence starts before each word. outs: float64
-    LINE_COLUMNS and int64 ``line_tally`` rows, one a document of the whole batch. odd: OddLines, emptied by the caller.
+    Slots hold document << 32 | number of the line + 1, so that no table is cleared between documents.
     """
+    return np.empty((3, most), np.uint64), np.zeros((3, max(8, 1 << (2 * most - 1).bit_length())), np.int64)
+
+
+@plain_kernel
+def most_lines(offsets: Any, rows: Any, masks: Any) -> Any:
+    """The most lines that any definition finds in one of the documents ``rows[0]:rows[1]``, or more; at least one."""
     base, longest = offsets[rows[0]], 1
     for row in range(rows[0], rows[1]):
         longest = max(longest, _most_lines(offsets[row] - base, offsets[row + 1] - base, masks))
-    size = 8
-    while size < 2 * longest:
-        size *= 2
-    # Slots hold document << 32 | number of the line + 1, so that no table is ever cleared.
-    seen = (np.empty((3, longest), np.uint64), np.zeros((3, size), np.int64))
-    _measure(data, offsets, rows, n_chars, masks, tables, words, sentences, outs, odd, seen)
+    return longest
 
 
-@inlined
-def _measure(
+@plain_kernel
+def measure_lines(
     data: Any,
     offsets: Any,
     rows: Any,
@@ -111,6 +99,12 @@ def _measure(
     odd: Any,
     seen: Any,
 ) -> None:
+    """Line signals of the documents ``rows[0]:rows[1]``.
+
+    n_chars: int64, characters a document. sentences: int32, words + 1, sentence starts before each word. outs: float64
+    LINE_COLUMNS and int64 ``line_tally`` rows, one a document of the whole batch. odd: OddLines, emptied by the caller.
+    seen: `seen_lines` for the most lines of any of the documents.
+    """
     base = offsets[rows[0]]
     for row in range(rows[0], rows[1]):
         start, end = offsets[row] - base, offsets[row + 1] - base

@@ -23,7 +23,7 @@ from dq.quality.function_words import ENGLISH_FUNCTION_WORDS, GOPHER_STOP_WORDS
 from dq.quality.kernels_c4 import KEPT_SENTENCES
 from dq.quality.kernels_c4_rewrite import rewrite_documents
 from dq.quality.kernels_doc import DOCUMENT_COLUMNS, FUNCTION_WORD, STOP_MASK, STOP_SLOT_BITS, measure_documents
-from dq.quality.kernels_lines import LINE_COLUMNS, OddLines, measure_lines, odd_lines
+from dq.quality.kernels_lines import LINE_COLUMNS, OddLines, measure_lines, most_lines, odd_lines, seen_lines
 from dq.quality.kernels_ngrams import N_GRAM_COLUMNS, measure_ngrams, ngram_arrays
 from dq.text.buffers import TextBatch
 from dq.text.kernels_describe import describe_batch
@@ -226,7 +226,8 @@ def measure_rows(
     measure_documents(data, offsets, rows, masks, words, _stop_words(), scratch.sentences, scratch.chars, out.document)
     outs, odd = (out.lines, out.tally), scratch.odd
     odd.count[0] = 0
-    measure_lines(data, offsets, rows, scratch.chars, masks, tables, words, scratch.sentences, outs, odd)
+    seen = seen_lines(most_lines(offsets, rows, masks))
+    measure_lines(data, offsets, rows, scratch.chars, masks, tables, words, scratch.sentences, outs, odd, seen)
     if ngrams:
         measure_ngrams(rows, scratch.chars, words, scratch.ngrams, scratch.table, scratch.state, out.ngrams)
     _add_odd_lines(odd, out, scratch)  # last: it uses the scratch again

@@ -32,6 +32,11 @@ def kernel(function: Callable[P, R]) -> Callable[P, R]:
     return _compiled(function, **OPTIONS)
 
 
+def plain_kernel(function: Callable[P, R]) -> Callable[P, R]:
+    """Like `kernel`, for a function that allocates nothing: without reference counts, which large loops pay for."""
+    return _compiled(function, _nrt=False, **OPTIONS)
+
+
 def helper(function: Callable[P, R]) -> Callable[P, R]:
     """Compile ``function`` for calls from kernels.
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from dq.text.jit import inlined, kernel
+from dq.text.jit import inlined, plain_kernel
 from dq.text.kernels_affixes import IS_SPECIAL, look_up
 from dq.text.kernels_bits import nonnegative, trailing_zeros
 from dq.text.kernels_blocks import DIGIT, HIGH, PLAIN, SPACE, UPPER
@@ -27,7 +27,7 @@ LONG_PATH, WHOLE, LETTERS, MARK = 0, 1, 2, 3
 APOSTROPHE, SMALL_S = 0x27, 0x73
 
 
-@kernel
+@plain_kernel
 def split_batch(data: Any, offsets: Any, rows: Any, unicode_words: Any, masks: Any, tables: Any, words: Any) -> Any:
     """Split the documents ``rows[0]:rows[1]``, whose masks start at the first one's first byte.
 
@@ -35,11 +35,6 @@ def split_batch(data: Any, offsets: Any, rows: Any, unicode_words: Any, masks: A
     document and the end of the last. Starts and ends are positions in ``data``. Words that the short paths did not
     describe are flagged UNDESCRIBED.
     """
-    return _split(data, offsets, rows, unicode_words, masks, tables, words)
-
-
-@inlined
-def _split(data: Any, offsets: Any, rows: Any, unicode_words: Any, masks: Any, tables: Any, words: Any) -> Any:
     count = np.int64(0)
     base = offsets[rows[0]]
     space = masks[SPACE]
