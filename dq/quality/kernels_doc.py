@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from dq.text.jit import inlined, plain_kernel
+from dq.text.jit import inlined, part, plain_kernel
 from dq.text.kernels_bits import nonnegative, trailing_zeros
 from dq.text.kernels_blocks import CONTINUATION, CURLY, DIGIT, DOT, HASH_SIGN, NEWLINE, UPPER
 from dq.text.kernels_scan import ELLIPSIS, count_bits, low_bits
@@ -79,7 +79,7 @@ def measure_documents(
             columns[15] = count_bits(masks[CURLY], start, end) / chars
 
 
-@inlined
+@part
 def _words(data: Any, first: Any, last: Any, words: Any, stop_words: Any, sentences: Any, columns: Any) -> None:
     real, letters, alphabetic, caps, function_words = 0, 0, 0, 0, 0
     stops, stops_as_written = 0, 0

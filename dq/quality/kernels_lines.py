@@ -14,7 +14,7 @@ import numpy as np
 from dq.quality import line_tally as at_
 from dq.quality.kernels_c4 import KEPT_RELAXED, ODD, judge_line
 from dq.quality.kernels_c4_rewrite import judge_odd_line
-from dq.text.jit import inlined, plain_kernel
+from dq.text.jit import inlined, part, plain_kernel
 from dq.text.kernels_bits import nonnegative
 from dq.text.kernels_blocks import BREAK, CONTINUATION, HIGH, NEWLINE, SPACE
 from dq.text.kernels_hash import finish, hash_bytes
@@ -155,7 +155,7 @@ def _seen_before(key: Any, which: Any, k: Any, seen: Any, document: Any, mask: A
     return False
 
 
-@inlined
+@part
 def _newline_line(at: Any, stop: Any, context: Any, tally: Any) -> Any:
     """One line between newlines: Gopher's repetition and FineWeb's rules; returns its hash."""
     data, base, _end, high, masks, tables, _words, _sentences, seen, document, mask = context
@@ -185,7 +185,7 @@ def next_nonspace(space: Any, start: Any, end: Any) -> Any:
     return start
 
 
-@inlined
+@part
 def _paragraph(at: Any, stop: Any, body: Any, key: Any, paragraph: Any, context: Any, tally: Any) -> Any:
     """Add a line to the open paragraph, or close it at an empty line or the end; returns the paragraph's hash.
 
@@ -209,7 +209,7 @@ def _paragraph(at: Any, stop: Any, body: Any, key: Any, paragraph: Any, context:
     return paragraph
 
 
-@inlined
+@part
 def _break_lines(
     at: Any, stop: Any, key: Any, word: Any, last_word: Any, row: Any, context: Any, odd: Any, tally: Any
 ) -> Any:
@@ -248,7 +248,7 @@ def ends_in_ellipsis(data: Any, start: Any, end: Any) -> Any:
     return data[end - 3] == 0xE2 and data[end - 2] == 0x80 and data[end - 1] == 0xA6
 
 
-@inlined
+@part
 def _c4_line(
     first: Any, last: Any, whole: Any, word: Any, until: Any, row: Any, context: Any, odd: Any, tally: Any
 ) -> None:
@@ -277,7 +277,7 @@ def _after_c4(chars: Any, repeated: Any, terminal: Any, tally: Any) -> None:
     tally[at_.AFTER_SHORT] += chars <= SHORT_LINE_CHARS
 
 
-@inlined
+@part
 def _odd_line(start: Any, end: Any, row: Any, context: Any, odd: Any, tally: Any) -> None:
     """Judge a line on its copy; a copy that is kept waits in ``odd`` to be split into words and sentences."""
     data, _base, _end, _high, _masks, tables, _words, _sentences, seen, document, mask = context
@@ -297,7 +297,7 @@ def _odd_line(start: Any, end: Any, row: Any, context: Any, odd: Any, tally: Any
         odd.count[0] = k + 1
 
 
-@inlined
+@part
 def _write(data: Any, base: Any, start: Any, end: Any, n_chars: Any, newlines: Any, tally: Any, row: Any) -> None:
     row[0] = tally[at_.NONBLANK]
     if tally[at_.LINES]:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dq.text.jit import helper, inlined, kernel
+from dq.text.jit import helper, inlined, kernel, part
 from dq.text.kernels_bits import nonnegative
 from dq.text.kernels_hash import finish
 from dq.text.word_flags import IS_WORD
@@ -85,7 +85,7 @@ def measure_ngrams(rows: Any, n_chars: Any, words: Any, scratch: Any, table: Any
         _measure(row - rows[0], n_chars, words, scratch, table, state, out[row])
 
 
-@inlined
+@part
 def _measure(local: Any, n_chars: Any, words: Any, scratch: Any, table: Any, state: Any, row: Any) -> None:
     begin, end = words.bounds[local], words.bounds[local + 1]
     n_words, total_chars = end - begin, n_chars[local]
@@ -171,7 +171,7 @@ def _count_log(count: Any) -> Any:
     return COUNT_LOGS[nonnegative(count)] if count < COUNT_LOGS.shape[0] else count * math.log(count)
 
 
-@inlined
+@part
 def _survivors(n_candidates: Any, n_positions: Any, positions: Any, first: Any) -> Any:
     """Keep the candidates whose (n-1)-gram repeats and whose right neighbour's does too; in place, sorted."""
     kept = 0
@@ -229,7 +229,7 @@ def _find_repeats(
     return best
 
 
-@inlined
+@part
 def _greedy_chars(n_candidates: Any, n: Any, prefix_chars: Any, positions: Any, first: Any, seen: Any) -> Any:
     """Characters in n-grams seen before, reading left to right and jumping over each one found."""
     total, resume = 0, 0

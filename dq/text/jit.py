@@ -51,6 +51,14 @@ def inlined(function: Callable[P, R]) -> Callable[P, R]:
     return _compiled(function, forceinline=True, **INNER)
 
 
+def part(function: Callable[P, R]) -> Callable[P, R]:
+    """Write ``function`` into the one kernel that calls it, before that is compiled: for parts of a long kernel.
+
+    Unlike `inlined` it is not compiled by itself as well, but anew for every call in the source.
+    """
+    return _compiled(function, inline="always", **INNER)
+
+
 def _compiled(function: Callable[P, R], **options: Any) -> Callable[P, R]:
     dispatcher = numba.njit(**options)(function)
     stored = dispatcher._cache

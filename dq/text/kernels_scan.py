@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from dq.text.jit import inlined, kernel
+from dq.text.jit import inlined, kernel, part
 from dq.text.kernels_bits import count_ones, leading_zeros, nonnegative, trailing_zeros
 from dq.text.kernels_blocks import (
     ASCII_MASKS,
@@ -66,7 +66,7 @@ def scan_batch(data: Any, start: Any, end: Any, scan: Any, masks: Any) -> Any:
     masks[SPACE, n_blocks] = ALL
 
 
-@inlined
+@part
 def _patch_block(data: Any, at: Any, block: Any, leads: Any, scan: Any, masks: Any) -> Any:
     """Set the bits of the characters outside ASCII that begin in a block; return what spills into the next one."""
     spilled_space, spilled_plain = np.uint64(0), np.uint64(0)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from dq.text.jit import inlined, plain_kernel
+from dq.text.jit import inlined, part, plain_kernel
 from dq.text.kernels_affixes import IS_SPECIAL, look_up
 from dq.text.kernels_bits import nonnegative, trailing_zeros
 from dq.text.kernels_blocks import DIGIT, HIGH, PLAIN, SPACE, UPPER
@@ -63,7 +63,7 @@ def split_batch(data: Any, offsets: Any, rows: Any, unicode_words: Any, masks: A
     return count
 
 
-@inlined
+@part
 def _chunk(
     data: Any, base: Any, at: Any, stop: Any, unicode_words: Any, masks: Any, tables: Any, words: Any, count: Any
 ) -> Any:
