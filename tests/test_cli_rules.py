@@ -92,6 +92,11 @@ def test_rules_of_ones_own_filter_files_and_answer_queries(folder: Path, scores:
         (["filter", "in.jsonl", "-o", "x", "--rules", "rules.yaml", "--preset", "c4"], 2, "give one of --preset"),
         (["filter", "in.jsonl", "-o", "x", "--preset", "c4", "--model", "m"], 1, "write NAME=FILE"),
         (["score", "in.jsonl", "-o", "x.parquet", "--model", "m=no.safetensors"], 1, "no.safetensors: no such file"),
+        (["score", "in.jsonl", "-o", "x.parquet", "--model", "m=."], 1, "not a quality model of dq"),
+        (["score", "in.jsonl", "-o", "x.parquet", "--model", "id=m.safetensors"], 1, "is a column of dq's tables"),
+        (["filter", "in.jsonl", "-o", "x", "--preset", "c4", "--model", "reasons=m"], 1, "is a column of dq's tables"),
+        (["score", "in.jsonl", "-o", "x.parquet", "--model", "m=a", "--model", "m=b"], 1, "two models have one name"),
+        (["rules", "attribution", "s.parquet", "--preset", "c4", "--weight", "source"], 1, "holds String, not numbers"),
     ],
 )
 def test_wrong_use_is_one_line(arguments: list[str], code: int, message: str, folder: Path) -> None:

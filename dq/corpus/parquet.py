@@ -26,6 +26,7 @@ from dq.errors import InputError
 __all__ = ["Groups", "parquet_batches", "row_groups"]
 
 DERIVED = {"content_key", "n_bytes"}  # columns of dq's own corpus that the text gives again
+NOT_IN_POLARS = ("decimal256", "extension", "list_view")  # parts of the names of types on which polars panics
 
 Rows: TypeAlias = np.ndarray[tuple[int], np.dtype[np.int64]]
 
@@ -73,7 +74,23 @@ def parquet_batches(
         for batch in file.iter_batches(batch_size=_batch_rows(file, numbers), row_groups=numbers, use_threads=False):
             rows = np.arange(row + 1, row + 1 + len(batch))
             row += len(batch)
-            yield _batch(batch, rows, origin, max_document_bytes=max_document_bytes)
+            yield _batch(_plain(batch, origin), rows, origin, max_document_bytes=max_document_bytes)
+
+
+def _plain(batch: pa.RecordBatch, origin: Origin) -> pa.RecordBatch:
+    """The batch with ids of bytes as text, to be checked as such, and without views, which Arrow cannot filter."""
+    for at, field in enumerate(batch.schema):
+        kind = str(field.type)
+        if field.name == origin.spec.id_field and "binary" in kind:
+            options = pc.CastOptions(pa.large_string(), allow_invalid_utf8=True)
+        elif kind in ("string_view", "binary_view"):
+            options = pc.CastOptions(pa.large_string() if kind == "string_view" else pa.large_binary())
+        else:
+            continue
+        column = batch.column(at)
+        column = column.dictionary_decode() if pa.types.is_dictionary(field.type) else column
+        batch = batch.set_column(at, field.name, pc.cast(column, options=options))
+    return batch
 
 
 def _batch(batch: pa.RecordBatch, rows: Rows, origin: Origin, *, max_document_bytes: int) -> Batch:
@@ -95,7 +112,9 @@ def _batch(batch: pa.RecordBatch, rows: Rows, origin: Origin, *, max_document_by
 
 def _check_columns(file: pq.ParquetFile, path: Path, origin: Origin) -> None:
     schema, text, identity = file.schema_arrow, origin.spec.text_field, origin.spec.id_field
-    if schema.names.count(text) != 1:
+    if twice := {name for name in schema.names if schema.names.count(name) > 1}:
+        raise InputError(f"{path}: two columns are named `{min(twice)}`; rename one")
+    if text not in schema.names:
         raise InputError(f"{path}: no column `{text}`; there are {', '.join(schema.names)}; name the text field")
     if not _is_text(schema.field(text).type):
         raise InputError(f"{path}: column `{text}` holds {schema.field(text).type}, not text; name the text field")
@@ -180,10 +199,18 @@ def _meta(batch: pa.RecordBatch, origin: Origin) -> pa.Array:
         return pa.repeat(pa.scalar("{}", pa.large_string()), len(batch))
     if set(others) - DERIVED == {"meta"} and _is_text(batch.schema.field("meta").type):
         return pc.fill_null(batch.column("meta").cast(pa.large_string()), "{}")
-    frame = pl.DataFrame(batch.select(others))
-    if not any("binary" in str(batch.schema.field(name).type) for name in others):  # polars panics on those
+    kinds = {name: str(batch.schema.field(name).type) for name in others}
+    if not any(part in kind for part in ("binary", *NOT_IN_POLARS) for kind in kinds.values()):
+        frame = pl.DataFrame(batch.select(others))
         with contextlib.suppress(pl.exceptions.PolarsError, pa.ArrowException):  # another type it writes no JSON for
             encoded = frame.select(pl.struct(pl.all()).struct.json_encode()).to_series()
             return encoded.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(pa.large_string())
-    rows = [orjson.dumps(row, default=str, option=orjson.OPT_NON_STR_KEYS).decode() for row in frame.to_dicts()]
-    return pa.array(rows, pa.large_string())
+    columns = [
+        batch.column(name).to_pylist()
+        if any(part in kind for part in NOT_IN_POLARS)
+        else pl.Series(batch.column(name)).to_list()
+        for name, kind in kinds.items()
+    ]
+    rows = (dict(zip(others, values, strict=True)) for values in zip(*columns, strict=True))
+    texts = [orjson.dumps(row, default=str, option=orjson.OPT_NON_STR_KEYS).decode() for row in rows]
+    return pa.array(texts, pa.large_string())

@@ -11,6 +11,7 @@ from dq.corpus import InputSpec, ReadConfig
 from dq.dedup import DedupConfig
 from dq.errors import ConfigError
 from dq.heldout import HeldoutConfig
+from dq.jobs.models import RESERVED
 from dq.quality import LearnedOptions, QuantileRule, RuleSet, all_signals, presets
 from dq.quality.registry import signal
 from dq.quality.rules import AnyRule
@@ -63,6 +64,8 @@ class QualityConfig(StrictModel):
         learned = self.learned.name if self.learned else None
         if learned in all_signals():
             raise ValueError(f"learned.name: `{learned}` is a signal of dq; choose another name")
+        if learned in RESERVED:
+            raise ValueError(f"learned.name: `{learned}` is a column of dq's tables; choose another name")
         for rule in self.rules:
             if rule.signal != learned and rule.signal not in all_signals():
                 raise ValueError(f"rule `{rule.reason}`: unknown signal `{rule.signal}`; `dq signals` lists them")

@@ -221,6 +221,8 @@ def filter_files(
 
 def _check_signals(names: Sequence[str], reading: Reading) -> None:
     learned = {model.name: model for model in reading.models}
+    if len(learned) < len(reading.models):
+        raise ConfigError(f"two models have one name; there are: {', '.join(model.name for model in reading.models)}")
     for name in names:
         learned[name].load() if name in learned else signal(name)
 

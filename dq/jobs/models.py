@@ -15,7 +15,9 @@ from dq.quality.learned import Scorer
 from dq.text.buffers import Texts
 from dq.text.words import WordDefinition
 
-__all__ = ["ModelFile", "score_with_models"]
+__all__ = ["RESERVED", "ModelFile", "score_with_models"]
+
+RESERVED = ("id", "source", "text", "meta", "keep", "reasons")  # columns that stand beside signals
 
 FASTTEXT_ENDINGS = (".bin", ".ftz")
 
@@ -40,6 +42,8 @@ class ModelFile:
         path, _, label = rest.rpartition(":") if rest.partition(":")[0].endswith(FASTTEXT_ENDINGS) else (rest, "", "")
         if not name.isidentifier() or not path:
             raise ConfigError(f"--model {text}: write NAME=FILE.safetensors, or NAME=FILE.bin:LABEL of fastText")
+        if name in RESERVED:
+            raise ConfigError(f"--model {text}: `{name}` is a column of dq's tables; choose another name")
         return cls(name, Path(path), label)
 
     def load(self) -> Scorer:

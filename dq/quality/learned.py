@@ -103,7 +103,7 @@ class QualityModel:
                 weights, bias = file.get_tensor("weights"), float(file.get_tensor("bias")[0])
         except FileNotFoundError:
             raise InputError(f"{path}: no such file; train a model first") from None
-        except (KeyError, ValueError, safetensors.SafetensorError) as error:
+        except (OSError, KeyError, ValueError, safetensors.SafetensorError) as error:
             raise InputError(f"{path}: not a quality model of dq: {error}") from None
         return cls(LearnedOptions.model_validate(header["options"]), weights, bias)
 

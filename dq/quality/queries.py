@@ -39,7 +39,10 @@ def _weights(scores: pl.DataFrame, weight: str | None) -> pl.Series:
         return pl.Series("weight", np.ones(scores.height))
     if weight not in scores.columns:
         raise ConfigError(f"no column `{weight}` to weigh documents by; the table has: {', '.join(scores.columns[:8])}")
-    return scores[weight].cast(pl.Float64).fill_null(0.0)
+    column = scores[weight]
+    if not (column.dtype.is_numeric() or column.dtype in (pl.Boolean, pl.Null)):
+        raise ConfigError(f"column `{weight}` holds {column.dtype}, not numbers to weigh documents by; name another")
+    return column.cast(pl.Float64).fill_null(0.0)
 
 
 def sweep(

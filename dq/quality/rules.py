@@ -88,7 +88,7 @@ class QuantileRule(StrictModel):
     best: Literal["highest", "lowest"] = "highest"
     """Which end of the signal is good."""
     per: str | None = "source"
-    """Column whose values are ranked apart; null ranks all documents together."""
+    """Column whose values, as text and with null as the empty one, are ranked apart; null ranks all together."""
 
     def signals(self, *, strict: bool = False) -> tuple[str, ...]:
         """The signal this rule reads; strict changes nothing."""
@@ -102,16 +102,21 @@ class QuantileRule(StrictModel):
             return pl.col(self.signal).quantile(1 - self.keep_fraction, "higher")
         return pl.col(self.signal).quantile(self.keep_fraction, "lower")
 
+    @property
+    def group(self) -> pl.Expr:
+        """What a document is ranked with."""
+        return (pl.col(self.per).cast(pl.String).fill_null("") if self.per else pl.lit("")).alias("group")
+
     def fails(self, *, strict: bool = False) -> pl.Expr:
         """A boolean expression over a table of signals: true where the document fails this rule; never null."""
         del strict
-        threshold = self.threshold.over(self.per) if self.per else self.threshold
+        threshold = self.threshold.over(self.group) if self.per else self.threshold
         return _beyond(pl.col(self.signal), threshold, self.best)
 
     def fixed(self, scores: pl.DataFrame) -> FixedQuantileRule:
         """The rule with the thresholds of these documents, for judging them part by part."""
-        groups = scores.group_by(pl.col(self.per) if self.per else pl.lit("").alias("group")).agg(self.threshold)
-        thresholds = {str(group): value for group, value in sorted(groups.iter_rows()) if value is not None}
+        groups = scores.group_by(self.group).agg(self.threshold.alias("threshold"))
+        thresholds = dict(sorted(groups.drop_nulls().iter_rows()))
         return FixedQuantileRule(**self.model_dump(), thresholds=thresholds)
 
 
@@ -128,8 +133,7 @@ class FixedQuantileRule(QuantileRule):
         """A boolean expression over a table of signals: true where the document fails this rule; never null."""
         del strict
         groups, values = list(self.thresholds), list(self.thresholds.values())
-        group = pl.col(self.per).cast(pl.String) if self.per else pl.lit("")
-        threshold = group.replace_strict(groups, values, default=None, return_dtype=pl.Float64)
+        threshold = self.group.replace_strict(groups, values, default=None, return_dtype=pl.Float64)
         return _beyond(pl.col(self.signal), threshold, self.best)
 
 
@@ -203,12 +207,16 @@ class RuleSet(StrictModel):
             One row a document: ``keep`` (bool) and ``reasons`` (list of str, empty where kept).
 
         Raises:
-            ConfigError: a signal is not in the table.
+            ConfigError: a signal is not in the table, or holds no numbers.
         """
         for name in (*self.signals(strict=strict), *self.groups):
             if name not in scores.columns:
                 hint = "compute it with dq.quality.score" if _is_known(name) else "it is no registered signal: add it"
                 raise ConfigError(f"rule set `{self.name}` needs the column `{name}`, not in the table; {hint}")
+        for name in self.signals(strict=strict):
+            kind = scores.schema[name]
+            if not (kind.is_numeric() or kind in (pl.Boolean, pl.Null)):
+                raise ConfigError(f"rule set `{self.name}` judges numbers; the column `{name}` holds {kind}")
         failed = np.zeros((len(scores), len(self.rules)), np.bool_)
         if self.rules:
             named = [rule.fails(strict=strict).alias(rule.reason) for rule in self.rules]

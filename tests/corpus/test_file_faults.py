@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 import gzip
 import os
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from dq.corpus import InputSpec, ReadConfig, ingest
 from dq.errors import InputError
-from tests.corpus.files import documents, jsonl, read, write, zstd
+from tests.corpus.files import documents, jsonl, quarantined, read, write, zstd
 
 ROWS = jsonl([{"text": f"document {number} " + os.urandom(20).hex()} for number in range(300)])
 
@@ -162,3 +163,42 @@ def test_a_compressed_file_of_no_bytes_and_a_parquet_file_of_no_rows_are_empty_t
     paths = [tmp_path / "0.jsonl.gz", tmp_path / "0.jsonl.zst", tmp_path / "0.parquet"]
     corpus = read([*paths, write(tmp_path / "full.jsonl", ROWS)], tmp_path / "out")
     assert corpus.record.summary["empty_files"] == [str(path) for path in paths]
+
+
+def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
+    for name in ("text", "id", "source", "url"):
+        path = tmp_path / f"{name}.parquet"
+        columns = {"text": pa.array(["a"]), "same": pa.array(["b"]), "again": pa.array(["c"])}
+        names = ["text", name, name] if name != "text" else ["text", "text", "x"]
+        pq.write_table(pa.Table.from_arrays(list(columns.values()), names), path)
+        assert f"two columns are named `{name}`" in refused(path, tmp_path / f"{name}.out")
+
+
+def test_columns_of_types_that_polars_lacks_become_metadata(tmp_path: Path) -> None:
+    wide = pa.array([decimal.Decimal("1.50"), None], pa.decimal256(60, 2))
+    lists = pa.array([["x"], None], pa.list_view(pa.string()))
+    table = pa.table({"text": ["a", "b"], "wide": wide, "lists": lists, "raw": pa.array([b"r", None])})
+    pq.write_table(table, tmp_path / "odd.parquet")
+    found = documents(read(tmp_path / "odd.parquet", tmp_path / "out"))
+    assert [row["meta"] for row in found] == [
+        {"wide": "1.50", "lists": ["x"], "raw": "b'r'"},
+        {"wide": None, "lists": None, "raw": None},
+    ]
+
+
+def test_a_bad_row_beside_columns_of_views_is_quarantined_alone(tmp_path: Path) -> None:
+    texts = pa.array(["a", None, "a text of more than twelve bytes"], pa.string_view())
+    table = pa.table({"text": texts, "id": pa.array(["1", "2", "3"], pa.string_view()), "raw": pa.array([b"r"] * 3)})
+    pq.write_table(table, tmp_path / "views.parquet")
+    found = documents(read(tmp_path / "views.parquet", tmp_path / "out"))
+    assert [row["id"] for row in found] == ["1", "3"]
+    assert [(row["line"], row["reason"]) for row in quarantined(tmp_path / "out")] == [(2, "text_missing")]
+
+
+@pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary(), pa.binary(2), pa.binary_view()])
+def test_an_id_of_bytes_that_are_no_text_is_one_bad_row(tmp_path: Path, kind: pa.DataType) -> None:
+    table = pa.table({"text": ["a", "b", "c"], "id": pa.array([b"aa", b"\xff\xfe", None], kind)})
+    path = tmp_path / "ids.parquet"
+    pq.write_table(table, path)
+    assert [row["id"] for row in documents(read(path, tmp_path / "out"))] == ["aa", f"{path}:3"]
+    assert [(row["line"], row["reason"]) for row in quarantined(tmp_path / "out")] == [(2, "invalid_utf8")]

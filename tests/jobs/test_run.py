@@ -294,6 +294,7 @@ def test_a_classifier_trained_by_the_job_is_a_signal_for_its_rules(finished: Fin
     [
         ({"rules": [{"signal": "no_such", "minimum": 1, "reason": "r"}]}, "unknown signal `no_such`"),
         ({"learned": {"name": "word_count", "wanted": [{"path": "x"}]}}, "is a signal of dq"),
+        ({"learned": {"name": "source", "wanted": [{"path": "x"}]}}, "is a column of dq's tables"),
         (
             {"rules": [{"signal": "word_count", "keep_fraction": 0.5, "per": "url", "reason": "r"}]},
             "ranked per `source`",

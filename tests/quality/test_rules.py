@@ -7,7 +7,7 @@ import pydantic
 import pytest
 
 from dq.errors import ConfigError
-from dq.quality import Rule, RuleSet, all_signals, presets, score
+from dq.quality import QuantileRule, Rule, RuleSet, all_signals, presets, score
 
 
 def judge(rule: Rule, **columns: list[float | int | None]) -> list[bool]:
@@ -94,3 +94,18 @@ def test_empty_input_gives_an_empty_verdict() -> None:
     verdict = presets.fineweb().judge(score([]))
     assert verdict.schema == {"keep": pl.Boolean, "reasons": pl.List(pl.String)}
     assert verdict.height == 0
+
+
+@pytest.mark.parametrize("groups", [["a", "a", None, None, "", ""], [True, True, False, False, None, None]])
+def test_fixed_thresholds_judge_as_the_whole_table_does_whatever_the_groups(groups: list[str | bool | None]) -> None:
+    rules = RuleSet(name="half", rules=(QuantileRule(signal="x", reason="lower_half", keep_fraction=0.5),))
+    scores = pl.DataFrame({"source": groups, "x": [1.0, 2.0, 3.0, 4.0, 5.0, None]})
+    whole = rules.judge(scores)
+    assert whole["keep"].to_list()[:2] == [False, True]
+    assert rules.fixed(scores).judge(scores).equals(whole)
+
+
+def test_a_column_without_numbers_is_not_judged() -> None:
+    rules = RuleSet(name="mine", rules=(Rule(signal="x", reason="low", minimum=1),))
+    with pytest.raises(ConfigError, match="the column `x` holds String"):
+        rules.judge(pl.DataFrame({"x": ["1"]}))
