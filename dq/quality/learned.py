@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from pydantic import Field
 
 from dq.config import StrictModel
 from dq.errors import ConfigError, InputError, require
@@ -41,17 +42,17 @@ class Scorer(Protocol):
 class LearnedOptions(StrictModel):
     """How a classifier is trained."""
 
-    bits: int = 20
+    bits: int = Field(default=20, ge=8, le=28)
     """The table has 2**bits weights (float32)."""
     pairs: bool = True
     """Whether pairs of neighbouring words are features besides single words."""
-    epochs: int = 3
+    epochs: int = Field(default=3, ge=1, le=100)
     """Passes over the training documents."""
-    rate: float = 0.1
+    rate: float = Field(default=0.1, gt=0)
     """AdaGrad's step size."""
-    max_words: int = 2_000
+    max_words: int = Field(default=2_000, ge=1)
     """Training reads only the first so many words of a document; scoring reads all."""
-    heldout_fraction: float = 0.2
+    heldout_fraction: float = Field(default=0.2, gt=0, lt=1)
     """Share of the documents, by hash of the text, that measures the AUC and is not trained on."""
     seed: int = 1
     """Order of the documents in each pass."""
