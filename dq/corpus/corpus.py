@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -51,8 +52,8 @@ class Corpus:
         ]
         if not frames:
             raise WorkspaceError(f"{self.folder}: no documents; give the job an `input:` with some")
-        occurrence = pl.col("id").rank("ordinal").over("source", "content_key").cast(pl.UInt32) - 1
-        return pl.concat(frames).with_columns(occurrence.alias("occurrence"))
+        documents = pl.concat(frames)
+        return documents.with_columns(pl.Series("occurrence", _occurrences(documents)))
 
     def texts(self, shard: int) -> pa.ChunkedArray:
         """The texts of a shard as an Arrow string array."""
@@ -70,3 +71,18 @@ class Corpus:
             texts, first = self.texts(int(shard)), int(np.searchsorted(shards, shard))
             found |= {number: texts[number - first].as_py() for number in documents if shards[number] == shard}
         return [found[number] for number in documents]
+
+
+def _occurrences(documents: pl.DataFrame) -> np.ndarray[Any, np.dtype[np.uint32]]:
+    """The number of each document among those of its source and content key, by id.
+
+    Most have no other: only those whose key occurs twice are grouped, which takes a quarter of the memory.
+    """
+    keys = documents["content_key"].to_numpy()
+    order = np.argsort(keys, kind="stable")
+    as_before = np.append(False, keys[order[1:]] == keys[order[:-1]])
+    rows = np.sort(order[as_before | np.append(as_before[1:], False)])
+    numbers = np.zeros(len(documents), np.uint32)
+    occurrence = pl.col("id").rank("ordinal").over("source", "content_key").cast(pl.UInt32) - 1
+    numbers[rows] = documents[rows].select(occurrence).to_series().to_numpy()
+    return numbers

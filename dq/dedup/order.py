@@ -40,20 +40,30 @@ def keep_order(policy: str, documents: pl.DataFrame) -> np.ndarray[Any, np.dtype
     elif documents.schema[column].is_float():
         first = first.fill_nan(None)
     ties = [tie for tie in _TIES if tie in documents.columns]
-    ranked = (
-        documents.lazy()
-        .with_columns(first.alias("__first"))
-        .select("__first", *ties, pl.int_range(pl.len(), dtype=pl.Int64).alias("__row"))
-    )
-    rows = (
-        ranked.sort("__first", *ties, "__row", descending=[descending] + [False] * (len(ties) + 1), nulls_last=True)
-        .select("__row")
-        .collect()["__row"]
-        .to_numpy()
-    )
+    rows = _sorted_rows(documents.select(first.alias("__first"), *ties), ties, descending=descending)
     rank = np.empty(len(rows), np.int64)
     rank[rows] = np.arange(len(rows))
     return rank
+
+
+def _sorted_rows(ranked: pl.DataFrame, ties: list[str], *, descending: bool) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Row numbers in the order of ``__first``, then of the ties, then as they are.
+
+    Ids and sources take the most memory to sort by, and few documents need them: those that agree in all before.
+    """
+    keys, rest = ["__first", *ties[:1]], ties[1:]
+    order = [descending] + [False] * len(keys)
+    table = ranked.select(*keys).with_row_index("__row").sort(*keys, "__row", descending=order, nulls_last=True)
+    rows = table["__row"].cast(pl.Int64).to_numpy().copy()
+    as_before = table.select(pl.all_horizontal(pl.col(key).eq_missing(pl.col(key).shift()) for key in keys))
+    tied = as_before.to_series().to_numpy().copy()
+    tied[:1] = False
+    runs = np.flatnonzero(tied | np.append(tied[1:], False))
+    if rest and len(runs):
+        groups = pl.Series("__group", np.cumsum(~tied)[runs])
+        members = ranked[rows[runs]].select(rest).with_columns(groups, pl.Series("__row", rows[runs]))
+        rows[runs] = members.sort("__group", *rest, "__row", nulls_last=True)["__row"].to_numpy()
+    return rows
 
 
 def _column(kind: str, name: str, policy: str) -> tuple[str, bool]:
