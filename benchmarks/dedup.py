@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pyarrow as pa
-from _texts import read_texts
+from _common import best_seconds, read_texts
 
 from dq.dedup import DedupConfig, MinHash, Resources, find_duplicates, keep_order, select
 from dq.text.buffers import text_batch
@@ -61,18 +61,6 @@ def first_megabytes(texts: list[str], limit: float) -> list[str]:
             break
         count += 1
     return texts[:count]
-
-
-def best_seconds(
-    work: Callable[[], object], *, clock: Callable[[], float] = time.process_time, rounds: int = 3
-) -> float:
-    work()
-    best = float("inf")
-    for _ in range(rounds):
-        started = clock()
-        work()
-        best = min(best, clock() - started)
-    return best
 
 
 def ours(texts: list[str]) -> list[Measure]:

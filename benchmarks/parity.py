@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from _texts import read_texts
+from _common import read_texts
 
 from dq.quality import presets, score
 

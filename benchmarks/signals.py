@@ -14,36 +14,15 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
-from _texts import read_texts
+from _common import best_seconds, read_texts
 
 from dq.jobs.filtering import filter_files, score_files
 from dq.quality import presets, score
 
 RULE_SETS = ("gopher_quality", "gopher_repetition", "c4", "fineweb_quality")
-
-
-def cpu_seconds(work: Callable[[], object], *, repeats: int) -> float:
-    """The least processor time of several runs."""
-    best = float("inf")
-    for _ in range(repeats):
-        start = time.process_time()
-        work()
-        best = min(best, time.process_time() - start)
-    return best
-
-
-def wall_seconds(work: Callable[[], object], *, repeats: int) -> float:
-    """The least wall-clock time of several runs."""
-    best = float("inf")
-    for _ in range(repeats):
-        start = time.perf_counter()
-        work()
-        best = min(best, time.perf_counter() - start)
-    return best
 
 
 def ours(texts: pl.Series) -> None:
@@ -74,9 +53,12 @@ def size_of(texts: list[str]) -> float:
     return sum(len(text.encode()) for text in texts) / 1e6
 
 
-def thread_ratio(texts: pl.Series, *, repeats: int) -> float:
+def thread_ratio(texts: pl.Series, *, rounds: int) -> float:
     """How much faster two threads score than one, by the wall clock: the median of pairs measured one after another."""
-    pairs = [[wall_seconds(lambda n=n: score(texts, threads=n), repeats=1) for n in (1, 2)] for _ in range(repeats)]
+    pairs = [
+        [best_seconds(lambda n=n: score(texts, threads=n), clock=time.perf_counter, rounds=1) for n in (1, 2)]
+        for _ in range(rounds)
+    ]
     return statistics.median(one / two for one, two in pairs)
 
 
@@ -97,8 +79,8 @@ def files_rates(texts: list[str]) -> dict[str, float]:
             score_files([str(source)], folder / "signals.parquet")
 
         return {
-            "score": size / cpu_seconds(score_once, repeats=3),
-            "filter by fineweb": size / cpu_seconds(filter_once, repeats=3),
+            "score": size / best_seconds(score_once, rounds=3),
+            "filter by fineweb": size / best_seconds(filter_once, rounds=3),
         }
 
 
@@ -107,8 +89,8 @@ def long_document_ratio(texts: list[str]) -> float:
     flat = " ".join(texts).replace("\n", " ")
     flat = (flat * (1 + 50_000_000 // len(flat)))[:50_000_000]
     long, short = pl.Series([flat]), pl.Series([flat[at : at + 50_000] for at in range(0, 10_000_000, 50_000)])
-    long_seconds = cpu_seconds(lambda: score(long), repeats=1) / 50e6
-    return long_seconds / (cpu_seconds(lambda: score(short), repeats=2) / 10e6)
+    long_seconds = best_seconds(lambda: score(long), rounds=1) / 50e6
+    return long_seconds / (best_seconds(lambda: score(short), rounds=2) / 10e6)
 
 
 def main() -> None:
@@ -121,9 +103,9 @@ def main() -> None:
     texts = read_texts(options.file)
     series, size = pl.Series(texts), size_of(texts)
     ours(series)  # compiled, tables built
-    one = size / cpu_seconds(lambda: ours(series), repeats=options.repeats)
+    one = size / best_seconds(lambda: ours(series), rounds=options.repeats)
     sys.stdout.write(f"dq         {one:8.1f} MB/s of processor time ({size:.1f} MB, every signal and rule)\n")
-    ratio = thread_ratio(series, repeats=2 * options.repeats)
+    ratio = thread_ratio(series, rounds=2 * options.repeats)
     sys.stdout.write(f"dq         {ratio:8.2f} times as fast with two threads (wall clock, signals)\n")
     for name, rate in files_rates(texts).items():
         sys.stdout.write(f"dq         {rate:8.1f} MB/s of processor time, {name}, Parquet to Parquet\n")
@@ -133,7 +115,7 @@ def main() -> None:
             sample.append(text)
             total += len(text.encode()) / 1e6
     theirs(sample[:1])
-    peer = size_of(sample) / cpu_seconds(lambda: theirs(sample), repeats=1)
+    peer = size_of(sample) / best_seconds(lambda: theirs(sample), rounds=1)
     sys.stdout.write(
         f"datatrove  {peer:8.2f} MB/s of processor time ({size_of(sample):.1f} MB, until the first failure)\n"
     )

@@ -207,10 +207,10 @@ def _print_study(result: StudyResult, report: Path, *, as_json: bool) -> None:
     typer.echo(f"report: {report}")
 
 
-def main() -> None:
-    """Entry point: every error that a user can meet is one line, never a traceback."""
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point: every error that a user can meet is one line, never a traceback. Default: the command line's."""
     try:
-        app()
+        app(arguments, prog_name="dq")
     except DqError as error:
         typer.echo(f"dq: {' '.join(visible(str(error)).split())}", err=True)  # ids and sources in it are untrusted
         sys.exit(1)

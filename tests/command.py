@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import io
 import subprocess
-import sys
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
-from unittest.mock import patch
 
 from dq.cli import main
 
 __all__ = ["MAIN", "run_dq"]
 
-MAIN = "import sys; sys.argv[0] = 'dq'; from dq.cli import main; main()"
+MAIN = "from dq.cli import main; main()"
 
 
 def run_dq(*arguments: str | Path, cwd: Path = Path()) -> subprocess.CompletedProcess[str]:
@@ -25,9 +23,9 @@ def run_dq(*arguments: str | Path, cwd: Path = Path()) -> subprocess.CompletedPr
     out, err = io.StringIO(), io.StringIO()
     command = ["dq", *map(str, arguments)]
     code = 0
-    with chdir(cwd), redirect_stdout(out), redirect_stderr(err), patch.object(sys, "argv", command):
+    with chdir(cwd), redirect_stdout(out), redirect_stderr(err):
         try:
-            main()
+            main(command[1:])
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else int(end.code is not None)
     return subprocess.CompletedProcess(command, code, out.getvalue(), err.getvalue())

@@ -6,6 +6,7 @@ nothing, ties and draws go by content key, source and id.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -67,9 +68,9 @@ class Corpus:
         """The texts of documents by their global numbers; each shard is read once."""
         shards = self.documents["shard"].to_numpy()
         found: dict[int, str] = {}
-        for shard in np.unique(shards[list(documents)]):
+        for shard, numbers in itertools.groupby(sorted(set(documents)), key=shards.__getitem__):
             texts, first = self.texts(int(shard)), int(np.searchsorted(shards, shard))
-            found |= {number: texts[number - first].as_py() for number in documents if shards[number] == shard}
+            found |= {number: texts[number - first].as_py() for number in numbers}
         return [found[number] for number in documents]
 
 

@@ -14,7 +14,7 @@ from dq.corpus.parquet import Groups, parquet_batches
 from dq.corpus.rows import Span, is_jsonl, json_rows
 from dq.errors import InputError
 
-__all__ = ["FILE_FAULTS", "is_parquet", "origin_of", "read_batches", "unreadable"]
+__all__ = ["FILE_FAULTS", "is_parquet", "read_batches", "unreadable"]
 
 FILE_FAULTS = (OSError, EOFError, zlib.error, pa.ArrowException)
 """What the readers' libraries raise where a file as a whole is at fault."""
@@ -25,7 +25,7 @@ def is_parquet(path: Path) -> bool:
     return path.name.endswith(".parquet")
 
 
-def origin_of(path: Path, spec: InputSpec) -> Origin:
+def _origin_of(path: Path, spec: InputSpec) -> Origin:
     """How the rows of a file are named; their source, where nothing names one, is the file's name without endings."""
     return Origin(path.as_posix(), path.name.partition(".")[0] or path.name, spec)
 
@@ -44,7 +44,7 @@ def read_batches(
     Raises:
         InputError: the file is missing, of an unknown kind, truncated or otherwise unreadable as a file.
     """
-    origin, any_rows = origin_of(path, spec), False
+    origin, any_rows = _origin_of(path, spec), False
     try:
         if is_parquet(path):
             groups = part if isinstance(part, Groups) else None

@@ -46,11 +46,10 @@ class QualityConfig(StrictModel):
     @property
     def rule_set(self) -> RuleSet:
         """All rules."""
-        named = "quickstart" if self.preset is None and not self.rules else self.preset
-        if named is None:
+        if self.preset is None and self.rules:
             return RuleSet(name="rules", rules=self.rules)
-        preset = presets.preset(named)
-        return preset.model_copy(update={"rules": (*preset.rules, *self.rules)}) if self.rules else preset
+        preset = presets.preset(self.preset or "quickstart")
+        return RuleSet(name=preset.name, rules=(*preset.rules, *self.rules))
 
     @field_validator("preset")
     @classmethod
@@ -71,9 +70,11 @@ class QualityConfig(StrictModel):
                 raise ValueError(f"rule `{rule.reason}`: unknown signal `{rule.signal}`; `dq signals` lists them")
             if isinstance(rule, QuantileRule) and rule.per not in (None, "source"):
                 raise ValueError(f"rule `{rule.reason}`: per: {rule.per}: documents are ranked per `source`, or null")
-        reasons = [rule.reason for rule in (*presets.preset(self.preset).rules, *self.rules)] if self.preset else []
+        if learned is not None and learned not in {rule.signal for rule in self.rules}:
+            raise ValueError(f"learned.name: no rule uses `{learned}`; add one, or leave `learned` out")
+        reasons = [rule.reason for rule in (*(presets.preset(self.preset).rules if self.preset else ()), *self.rules)]
         if len(set(reasons)) < len(reasons):
-            raise ValueError("a rule gives a reason that another one of the preset gives; reasons must differ")
+            raise ValueError("two rules give one reason, of the preset's included; reasons must differ")
         return self
 
 

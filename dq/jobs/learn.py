@@ -1,7 +1,7 @@
 """The stage that trains a classifier of wanted text against the corpus; its scores are a signal like any other.
 
-What it separates is one kind of text from another, so it is told apart from the corpus it is used on: held-out
-documents and what is too near to them are never trained on.
+Held-out documents, and those too near to them, never teach it: what measures the models has no part in choosing their
+data.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dq.quality import train_quality
 from dq.store import Stage, read_json, write_json_atomic
 from dq.text.hashing import mix64
 
-__all__ = ["Learned", "learn"]
+__all__ = ["Learned", "LearnedModel", "learn"]
 
 LEARN_VERSION = 1
 DRAW = 0x6C6561726E  # names this use of the documents' keys, so that draws of different stages are independent
@@ -37,6 +37,15 @@ class Learned:
     heldout_documents: int
 
 
+@dataclass(frozen=True)
+class LearnedModel:
+    """The finished stage: how well the classifier does, its file, and the fingerprint of both."""
+
+    learned: Learned
+    file: ModelFile
+    fingerprint: str
+
+
 def learn(
     folder: Path,
     corpus: Corpus,
@@ -45,7 +54,7 @@ def learn(
     config: LearnedConfig,
     read: ReadConfig,
     inputs: Mapping[str, str],
-) -> tuple[Learned, ModelFile, str]:
+) -> LearnedModel:
     """Train the classifier, or find that it has been done.
 
     Args:
@@ -56,9 +65,6 @@ def learn(
         read: how rows become documents.
         inputs: fingerprints of what ``available`` depends on.
 
-    Returns:
-        How well it does, its file, and the stage's fingerprint.
-
     Raises:
         InputError: a side has too few documents.
     """
@@ -66,7 +72,8 @@ def learn(
     known = {**inputs, "wanted": wanted.record.fingerprint}
     stage = Stage("learn", LEARN_VERSION, folder / "model", config=config, inputs=known)
     path = folder / "model" / "model.safetensors"
-    if stage.done() is None:
+    record = stage.done()
+    if record is None:
         stage.start()
         trained = train_quality(
             _sample(wanted, np.ones(len(wanted.documents), np.bool_), config.max_documents),
@@ -76,11 +83,9 @@ def learn(
         trained.model.save(path)
         found = Learned(config.name, trained.auc, trained.auc_low, trained.auc_high, trained.heldout_documents)
         write_json_atomic(folder / "model" / "learned.json", asdict(found))
-        stage.commit({"auc": trained.auc})
-    record = stage.done()
-    assert record is not None
+        record = stage.commit({"auc": trained.auc})
     learned = Learned(**read_json(folder / "model" / "learned.json"))
-    return learned, ModelFile(config.name, path), record.fingerprint
+    return LearnedModel(learned, ModelFile(config.name, path), record.fingerprint)
 
 
 def _sample(corpus: Corpus, chosen: np.ndarray[Any, np.dtype[np.bool_]], most: int) -> list[str]:

@@ -13,8 +13,7 @@ from dq.dedup import Duplicates, Resources
 from dq.heldout import HeldoutSet, hold_out
 from dq.jobs.config import JobConfig
 from dq.jobs.duplicates import find_stage, select_stage
-from dq.jobs.learn import Learned, learn
-from dq.jobs.models import ModelFile
+from dq.jobs.learn import Learned, LearnedModel, learn
 from dq.jobs.planted import check_planted
 from dq.jobs.stages import judge_documents, score_corpus
 from dq.store import Workspace, read_record, write_parquet
@@ -88,12 +87,12 @@ def run_job(config: JobConfig, workspace: Workspace, *, workers: int, on_progres
         say("check planted copies")
         check_planted(workspace.planted(), corpus, heldout, dedup=config.dedup.method, heldout_config=config.heldout)
     warnings = _warnings(corpus, heldout, fates)
-    return JobResult(workspace, fates, _quarantined(corpus), warnings, None if learned is None else learned[0])
+    return JobResult(workspace, fates, _quarantined(corpus), warnings, None if learned is None else learned.learned)
 
 
 def _learn(
     config: JobConfig, workspace: Workspace, corpus: Corpus, *, heldout: HeldoutSet, say: Progress
-) -> tuple[Learned, ModelFile, str] | None:
+) -> LearnedModel | None:
     if config.quality.learned is None:
         return None
     say("learn")
@@ -107,13 +106,13 @@ def _judge(
     workspace: Workspace,
     corpus: Corpus,
     *,
-    learned: tuple[Learned, ModelFile, str] | None,
+    learned: LearnedModel | None,
     workers: int,
 ) -> pl.DataFrame:
     rules, signals = config.quality.rule_set, workspace.signals(VERSION)
     names = dict.fromkeys((*rules.signals(), *config.dedup.signals))
-    models = () if learned is None else (learned[1],)
-    known = {} if learned is None else {"learned": learned[2]}
+    models = () if learned is None else (learned.file,)
+    known = {} if learned is None else {"learned": learned.fingerprint}
     record = score_corpus(signals, corpus, [*names], workers=workers, models=models, inputs=known)
     inputs = {"signals": record.fingerprint}
     return judge_documents(workspace.verdicts(VERSION), signals, rules, corpus=corpus, inputs=inputs)

@@ -225,7 +225,7 @@ class RuleSet(StrictModel):
 
 
 def _lists(failed: np.ndarray[Any, np.dtype[np.bool_]], reasons: Sequence[str]) -> pl.Series:
-    """The reasons of each row, in rule order. Six times as fast as the expression of `RuleSet.reasons`."""
+    """The reasons of each row, in rule order; makes no column of strings a rule, as `RuleSet.reasons` does."""
     _, rules = np.nonzero(failed)
     ends = np.cumsum(failed.sum(axis=1))
     names = pa.array(reasons, pa.large_string()).take(pa.array(rules))

@@ -27,6 +27,7 @@ __all__ = ["TokenPool", "tokenize_corpus"]
 
 STAGE_VERSION = 2
 BATCH_DOCUMENTS = 256
+MAX_PARTS = 8  # of a shard, or one more
 PART_BYTES = 4_000_000  # of text: seconds of work, so that a corpus of one shard keeps every worker busy
 
 
@@ -61,10 +62,13 @@ def tokenize_corpus(
 
 
 def _parts(corpus: Corpus) -> Iterator[tuple[int, int, int]]:
-    """Shards cut into rows of about PART_BYTES: shard, first row, end; by sizes alone, whatever the workers."""
-    for shard in range(len(corpus.shards)):
-        sizes = corpus.documents.filter(shard=shard)["n_bytes"].to_numpy()
-        part = (np.cumsum(sizes) - sizes) // PART_BYTES
+    """Shards cut into rows of about PART_BYTES: shard, first row, end; by sizes alone, whatever the workers.
+
+    Each part reads its shard, so a shard has few parts, however large it is.
+    """
+    ends = np.cumsum(np.bincount(corpus.documents["shard"].to_numpy(), minlength=len(corpus.shards)))
+    for shard, sizes in enumerate(np.split(corpus.documents["n_bytes"].to_numpy(), ends[:-1])):
+        part = (np.cumsum(sizes) - sizes) // max(PART_BYTES, int(sizes.sum()) // MAX_PARTS)
         cuts = [0, *(np.flatnonzero(np.diff(part)) + 1).tolist(), len(sizes)]
         yield from ((shard, first, end) for first, end in itertools.pairwise(cuts))
 

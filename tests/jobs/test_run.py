@@ -293,6 +293,11 @@ def test_a_classifier_trained_by_the_job_is_a_signal_for_its_rules(finished: Fin
     ("quality", "message"),
     [
         ({"rules": [{"signal": "no_such", "minimum": 1, "reason": "r"}]}, "unknown signal `no_such`"),
+        ({"learned": {"name": "like_it", "wanted": [{"path": "x"}]}}, "no rule uses `like_it`"),
+        (
+            {"rules": [{"signal": "word_count", "minimum": n, "reason": "r"} for n in (1, 2)]},
+            "reasons must differ",
+        ),
         ({"learned": {"name": "word_count", "wanted": [{"path": "x"}]}}, "is a signal of dq"),
         ({"learned": {"name": "source", "wanted": [{"path": "x"}]}}, "is a column of dq's tables"),
         (

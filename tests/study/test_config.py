@@ -68,7 +68,8 @@ def test_a_study_that_cannot_be_run_is_refused(changes: dict[str, Any], message:
 
 
 def test_shares_may_be_rounded_as_people_round() -> None:
-    tiny_study(shares={"a": 0.3333333, "b": 0.3333333, "c": 0.3333334})
+    shares = {"a": 0.3333333, "b": 0.3333333, "c": 0.3333334}
+    assert tiny_study(shares=shares).shares == shares
 
 
 def test_a_file_names_its_line_and_the_nearest_key(tmp_path: Path) -> None:

@@ -1,14 +1,16 @@
-"""Text for the benchmarks: JSON lines with a `text` field, or this project's own source and documentation."""
+"""What the benchmarks share: text (JSON lines, or this project's own source and documentation) and a timer."""
 
 from __future__ import annotations
 
 import io
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
 
-__all__ = ["read_texts"]
+__all__ = ["best_seconds", "read_texts"]
 
 OWN_COPIES = 20  # of the project's files: about 20 MB
 
@@ -21,3 +23,16 @@ def read_texts(path: Path | None) -> list[str]:
         return [file.read_text("utf-8") for file in files] * OWN_COPIES
     raw = pa.input_stream(str(path), compression="zstd").read() if path.suffix == ".zst" else path.read_bytes()
     return [str(text) for text in pl.read_ndjson(io.BytesIO(raw))["text"]]
+
+
+def best_seconds(
+    work: Callable[[], object], *, clock: Callable[[], float] = time.process_time, rounds: int = 3
+) -> float:
+    """The least time of several rounds, after one that warms up."""
+    work()
+    best = float("inf")
+    for _ in range(rounds):
+        started = clock()
+        work()
+        best = min(best, clock() - started)
+    return best
