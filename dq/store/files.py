@@ -64,8 +64,8 @@ def write_parquet(path: Path, frame: pl.DataFrame) -> None:
 def write_table(path: Path, table: pa.Table, *, repeated: Sequence[str] = ()) -> None:
     """Write one Parquet file of long texts: zstd at its fastest level, a dictionary only for the ``repeated`` columns.
 
-    Against `write_parquet` that takes half the time and an eighth more room (books, news, code). The same table gives the same bytes
-    under one version of Arrow.
+    Against `write_parquet` that takes half the time and an eighth more room (books, news, code). The same table gives
+    the same bytes under one version of Arrow.
     """
     with replacing(path) as temporary:
         pq.write_table(
