@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from dq.text.jit import inlined, part, plain_kernel
-from dq.text.kernels_bits import nonnegative, trailing_zeros
+from dq.text.kernels_bits import count_ones, nonnegative, trailing_zeros
 from dq.text.kernels_blocks import CONTINUATION, CURLY, DIGIT, DOT, HASH_SIGN, NEWLINE, UPPER
 from dq.text.kernels_scan import ELLIPSIS, count_bits, low_bits
 from dq.text.word_flags import ALL_CAPS, ALPHABETIC, ENDS_SENTENCE, IS_PUNCTUATION, IS_WORD
@@ -34,8 +34,9 @@ DOCUMENT_COLUMNS = (
 )
 STOP_BITS = 8  # bits 0-7 of a stop-word entry: which of Gopher's eight; bit 8: an English function word
 FUNCTION_WORD = 256
-# A slot of the table of stop words: the upper 55 bits of the hash, then the nine bits above. No two share a slot.
-STOP_SLOT_BITS = 12
+# The table of stop words, a perfect hash by displacement: small enough to stay in the first-level cache.
+STOP_SLOTS, STOP_BUCKETS = 512, 128
+# A slot: the upper 55 bits of the hash, then the nine bits above.
 STOP_MASK = np.uint64(511)
 ONE = np.uint64(1)
 
@@ -55,7 +56,7 @@ def measure_documents(
     """DOCUMENT_COLUMNS (float64) of the documents ``rows[0]:rows[1]``; NaN where undefined.
 
     Also writes sentences (int32: sentence starts before each word, the first of each document left out) and n_chars
-    (int64, characters). stop_words: table (uint64) and the multiplier of its perfect hash.
+    (int64, characters). stop_words: slots (uint64), displacements (uint64) and the shift of the perfect hash.
     """
     base = offsets[rows[0]]
     sentences[0] = 0
@@ -63,7 +64,9 @@ def measure_documents(
         local = row - rows[0]
         columns = out[row]
         first, last = words.bounds[local], words.bounds[local + 1]
-        _words(data, first, last, words, stop_words, sentences, columns)
+        _words(words.flags[first:last], words.chars[first:last], columns)
+        _stop_words(words.folded[first:last], words.hashes[first:last], stop_words, columns)
+        _sentences(data, first, last, words, sentences, columns)
         start, end = offsets[row] - base, offsets[row + 1] - base
         chars = end - start - count_bits(masks[CONTINUATION], start, end)
         n_chars[local] = chars
@@ -80,61 +83,69 @@ def measure_documents(
 
 
 @part
-def _words(data: Any, first: Any, last: Any, words: Any, stop_words: Any, sentences: Any, columns: Any) -> None:
-    real, letters, alphabetic, caps, function_words = 0, 0, 0, 0, 0
-    stops, stops_as_written = 0, 0
-    count, open_end, previous_end = sentences[first], False, np.int64(0)
-    for k in range(nonnegative(first), last):
-        flag, start = words.flags[k], words.starts[k]
-        alphabetic += (flag & ALPHABETIC) != 0
-        # No branches: words and marks, small and common words alternate without a pattern.
-        is_word = int((flag & IS_WORD) != 0)
+def _words(flags: Any, chars: Any, columns: Any) -> None:
+    """Counts of words by their flags, and their mean length."""
+    real, letters, alphabetic, caps = 0, 0, 0, 0
+    for k in range(flags.shape[0]):  # no branches: LLVM makes vectors of it
+        is_word = int((flags[k] & IS_WORD) != 0)
+        alphabetic += int((flags[k] & ALPHABETIC) != 0)
         real += is_word
-        letters += is_word * words.chars[k]
-        caps += is_word & ((flag & ALL_CAPS) != 0)
-        bits = _stop_word(words.folded[k], stop_words)
-        stops |= bits
-        function_words += bits >> STOP_BITS
-        stops_as_written |= bits if words.hashes[k] == words.folded[k] else 0
-        if open_end:
-            # spaCy's sentencizer: after an end mark, the next word that is no mark begins a sentence, and so does
-            # white space other than a single space, which spaCy keeps as a token.
-            size = start - previous_end
-            gap = size > 1 or (size == 1 and data[previous_end] != 0x20)
-            if gap or not flag & (IS_PUNCTUATION | ENDS_SENTENCE):
-                count += 1
-                open_end = False
-        if flag & ENDS_SENTENCE:
-            open_end = True
-        previous_end = words.ends[k]
-        sentences[k + 1] = count
-    columns[1] = last - first
+        letters += is_word * chars[k]
+        caps += is_word & int((flags[k] & ALL_CAPS) != 0)
+    columns[1] = flags.shape[0]
     columns[2] = real
-    columns[9] = count - sentences[first] + (last > first)
-    if last > first:
-        columns[4] = alphabetic / (last - first)
-        columns[6] = _count_stops(stops)
-        columns[7] = _count_stops(stops_as_written)
-        columns[8] = function_words / (last - first)
+    if flags.shape[0]:
+        columns[4] = alphabetic / flags.shape[0]
     if real:
         columns[3] = letters / real
         columns[5] = caps / real
 
 
-@inlined
-def _stop_word(key: Any, stop_words: Any) -> Any:
-    """The bits of a word in the table of stop words; 0 where it is none. No branch: nearly half of all words are."""
-    table, multiplier = stop_words
-    entry = table[np.int64((key * multiplier) >> np.uint64(64 - STOP_SLOT_BITS))]
-    return np.int64(entry & STOP_MASK) if (entry ^ key) & ~STOP_MASK == 0 else 0
+@part
+def _stop_words(folded: Any, hashes: Any, stop_words: Any, columns: Any) -> None:
+    """Which of Gopher's stop words occur, in any case and as written, and the share of function words."""
+    slots, displacements, shift = stop_words
+    found, as_written, function_words = np.uint64(0), np.uint64(0), np.uint64(0)
+    for k in range(folded.shape[0]):
+        key = folded[k]
+        entry = slots[((key >> shift) ^ displacements[key & np.uint64(STOP_BUCKETS - 1)]) & np.uint64(STOP_SLOTS - 1)]
+        # Masks instead of branches: nearly half of all words are in the table.
+        bits = entry & (STOP_MASK * np.uint64(((entry ^ key) & ~STOP_MASK) == 0))
+        found |= bits
+        function_words += bits >> np.uint64(STOP_BITS)
+        as_written |= bits * np.uint64(hashes[k] == key)
+    if folded.shape[0]:
+        columns[6] = _count_stops(found)
+        columns[7] = _count_stops(as_written)
+        columns[8] = function_words / folded.shape[0]
+
+
+@part
+def _sentences(data: Any, first: Any, last: Any, words: Any, sentences: Any, columns: Any) -> None:
+    """Sentence starts before each word of a document, by spaCy's sentencizer.
+
+    After an end mark, the next word that is no mark begins a sentence, and so does white space other than a single
+    space, which spaCy keeps as a token.
+    """
+    starts, ends, flags = words.starts[first:last], words.ends[first:last], words.flags[first:last]
+    counts = sentences[first:]
+    count, open_end = counts[0], False
+    for k in range(flags.shape[0]):
+        flag = flags[k]
+        if open_end:
+            before = nonnegative(ends[k - 1])
+            gap = starts[k] - before > 1 or (starts[k] - before == 1 and data[before] != 0x20)
+            if gap or not flag & (IS_PUNCTUATION | ENDS_SENTENCE):
+                count += 1
+                open_end = False
+        open_end |= (flag & ENDS_SENTENCE) != 0
+        counts[k + 1] = count
+    columns[9] = count - counts[0] + (last > first)
 
 
 @inlined
 def _count_stops(stops: Any) -> Any:
-    count = 0
-    for k in range(STOP_BITS):
-        count += (stops >> k) & 1
-    return count
+    return count_ones(stops & np.uint64((1 << STOP_BITS) - 1))
 
 
 @inlined

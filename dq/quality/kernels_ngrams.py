@@ -43,6 +43,8 @@ class NgramArrays(NamedTuple):
     """int64, words + 1: characters of all words before."""
     positions: Any
     """int32: word at which a candidate begins."""
+    grams: Any
+    """uint64: hash of a candidate's n-gram."""
     first: Any
     """int32: first candidate of the same n-gram, -1 where there is no other."""
     counts: Any
@@ -55,6 +57,7 @@ def ngram_arrays(words: int) -> NgramArrays:
         np.empty(words + 1, np.uint64),
         np.empty(words + 1, np.int64),
         np.empty(words + 1, np.int32),
+        np.empty(words + 1, np.uint64),
         np.empty(words + 1, np.int32),
         np.empty(words + 1, np.int32),
     )
@@ -63,30 +66,25 @@ def ngram_arrays(words: int) -> NgramArrays:
 LONGEST = 10
 LONGEST_TOP = 4  # counted for n = 2, 3, 4; greedily removed for n = 5 .. 10
 
+ONE = np.uint64(1)
 BASE = np.uint64(0x9E3779B97F4A7C15)
-# A slot of the table: generation (12 bits), hash tag (24 bits), candidate number (28 bits). A new pass raises the
-# generation, so the table is never cleared; a tag that agrees is checked against the full 64-bit hash.
-GENERATION_SHIFT = np.uint64(52)
-LAST_GENERATION = 4095
-TAG_MASK = np.uint64(0x000FFFFFF0000000)
-INDEX_MASK = np.uint64(0x000000000FFFFFFF)
 # c ln c of small counts: a logarithm a word would cost as much as the rest of its pass.
 COUNT_LOGS = np.array([0.0] + [count * math.log(count) for count in range(1, 256)])
 
 
 @kernel
-def measure_ngrams(rows: Any, n_chars: Any, words: Any, scratch: Any, table: Any, state: Any, out: Any) -> None:
+def measure_ngrams(rows: Any, n_chars: Any, words: Any, scratch: Any, table: Any, out: Any) -> None:
     """N_GRAM_COLUMNS (float64) of the documents ``rows[0]:rows[1]``; NaN where undefined.
 
     n_chars: int64, characters a document. scratch: NgramArrays with room for the longest document's words. table:
-    uint64, a power of two, twice that room or more; state[0] is its generation; both live as long as the caller likes.
+    uint32, a power of two, twice that room or more: a slot is the number of a candidate + 1, or 0.
     """
     for row in range(rows[0], rows[1]):
-        _measure(row - rows[0], n_chars, words, scratch, table, state, out[row])
+        _measure(row - rows[0], n_chars, words, scratch, table, out[row])
 
 
 @part
-def _measure(local: Any, n_chars: Any, words: Any, scratch: Any, table: Any, state: Any, row: Any) -> None:
+def _measure(local: Any, n_chars: Any, words: Any, scratch: Any, table: Any, row: Any) -> None:
     begin, end = words.bounds[local], words.bounds[local + 1]
     n_words, total_chars = end - begin, n_chars[local]
     chars, flags = words.chars[begin:end], words.flags[begin:end]
@@ -99,67 +97,69 @@ def _measure(local: Any, n_chars: Any, words: Any, scratch: Any, table: Any, sta
         prefix[k + 1] = prefix[k] * BASE + hashes[k]
         prefix_chars[k + 1] = prefix_chars[k] + chars[k]
         positions[k] = k
-    _count_words(n_words, flags, folded, first, counts, table, state, row)
+    _count_words(n_words, flags, folded, first, counts, table, row)
     n_candidates, power = n_words, BASE
     for n in range(2, LONGEST + 1):
         power *= BASE
         n_candidates = _survivors(n_candidates, n_words - n + 1, positions, first)
-        best = _find_repeats(n_candidates, n, power, prefix, positions, first, counts, table, state)
+        _find_repeats(n_candidates, n, power, prefix, positions, scratch.grams, first, counts, table)
         if n <= LONGEST_TOP and n_words >= n:
-            length = prefix_chars[n] + n - 1
-            if best >= 0:
-                at = positions[best]
-                length = (prefix_chars[at + n] - prefix_chars[at] + n - 1) * counts[best]
-            row[n] = length / total_chars
+            row[n] = _top_chars(n_candidates, n, prefix_chars, positions, counts) / total_chars
         elif n > LONGEST_TOP and n_words > 0:
             row[n] = _greedy_chars(n_candidates, n, prefix_chars, positions, first, counts) / total_chars
 
 
 @inlined
-def _next_generation(n_candidates: Any, table: Any, state: Any) -> Any:
-    """Start a pass: the mask of the part of the table it uses. Twice as many slots as candidates, or more."""
-    state[0] += 1
-    if state[0] > LAST_GENERATION:
-        table[:] = 0
-        state[0] = 1
+def _cleared(n_candidates: Any, table: Any) -> Any:
+    """Clear the part of the table that a pass uses, twice as many slots as candidates or more; its mask."""
     size = 64
     while size < 2 * n_candidates:
         size *= 2
+    for slot in range(size):
+        table[slot] = 0
     return np.uint64(size - 1)
 
 
+@inlined
+def _enter(k: Any, key: Any, values: Any, first: Any, counts: Any, table: Any, mask: Any) -> Any:
+    """Enter candidate ``k``, whose hash ``values[k]`` is spread in ``key``; whether it is the first of its kind.
+
+    New and repeated candidates alternate without a pattern, so both take the same instructions; only the slots of
+    other candidates, one in ten, are a branch.
+    """
+    slot, own = key & mask, np.uint64(k)
+    fresh, other = _owner(table[slot], own)
+    while values[other] != values[own]:
+        slot = (slot + ONE) & mask
+        fresh, other = _owner(table[slot], own)
+    table[slot] = other + ONE
+    found = np.int64(other) | -fresh
+    first[other] = found
+    first[own] = found
+    counts[own] = 1
+    counts[other] += 1 - fresh
+    return fresh
+
+
+@inlined
+def _owner(entry: Any, own: Any) -> Any:
+    """1 where a slot is free, else 0; and the candidate it belongs to: ``own`` where it is free."""
+    fresh = np.int64(entry == 0)
+    return fresh, own if fresh else np.uint64(entry) - ONE  # unsigned: no test for indices from the end
+
+
 @helper
-def _count_words(
-    n_words: Any, flags: Any, folded: Any, first: Any, counts: Any, table: Any, state: Any, row: Any
-) -> None:
+def _count_words(n_words: Any, flags: Any, folded: Any, first: Any, counts: Any, table: Any, row: Any) -> None:
     """One-grams in lower case: which repeat (a necessary condition for all longer ones), how many, their entropy."""
-    mask = _next_generation(n_words, table, state)
-    stamp = np.uint64(state[0]) << GENERATION_SHIFT
+    mask = _cleared(n_words, table)
     total, distinct, repeated = 0, 0, 0.0
     for k in range(n_words):
-        key = folded[k]
-        tag = stamp | (key & TAG_MASK)
-        slot = key & mask
-        is_word = (flags[k] & IS_WORD) != 0
+        fresh = _enter(k, folded[k], folded, first, counts, table, mask)
+        is_word = int((flags[k] & IS_WORD) != 0)
         total += is_word
-        first[k] = -1
-        counts[k] = 1
-        while True:
-            entry = table[slot]
-            if entry < stamp:  # generations only rise, so this slot is from an earlier pass
-                table[slot] = tag | np.uint64(k)
-                distinct += is_word
-                break
-            if (entry & ~INDEX_MASK) == tag:
-                other = np.int64(entry & INDEX_MASK)
-                if folded[other] == key:
-                    first[other] = other
-                    first[k] = other
-                    count = np.int64(counts[other]) + 1
-                    counts[other] = count
-                    repeated += _count_log(count) - _count_log(count - 1) if is_word else 0.0
-                    break
-            slot = (slot + np.uint64(1)) & mask
+        distinct += is_word & fresh
+    for k in range(n_words):  # repeated words count 1 here, whose logarithm is 0
+        repeated += int((flags[k] & IS_WORD) != 0) * _count_log(nonnegative(np.int64(counts[k])))
     if total:
         row[0] = distinct / total
         row[1] = max(0.0, math.log(total) - repeated / total)
@@ -168,7 +168,7 @@ def _count_words(
 @inlined
 def _count_log(count: Any) -> Any:
     """The summand c ln c of an entropy."""
-    return COUNT_LOGS[nonnegative(count)] if count < COUNT_LOGS.shape[0] else count * math.log(count)
+    return COUNT_LOGS[count] if count < COUNT_LOGS.shape[0] else count * math.log(count)
 
 
 @part
@@ -190,43 +190,27 @@ def _find_repeats(
     power: Any,
     prefix: Any,
     positions: Any,
+    grams: Any,
     first: Any,
     counts: Any,
     table: Any,
-    state: Any,
-) -> Any:
-    """Set ``first[k]`` to the first candidate with the same n-gram (-1 where there is none other) and its count.
-
-    Returns the most frequent n-gram's first candidate, the earliest one on ties (as ``Counter.most_common``), or -1.
-    """
-    mask = _next_generation(n_candidates, table, state)
-    stamp = np.uint64(state[0]) << GENERATION_SHIFT
-    best, best_count = np.int64(-1), 1
+) -> None:
+    """Set ``first[k]`` to the first candidate with the same n-gram (-1 where there is none other) and its count."""
+    mask = _cleared(n_candidates, table)
     for k in range(n_candidates):
         at = nonnegative(np.int64(positions[k]))
-        gram = prefix[at + n] - prefix[at] * power
-        key = finish(gram)
-        tag = stamp | (key & TAG_MASK)
-        slot = key & mask
-        first[k] = -1
-        counts[k] = 1
-        while True:
-            entry = table[slot]
-            if entry < stamp:
-                table[slot] = tag | np.uint64(k)
-                break
-            if (entry & ~INDEX_MASK) == tag:
-                other = np.int64(entry & INDEX_MASK)
-                start = nonnegative(np.int64(positions[other]))
-                if prefix[start + n] - prefix[start] * power == gram:
-                    first[other] = other
-                    first[k] = other
-                    counts[other] += 1
-                    if counts[other] > best_count or (counts[other] == best_count and other < best):
-                        best, best_count = other, counts[other]
-                    break
-            slot = (slot + np.uint64(1)) & mask
-    return best
+        grams[k] = prefix[at + n] - prefix[at] * power
+        _enter(k, finish(grams[k]), grams, first, counts, table, mask)
+
+
+@part
+def _top_chars(n_candidates: Any, n: Any, prefix_chars: Any, positions: Any, counts: Any) -> Any:
+    """Characters in the most frequent n-gram, the earliest one on ties (as ``Counter.most_common``)."""
+    at, most = np.int64(0), np.int64(1)
+    for k in range(n_candidates):
+        if counts[k] > most:
+            at, most = np.int64(positions[k]), np.int64(counts[k])
+    return (prefix_chars[at + n] - prefix_chars[at] + n - 1) * most
 
 
 @part

@@ -19,15 +19,14 @@ import numpy as np
 from dq.errors import InputError
 from dq.quality import line_tally
 from dq.quality.c4_phrases import C4_COUNTS
-from dq.quality.function_words import ENGLISH_FUNCTION_WORDS, GOPHER_STOP_WORDS
 from dq.quality.kernels_c4 import KEPT_SENTENCES
 from dq.quality.kernels_c4_rewrite import rewrite_documents
-from dq.quality.kernels_doc import DOCUMENT_COLUMNS, FUNCTION_WORD, STOP_MASK, STOP_SLOT_BITS, measure_documents
+from dq.quality.kernels_doc import DOCUMENT_COLUMNS, measure_documents
 from dq.quality.kernels_lines import LINE_COLUMNS, OddLines, measure_lines, most_lines, odd_lines, seen_lines
 from dq.quality.kernels_ngrams import N_GRAM_COLUMNS, measure_ngrams, ngram_arrays
+from dq.quality.stop_words import stop_words
 from dq.text.buffers import TextBatch
 from dq.text.kernels_describe import describe_batch
-from dq.text.kernels_hash import hash_of
 from dq.text.kernels_scan import MASKS, scan_batch
 from dq.text.kernels_words import split_batch
 from dq.text.tables import text_tables
@@ -107,7 +106,7 @@ def measure(batch: TextBatch, *, unicode_words: bool = True, ngrams: bool = True
     if threads <= 1 or len(parts) <= 1:
         _measure_parts(batch, parts, out, unicode_words=unicode_words, ngrams=ngrams)
     else:
-        text_tables(), _stop_words()  # built once, not by every thread
+        text_tables(), stop_words()  # built once, not by every thread
         run = functools.partial(_measure_parts, batch, out=out, unicode_words=unicode_words, ngrams=ngrams)
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(run, [parts[k::threads] for k in range(threads)]))
@@ -133,8 +132,7 @@ class _Scratch:
         self.chars = np.empty(0, np.int64)
         self.odd = odd_lines(0)
         self.ngrams = ngram_arrays(0)
-        self.table = np.zeros(64, np.uint64)
-        self.state = np.zeros(1, np.int64)
+        self.table = np.empty(64, np.uint32)
 
     def fit_text(self, documents: int, size: int) -> None:
         """Room for so many documents and bytes. Arrays are only touched as far as words are found."""
@@ -153,8 +151,7 @@ class _Scratch:
             self.sentences = np.empty(2 * n_words + 1, np.int32)
         if len(self.ngrams.positions) < longest + 1:
             self.ngrams = ngram_arrays(2 * longest)
-            self.table = np.zeros(1 << (4 * longest + 64).bit_length(), np.uint64)
-            self.state[0] = 0
+            self.table = np.empty(1 << (4 * longest + 64).bit_length(), np.uint32)
 
 
 def _measure_parts(
@@ -223,13 +220,13 @@ def measure_rows(
     bounds = words.bounds[: rows[1] - rows[0] + 1]
     scratch.fit_words(n_words, int(np.diff(bounds).max(initial=0)))
     data, offsets, masks, tables = batch.data, batch.offsets, scratch.masks, text_tables()
-    measure_documents(data, offsets, rows, masks, words, _stop_words(), scratch.sentences, scratch.chars, out.document)
+    measure_documents(data, offsets, rows, masks, words, stop_words(), scratch.sentences, scratch.chars, out.document)
     outs, odd = (out.lines, out.tally), scratch.odd
     odd.count[0] = 0
     seen = seen_lines(most_lines(offsets, rows, masks))
     measure_lines(data, offsets, rows, scratch.chars, masks, tables, words, scratch.sentences, outs, odd, seen)
     if ngrams:
-        measure_ngrams(rows, scratch.chars, words, scratch.ngrams, scratch.table, scratch.state, out.ngrams)
+        measure_ngrams(rows, scratch.chars, words, scratch.ngrams, scratch.table, out.ngrams)
     _add_odd_lines(odd, out, scratch)  # last: it uses the scratch again
 
 
@@ -243,7 +240,7 @@ def _add_odd_lines(odd: OddLines, out: Measures, rest: _Scratch) -> None:
     rest.fit_words(n_words, 0)
     found = np.full((n, len(DOCUMENT_COLUMNS)), np.nan)
     measure_documents(
-        lines.data, lines.offsets, (0, n), rest.masks, rest.words, _stop_words(), rest.sentences, rest.chars, found
+        lines.data, lines.offsets, (0, n), rest.masks, rest.words, stop_words(), rest.sentences, rest.chars, found
     )
     sentences = found[:, DOCUMENT_COLUMNS.index("sentence_count")].astype(np.int64)
     words = found[:, DOCUMENT_COLUMNS.index("word_and_mark_count")].astype(np.int64)
@@ -261,20 +258,3 @@ def rewrite(batch: TextBatch, chosen: Array, *, terminal: bool) -> tuple[TextBat
     data, offsets = read_only(batch.data), read_only(batch.offsets)
     bounds = rewrite_documents(data, offsets, chosen.astype(np.int64), terminal, text_tables(), counts, out)
     return TextBatch(read_only(out[: bounds[-1]]), read_only(bounds)), counts
-
-
-@functools.cache
-def _stop_words() -> tuple[Array, np.uint64]:
-    """The English stop words for ``kernels_doc``: a table without collisions and the multiplier that makes it so."""
-    entries: dict[str, int] = dict.fromkeys(ENGLISH_FUNCTION_WORDS, FUNCTION_WORD)
-    for bit, word in enumerate(GOPHER_STOP_WORDS):
-        entries[word] |= 1 << bit
-    keys = {int(hash_of(np.frombuffer(word.encode(), np.uint8))): bits for word, bits in entries.items()}
-    for multiplier in range(0x9E3779B97F4A7C15, 1 << 64, 2):
-        slots = {(key * multiplier % (1 << 64)) >> (64 - STOP_SLOT_BITS): key for key in keys}
-        if len(slots) == len(keys):
-            break
-    table = np.zeros(1 << STOP_SLOT_BITS, np.uint64)
-    for slot, key in slots.items():
-        table[slot] = key & ~int(STOP_MASK) | keys[key]
-    return table, np.uint64(multiplier)
