@@ -6,15 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from dq.text.jit import inlined, kernel
-from dq.text.kernels_bits import nonnegative
-from dq.text.kernels_hash import hash_bytes, hash_pair
+from dq.text.jit import helper, inlined, kernel, part
+from dq.text.kernels_bits import load_u64, nonnegative, trailing_zeros
+from dq.text.kernels_hash import hash_bytes, hash_pair, short_blocks
 from dq.text.kernels_utf8 import char_width, decode
 from dq.text.marks import CHAR_PUNCTUATION, SENTENCE_END, SYMBOL_ONLY
 from dq.text.unicode import LETTER, LOWER, UPPER
 from dq.text.word_flags import ALL_CAPS, ALPHABETIC, ENDS_SENTENCE, IS_PUNCTUATION, IS_WORD, UNDESCRIBED
 
 __all__ = ["describe_batch"]
+
+BYTES = np.uint64(0x0101010101010101)  # times a byte: eight of it
+TOP = BYTES * np.uint64(0x80)
 
 
 @kernel
@@ -23,32 +26,71 @@ def describe_batch(data: Any, n_words: Any, tables: Any, words: Any) -> None:
     longest = 64
     for k in range(n_words):
         longest = max(longest, words.ends[k] - words.starts[k])
+    for k in range(n_words, n_words + 8):
+        words.flags[k] = 0
     # Lower case may need more bytes than upper case, never twice as many.
-    _describe(data, n_words, tables, words, np.empty(2 * longest, np.uint8))
+    _describe_all(data, n_words, tables, words, np.empty(2 * longest, np.uint8))
+
+
+@helper
+def _describe_all(data: Any, n_words: Any, tables: Any, words: Any, buffer: Any) -> None:
+    for first in range(0, n_words, 8):  # the flag is the top bit, and one word in ten has it
+        waiting = load_u64(words.flags, first) & TOP
+        while waiting:
+            _describe(data, nonnegative(first + (trailing_zeros(waiting) >> 3)), tables, words, buffer)
+            waiting &= waiting - np.uint64(1)
+
+
+@part
+def _describe(data: Any, k: Any, tables: Any, words: Any, buffer: Any) -> None:
+    start, end = nonnegative(words.starts[k]), nonnegative(words.ends[k])
+    words.chars[k] = end - start
+    if end - start <= 16:
+        first, second = short_blocks(data, start, end - start)
+        flag = _short_flags(first, second)
+        if flag and not (first | second) & TOP:
+            words.hashes[k], words.folded[k] = hash_pair(data, start, end)
+            words.flags[k] = flag
+            return
+    _describe_any(data, k, start, end, tables, words, buffer)
 
 
 @inlined
-def _describe(data: Any, n_words: Any, tables: Any, words: Any, buffer: Any) -> None:
-    for k in range(n_words):
-        if words.flags[k] != UNDESCRIBED:
-            continue
-        start, end = nonnegative(words.starts[k]), words.ends[k]
-        n_chars, letters, all_marks, any_word, high = end - start, 0, 0xFF, 0, 0
-        for at in range(start, end):
-            byte = data[at]
-            high |= byte
-            letters |= tables.classes[byte]
-            mark = tables.marks[byte]
-            all_marks &= mark
-            any_word |= (mark & SYMBOL_ONLY) == 0
-        if high < 0x80:
-            words.hashes[k], words.folded[k] = hash_pair(data, start, end)
-        else:
-            n_chars, letters, all_marks, any_word, to = _read_chars(data, start, end, tables, buffer)
-            words.hashes[k] = hash_bytes(data, start, end)
-            words.folded[k] = hash_bytes(buffer, 0, to)
-        words.chars[k] = n_chars
-        words.flags[k] = _flags(n_chars, letters, all_marks, any_word)
+def _short_flags(first: Any, second: Any) -> Any:
+    """The flags of an ASCII word of these bytes, all at once; 0 where it has no letter or digit."""
+    upper = _within(first, 0x41, 0x5A) | _within(second, 0x41, 0x5A)
+    lower = _within(first, 0x61, 0x7A) | _within(second, 0x61, 0x7A)
+    digits = _within(first, 0x30, 0x39) | _within(second, 0x30, 0x39)
+    flag = IS_WORD if upper | lower | digits else 0
+    flag |= ALPHABETIC if upper | lower else 0
+    return flag | (ALL_CAPS if upper and not lower else 0)
+
+
+@inlined
+def _within(block: Any, first: Any, last: Any) -> Any:
+    """The top bit of each of eight ASCII bytes that is in a range."""
+    return (block + BYTES * np.uint64(0x80 - first)) & ~(block + BYTES * np.uint64(0x7F - last)) & TOP
+
+
+@part
+def _describe_any(data: Any, k: Any, start: Any, end: Any, tables: Any, words: Any, buffer: Any) -> None:
+    """Describe a word character by character."""
+    n_chars, letters, all_marks, any_word, high = end - start, 0, 0xFF, 0, 0
+    for at in range(start, end):
+        byte = data[at]
+        high |= byte
+        letters |= tables.classes[byte]
+        mark = tables.marks[byte]
+        all_marks &= mark
+        any_word |= (mark & SYMBOL_ONLY) == 0
+    if high < 0x80:
+        words.hashes[k], words.folded[k] = hash_pair(data, start, end)
+    else:
+        n_chars, letters, all_marks, any_word, to = _read_chars(data, start, end, tables, buffer)
+        words.hashes[k] = hash_bytes(data, start, end)
+        words.folded[k] = hash_bytes(buffer, 0, to)
+    words.chars[k] = n_chars
+    words.flags[k] = _flags(n_chars, letters, all_marks, any_word)
 
 
 @inlined

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from dq.text.jit import inlined, kernel
+from dq.text.jit import helper, inlined, kernel
 from dq.text.kernels_bits import load_u64, multiply_fold, nonnegative
 
-__all__ = ["finish", "hash_bytes", "hash_of", "hash_pair"]
+__all__ = ["finish", "hash_bytes", "hash_of", "hash_pair", "short_blocks"]
 
 SECRET = np.uint64(0xA0761D6478BD642F)
 SECRET_2 = np.uint64(0xE7037ED1A0B428DB)
@@ -34,7 +34,7 @@ def _end_of(first: Any, second: Any, state: Any, size: Any) -> Any:
 
 
 @inlined
-def _short_blocks(data: Any, start: Any, size: Any) -> Any:
+def short_blocks(data: Any, start: Any, size: Any) -> Any:
     """Up to 16 bytes as two uint64: the first eight zero-filled, and the last eight, or nothing where fewer."""
     if nonnegative(start) + 8 > data.shape[0]:
         return _careful_blocks(data, start, size)
@@ -43,7 +43,7 @@ def _short_blocks(data: Any, start: Any, size: Any) -> Any:
     return first, load_u64(data, start + size - 8 if more else start) & (ALL if more else NONE)
 
 
-@inlined
+@helper
 def _careful_blocks(data: Any, start: Any, size: Any) -> Any:
     """The same for fewer than eight bytes at the very end of the data."""
     first = NONE
@@ -58,7 +58,7 @@ def hash_bytes(data: Any, start: Any, end: Any) -> Any:
     size = end - start
     state = SECRET
     if size <= 16:
-        first, second = _short_blocks(data, start, size)
+        first, second = short_blocks(data, start, size)
     else:
         at = start
         while at + 16 < end:
@@ -82,7 +82,7 @@ def hash_pair(data: Any, start: Any, end: Any) -> Any:
     size = end - start
     state, lower = SECRET, SECRET
     if size <= 16:
-        first, second = _short_blocks(data, start, size)
+        first, second = short_blocks(data, start, size)
     else:
         at = start
         while at + 16 < end:

@@ -61,7 +61,7 @@ def word_arrays(documents: int, words: int) -> WordArrays:
         np.empty(words, np.int64),
         np.empty(words, np.int64),
         np.empty(words, np.int32),
-        np.empty(words, np.uint8),
+        np.zeros(words + 8, np.uint8),  # read eight at a time
         np.empty(words, np.uint64),
         np.empty(words, np.uint64),
     )
