@@ -22,7 +22,7 @@ from dq.text.hashing import mix64
 
 __all__ = ["Learned", "LearnedModel", "learn"]
 
-LEARN_VERSION = 1
+LEARN_VERSION = 2
 DRAW = 0x6C6561726E  # names this use of the documents' keys, so that draws of different stages are independent
 
 

@@ -16,7 +16,7 @@ from dq.store import Stage, StageRecord, write_parquet
 
 __all__ = ["judge_documents", "score_corpus"]
 
-SIGNALS_VERSION = 1
+SIGNALS_VERSION = 2
 VERDICTS_VERSION = 1
 
 

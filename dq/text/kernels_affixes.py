@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from dq.text.jit import helper, inlined
+from dq.text.kernels_bits import unlikely
 from dq.text.kernels_hash import hash_bytes
 from dq.text.kernels_utf8 import char_width, decode, last_char
 from dq.text.word_roles import ALPHA, CURRENCY, DOT_AFTER, ICON, LOWER, PREFIX, QUOTE, SUFFIX, UPPER
@@ -47,9 +48,9 @@ IS_SPECIAL, IS_UNIT, MERGES = np.uint64(1 << 40), np.uint64(1 << 41), np.uint64(
 def look_up(key: Any, lexicon: Any) -> Any:
     """The lexicon's value of a hash: uint64, 0 where it is not in the table."""
     bit = (key >> np.uint64(32)) & np.uint64(BLOOM_BITS - 1)
-    if not (lexicon[np.uint64(2 * SLOTS) + (bit >> np.uint64(6))] >> (bit & np.uint64(63))) & np.uint64(1):
-        return np.uint64(0)
-    return _look_up_slot(key, lexicon)
+    if unlikely((lexicon[np.uint64(2 * SLOTS) + (bit >> np.uint64(6))] >> (bit & np.uint64(63))) & np.uint64(1) != 0):
+        return _look_up_slot(key, lexicon)
+    return np.uint64(0)
 
 
 @helper

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.extending import intrinsic
 
-__all__ = ["count_ones", "leading_zeros", "load_u64", "multiply_fold", "nonnegative", "trailing_zeros"]
+from dq.text.jit import inlined
+
+__all__ = ["count_ones", "leading_zeros", "load_u64", "multiply_fold", "nonnegative", "trailing_zeros", "unlikely"]
 
 
 def _load_u64(_context: Any, data: Any, _index: Any) -> Any:
@@ -79,6 +82,17 @@ def _nonnegative(_context: Any, _value: Any) -> Any:
     return types.int64(types.int64), codegen
 
 
+def _unlikely(_context: Any, _value: Any) -> Any:
+    """The same boolean, with a hint that it is rarely true: what it guards is kept out of the way of the rest."""
+
+    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        bit = ir.IntType(1)
+        expect = builder.module.declare_intrinsic("llvm.expect", [bit], ir.FunctionType(bit, [bit, bit]))
+        return builder.call(expect, [args[0], ir.Constant(bit, 0)])
+
+    return types.boolean(types.boolean), codegen
+
+
 # Typed as Any: what numba makes of these has another signature than the Python functions that define them.
 load_u64: Any = intrinsic(_load_u64)
 trailing_zeros: Any = intrinsic(_trailing_zeros)
@@ -86,3 +100,15 @@ multiply_fold: Any = intrinsic(_multiply_fold)
 nonnegative: Any = intrinsic(_nonnegative)
 leading_zeros: Any = intrinsic(_leading_zeros)
 count_ones: Any = intrinsic(_count_ones)
+unlikely: Any = intrinsic(_unlikely)
+
+BYTES = np.uint64(0x0101010101010101)  # times a byte: eight of it
+TOP = BYTES * np.uint64(0x80)
+
+
+@inlined
+def within(block: Any, first: Any, last: Any) -> Any:
+    """The top bit of each of eight bytes that is in a range of ASCII characters."""
+    low = block & ~TOP  # so that no sum carries into the next byte
+    from_first, past_last = low + BYTES * np.uint64(0x80 - first), low + BYTES * np.uint64(0x7F - last)
+    return from_first & ~past_last & ~block & TOP

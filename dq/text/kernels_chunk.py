@@ -21,7 +21,7 @@ from dq.text.kernels_affixes import (
     prefix_length,
     suffix_length,
 )
-from dq.text.kernels_bits import nonnegative
+from dq.text.kernels_bits import BYTES, TOP, load_u64, nonnegative, trailing_zeros, within
 from dq.text.kernels_url import is_url
 from dq.text.kernels_utf8 import char_width, decode
 
@@ -42,31 +42,34 @@ def split_chunk(
     first = count
     top = count + end - start  # suffixes wait here: a chunk has no more words than bytes
     bottom = top
-    last_size = -1
+    last_size, special = -1, np.uint64(0)
     while start < end and end - start != last_size:
         start, end, count = nonnegative(start), nonnegative(end), nonnegative(count)
-        if look_up_span(data, start, end, lexicon) & IS_SPECIAL:
+        special = _special(data, start, end, lexicon)
+        if special:
             break
         last_size = end - start
         prefix = prefix_length(data, start, end, roles)
-        if prefix and look_up_span(data, start + prefix, end, lexicon) & IS_SPECIAL:
-            starts[count], ends[count] = start, start + prefix
-            count += 1
-            start += prefix
-            break
-        suffix = suffix_length(data, start + prefix, end, roles, lexicon)
+        if prefix:
+            special = _special(data, start + prefix, end, lexicon)
+        suffix = 0 if special else suffix_length(data, start + prefix, end, roles, lexicon)
         if suffix:
             top -= 1
             starts[top], ends[top] = end - suffix, end
             end -= suffix
-            if look_up_span(data, start, end, lexicon) & IS_SPECIAL:
+            special = _special(data, start, end, lexicon)
+            if special:
                 break
         if prefix:
             starts[count], ends[count] = start, start + prefix
             count += 1
             start += prefix
-    if start < end:
-        count = _attach(data, start, end, roles, classes, lexicon, starts, ends, count)
+        if special:
+            break
+    if special:
+        count = append_pieces(special, start, starts, ends, count)
+    elif start < end:
+        count = _attach(data, start, end, roles, classes, starts, ends, count)
     while top < bottom:
         starts[count], ends[count] = starts[top], ends[top]
         count += 1
@@ -76,24 +79,26 @@ def split_chunk(
     return count
 
 
-@helper
-def _attach(
-    data: Any, start: Any, end: Any, roles: Any, classes: Any, lexicon: Any, starts: Any, ends: Any, count: Any
-) -> Any:
-    """What is left between the affixes: a special case, an address, or words around infixes."""
+@inlined
+def _special(data: Any, start: Any, end: Any, lexicon: Any) -> Any:
+    """The lexicon's value of ``data[start:end]`` where that is a special case, else 0."""
     found = look_up_span(data, start, end, lexicon)
-    if found & IS_SPECIAL:
-        return append_pieces(found, start, starts, ends, count)
+    return found if found & IS_SPECIAL else np.uint64(0)
+
+
+@helper
+def _attach(data: Any, start: Any, end: Any, roles: Any, classes: Any, starts: Any, ends: Any, count: Any) -> Any:
+    """What is left between the affixes: an address, or words around infixes."""
     if has_byte(data, start, end, DOT) and is_url(data, start, end, roles, classes):
         starts[count], ends[count] = start, end
         return count + 1
     at, word, previous = start, start, np.int64(-1)
     while at < end:
-        at, count = nonnegative(at), nonnegative(count)
-        if is_alphanumeric(data[at]):  # most are, and none begins an infix
-            previous = np.int64(data[at])
-            at += 1
+        after = _skip_alphanumeric(data, at, end)  # most are, and none begins an infix
+        if after > at:
+            at, previous = after, np.int64(data[after - 1])
             continue
+        at, count = nonnegative(at), nonnegative(count)
         length = infix_length(data, at, end, previous, roles)
         if length and at > start:
             if at > word:
@@ -132,9 +137,19 @@ def has_byte(data: Any, start: Any, end: Any, byte: Any) -> Any:
 
 
 @inlined
-def is_alphanumeric(byte: Any) -> Any:
-    """Whether a byte is an ASCII letter or digit."""
-    return 0x61 <= byte | 0x20 <= 0x7A or 0x30 <= byte <= 0x39
+def _skip_alphanumeric(data: Any, at: Any, end: Any) -> Any:
+    """The first byte from ``at`` on that is no ASCII letter or digit, or ``end``."""
+    at = nonnegative(at)
+    while at + 8 <= end:
+        block = load_u64(data, at)
+        folded = block | BYTES * np.uint64(0x20)
+        others = ~(within(folded, 0x61, 0x7A) | within(block, 0x30, 0x39)) & TOP
+        if others:
+            return at + (trailing_zeros(others) >> 3)
+        at += 8
+    while at < end and (0x61 <= data[at] | 0x20 <= 0x7A or 0x30 <= data[at] <= 0x39):
+        at += 1
+    return at
 
 
 @helper

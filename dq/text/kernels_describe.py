@@ -7,17 +7,14 @@ from typing import Any
 import numpy as np
 
 from dq.text.jit import helper, inlined, kernel, part
-from dq.text.kernels_bits import load_u64, nonnegative, trailing_zeros
+from dq.text.kernels_bits import TOP, load_u64, nonnegative, trailing_zeros, within
 from dq.text.kernels_hash import hash_bytes, hash_pair, short_blocks
 from dq.text.kernels_utf8 import char_width, decode
 from dq.text.marks import CHAR_PUNCTUATION, SENTENCE_END, SYMBOL_ONLY
 from dq.text.unicode import LETTER, LOWER, UPPER
-from dq.text.word_flags import ALL_CAPS, ALPHABETIC, ENDS_SENTENCE, IS_PUNCTUATION, IS_WORD, UNDESCRIBED
+from dq.text.word_flags import ALL_CAPS, ALPHABETIC, ENDS_SENTENCE, IS_PUNCTUATION, IS_WORD
 
 __all__ = ["describe_batch"]
-
-BYTES = np.uint64(0x0101010101010101)  # times a byte: eight of it
-TOP = BYTES * np.uint64(0x80)
 
 
 @kernel
@@ -58,18 +55,12 @@ def _describe(data: Any, k: Any, tables: Any, words: Any, buffer: Any) -> None:
 @inlined
 def _short_flags(first: Any, second: Any) -> Any:
     """The flags of an ASCII word of these bytes, all at once; 0 where it has no letter or digit."""
-    upper = _within(first, 0x41, 0x5A) | _within(second, 0x41, 0x5A)
-    lower = _within(first, 0x61, 0x7A) | _within(second, 0x61, 0x7A)
-    digits = _within(first, 0x30, 0x39) | _within(second, 0x30, 0x39)
+    upper = within(first, 0x41, 0x5A) | within(second, 0x41, 0x5A)
+    lower = within(first, 0x61, 0x7A) | within(second, 0x61, 0x7A)
+    digits = within(first, 0x30, 0x39) | within(second, 0x30, 0x39)
     flag = IS_WORD if upper | lower | digits else 0
     flag |= ALPHABETIC if upper | lower else 0
     return flag | (ALL_CAPS if upper and not lower else 0)
-
-
-@inlined
-def _within(block: Any, first: Any, last: Any) -> Any:
-    """The top bit of each of eight ASCII bytes that is in a range."""
-    return (block + BYTES * np.uint64(0x80 - first)) & ~(block + BYTES * np.uint64(0x7F - last)) & TOP
 
 
 @part

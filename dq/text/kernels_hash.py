@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from dq.text.jit import helper, inlined, kernel
-from dq.text.kernels_bits import load_u64, multiply_fold, nonnegative
+from dq.text.kernels_bits import load_u64, multiply_fold, nonnegative, unlikely
 
 __all__ = ["finish", "hash_bytes", "hash_of", "hash_pair", "short_blocks"]
 
@@ -36,7 +36,7 @@ def _end_of(first: Any, second: Any, state: Any, size: Any) -> Any:
 @inlined
 def short_blocks(data: Any, start: Any, size: Any) -> Any:
     """Up to 16 bytes as two uint64: the first eight zero-filled, and the last eight, or nothing where fewer."""
-    if nonnegative(start) + 8 > data.shape[0]:
+    if unlikely(nonnegative(start) + 8 > data.shape[0]):
         return _careful_blocks(data, start, size)
     first = load_u64(data, start) & (ALL >> np.uint64(64 - 8 * min(size, 8)))
     more = size >= 8

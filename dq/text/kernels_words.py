@@ -12,7 +12,7 @@ import numpy as np
 
 from dq.text.jit import inlined, part, plain_kernel
 from dq.text.kernels_affixes import IS_SPECIAL, look_up
-from dq.text.kernels_bits import nonnegative, trailing_zeros
+from dq.text.kernels_bits import nonnegative, trailing_zeros, unlikely
 from dq.text.kernels_blocks import DIGIT, HIGH, PLAIN, SPACE, UPPER
 from dq.text.kernels_chunk import append_pieces, split_chunk
 from dq.text.kernels_hash import hash_bytes, hash_pair
@@ -72,7 +72,7 @@ def _chunk(
     start, end = nonnegative(base + nonnegative(at)), nonnegative(base + stop)
     count = nonnegative(count)
     before, after, path = _choose_path(data, start, end, at, unicode_words, masks, tables)
-    if path == LONG_PATH:
+    if unlikely(path == LONG_PATH):
         return _long_path(data, start, end, tables, words, count)
     if path == WHOLE:
         words.starts[count], words.ends[count], words.flags[count] = start, end, UNDESCRIBED
@@ -103,10 +103,10 @@ def _choose_path(data: Any, start: Any, end: Any, at: Any, unicode_words: Any, m
         return 0, 0, WHOLE
     if size == 1:
         return 0, 1, MARK if data[start] < 0x80 else LONG_PATH
-    if size > MAX_SHORT_BYTES:
+    if unlikely(size > MAX_SHORT_BYTES):
         return 0, 0, LONG_PATH
     marks = ~bits_at(masks[PLAIN], at, size) & low_bits(size)
-    if (masks[HIGH, at >> 6] | masks[HIGH, (at + size - 1) >> 6]) and bits_at(masks[HIGH], at, size):
+    if unlikely((masks[HIGH, at >> 6] | masks[HIGH, (at + size - 1) >> 6]) != 0) and bits_at(masks[HIGH], at, size):
         # No special case is made of characters that take part in no rule.
         return 0, 0, LONG_PATH if marks else WHOLE
     if marks == 0:
@@ -142,7 +142,7 @@ def _letters(data: Any, start: Any, end: Any, upper: Any, tables: Any, words: An
     """ASCII letters only: one word, or a contraction such as `cannot`."""
     key, folded = hash_pair(data, start, end)
     found = look_up(key, tables.lexicon)
-    if found & IS_SPECIAL and (found & np.uint64(7)) != ONE:
+    if unlikely((found & IS_SPECIAL) != 0) and (found & np.uint64(7)) != ONE:
         until = append_pieces(found, start, words.starts, words.ends, count)
         for k in range(count, until):
             words.flags[k] = UNDESCRIBED
@@ -158,18 +158,18 @@ def _letters(data: Any, start: Any, end: Any, upper: Any, tables: Any, words: An
 
 @inlined
 def _mark(mark: Any, start: Any, tables: Any, words: Any, count: Any) -> None:
-    """One ASCII mark, described by table."""
+    """One ASCII character, described by table."""
     words.starts[count] = start
     words.ends[count] = start + 1
     words.chars[count] = 1
     words.flags[count] = tables.ascii_flags[mark]
-    words.hashes[count] = tables.ascii_hashes[mark]
-    words.folded[count] = tables.ascii_hashes[mark]
+    words.hashes[count] = tables.ascii_hashes[0, mark]
+    words.folded[count] = tables.ascii_hashes[1, mark]
 
 
 @inlined
 def _long_path(data: Any, start: Any, end: Any, tables: Any, words: Any, count: Any) -> Any:
-    """The whole procedure; single ASCII marks are described at once."""
+    """The whole procedure; single ASCII characters are described at once."""
     until = split_chunk(data, start, end, tables.roles, tables.classes, tables.lexicon, words.starts, words.ends, count)
     for k in range(count, until):
         at = words.starts[k]

@@ -51,7 +51,7 @@ class TextTables(NamedTuple):
     ascii_flags: Any
     """uint8, 128: the flags of a word of this one character."""
     ascii_hashes: Any
-    """uint64, 128: its hash."""
+    """uint64, 2 x 128: its hash as it is, and in lower case."""
 
 
 @functools.cache
@@ -96,7 +96,7 @@ def _ascii_tables() -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndar
     kinds[[ord(char) for char in '("[{']] |= AT_START
     kinds[ord("'")] |= AT_BOTH_ENDS
     kinds[ord(".")] |= AT_END | AT_BOTH_ENDS | IS_DOT
-    hashes = np.zeros(128, np.uint64)
+    hashes = np.zeros((2, 128), np.uint64)
     for code in range(128):
         mark, group = int(marks()[code]), int(classes()[code])
         flags[code] |= ALPHABETIC if group & unicode.LETTER else 0
@@ -104,7 +104,8 @@ def _ascii_tables() -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndar
         flags[code] |= ENDS_SENTENCE if mark & SENTENCE_END else 0
         flags[code] |= IS_PUNCTUATION if mark & CHAR_PUNCTUATION else 0
         flags[code] |= ALL_CAPS if group & unicode.UPPER else 0
-        hashes[code] = hash_of(np.frombuffer(bytes([code]), np.uint8))
+        for row, char in enumerate((chr(code), chr(code).lower())):
+            hashes[row, code] = hash_of(np.frombuffer(char.encode(), np.uint8))
     for table in (kinds, flags, hashes):
         table.setflags(write=False)
     return kinds, flags, hashes

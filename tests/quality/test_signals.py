@@ -19,7 +19,7 @@ from dq.text.words import split_words
 from . import oracle
 
 WORDS = """
-the The OF and with to be that have a an word words Word WORD naïve Straße ÜBER 中文 日本語 עברית مرحبا é́ I'm
+the The OF and with to be that have a A an I i word words Word WORD naïve Straße ÜBER 中文 日本語 עברית مرحبا é́ I'm
 don't it's can't
 U.S. Mr. e.g. 10kg $5 5% 1,000 3.14 -- — – … ... .... . ! ? ; : , ( ) [ ] { } # ## • - * [1] [12] [edit] javascript
 JavaScript lorem ipsum Terms of Use privacy policy uses cookies use cookie cooKie http://a.bc/d x@y.zz 🙂 👩‍👩‍👧 a-b
@@ -103,6 +103,11 @@ def test_a_permuted_batch_permutes_the_results(batch: list[str], seed: int) -> N
 @given(st.lists(texts, max_size=5), st.lists(texts, max_size=5))
 def test_concatenated_batches_change_nothing(first: list[str], second: list[str]) -> None:
     assert score(first + second).equals(pl.concat([score(first), score(second)]))
+
+
+def test_single_capital_letters_are_the_words_that_small_ones_are() -> None:
+    values = score(["A a I i"], ["unique_word_fraction", "function_word_fraction"]).row(0)
+    assert values == (0.5, 1.0)
 
 
 def test_long_documents_and_threads_give_what_one_thread_gives_document_by_document() -> None:
