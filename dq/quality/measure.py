@@ -22,7 +22,7 @@ from dq.quality.c4_phrases import C4_COUNTS
 from dq.quality.kernels_c4 import KEPT_SENTENCES
 from dq.quality.kernels_c4_rewrite import rewrite_documents
 from dq.quality.kernels_doc import DOCUMENT_COLUMNS, measure_documents
-from dq.quality.kernels_lines import LINE_COLUMNS, OddLines, measure_lines, most_lines, odd_lines, seen_lines
+from dq.quality.kernels_lines import LINE_COLUMNS, measure_lines, most_lines, odd_lines, seen_lines
 from dq.quality.kernels_ngrams import N_GRAM_COLUMNS, measure_ngrams, ngram_arrays
 from dq.quality.stop_words import stop_words
 from dq.text.buffers import TextBatch
@@ -36,6 +36,7 @@ from dq.text.words import BLOCK_BYTES, read_only
 __all__ = ["AFTER_C4_COLUMNS", "C4_COLUMNS", "C4_RELAXED_COLUMNS", "Measures", "measure", "measure_given"]
 
 SUB_BATCH_BYTES = 256 * 1024
+ODD_LINE_BYTES = 1024 * 1024  # of lines that wait to be split
 MAX_DOCUMENT_BYTES = 2**31 - 1  # sentence starts and n-gram positions are int32
 
 C4_COLUMNS = (*(f"c4_{name}" for name in C4_COUNTS), "c4_kept_sentence_count")
@@ -142,8 +143,6 @@ class _Scratch:
             documents = max(documents, 2 * len(self.chars))
             self.words = word_arrays(documents, max(size, len(self.words.starts)))
             self.chars = np.empty(documents, np.int64)
-        if len(self.odd.text) < size:
-            self.odd = odd_lines(size)
 
     def fit_words(self, n_words: int, longest: int) -> None:
         """Room for so many words in all and in the longest document."""
@@ -159,8 +158,10 @@ def _measure_parts(
 ) -> None:
     scratch = _Scratch()
     for rows in parts:
+        _fit_odd_lines(int(batch.offsets[rows[1]] - batch.offsets[rows[0]]), out, scratch)
         n_words = _split(batch, rows, scratch, unicode_words=unicode_words)
         measure_rows(batch, rows, n_words, out=out, scratch=scratch, ngrams=ngrams)
+    _add_odd_lines(out, scratch)
 
 
 def measure_given(batch: TextBatch, words: Sequence[Sequence[str]]) -> Measures:
@@ -178,7 +179,9 @@ def measure_given(batch: TextBatch, words: Sequence[Sequence[str]]) -> Measures:
     scan_batch(batch.data, start, end, tables.scan, scratch.masks)
     n_words = _place(batch, words, scratch.words)
     describe_batch(batch.data, n_words, tables, scratch.words)
+    _fit_odd_lines(end - start, out, scratch)
     measure_rows(batch, (0, n), n_words, out=out, scratch=scratch, ngrams=True)
+    _add_odd_lines(out, scratch)
     return out
 
 
@@ -222,19 +225,31 @@ def measure_rows(
     data, offsets, masks, tables = batch.data, batch.offsets, scratch.masks, text_tables()
     measure_documents(data, offsets, rows, masks, words, stop_words(), scratch.sentences, scratch.chars, out.document)
     outs, odd = (out.lines, out.tally), scratch.odd
-    odd.count[0] = 0
     seen = seen_lines(most_lines(offsets, rows, masks))
     measure_lines(data, offsets, rows, scratch.chars, masks, tables, words, scratch.sentences, outs, odd, seen)
     if ngrams:
         measure_ngrams(rows, scratch.chars, words, scratch.ngrams, scratch.table, out.ngrams)
-    _add_odd_lines(odd, out, scratch)  # last: it uses the scratch again
 
 
-def _add_odd_lines(odd: OddLines, out: Measures, rest: _Scratch) -> None:
-    """Words and sentences of the lines that C4 keeps after a rewrite, added to their documents."""
+def _fit_odd_lines(size: int, out: Measures, scratch: _Scratch) -> None:
+    """Room for so many bytes of odd lines behind those that wait, which are split if need be."""
+    waiting = int(scratch.odd.bounds[scratch.odd.count[0]])
+    if waiting + size > len(scratch.odd.text):
+        _add_odd_lines(out, scratch)
+        if size > len(scratch.odd.text):
+            scratch.odd = odd_lines(max(size, ODD_LINE_BYTES))
+
+
+def _add_odd_lines(out: Measures, rest: _Scratch) -> None:
+    """Words and sentences of the lines that C4 keeps after a rewrite, added to their documents.
+
+    They wait for one another, because few lines at a time would cost more in calls than in work.
+    """
+    odd = rest.odd
     n = int(odd.count[0])
     if not n:
         return
+    odd.count[0] = 0
     lines = TextBatch(read_only(odd.text[: odd.bounds[n]]), read_only(odd.bounds[: n + 1]))
     n_words = _split(lines, (0, n), rest, unicode_words=True)
     rest.fit_words(n_words, 0)

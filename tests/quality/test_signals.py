@@ -118,6 +118,13 @@ def test_long_documents_and_threads_give_what_one_thread_gives_document_by_docum
     assert score(batch, threads=3).equals(alone)
 
 
+def test_lines_with_citation_marks_are_counted_in_documents_of_any_size() -> None:
+    line = "A line of text that C4 keeps without its mark [12]."
+    lines = [1, 3, 40_000, 2, 30_000]  # the longer ones have 2 MB and 1.5 MB
+    found = score(["\n".join([line] * n) for n in lines], ["c4_kept_line_count", "c4_kept_sentence_count"])
+    assert found.rows() == [(n, n) for n in lines]
+
+
 def test_slices_of_arrow_arrays_are_read_in_place() -> None:
     batch = ["not this", "a first text.", "and a second, longer text", "nor that"]
     for kind in (pa.string(), pa.large_string()):
