@@ -27,7 +27,7 @@ from dq.quality.c4_phrases import (
     TOO_FEW_WORDS,
     ends_terminally,
 )
-from dq.text.jit import helper, inlined
+from dq.text.jit import helper, inlined, part
 from dq.text.kernels_blocks import SPACE, TRIGGER
 from dq.text.kernels_scan import low_bits, next_bit
 
@@ -39,7 +39,7 @@ KEPT_SENTENCES = 8  # the counter after C4_COUNTS
 DROPPED, KEPT_RELAXED, ODD = 0, 1, 2  # what judge_line answers
 
 
-@inlined
+@part
 def judge_line(data: Any, base: Any, first: Any, last: Any, sentences: Any, masks: Any, tally: Any) -> Any:
     """Judge a stripped line by C4's rules with and without terminal marks; KEPT_RELAXED where the latter keep it."""
     found = _triggers(data, base, first, last, masks[TRIGGER])
@@ -81,7 +81,7 @@ def _phrases(found: Any, sentences: Any, tally: Any, counters: Any) -> Any:
     return KEPT_RELAXED
 
 
-@inlined
+@part
 def _triggers(data: Any, base: Any, first: Any, last: Any, trigger: Any) -> Any:
     """Which phrases are in the line."""
     found = 0
@@ -119,7 +119,7 @@ def _examine(data: Any, at: Any, first: Any, last: Any) -> Any:
     return 0
 
 
-@inlined
+@part
 def _is_citation(data: Any, at: Any, last: Any) -> Any:
     """Whether what follows a bracket makes it [12], [], [edit] or [citation needed]; digits outside ASCII count."""
     while at < last and (0x30 <= data[at] <= 0x39 or data[at] >= 0x80):
@@ -146,7 +146,7 @@ def _is_at(data: Any, at: Any, first: Any, last: Any, phrases: Any, which: Any) 
     return True
 
 
-@inlined
+@part
 def _has_words(space: Any, first: Any, last: Any, least: Any) -> Any:
     """Whether the line has so many white-space separated words."""
     count, carry = 0, ONE

@@ -29,7 +29,7 @@ from dq.quality.c4_phrases import (
     TOO_LONG_WORD,
     ends_terminally,
 )
-from dq.text.jit import helper, inlined, kernel
+from dq.text.jit import helper, inlined, kernel, part
 from dq.text.kernels_utf8 import char_width, decode, last_char
 from dq.text.marks import BREAK, DECIMAL
 from dq.text.tables import KELVIN
@@ -50,7 +50,7 @@ def rewrite_documents(data: Any, offsets: Any, chosen: Any, terminal: Any, table
     return bounds
 
 
-@inlined
+@part
 def _rewrite_all(
     data: Any,
     offsets: Any,
@@ -94,7 +94,7 @@ def _strip(data: Any, start: Any, end: Any, classes: Any) -> Any:
     return start, end
 
 
-@inlined
+@part
 def next_line(data: Any, start: Any, end: Any, marks: Any) -> Any:
     """The end of the line that starts at ``start`` and the start of the next, by str.splitlines()."""
     stop = start
@@ -151,7 +151,7 @@ def judge_copy(
     return stop
 
 
-@inlined
+@part
 def _count_chunks(data: Any, start: Any, end: Any, classes: Any) -> Any:
     """White-space separated words of the line, and the characters of the longest."""
     words, longest, length = 0, 0, 0
@@ -167,7 +167,7 @@ def _count_chunks(data: Any, start: Any, end: Any, classes: Any) -> Any:
     return words, longest
 
 
-@inlined
+@part
 def _remove_citations(data: Any, start: Any, end: Any, marks: Any, out: Any, at: Any) -> Any:
     r"""Copy the line without ``\[\d*]``, ``[edit]`` and ``[citation needed]``; return the end of the copy."""
     k = start

@@ -148,7 +148,7 @@ def _count_stops(stops: Any) -> Any:
     return count_ones(stops & np.uint64((1 << STOP_BITS) - 1))
 
 
-@inlined
+@part
 def _ellipses(dots: Any, start: Any, end: Any) -> Any:
     """Runs of three dots, without overlaps, as ``str.count("...")``."""
     if end <= start:

@@ -92,8 +92,10 @@ def measure_lines(
     rows: Any,
     n_chars: Any,
     masks: Any,
-    tables: Any,
-    words: Any,
+    marks: Any,
+    classes: Any,
+    bounds: Any,
+    starts: Any,
     sentences: Any,
     outs: Any,
     odd: Any,
@@ -101,7 +103,8 @@ def measure_lines(
 ) -> None:
     """Line signals of the documents ``rows[0]:rows[1]``.
 
-    n_chars: int64, characters a document. sentences: int32, words + 1, sentence starts before each word. outs: float64
+    n_chars: int64, characters a document. marks, classes: of TextTables. bounds, starts: of WordArrays. sentences:
+    int32, words + 1, sentence starts before each word. outs: float64
     LINE_COLUMNS and int64 ``line_tally`` rows, one a document of the whole batch. odd: OddLines, emptied by the caller.
     seen: `seen_lines` for the most lines of any of the documents.
     """
@@ -115,16 +118,16 @@ def measure_lines(
         slots, most = 8, _most_lines(start, end, masks)
         while slots < 2 * most:
             slots *= 2
-        context = (data, base, end, high, masks, tables, words, sentences, seen, local + 1, slots - 1)
+        context = (data, base, end, high, masks, marks, classes, starts, sentences, seen, local + 1, slots - 1)
         body = strip_span(masks[SPACE], start, end)
-        word = words.bounds[local]
+        word = bounds[local]
         paragraph = np.uint64(0)
         at = start
         for _ in range(newlines + 1):
             stop = next_bit(masks[NEWLINE], at, end)
             key = _newline_line(at, stop, context, tally)
             paragraph = _paragraph(at, stop, body, key, paragraph, context, tally)
-            word = _break_lines(at, stop, key, word, words.bounds[local + 1], row, context, odd, tally)
+            word = _break_lines(at, stop, key, word, bounds[local + 1], row, context, odd, tally)
             at = stop + 1
         _write(data, base, start, end, n_chars[local], newlines, tally, outs[0][row])
 
@@ -158,7 +161,7 @@ def _seen_before(key: Any, which: Any, k: Any, seen: Any, document: Any, mask: A
 @part
 def _newline_line(at: Any, stop: Any, context: Any, tally: Any) -> Any:
     """One line between newlines: Gopher's repetition and FineWeb's rules; returns its hash."""
-    data, base, _end, high, masks, tables, _words, _sentences, seen, document, mask = context
+    data, base, _end, high, masks, marks, _classes, _starts, _sentences, seen, document, mask = context
     at, stop, base = nonnegative(at), nonnegative(stop), nonnegative(base)
     if stop == at:
         return np.uint64(0)
@@ -170,14 +173,14 @@ def _newline_line(at: Any, stop: Any, context: Any, tally: Any) -> Any:
     tally[at_.DUPLICATE_CHARS] += chars if repeated else 0
     if next_nonspace(masks[SPACE], at, stop) < stop:
         tally[at_.NONBLANK] += 1
-        tally[at_.TERMINAL_LINES] += (tables.marks[decode(data, last_char(data, base + stop))] & TERMINAL) != 0
+        tally[at_.TERMINAL_LINES] += (marks[decode(data, last_char(data, base + stop))] & TERMINAL) != 0
         tally[at_.SHORT] += chars <= SHORT_LINE_CHARS
     elif repeated:
         tally[at_.BLANK_DUPLICATE_CHARS] += chars
     return key
 
 
-@inlined
+@part
 def next_nonspace(space: Any, start: Any, end: Any) -> Any:
     """The first position from ``start`` on that is not white space, or ``end``."""
     while start < end and (space[start >> 6] >> np.uint64(start & 63)) & np.uint64(1):
@@ -191,7 +194,7 @@ def _paragraph(at: Any, stop: Any, body: Any, key: Any, paragraph: Any, context:
 
     Paragraphs are those of the stripped text, parted by two or more newlines. They are equal where their lines are.
     """
-    data, base, end, high, masks, _tables, _words, _sentences, seen, document, mask = context
+    data, base, end, high, masks, _marks, _classes, _starts, _sentences, seen, document, mask = context
     first, last = max(at, body[0]), min(stop, body[1])
     if last > first:
         if first != at or last != stop:
@@ -214,7 +217,7 @@ def _break_lines(
     at: Any, stop: Any, key: Any, word: Any, last_word: Any, row: Any, context: Any, odd: Any, tally: Any
 ) -> Any:
     """The lines that str.splitlines() sees between two newlines, whose hash is ``key``; returns the word after them."""
-    data, base, end, _high, masks, _tables, words, _sentences, _seen, _document, _mask = context
+    data, base, end, _high, masks, _marks, _classes, starts, _sentences, _seen, _document, _mask = context
     piece = at
     while True:
         cut = next_bit(masks[BREAK], piece, stop)
@@ -228,7 +231,7 @@ def _break_lines(
                 tally[at_.BULLETS] += code in (BULLET, HYPHEN)
                 tally[at_.ELLIPSES] += ends_in_ellipsis(data, base + first, base + last)
                 until = nonnegative(word)
-                while until < last_word and words.starts[until] < base + last:
+                while until < last_word and starts[until] < base + last:
                     until += 1
                 whole = key if first == at and last == stop else np.uint64(0)
                 _c4_line(first, last, whole, word, until, row, context, odd, tally)
@@ -238,7 +241,7 @@ def _break_lines(
         piece = cut + char_width(data[base + cut])
 
 
-@inlined
+@part
 def ends_in_ellipsis(data: Any, start: Any, end: Any) -> Any:
     """Whether the text ends in three dots or in U+2026."""
     if end - start < 3:
@@ -253,14 +256,14 @@ def _c4_line(
     first: Any, last: Any, whole: Any, word: Any, until: Any, row: Any, context: Any, odd: Any, tally: Any
 ) -> None:
     """Judge one stripped line by C4's rules; if the relaxed ones keep it, FineWeb's signals go on with it."""
-    data, base, _end, high, masks, tables, _words, sentences, seen, document, mask = context
+    data, base, _end, high, masks, marks, _classes, _starts, sentences, seen, document, mask = context
     inside = 1 + sentences[until] - sentences[min(until, word + 1)]
     verdict = judge_line(data, base, first, last, inside, masks, tally)
     if verdict == KEPT_RELAXED:
         chars = _chars(first, last, high, masks)
         key = whole if whole else hash_bytes(data, base + first, base + last)
         repeated = _seen_before(key, BY_KEPT_LINE, tally[at_.AFTER_LINES], seen, document, mask)
-        terminal = tables.marks[decode(data, last_char(data, base + last))] & TERMINAL
+        terminal = marks[decode(data, last_char(data, base + last))] & TERMINAL
         tally[at_.AFTER_WORDS] += until - word
         _after_c4(chars, repeated, terminal, tally)
     elif verdict == ODD:
@@ -280,17 +283,15 @@ def _after_c4(chars: Any, repeated: Any, terminal: Any, tally: Any) -> None:
 @part
 def _odd_line(start: Any, end: Any, row: Any, context: Any, odd: Any, tally: Any) -> None:
     """Judge a line on its copy; a copy that is kept waits in ``odd`` to be split into words and sentences."""
-    data, _base, _end, _high, _masks, tables, _words, _sentences, seen, document, mask = context
+    data, _base, _end, _high, _masks, marks, classes, _starts, _sentences, seen, document, mask = context
     k = odd.count[0]
     at = odd.bounds[k]
-    stop, kept = judge_odd_line(
-        data, start, end, tables.classes, tables.marks, tally, at_.C4, at_.C4_RELAXED, odd.text, at
-    )
+    stop, kept = judge_odd_line(data, start, end, classes, marks, tally, at_.C4, at_.C4_RELAXED, odd.text, at)
     if kept & 2 and stop > at:
         chars = count_chars(odd.text, at, stop)
         key = hash_bytes(odd.text, at, stop)
         repeated = _seen_before(key, BY_KEPT_LINE, tally[at_.AFTER_LINES], seen, document, mask)
-        _after_c4(chars, repeated, tables.marks[decode(odd.text, last_char(odd.text, stop))] & TERMINAL, tally)
+        _after_c4(chars, repeated, marks[decode(odd.text, last_char(odd.text, stop))] & TERMINAL, tally)
         odd.bounds[k + 1] = stop
         odd.rows[k] = row
         odd.kept[k] = kept

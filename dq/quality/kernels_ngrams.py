@@ -165,7 +165,7 @@ def _count_words(n_words: Any, flags: Any, folded: Any, first: Any, counts: Any,
         row[1] = max(0.0, math.log(total) - repeated / total)
 
 
-@inlined
+@part
 def _count_log(count: Any) -> Any:
     """The summand c ln c of an entropy."""
     return COUNT_LOGS[count] if count < COUNT_LOGS.shape[0] else count * math.log(count)

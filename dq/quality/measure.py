@@ -226,7 +226,8 @@ def measure_rows(
     measure_documents(data, offsets, rows, masks, words, stop_words(), scratch.sentences, scratch.chars, out.document)
     outs, odd = (out.lines, out.tally), scratch.odd
     seen = seen_lines(most_lines(offsets, rows, masks))
-    measure_lines(data, offsets, rows, scratch.chars, masks, tables, words, scratch.sentences, outs, odd, seen)
+    known = (tables.marks, tables.classes, words.bounds, words.starts, scratch.sentences)
+    measure_lines(data, offsets, rows, scratch.chars, masks, *known, outs, odd, seen)
     if ngrams:
         measure_ngrams(rows, scratch.chars, words, scratch.ngrams, scratch.table, out.ngrams)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from dq.text.jit import helper, inlined
+from dq.text.jit import helper, inlined, part
 from dq.text.kernels_affixes import (
     IS_SPECIAL,
     MAX_LEXICON_BYTES,
@@ -127,7 +127,7 @@ def append_pieces(value: Any, start: Any, starts: Any, ends: Any, count: Any) ->
     return count
 
 
-@inlined
+@part
 def has_byte(data: Any, start: Any, end: Any, byte: Any) -> Any:
     """Whether a byte occurs in ``data[start:end]``."""
     at = nonnegative(start)
@@ -136,7 +136,7 @@ def has_byte(data: Any, start: Any, end: Any, byte: Any) -> Any:
     return at < end
 
 
-@inlined
+@part
 def _skip_alphanumeric(data: Any, at: Any, end: Any) -> Any:
     """The first byte from ``at`` on that is no ASCII letter or digit, or ``end``."""
     at = nonnegative(at)
@@ -176,7 +176,7 @@ def _merge(data: Any, lexicon: Any, starts: Any, ends: Any, first: Any, count: A
     return to
 
 
-@inlined
+@part
 def _longest_merge(data: Any, lexicon: Any, starts: Any, ends: Any, at: Any, count: Any) -> Any:
     """The last word of the longest special case that begins with the word ``at``, or -1, and its value."""
     until, value = -1, np.uint64(0)

@@ -52,7 +52,7 @@ def _describe(data: Any, k: Any, tables: Any, words: Any, buffer: Any) -> None:
     _describe_any(data, k, start, end, tables, words, buffer)
 
 
-@inlined
+@part
 def _short_flags(first: Any, second: Any) -> Any:
     """The flags of an ASCII word of these bytes, all at once; 0 where it has no letter or digit."""
     upper = within(first, 0x41, 0x5A) | within(second, 0x41, 0x5A)
@@ -84,7 +84,7 @@ def _describe_any(data: Any, k: Any, start: Any, end: Any, tables: Any, words: A
     words.flags[k] = _flags(n_chars, letters, all_marks, any_word)
 
 
-@inlined
+@part
 def _read_chars(data: Any, start: Any, end: Any, tables: Any, buffer: Any) -> Any:
     """The properties of a word outside ASCII; writes it in lower case to ``buffer``."""
     n_chars, letters, all_marks, any_word = 0, 0, 0xFF, 0
@@ -101,7 +101,7 @@ def _read_chars(data: Any, start: Any, end: Any, tables: Any, buffer: Any) -> An
     return n_chars, letters, all_marks, any_word, to
 
 
-@inlined
+@part
 def _flags(n_chars: Any, letters: Any, all_marks: Any, any_word: Any) -> Any:
     flag = 0
     if letters & LETTER:

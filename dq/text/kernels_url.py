@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dq.text.jit import helper, inlined
+from dq.text.jit import helper, part
 from dq.text.kernels_utf8 import char_width, decode
 from dq.text.unicode import DIGIT, LETTER
 from dq.text.word_roles import LOWER
@@ -51,7 +51,7 @@ def _after_scheme(data: Any, start: Any, end: Any, classes: Any) -> Any:
     return start
 
 
-@inlined
+@part
 def _is_host_character(code: Any) -> Any:
     """[A-Za-z0-9] or U+00A1 to U+FFFF, as in the pattern; not the hyphen or underscore."""
     return 0x30 <= code <= 0x39 or 0x41 <= code <= 0x5A or 0x61 <= code <= 0x7A or 0xA1 <= code <= 0xFFFF

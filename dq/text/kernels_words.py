@@ -95,7 +95,7 @@ def _chunk(
     return count
 
 
-@inlined
+@part
 def _choose_path(data: Any, start: Any, end: Any, at: Any, unicode_words: Any, masks: Any, tables: Any) -> Any:
     """Bytes to cut off before and after a chunk of letters, and the path to take."""
     size = end - start
@@ -123,7 +123,7 @@ def _choose_path(data: Any, start: Any, end: Any, at: Any, unicode_words: Any, m
     return 0, 0, LONG_PATH
 
 
-@inlined
+@part
 def _cuts_after(data: Any, start: Any, end: Any, tables: Any) -> Any:
     """Whether the mark after ASCII letters is cut off."""
     kind = tables.ascii_kinds[data[end - 1]]
@@ -137,7 +137,7 @@ def _cuts_after(data: Any, start: Any, end: Any, tables: Any) -> Any:
     return not (kind & AT_BOTH_ENDS and look_up(hash_bytes(data, start, end), tables.lexicon) & IS_SPECIAL)
 
 
-@inlined
+@part
 def _letters(data: Any, start: Any, end: Any, upper: Any, tables: Any, words: Any, count: Any) -> Any:
     """ASCII letters only: one word, or a contraction such as `cannot`."""
     key, folded = hash_pair(data, start, end)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from dq.text.jit import inlined, kernel
+from dq.text.jit import inlined, kernel, part
 from dq.text.kernels_bits import load_u64, nonnegative
 
 __all__ = ["hash_texts", "xxhash64"]
@@ -26,7 +26,7 @@ def _rotate(value: Any, bits: int) -> Any:
     return (value << np.uint64(bits)) | (value >> (WIDTH - np.uint64(bits)))
 
 
-@inlined
+@part
 def _read4(data: Array, at: int) -> Any:
     value = np.uint64(0)
     for k in range(4):
