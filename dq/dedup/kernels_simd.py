@@ -184,8 +184,8 @@ def mix32_block(typingctx: Any, array: Any, index: Any) -> Any:
 def shingle_block(typingctx: Any, words: Any, index: Any, ngram: Any, hashes: Any, sums: Any) -> Any:
     """A block of n-grams from ``words[index:]``: mixed low halves to ``hashes[index:]``, their keys added to ``sums``.
 
-    ``words`` and ``sums`` (the lanes of the first key, then of the second) are uint64, ``hashes`` is uint32. The same numbers as
-    ``combine``, ``key_sums`` and ``mix32_block`` give one after the other, without leaving the registers.
+    ``words`` and ``sums`` (the lanes of the first key, then of the second) are uint64, ``hashes`` is uint32. The
+    same numbers as ``combine``, ``key_sums`` and ``mix32_block`` give one after the other, in registers throughout.
     """
 
     def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:

@@ -195,7 +195,7 @@ def split_words(scratch: Array, length: int, position: int, out: Array, filled: 
     room = 2 * (out.size - WORD_SLACK - filled)
     found = 0
     inside = np.uint64(0)
-    block = position
+    block: Any = position
     while block < length and found < room:
         mask = word_mask(scratch, block)
         changes = mask ^ ((mask << ONE) | inside)
