@@ -218,7 +218,7 @@ def _check_bad_fraction(folder: Path, counts: _Counts, config: ReadConfig) -> No
         raise InputError(
             f"{bad:,} of {counts.rows:,} rows are unreadable ({reasons}), more than max_bad_fraction "
             f"{config.max_bad_fraction:g}; they are listed in {folder / 'quarantined.jsonl'}: repair them, "
-            "or raise `read.max_bad_fraction`"
+            "or raise `read.max_bad_fraction` (of a command: --max-bad-fraction)"
         )
     if counts.rows == bad:
         raise InputError(f"no documents in {', '.join(counts.empty_files) or 'the input'}; check `input:`")
