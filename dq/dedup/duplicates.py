@@ -22,7 +22,7 @@ import numpy as np
 import polars as pl
 
 from dq.config import canonical_json
-from dq.dedup.arrays import save_array
+from dq.dedup.arrays import release_pages, save_array
 from dq.dedup.bands import Bands
 from dq.dedup.config import DedupConfig
 from dq.errors import WorkspaceError
@@ -57,6 +57,11 @@ class LargeBuckets:
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
+
+    def release(self) -> None:
+        """Give the pages of what stays on disk back."""
+        release_pages(self.shingles)
+        release_pages(self.digests)
 
     @staticmethod
     def path(folder: Path, name: str) -> Path:
