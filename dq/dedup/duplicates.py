@@ -73,7 +73,7 @@ class LargeBuckets:
         """Write some or all of the arrays; one that is read from this very folder stays where it is."""
         for name, values in arrays.items():
             path = cls.path(folder, name)
-            if not (isinstance(values, np.memmap) and str(values.filename) == str(path)):
+            if not (isinstance(values, np.memmap) and Path(str(values.filename)).resolve() == path.resolve()):
                 save_array(path, values)
 
     @classmethod
