@@ -15,6 +15,7 @@ import argparse
 import json
 import os
 import random
+import resource
 import subprocess
 import sys
 import tempfile
@@ -126,15 +127,27 @@ def measure(generator: Generator, folder: Path, *, documents: int) -> Measure:
     command = [sys.executable, "-m", "dq", "dedup", str(corpus / "*.parquet"), "-o", str(out), "--workers", "1"]
     started = time.perf_counter()
     process = subprocess.Popen([*command, "--max-removed-fraction", "1"], stdout=subprocess.DEVNULL)
-    _, status, used = os.wait4(process.pid, 0)
+    used, peak = follow(process.pid)
     seconds = time.perf_counter() - started
-    if status:
-        raise SystemExit(f"dq dedup failed on {documents:,} documents: see above")
     kept = pl.scan_parquet(out / "kept" / "*.parquet").select("id").collect()["id"]
     pairs = pl.DataFrame(similar_pairs(generator, documents), schema=["left", "right"], orient="row")
     both = pairs.filter(pl.col("left").is_in(kept.implode()) & pl.col("right").is_in(kept.implode()))
     cpu = used.ru_utime + used.ru_stime
-    return Measure(documents, seconds, cpu, used.ru_maxrss * 1024, len(pairs), len(pairs) - len(both))
+    return Measure(documents, seconds, cpu, peak, len(pairs), len(pairs) - len(both))
+
+
+def follow(pid: int) -> tuple[resource.struct_rusage, int]:
+    """What a process used, and the peak of its memory (`ru_maxrss` counts the process that it was forked from)."""
+    peak = 0
+    while True:
+        status = Path(f"/proc/{pid}/status").read_text()
+        peak = max([peak, *(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))])
+        ended, code, used = os.wait4(pid, os.WNOHANG)
+        if ended:
+            if code:
+                raise SystemExit("dq dedup failed: see above")
+            return used, peak
+        time.sleep(0.05)
 
 
 def main() -> None:
