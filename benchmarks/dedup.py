@@ -2,7 +2,7 @@
 
 FILE is JSON lines (plain or .zst) with `text`; without one, seeded synthetic text is used. Speeds are megabytes of
 text per second of CPU time, one core, best of three; slow peers get the first part of the text only (its size is
-printed). A peer that is not installed is named and left out. `--json` prints one record.
+printed). A peer that is not installed or fails is named and left out. `--json` prints one record.
 
     pip install datatrove spacy datasketch rensa gaoya marin-dupekit
 """
@@ -16,7 +16,8 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -152,14 +153,21 @@ def peers(texts: list[str]) -> list[Measure]:
     found: list[Measure] = []
     for name, prepare, limit in PEERS:
         part = first_megabytes(texts, limit)
-        try:
-            work = prepare(part)
-        except ImportError as error:
-            sys.stderr.write(f"{name}: not installed ({error.name})\n")
-            continue
         size = megabytes(part)
-        found.append({"name": name, "mb": size, "mb_per_second": size / best_seconds(work, rounds=2)})
+        with reported(name):
+            found.append({"name": name, "mb": size, "mb_per_second": size / best_seconds(prepare(part), rounds=2)})
     return found
+
+
+@contextmanager
+def reported(name: str) -> Iterator[None]:
+    """A peer that is not installed, or fails in whatever way, is one line and not the end of the run."""
+    try:
+        yield
+    except ImportError as error:
+        sys.stderr.write(f"{name}: not installed ({error.name})\n")
+    except Exception as error:
+        sys.stderr.write(f"{name}: failed ({' '.join(str(error).split()) or type(error).__name__})\n")
 
 
 def files_to_files(texts: list[str]) -> Measure:
@@ -187,15 +195,11 @@ def files_to_files(texts: list[str]) -> Measure:
     return {"name": "dq, files to files, verified", "documents_per_second": len(texts) / seconds}
 
 
-def datatrove_files(texts: list[str]) -> Measure | None:
+def datatrove_files(texts: list[str]) -> Measure:
     """The four stages of datatrove on the first documents, unverified; one worker."""
-    try:
-        minhash = quiet_datatrove("pipeline.dedup.minhash")
-        document = quiet_datatrove("data").Document
-        writer = quiet_datatrove("pipeline.writers").JsonlWriter
-    except ImportError as error:
-        sys.stderr.write(f"datatrove, files to files: not installed ({error.name})\n")
-        return None
+    minhash = quiet_datatrove("pipeline.dedup.minhash")
+    document = quiet_datatrove("data").Document
+    writer = quiet_datatrove("pipeline.writers").JsonlWriter
     part = first_megabytes(texts, 1.0)
     documents = [document(text=text, id=str(number)) for number, text in enumerate(part)]
     config = minhash.MinhashConfig()
@@ -222,8 +226,8 @@ def main() -> None:
     arguments = parser.parse_args()
     texts = texts_of(arguments.file)
     measures = [*ours(texts), *peers(texts), files_to_files(texts)]
-    theirs = datatrove_files(texts)
-    measures += [theirs] if theirs else []
+    with reported("datatrove, files to files"):
+        measures.append(datatrove_files(texts))
     if arguments.json:
         print(json.dumps(measures))
         return

@@ -6,6 +6,7 @@ only when it is a terminal; results go to standard output. Heavy modules are imp
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,6 +41,8 @@ app.add_typer(cli_rules.rules_app, name="rules")
 WorkspaceOption = Annotated[Path | None, typer.Option(help="Folder of the results, instead of the file's own.")]
 Budget = Annotated[int | None, typer.Option(min=1, help="Tokens a run, instead of the study's own: a quick look.")]
 
+# Imports make a million objects that stay: looking through them for garbage again and again took 6 % of `dq dedup`.
+RARE_COLLECTIONS = (100_000, 50, 1000)
 QUICKSTART_JOB, QUICKSTART_STUDY = "pipelines/quickstart.yaml", "ablations/quickstart.yaml"
 
 
@@ -209,6 +212,7 @@ def _print_study(result: StudyResult, report: Path, *, as_json: bool) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Entry point: every error that a user can meet is one line, never a traceback. Default: the command line's."""
+    gc.set_threshold(*RARE_COLLECTIONS)
     try:
         app(arguments, prog_name="dq")
     except DqError as error:

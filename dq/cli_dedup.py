@@ -36,6 +36,7 @@ TextField = Annotated[str, typer.Option(help="Field of the rows that holds the t
 IdField = Annotated[str, typer.Option(help="Field that holds the id.")]
 SourceField = Annotated[str, typer.Option(help="Field that holds the source.")]
 MaxRemoved = Annotated[float, typer.Option(help="Stop where a source would lose more than this share.")]
+MaxBad = Annotated[float, typer.Option(min=0, max=1, help="Share of unreadable rows past which it is an error.")]
 AllowRemoval = Annotated[list[str] | None, typer.Option(metavar="SOURCE", help="A source that may lose any share.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Estimate time, memory and disk from a sample, and stop.")]
 Explain = Annotated[bool, typer.Option("--explain", help="Print the bands and what they find, and stop.")]
@@ -70,12 +71,13 @@ def dedup(
     source_field: SourceField = "source",
     max_removed_fraction: MaxRemoved = 0.5,
     allow_removal: AllowRemoval = None,
+    max_bad_fraction: MaxBad = 0.01,
     dry_run: DryRun = False,
     explain: Explain = False,
     as_json: AsJson = False,
 ) -> None:
     """Deduplicate files: every removed document names the kept one and their exact similarity."""
-    from dq.corpus import InputSpec
+    from dq.corpus import InputSpec, ReadConfig
     from dq.dedup import Resources
     from dq.jobs.config import DedupJobConfig
     from dq.jobs.dedup import dedup_files, parse_bytes
@@ -98,15 +100,16 @@ def dedup(
     specs = [
         InputSpec(path=path, text_field=text_field, id_field=id_field, source_field=source_field) for path in inputs
     ]
+    read = ReadConfig(max_bad_fraction=max_bad_fraction)
     if dry_run:
         with _status() as say:
-            forecast = forecast_cost(specs, config, resources=resources, on_progress=say)
+            forecast = forecast_cost(specs, config, read=read, resources=resources, on_progress=say)
         _show(forecast, "print_forecast", as_json=as_json)
         return
     if out is None:
         raise typer.BadParameter("name the folder of the results", param_hint="--out")
     with _status() as say:
-        done = dedup_files(specs, out, config, index=index, resources=resources, on_progress=say)
+        done = dedup_files(specs, out, config, read=read, index=index, resources=resources, on_progress=say)
     _show(done, "print_dedup", as_json=as_json)
 
 

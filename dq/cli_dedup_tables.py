@@ -10,7 +10,7 @@ from rich.text import Text
 
 from dq.cli_common import visible
 from dq.dedup import Audit, Bands, DedupConfig
-from dq.jobs.dedup import DedupResult
+from dq.jobs.dedup import VERSION, DedupResult
 from dq.jobs.dedup_cost import Forecast
 from dq.jobs.pairs import Passage, RemovedPair, compare_words
 
@@ -50,7 +50,8 @@ def print_dedup(console: Console, done: DedupResult) -> None:
         table.add_row("all", *_counts(sources.drop("source").sum().row(0, named=True)))
     console.print(table)
     if done.quarantined:
-        console.print(f"{done.quarantined:,} unreadable rows quarantined", style="yellow")
+        listed = visible(str(done.workspace.corpus(VERSION) / "quarantined.jsonl"))
+        console.print(Text(f"unreadable rows: {done.quarantined:,}, listed in {listed}", "yellow"), soft_wrap=True)
     for warning in done.warnings:
         console.print(Text(f"warning: {visible(warning)}", style="yellow"))
     if done.indexed is not None:

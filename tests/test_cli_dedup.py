@@ -86,6 +86,14 @@ def test_an_unreadable_shard_is_one_line_that_names_it(corpus: Path, tmp_path: P
     assert "cut.jsonl.gz: cannot be read" in line
 
 
+def test_unreadable_rows_are_an_error_until_their_share_is_allowed(tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text('{"text": "some words"}\nbroken\n')
+    arguments = ("dedup", tmp_path / "in.jsonl", "-o", tmp_path / "out")
+    assert "--max-bad-fraction" in one_line(run_dq(*arguments))
+    done = run_dq(*arguments, "--max-bad-fraction", "0.5")
+    assert done.returncode == 0 and "unreadable rows: 1, listed in " in done.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

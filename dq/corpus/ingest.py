@@ -30,7 +30,7 @@ from dq.text.hashing import content_keys
 
 __all__ = ["ingest", "read_stage"]
 
-STAGE_VERSION = 2
+STAGE_VERSION = 3
 SHARD_TEXT_BYTES = 256_000_000
 
 Progress = Callable[[str, int], None]
@@ -207,7 +207,8 @@ class _ShardWriter:
 def _write_shard(path: Path, documents: pa.Table) -> None:
     table = documents.combine_chunks()
     keys = pa.array(content_keys(table.column("text")))
-    write_table(path, table.add_column(table.num_columns - 1, "content_key", keys), repeated=["source"])
+    table = table.add_column(table.num_columns - 1, "content_key", keys)
+    write_table(path, table, repeated=["source"], often_read=True)
 
 
 def _check_bad_fraction(folder: Path, counts: _Counts, config: ReadConfig) -> None:
@@ -217,7 +218,7 @@ def _check_bad_fraction(folder: Path, counts: _Counts, config: ReadConfig) -> No
         raise InputError(
             f"{bad:,} of {counts.rows:,} rows are unreadable ({reasons}), more than max_bad_fraction "
             f"{config.max_bad_fraction:g}; they are listed in {folder / 'quarantined.jsonl'}: repair them, "
-            "or raise `read.max_bad_fraction`"
+            "or raise `read.max_bad_fraction` (of a command: --max-bad-fraction)"
         )
     if counts.rows == bad:
         raise InputError(f"no documents in {', '.join(counts.empty_files) or 'the input'}; check `input:`")

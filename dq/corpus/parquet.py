@@ -25,7 +25,8 @@ from dq.errors import InputError
 
 __all__ = ["Groups", "parquet_batches", "row_groups"]
 
-DERIVED = {"content_key", "n_bytes"}  # columns of dq's own corpus that the text gives again
+# Columns that dq's own files have beside a document: the corpus's, which the text gives again, and those of kept files.
+DERIVED = ({"content_key", "n_bytes"}, {"cluster_size"})
 NOT_IN_POLARS = ("decimal256", "extension", "list_view")  # parts of the names of types on which polars panics
 
 Rows: TypeAlias = np.ndarray[tuple[int], np.dtype[np.int64]]
@@ -197,7 +198,7 @@ def _meta(batch: pa.RecordBatch, origin: Origin) -> pa.Array:
     others = [name for name in batch.schema.names if name not in (spec.text_field, spec.id_field, spec.source_field)]
     if not others or not len(batch):
         return pa.repeat(pa.scalar("{}", pa.large_string()), len(batch))
-    if set(others) - DERIVED == {"meta"} and _is_text(batch.schema.field("meta").type):
+    if any(set(others) - own == {"meta"} for own in DERIVED) and _is_text(batch.schema.field("meta").type):
         return pc.fill_null(batch.column("meta").cast(pa.large_string()), "{}")
     kinds = {name: str(batch.schema.field(name).type) for name in others}
     if not any(part in kind for part in ("binary", *NOT_IN_POLARS) for kind in kinds.values()):

@@ -22,7 +22,7 @@ import numpy as np
 import polars as pl
 
 from dq.config import canonical_json
-from dq.dedup.arrays import save_array
+from dq.dedup.arrays import release_pages, save_array
 from dq.dedup.bands import Bands
 from dq.dedup.config import DedupConfig
 from dq.errors import WorkspaceError
@@ -58,6 +58,11 @@ class LargeBuckets:
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
+    def release(self) -> None:
+        """Give the pages of what stays on disk back."""
+        release_pages(self.shingles)
+        release_pages(self.digests)
+
     @staticmethod
     def path(folder: Path, name: str) -> Path:
         """Where an array of the buckets stands in a folder of duplicates."""
@@ -68,7 +73,7 @@ class LargeBuckets:
         """Write some or all of the arrays; one that is read from this very folder stays where it is."""
         for name, values in arrays.items():
             path = cls.path(folder, name)
-            if not (isinstance(values, np.memmap) and str(values.filename) == str(path)):
+            if not (isinstance(values, np.memmap) and Path(str(values.filename)).resolve() == path.resolve()):
                 save_array(path, values)
 
     @classmethod

@@ -20,8 +20,8 @@ from dq.text.buffers import Texts, text_batch
 
 __all__ = ["Estimate", "estimate_cost"]
 
-FIXED_BYTES = 400_000_000  # interpreter, libraries, compiled kernels and Unicode tables: measured 0.33 to 0.40 GB
-BYTES_A_DOCUMENT = 160  # keys, counts, classes, order and selection arrays: measured 110 to 150
+FIXED_BYTES = 450_000_000  # interpreter, libraries, compiled kernels, Unicode tables, pages mapped at a time
+BYTES_A_DOCUMENT = 230  # keys, counts, classes, order, selection, mapped tables: 290 measured, with those of `tables`
 BYTES_A_TEXT_BYTE = 3.2  # of the shard in work: the text, its decoded columns, its shingles
 SECONDS_A_BAND_ROW = 1.2e-7  # hashing and sorting one value of one band
 SHINGLED_SHARE = 0.15  # of the shingles, kept for verification: 0.14 on 94,040 documents of 41 mixed sources

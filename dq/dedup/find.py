@@ -7,10 +7,9 @@ any memory and any number of restarts.
 
 from __future__ import annotations
 
-import itertools
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +30,8 @@ from dq.errors import ConfigError
 __all__ = ["find_duplicates"]
 
 Array = np.ndarray[Any, Any]
+
+ROWS_A_RELEASE = 64  # as many mapped rows are read before their pages are given back
 
 
 def find_duplicates(
@@ -144,10 +145,7 @@ def _large_buckets(
     members = np.concatenate([np.empty(0, np.int64), *found])
     rows, numbers = np.unique(members, return_inverse=True)
     ends = _ends(shingles.lengths[rows])
-    # One member at a time: their shingles together may be larger than memory.
-    parts = itertools.chain([np.empty(0, np.uint64)], (shingles.of(row) for row in rows))
-    save_parts(LargeBuckets.path(folder, "shingles"), parts, int(ends[-1]))
-    shingles.file.release()
+    save_parts(LargeBuckets.path(folder, "shingles"), _one_by_one(shingles, rows), int(ends[-1]))
     LargeBuckets.save(
         folder,
         offsets=_ends([len(bucket) for bucket in found]),
@@ -157,6 +155,15 @@ def _large_buckets(
         digests=np.array(tables.digests.array[rows]),
     )
     return LargeBuckets.read(folder)
+
+
+def _one_by_one(shingles: ClassShingles, rows: Array) -> Iterator[Array]:
+    """The shingles of each row: together they may be larger than memory."""
+    yield np.empty(0, np.uint64)
+    for number, row in enumerate(rows):
+        yield shingles.of(row)
+        if number % ROWS_A_RELEASE == 0:
+            shingles.file.release()
 
 
 def _ends(lengths: Any) -> np.ndarray[Any, np.dtype[np.int64]]:

@@ -36,16 +36,17 @@ def keep_greedily(
     kept: Array,
     kept_members: Array,
     kept_counts: Array,
+    last: Array,
 ) -> int:
     """Visit nodes best first; keep one unless an earlier kept one is its neighbour. Returns comparisons made.
 
     Nodes from ``frozen_from`` on are kept whatever their neighbours.
 
+    ``last`` holds for each member the one that was compared with it last, at first -1: buckets share members.
     ``member_of`` maps a node to its number among the members of large buckets, or -1. Where kept, a member is entered
     in ``kept_members`` (laid out by ``bucket_offsets``), so a later member meets kept ones only.
     """
     compared = 0
-    last = np.full(digests.shape[0], UNSEEN, np.int64)
     for node in ordered:
         blocked = False
         free = node < frozen_from
@@ -111,13 +112,13 @@ def most_similar_kept(
     target: Array,
     common: Array,
     union: Array,
+    last: Array,
 ) -> int:
     """For each removed node its most similar kept neighbour; ties go to the better ``position``.
 
     Returns comparisons made.
     """
     compared = 0
-    last = np.full(digests.shape[0], UNSEEN, np.int64)
     for node in nodes:
         best = np.int64(UNSEEN)
         best_common, best_union = 0, 1

@@ -152,7 +152,7 @@ def shingle_documents(
     scratch = np.empty(scratch_bytes(longest_text(offsets, chosen)), np.uint8)
     words = np.empty(CHUNK + ngram + WORD_SLACK, np.uint64)
     grams = np.empty(CHUNK + ngram + WORD_SLACK, np.uint64)
-    edges = np.empty(2 * words.size, np.int64)
+    edges = np.empty(2 * words.size, np.uint32)
     work = np.empty(0, np.uint64)
     slots = np.empty(0, np.int64)
     for i in range(chosen.size):

@@ -11,11 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, cast
 
+import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped, unused-ignore]
 from numba import types
 from numba.core import cgutils, imputils
 from numba.extending import intrinsic
 from numba.np import arrayobj as numba_arrays
+
+from dq.text.jit import inlined
 
 __all__ = [
     "BLOCK",
@@ -28,6 +31,7 @@ __all__ = [
     "non_ascii_mask",
     "shingle_block",
     "word_mask",
+    "write_places",
 ]
 
 BLOCK = 64  # bytes of one block, bits of its mask
@@ -40,7 +44,11 @@ _imputils: Any = imputils
 _cgutils: Any = cgutils
 BYTES = ir.VectorType(I8, BLOCK)
 WORDS = ir.VectorType(I32, LANES)
-QUADS = ir.VectorType(I64, 8)
+SHINGLES_A_BLOCK = 16  # two chains side by side for AVX2, whose 64-bit products take long
+QUADS = ir.VectorType(I64, SHINGLES_A_BLOCK)
+# For each byte the places of its bits, lowest first, as eight bytes.
+PLACES = [[place for place in range(8) if byte >> place & 1] for byte in range(256)]
+PLACE_TABLE = np.array([(*places, *[0] * (8 - len(places))) for places in PLACES], np.uint8).ravel()
 
 NGRAM_FACTOR = 0x9E3779B97F4A7C15  # of the polynomial that makes one hash of n word hashes
 FIRST_KEY, SECOND_KEY = 0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53
@@ -66,6 +74,13 @@ def _mix32(builder: Any, value: Any) -> Any:
         if factor is not None:
             value = builder.mul(value, _splat(value.type, factor))
     return value
+
+
+def _spread(builder: Any, scalar: Any, count: int) -> Any:
+    """A vector of ``count`` times the same value."""
+    vector = ir.VectorType(scalar.type, count)
+    single = builder.insert_element(ir.Constant(vector, ir.Undefined), scalar, ir.Constant(I64, 0))
+    return builder.shuffle_vector(single, ir.Constant(vector, ir.Undefined), _splat(ir.VectorType(I32, count), 0))
 
 
 def _mask(builder: Any, flags: Any) -> Any:
@@ -107,6 +122,36 @@ def word_mask(typingctx: Any, array: Any, index: Any) -> Any:
 
 
 @_primitive
+def _write_places(typingctx: Any, table: Any, mask: Any, out: Any, at: Any, first: Any) -> Any:
+    """Write ``first`` + the place of every bit of a mask to ``out[at:]`` (uint32), up to 7 more; returns the new end.
+
+    Eight bits at a time from a table, with no chain but the count: a quarter of the time of one bit after the other.
+    """
+
+    def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        def pointer(place: int, index: Any, pointee: Any) -> Any:
+            return _pointer(context, builder, signature.args[place], args[place], index=index, pointee=pointee)
+
+        end = args[3]
+        for shift in range(0, BLOCK, 8):
+            byte = builder.and_(builder.lshr(args[1], ir.Constant(I64, shift)), ir.Constant(I64, 0xFF))
+            row = builder.load(pointer(0, builder.shl(byte, ir.Constant(I64, 3)), ir.VectorType(I8, 8)), align=1)
+            places = builder.zext(row, ir.VectorType(I32, 8))
+            base = builder.trunc(builder.add(args[4], ir.Constant(I64, shift)), I32)
+            builder.store(builder.add(places, _spread(builder, base, 8)), pointer(2, end, places.type), align=1)
+            end = builder.add(end, builder.ctpop(byte))
+        return end
+
+    return _typed(types.int64, (table, types.uint64, out, types.int64, types.int64), build)
+
+
+@inlined
+def write_places(mask: Any, out: Any, at: Any, first: Any) -> Any:
+    """The same with its table."""
+    return _write_places(PLACE_TABLE, mask, out, at, first)
+
+
+@_primitive
 def fold_block(typingctx: Any, source: Any, index: Any, target: Any, position: Any) -> Any:
     """Write 64 bytes of ASCII, lower-cased, with a space for all that is no letter or digit."""
 
@@ -137,10 +182,10 @@ def mix32_block(typingctx: Any, array: Any, index: Any) -> Any:
 
 @_primitive
 def shingle_block(typingctx: Any, words: Any, index: Any, ngram: Any, hashes: Any, sums: Any) -> Any:
-    """Eight n-grams from ``words[index:]``: their mixed low halves to ``hashes[index:]``, their keys added to ``sums``.
+    """A block of n-grams from ``words[index:]``: mixed low halves to ``hashes[index:]``, their keys added to ``sums``.
 
-    ``words`` and ``sums`` (16 values: 8 lanes of each key) are uint64, ``hashes`` is uint32. The same numbers as
-    ``combine``, ``key_sums`` and ``mix32_block`` give one after the other, without leaving the registers.
+    ``words`` and ``sums`` (the lanes of the first key, then of the second) are uint64, ``hashes`` is uint32. The
+    same numbers as ``combine``, ``key_sums`` and ``mix32_block`` give one after the other, in registers throughout.
     """
 
     def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -153,10 +198,10 @@ def shingle_block(typingctx: Any, words: Any, index: Any, ngram: Any, hashes: An
             scaled = builder.mul(builder.load(gram), _splat(QUADS, NGRAM_FACTOR))
             builder.store(builder.add(scaled, builder.load(at(0, following, QUADS), align=1)), gram)
         value = builder.load(gram)
-        low = _mix32(builder, builder.trunc(value, ir.VectorType(I32, 8)))
+        low = _mix32(builder, builder.trunc(value, WORDS))
         builder.store(low, at(3, args[1], low.type), align=1)
         half = _splat(QUADS, 32)
-        for place, factor in ((0, FIRST_KEY), (8, SECOND_KEY)):
+        for place, factor in ((0, FIRST_KEY), (SHINGLES_A_BLOCK, SECOND_KEY)):
             value = builder.mul(
                 builder.xor(value, builder.lshr(value, half)) if place == 0 else value, _splat(QUADS, factor)
             )
@@ -177,20 +222,16 @@ def affine_min_block(typingctx: Any, parameters: Any, signature: Any, hashes: An
     """
 
     def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        zero = ir.Constant(I64, 0)
         width = builder.extract_value(arrayobj.make_array(sig.args[0])(context, builder, args[0]).shape, 1)
         a = builder.load(_pointer(context, builder, sig.args[0], args[0], index=args[3], pointee=WORDS), align=1)
         at_b = builder.add(args[3], width)
         b = builder.load(_pointer(context, builder, sig.args[0], args[0], index=at_b, pointee=WORDS), align=1)
         out = _pointer(context, builder, sig.args[1], args[1], index=args[3], pointee=WORDS)
         best = builder.load(out, align=1)
-        lanes = ir.Constant(ir.VectorType(I32, LANES), [ir.Constant(I32, 0)] * LANES)
         for j in range(SHINGLES_A_LOAD):
             index = builder.add(args[4], ir.Constant(I64, j))
             scalar = builder.load(_pointer(context, builder, sig.args[2], args[2], index=index, pointee=I32), align=1)
-            single = builder.insert_element(ir.Constant(WORDS, ir.Undefined), scalar, zero)
-            spread = builder.shuffle_vector(single, ir.Constant(WORDS, ir.Undefined), lanes)
-            value = builder.add(builder.mul(a, spread), b)
+            value = builder.add(builder.mul(a, _spread(builder, scalar, LANES)), b)
             best = builder.select(builder.icmp_unsigned("<", value, best), value, best)
         builder.store(best, out, align=1)
 

@@ -8,6 +8,7 @@ their buckets alone, so the cost is bucket size times kept documents in it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,13 +19,13 @@ import polars as pl
 
 from dq.dedup.arrays import read_only
 from dq.dedup.duplicates import Duplicates
-from dq.dedup.kernels_selection import keep_greedily, most_similar_kept
+from dq.dedup.kernels_selection import UNSEEN, keep_greedily, most_similar_kept
 from dq.errors import ConfigError
 
 __all__ = ["Selection", "select"]
 
 Array = np.ndarray[Any, Any]
-NODES_A_TASK = 20_000
+MEMBERS_A_PART = 128  # each maps up to 2 MB of their shingles, which are given back after each part
 NOT_ELIGIBLE = -1
 
 
@@ -151,25 +152,33 @@ def _resolve(
     size = (duplicates.bands.min_matches, bound.numerator, bound.denominator)
     kept = np.zeros(total, np.bool_)
     kept_members, kept_counts = np.zeros_like(buckets.members), np.zeros(len(buckets.offsets) - 1, np.int64)
-    compared = keep_greedily(
-        ordered, graph.neighbours, graph.offsets, buckets.member_of, buckets.offsets, buckets.member_offsets,
-        buckets.member_buckets, buckets.shingles, buckets.shingle_offsets, buckets.digests, *size,
-        duplicates.documents, kept, kept_members, kept_counts,
-    )  # fmt: skip
+    compared, last = 0, buckets.none_compared()
+    for part in buckets.parts(ordered):
+        compared += keep_greedily(
+            part, graph.neighbours, graph.offsets, buckets.member_of, buckets.offsets, buckets.member_offsets,
+            buckets.member_buckets, buckets.shingles, buckets.shingle_offsets, buckets.digests, *size,
+            duplicates.documents, kept, kept_members, kept_counts, last,
+        )  # fmt: skip
+        duplicates.buckets.release()
     target = np.arange(total)
     common, union = np.zeros_like(target), np.zeros_like(target)
     removed = ordered[~kept[ordered]]
 
-    def point(part: Array) -> int:
-        return most_similar_kept(
-            part, position, graph.neighbours, graph.offsets, graph.common, graph.union, buckets.member_of,
-            buckets.documents, buckets.offsets, buckets.member_offsets, buckets.member_buckets, buckets.shingles,
-            buckets.shingle_offsets, buckets.digests, *size, kept, kept_members, kept_counts, target, common, union,
-        )  # fmt: skip
+    def point(parts: Sequence[Array]) -> int:
+        made, last = 0, buckets.none_compared()
+        for part in parts:
+            made += most_similar_kept(
+                part, position, graph.neighbours, graph.offsets, graph.common, graph.union, buckets.member_of,
+                buckets.documents, buckets.offsets, buckets.member_offsets, buckets.member_buckets, buckets.shingles,
+                buckets.shingle_offsets, buckets.digests, *size, kept, kept_members, kept_counts, target, common, union,
+                last,
+            )  # fmt: skip
+            duplicates.buckets.release()
+        return made
 
-    parts = [removed[at : at + NODES_A_TASK] for at in range(0, len(removed), NODES_A_TASK)]
+    parts = buckets.parts(removed)
     with ThreadPoolExecutor(threads) as pool:
-        compared += sum(pool.map(point, parts))
+        compared += sum(pool.map(point, [parts[thread::threads] for thread in range(threads)]))
     return target, common, union, compared
 
 
@@ -206,6 +215,16 @@ class _Buckets:
     shingles: Array
     shingle_offsets: Array
     digests: Array
+
+    def parts(self, nodes: Array) -> list[Array]:
+        """The nodes in order, cut so that few of a part are members of large buckets."""
+        members = np.cumsum(self.member_of[nodes] >= 0)
+        cuts = np.searchsorted(members, np.arange(MEMBERS_A_PART, len(self.documents) + 1, MEMBERS_A_PART))
+        return np.split(nodes, np.unique(cuts))
+
+    def none_compared(self) -> Array:
+        """For each member the one that was compared with it last: none."""
+        return np.full(len(self.documents), UNSEEN, np.int64)
 
     @classmethod
     def of(cls, duplicates: Duplicates) -> _Buckets:

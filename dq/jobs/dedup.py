@@ -29,7 +29,7 @@ from dq.jobs.stages import score_corpus
 from dq.store import FolderLock, Stage, Workspace, read_record, write_parquet, write_table
 from dq.variants import VERSION
 
-__all__ = ["DedupResult", "dedup_files", "parse_bytes"]
+__all__ = ["VERSION", "DedupResult", "dedup_files", "parse_bytes"]
 
 KEPT_VERSION = 1
 UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}

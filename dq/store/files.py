@@ -61,21 +61,16 @@ def write_parquet(path: Path, frame: pl.DataFrame) -> None:
         frame.write_parquet(temporary, compression="zstd", compression_level=3, statistics=False)
 
 
-def write_table(path: Path, table: pa.Table, *, repeated: Sequence[str] = ()) -> None:
-    """Write one Parquet file of long texts: zstd at its fastest level, a dictionary only for the ``repeated`` columns.
+def write_table(path: Path, table: pa.Table, *, repeated: Sequence[str] = (), often_read: bool = False) -> None:
+    """Write one Parquet file of long texts, compressed fast, a dictionary only for the ``repeated`` columns.
 
-    Against `write_parquet` that takes half the time and an eighth more room (books, news, code). The same table gives
-    the same bytes under one version of Arrow.
+    By zstd at its first level: against `write_parquet` that takes half the time and an eighth more room (books, news,
+    code). What is ``often_read`` is written by LZ4: against that zstd two thirds of the time to write, less than half
+    the time to read, two fifths more room. The same table gives the same bytes under one version of Arrow.
     """
+    compression = {"compression": "lz4"} if often_read else {"compression": "zstd", "compression_level": 1}
     with replacing(path) as temporary:
-        pq.write_table(
-            table,
-            temporary,
-            compression="zstd",
-            compression_level=1,
-            use_dictionary=list(repeated),
-            write_statistics=False,
-        )
+        pq.write_table(table, temporary, use_dictionary=list(repeated), write_statistics=False, **compression)
 
 
 def read_json(path: Path) -> Any:

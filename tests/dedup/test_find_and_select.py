@@ -90,6 +90,18 @@ def test_workers_and_memory_change_no_byte(tmp_path: Path, max_bucket: int) -> N
     assert [name for name in one if one[name] != two[name]] == []
 
 
+def test_shingles_of_large_buckets_are_written_once_in_a_relative_folder_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = Path("duplicates")
+    found = find_duplicates([["the same words but one " + str(n) for n in range(40)]], SURE_LARGE, folder=folder)
+    assert len(found.buckets) > 0
+    before = (folder / "buckets" / "shingles.npy").stat().st_ino
+    Duplicates.read(folder).write(folder)
+    assert (folder / "buckets" / "shingles.npy").stat().st_ino == before
+
+
 @pytest.mark.parametrize("max_bucket", [4, 64])
 def test_order_and_shards_change_nothing(max_bucket: int) -> None:
     texts = oracle.corpus(7, families=20)

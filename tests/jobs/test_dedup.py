@@ -73,6 +73,12 @@ def out(done: DedupResult) -> Path:
 # --- what it makes --------------------------------------------------------------------------------------------------
 
 
+def test_kept_files_read_again_are_the_same_documents(out: Path, tmp_path: Path) -> None:
+    dedup(out / "kept" / "*.parquet", tmp_path / "again")
+    columns = ["id", "source", "text", "meta"]
+    assert kept(tmp_path / "again").select(columns).equals(kept(out).select(columns))
+
+
 def test_every_document_is_kept_or_removed_and_every_removal_is_proven(corpus: Path, out: Path) -> None:
     lines = {row["id"]: row for row in map(json.loads, corpus.read_text().splitlines())}
     stay, gone = kept(out), removed(out)
