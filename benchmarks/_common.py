@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import polars as pl
 import pyarrow as pa
 
-__all__ = ["best_seconds", "read_texts"]
+__all__ = ["best_seconds", "read_texts", "two_threads_ratio"]
 
 OWN_COPIES = 20  # of the project's files: about 20 MB
 
@@ -36,3 +37,12 @@ def best_seconds(
         work()
         best = min(best, clock() - started)
     return best
+
+
+def two_threads_ratio(work: Callable[[int], object], *, rounds: int) -> float:
+    """How much faster ``work(2)`` is than ``work(1)`` by the wall clock: the median of pairs run one after another."""
+    pairs = [
+        [best_seconds(lambda n=threads: work(n), clock=time.perf_counter, rounds=1) for threads in (1, 2)]
+        for _ in range(rounds)
+    ]
+    return statistics.median(one / two for one, two in pairs)

@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import statistics
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import polars as pl
-from _common import best_seconds, read_texts
+from _common import best_seconds, read_texts, two_threads_ratio
 
 from dq.jobs.filtering import filter_files, score_files
 from dq.quality import presets, score
@@ -51,15 +49,6 @@ def theirs(texts: list[str]) -> None:
 def size_of(texts: list[str]) -> float:
     """Megabytes of UTF-8."""
     return sum(len(text.encode()) for text in texts) / 1e6
-
-
-def thread_ratio(texts: pl.Series, *, rounds: int) -> float:
-    """How much faster two threads score than one, by the wall clock: the median of pairs measured one after another."""
-    pairs = [
-        [best_seconds(lambda n=n: score(texts, threads=n), clock=time.perf_counter, rounds=1) for n in (1, 2)]
-        for _ in range(rounds)
-    ]
-    return statistics.median(one / two for one, two in pairs)
 
 
 def files_rates(texts: list[str]) -> dict[str, float]:
@@ -105,7 +94,7 @@ def main() -> None:
     ours(series)  # compiled, tables built
     one = size / best_seconds(lambda: ours(series), rounds=options.repeats)
     sys.stdout.write(f"dq         {one:8.1f} MB/s of processor time ({size:.1f} MB, every signal and rule)\n")
-    ratio = thread_ratio(series, rounds=2 * options.repeats)
+    ratio = two_threads_ratio(lambda threads: score(series, threads=threads), rounds=2 * options.repeats)
     sys.stdout.write(f"dq         {ratio:8.2f} times as fast with two threads (wall clock, signals)\n")
     for name, rate in files_rates(texts).items():
         sys.stdout.write(f"dq         {rate:8.1f} MB/s of processor time, {name}, Parquet to Parquet\n")

@@ -56,7 +56,7 @@ class TextTables(NamedTuple):
 
 @functools.cache
 def text_tables() -> TextTables:
-    """The tables, built once a process in about a quarter of a second."""
+    """The tables, built once a process in about 0.2 seconds."""
     kinds, flags, hashes = _ascii_tables()
     return TextTables(
         classes=classes(),

@@ -7,6 +7,7 @@ Categories, white space and case come from Python's ``unicodedata``; nothing is 
 from __future__ import annotations
 
 import functools
+import operator
 import unicodedata
 from typing import Any
 
@@ -36,15 +37,17 @@ def classes() -> np.ndarray[Any, np.dtype[np.uint8]]:
     """The property bits of every code point: uint8, shape (0x110000,)."""
     table = np.zeros(CODE_POINTS, np.uint8)
     for block in ASSIGNED:
-        for code in block:
-            char = chr(code)
-            category = unicodedata.category(char)
-            bits = _BY_GROUP.get(category[0], 0) | _BY_CATEGORY.get(category, 0)
-            if char.isspace():
-                bits |= SPACE
-            table[code] = bits
+        categories = map(unicodedata.category, map(chr, block))
+        spaces = np.fromiter(map(str.isspace, map(chr, block)), bool, len(block))
+        table[block.start : block.stop] = np.fromiter(map(_category_bits, categories), np.uint8, len(block))
+        table[block.start : block.stop][spaces] |= SPACE
     table.setflags(write=False)
     return table
+
+
+@functools.cache
+def _category_bits(category: str) -> int:
+    return _BY_GROUP.get(category[0], 0) | _BY_CATEGORY.get(category, 0)
 
 
 @functools.cache
@@ -55,9 +58,7 @@ def lowercase() -> np.ndarray[Any, np.dtype[np.int32]]:
     """
     table = np.arange(CODE_POINTS, dtype=np.int32)
     for block in ASSIGNED:
-        for code in block:
-            lowered = chr(code).lower()
-            if ord(lowered[0]) != code:
-                table[code] = ord(lowered[0])
+        first_characters = map(operator.itemgetter(0), map(str.lower, map(chr, block)))
+        table[block.start : block.stop] = np.fromiter(map(ord, first_characters), np.int32, len(block))
     table.setflags(write=False)
     return table
