@@ -1,4 +1,4 @@
-"""YAML 1.2 into strict, frozen models; fingerprints of configurations; JSON schema.
+"""YAML 1.2 into strict, frozen models; fingerprints of configurations.
 
 YAML is read as data only: no tags, no anchors (an alias bomb cannot grow), bounded in size and depth. Scalars follow
 the core schema of YAML 1.2 (`no` is a word, `017` is seventeen), and integers may be grouped as in `300_000`. Every
@@ -48,7 +48,7 @@ Model = TypeVar("Model", bound=BaseModel)
 class StrictModel(BaseModel):
     """Base of every configuration: frozen, unknown keys are errors, no silent conversion of types."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 def canonical_json(value: Any) -> str:

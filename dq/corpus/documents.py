@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from dq.corpus.config import InputSpec
 from dq.corpus.rows import FIRST_BYTES, BadRow, Row
+from dq.text.buffers import string_array
 
 __all__ = ["BATCH_BYTES", "BATCH_ROWS", "DOCUMENT_SCHEMA", "Batch", "Origin", "batches_of_rows", "quarantine_line"]
 
@@ -71,7 +72,7 @@ def batches_of_rows(rows: Iterable[Row | BadRow], origin: Origin, *, max_documen
 
 def _table(documents: list[Document]) -> pa.Table:
     columns = zip(*documents, strict=True) if documents else [()] * len(DOCUMENT_SCHEMA)
-    return pa.Table.from_arrays([pa.array(column, pa.large_string()) for column in columns], schema=DOCUMENT_SCHEMA)
+    return pa.Table.from_arrays([string_array(column) for column in columns], schema=DOCUMENT_SCHEMA)
 
 
 def _document(row: Row, origin: Origin, max_document_bytes: int) -> Document | BadRow:

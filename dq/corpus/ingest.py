@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -32,6 +32,7 @@ __all__ = ["ingest", "read_stage"]
 
 STAGE_VERSION = 3
 SHARD_TEXT_BYTES = 256_000_000
+WRITERS = 2
 
 Progress = Callable[[str, int], None]
 """Called with what is being read and the number of rows so far."""
@@ -152,14 +153,14 @@ def _batches(origin: _Origin, config: ReadConfig) -> Iterator[Batch]:
 class _ShardWriter:
     """Collects documents and writes a shard when it is full by rows, or by bytes on hostile input.
 
-    Where shards are cut depends on the documents alone, never on how they came in batches. A thread compresses and
-    writes one shard while the next is read.
+    Where shards are cut depends on the documents alone, never on how they came in batches. Threads compress shards and
+    flush them to disk while the next is read; no more text waits for them than one shard may hold.
     """
 
     def __init__(self, folder: Path, rows: int) -> None:
         self._folder, self._rows, self._number = folder, rows, 0
-        self._thread = ThreadPoolExecutor(1)
-        self._writing: Future[None] | None = None
+        self._threads = ThreadPoolExecutor(WRITERS)
+        self._writing: deque[tuple[int, Future[None]]] = deque()  # bytes of text, and what ends when they are on disk
         self._start()
 
     def _start(self) -> None:
@@ -170,12 +171,12 @@ class _ShardWriter:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """End the thread, and write the last shard unless reading failed."""
-        with self._thread:
+        """End the threads, and write the last shard unless reading failed."""
+        with self._threads:
             if error[0] is None:
                 if self._held_rows:
                     self._flush()
-                self._wait()
+                self._wait(-1)
 
     def add(self, documents: pa.Table) -> None:
         """Take documents, in order."""
@@ -193,20 +194,22 @@ class _ShardWriter:
                 self._flush()
 
     def _flush(self) -> None:
-        self._wait()
+        self._wait(SHARD_TEXT_BYTES - self._held_bytes)
         path = self._folder / f"{self._number:05d}.parquet"
-        self._writing = self._thread.submit(_write_shard, path, pa.concat_tables(self._tables))
+        writing = self._threads.submit(_write_shard, path, pa.concat_tables(self._tables))
+        self._writing.append((self._held_bytes, writing))
         self._number += 1
         self._start()
 
-    def _wait(self) -> None:
-        if self._writing is not None:
-            self._writing.result()
+    def _wait(self, max_bytes: int) -> None:
+        """Until fewer shards than writers, of at most ``max_bytes`` of text, are being written; below 0: until none."""
+        while self._writing and (len(self._writing) >= WRITERS or sum(size for size, _ in self._writing) > max_bytes):
+            self._writing.popleft()[1].result()
 
 
 def _write_shard(path: Path, documents: pa.Table) -> None:
     table = documents.combine_chunks()
-    keys = pa.array(content_keys(table.column("text")))
+    keys = pl.Series(content_keys(table.column("text"))).to_arrow()
     table = table.add_column(table.num_columns - 1, "content_key", keys)
     write_table(path, table, repeated=["source"], often_read=True)
 

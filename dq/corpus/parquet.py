@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from dq.corpus.documents import BATCH_BYTES, BATCH_ROWS, DOCUMENT_SCHEMA, Batch, Origin
 from dq.corpus.rows import FIRST_BYTES, BadRow
 from dq.errors import InputError
+from dq.text.buffers import string_array
 
 __all__ = ["Groups", "parquet_batches", "row_groups"]
 
@@ -101,7 +102,7 @@ def _batch(batch: pa.RecordBatch, rows: Rows, origin: Origin, *, max_document_by
     if faults:
         good = np.ones(len(batch), bool)
         good[list(faults)] = False
-        batch, rows = batch.filter(pa.array(good)), rows[good]
+        batch, rows = batch.filter(pl.Series(good).to_arrow()), rows[good]
     columns = [
         _ids(batch, rows, origin),
         _sources(batch, origin),
@@ -178,7 +179,7 @@ def _ids(batch: pa.RecordBatch, rows: Rows, origin: Origin) -> pa.Array:
     missing = pc.fill_null(pc.equal(given, ""), True)
     if not pc.any(missing).as_py():
         return given
-    made = pa.array([f"{origin.name}:{row}" for row in rows.tolist()], pa.large_string())
+    made = string_array(f"{origin.name}:{row}" for row in rows.tolist())
     return pc.if_else(missing, made, given)
 
 
@@ -214,4 +215,4 @@ def _meta(batch: pa.RecordBatch, origin: Origin) -> pa.Array:
     ]
     rows = (dict(zip(others, values, strict=True)) for values in zip(*columns, strict=True))
     texts = [orjson.dumps(row, default=str, option=orjson.OPT_NON_STR_KEYS).decode() for row in rows]
-    return pa.array(texts, pa.large_string())
+    return string_array(texts)

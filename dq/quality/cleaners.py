@@ -16,13 +16,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from dq.errors import require
 from dq.quality.c4_phrases import C4_COUNTS
 from dq.quality.measure import rewrite
-from dq.text.buffers import TextBatch, Texts, text_batch
+from dq.text.buffers import TextBatch, Texts, string_array, text_batch
 from dq.text.cleaner import Cleaned, Cleaner
 
 __all__ = ["CLEANERS", "C4Lines", "FixText", "MaskPii"]
@@ -199,8 +200,8 @@ def _replace_rows(array: pa.LargeStringArray, rewritten: Mapping[int, str], coun
         return Cleaned(array, 0, dict(counts))
     mask = np.zeros(len(array), bool)
     mask[list(rewritten)] = True
-    texts = pa.array(rewritten.values(), pa.large_string())
-    result = pc.replace_with_mask(array, pa.array(mask), texts)
+    texts = string_array(rewritten.values())
+    result = pc.replace_with_mask(array, pl.Series(mask).to_arrow(), texts)
     return Cleaned(result, int(pc.sum(pc.not_equal(array, result)).as_py() or 0), dict(counts))
 
 

@@ -19,6 +19,7 @@ import pydantic
 from dq.config import StrictModel, load_yaml
 from dq.errors import ConfigError
 from dq.quality.registry import signal
+from dq.text.buffers import string_array
 
 __all__ = ["AnyRule", "FixedQuantileRule", "QuantileRule", "Rule", "RuleSet", "load_rules"]
 
@@ -228,8 +229,8 @@ def _lists(failed: np.ndarray[Any, np.dtype[np.bool_]], reasons: Sequence[str]) 
     """The reasons of each row, in rule order; makes no column of strings a rule, as `RuleSet.reasons` does."""
     _, rules = np.nonzero(failed)
     ends = np.cumsum(failed.sum(axis=1))
-    names = pa.array(reasons, pa.large_string()).take(pa.array(rules))
-    offsets = pa.array(np.concatenate([np.zeros(1, np.int64), ends]), pa.int64())
+    names = string_array(reasons).take(pl.Series(rules).to_arrow())
+    offsets = pl.Series(np.concatenate([np.zeros(1, np.int64), ends])).to_arrow()
     return pl.Series("reasons", pa.LargeListArray.from_arrays(offsets, names), pl.List(pl.String))
 
 
