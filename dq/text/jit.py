@@ -9,7 +9,9 @@ stamped with all files that hold kernels or their constants.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
@@ -24,6 +26,7 @@ R = TypeVar("R")
 
 
 KERNEL_FILES = ("text/*.py", "*/kernels*.py")  # within the package
+RARE_COLLECTIONS = 100_000  # objects made before the garbage collector looks for those of no use; usually 700
 
 
 class _InnerLibrary(JITCodeLibrary):
@@ -52,18 +55,42 @@ class _InnerLibrary(JITCodeLibrary):
         """Nothing to do."""
 
 
-class _InnerCompiler(CompilerBase):
-    """Numba's usual passes into an `_InnerLibrary`."""
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Compiling makes millions of objects that stay: looking for garbage among them is a seventh of its time."""
+    before = gc.get_threshold()
+    gc.set_threshold(RARE_COLLECTIONS, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
+class _KernelCompiler(CompilerBase):
+    """Numba's usual passes."""
+
+    def compile_extra(self, func: Callable[..., Any]) -> Any:
+        """Compile one function, and what it calls."""
+        with _rare_collections():
+            return super().compile_extra(func)  # type: ignore[no-untyped-call]
 
     def define_pipelines(self) -> list[Any]:
         """The passes, in order."""
-        make: Any = _InnerLibrary  # numba is not typed
-        self.state.library = make(self.state.targetctx.codegen(), self.state.func_id.func_qualname)
-        passes: Any = DefaultPassBuilder
+        passes: Any = DefaultPassBuilder  # numba is not typed
         return [passes.define_nopython_pipeline(self.state)]
 
 
-OPTIONS = {"cache": True, "nogil": True}
+class _InnerCompiler(_KernelCompiler):
+    """The same into an `_InnerLibrary`."""
+
+    def define_pipelines(self) -> list[Any]:
+        """The passes, in order."""
+        make: Any = _InnerLibrary
+        self.state.library = make(self.state.targetctx.codegen(), self.state.func_id.func_qualname)
+        return super().define_pipelines()
+
+
+OPTIONS = {"cache": True, "nogil": True, "pipeline_class": _KernelCompiler}
 # For functions that only kernels call: no wrappers for calls from Python, no reference counts.
 INNER = {
     "no_cpython_wrapper": True,
