@@ -183,7 +183,7 @@ class _ShardWriter:
         sizes = pc.binary_length(documents.column("text")).cast(pa.int64())
         table = documents.append_column("n_bytes", sizes)
         while len(table):
-            held = self._held_bytes + np.cumsum(table.column("n_bytes").to_numpy())
+            held = self._held_bytes + np.cumsum(pl.Series(table.column("n_bytes")).to_numpy())
             by_bytes = int(np.searchsorted(held, SHARD_TEXT_BYTES)) + 1  # the document that fills it is its last
             taken = min(len(table), self._rows - self._held_rows, by_bytes)
             self._tables.append(table.slice(0, taken))

@@ -221,7 +221,8 @@ def _write(workspace: Workspace, corpus: Corpus, duplicates: Duplicates, *, work
 def _write_shard(task: _WriteTask) -> None:
     if task.output.exists():
         return
-    shard = pq.read_table(task.shard, columns=["id", "source", "text", "meta"])
+    with pq.ParquetFile(task.shard) as file:
+        shard = file.read(columns=["id", "source", "text", "meta"])
     chosen = pl.scan_parquet(task.selection).select("kept", "cluster_size").slice(task.first, len(shard)).collect()
     shard = shard.append_column("cluster_size", chosen["cluster_size"].to_arrow())
     write_table(task.output, shard.filter(chosen["kept"].to_arrow()), repeated=["source"])

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import orjson
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -84,7 +85,7 @@ class _Scan:
     file_bytes: float = 0.0  # size on disk of what was read
 
     def add(self, table: pa.Table) -> None:
-        sizes = pc.binary_length(table.column("text")).to_numpy()
+        sizes = pl.Series(pc.binary_length(table.column("text"))).to_numpy()
         self.documents += len(table)
         self.text_bytes += int(sizes.sum())
         draws = self.generator.random(len(table))
