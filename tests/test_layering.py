@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 import dq
@@ -137,6 +138,27 @@ def test_reusing_filters_loads_no_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["score", "in.jsonl", "-o", "signals.parquet"],
+        ["filter", "in.jsonl", "--preset", "c4", "-o", "kept", "--dropped", "dropped"],
+        ["dedup", "in.jsonl", "-o", "out"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_commands_on_json_lines_do_not_load_pandas(arguments: list[str], tmp_path: Path) -> None:
+    """Some calls of Arrow load it, where it is installed, which takes 0.3 to 0.5 s (reading Parquet needs them)."""
+    pl.DataFrame({"text": ["one two three four five six.", "seven eight"]}).write_ndjson(tmp_path / "in.jsonl")
+    program = (
+        "import atexit, sys\n"
+        "atexit.register(lambda: sys.stderr.write(f'LOADED {\"pandas\" in sys.modules}'))\n"
+        f"from dq.cli import app; app({arguments!r})"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stderr.endswith("LOADED False")
 
 
 def test_help_answers_within_half_a_second() -> None:

@@ -325,10 +325,11 @@ def _scores(documents: pa.Table, names: Sequence[str], task: _Task) -> pl.DataFr
 
 
 def _count(documents: Counter[str], sizes: Counter[str], table: pa.Table) -> None:
-    measured = pa.table({"source": table.column("source"), "bytes": pc.binary_length(table.column("text"))})
-    for row in measured.group_by("source").aggregate([("bytes", "sum"), ("bytes", "count")]).to_pylist():
-        documents[row["source"]] += row["bytes_count"]
-        sizes[row["source"]] += row["bytes_sum"]
+    columns = {"source": pl.Series(table.column("source")), "bytes": pl.Series(table.column("text")).str.len_bytes()}
+    by_source = pl.DataFrame(columns).group_by("source").agg(pl.len(), pl.col("bytes").sum())
+    for source, count, size in by_source.iter_rows():
+        documents[source] += count
+        sizes[source] += size
 
 
 def _count_reasons(tally: _Tally, reasons: pl.Series) -> None:

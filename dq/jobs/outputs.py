@@ -88,7 +88,7 @@ def join_tables(parts: list[Path], output: Path) -> None:
         writer = TableWriter(temporary)
         for part in parts:
             with pq.ParquetFile(part) as file:
-                writer.add(file.schema_arrow.empty_table())
+                writer.add(pa.Table.from_batches([], schema=file.schema_arrow))
                 for batch in file.iter_batches(batch_size=1 << 16, use_threads=False):
                     writer.add(pa.Table.from_batches([batch]))
         writer.close()
