@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 
 import dq
+from dq.text.jit import KERNEL_FILES
 
 ROOT = Path(dq.__file__).parent
 
@@ -181,6 +182,15 @@ def test_public_names_are_sorted_and_exist() -> None:
         assert len(set(names)) == len(names), package
         for name in names:
             assert getattr(module, name) is not None, f"{package}.{name}"
+
+
+def test_kernels_are_compiled_anew_when_anything_they_are_made_of_changes() -> None:
+    stamped = {path for pattern in KERNEL_FILES for path in ROOT.glob(pattern)}
+    files = modules()
+    for name, path in files.items():
+        if path.name.startswith("kernels"):
+            made_of = {files[imported] for imported in imports_of(path) if imported in files}
+            assert {file for file in made_of if file.name != "__init__.py"} <= stamped, name
 
 
 def test_files_stay_short() -> None:

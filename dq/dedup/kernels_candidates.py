@@ -20,7 +20,6 @@ Array = np.ndarray[Any, Any]
 
 SALT = np.uint64(0x2D358DCCAA6C78A5)
 STEP = np.uint64(0x8BB84B93962EACC9)
-LOW = np.uint64(0xFFFFFFFF)
 HALF = np.uint64(32)
 
 

@@ -39,7 +39,8 @@ PAIR_SCHEMA = {
     "similarity": pl.Float64,
 }
 BYTES_A_PAIR = 96
-PAIRS_A_TASK = 64  # a pair was seen to map 0.7 MB (the system maps what lies around): given back after each task
+PAIRS_A_TASK = 4096  # a multiple of the next
+PAIRS_A_RELEASE = 64  # a pair was seen to map 0.7 MB (the system maps what lies around): given back after so many
 SCAN_PAIRS = 1 << 20
 
 
@@ -128,11 +129,12 @@ def verify(
         for pairs in _sorted_ranges(candidates, len(classes), resources.memory_bytes):
             counts = np.empty((2, len(pairs)), np.int64)
 
-            def one(at: int, pairs: Array = pairs, counts: Array = counts) -> None:
-                part = slice(at, at + PAIRS_A_TASK)
+            def one(first: int, pairs: Array = pairs, counts: Array = counts) -> None:
                 size = (bound.numerator, bound.denominator)
-                verify_pairs(read_only(pairs[part]), *tables, *size, counts[0, part], counts[1, part])
-                shingles.file.release()
+                for at in range(first, min(first + PAIRS_A_TASK, len(pairs)), PAIRS_A_RELEASE):
+                    part = slice(at, at + PAIRS_A_RELEASE)
+                    verify_pairs(read_only(pairs[part]), *tables, *size, counts[0, part], counts[1, part])
+                    shingles.file.release()
 
             for _ in pool.map(one, range(0, len(pairs), PAIRS_A_TASK)):
                 pass

@@ -73,10 +73,10 @@ def _as_arrow(texts: Any) -> Any:
     if isinstance(texts, str):
         raise InputError("texts must be a list of strings, not one string; wrap it in a list")
     try:
-        return string_array(texts)
+        return string_array(texts) if isinstance(texts, (list, tuple)) else pa.array(texts, type=pa.large_string())
     except UnicodeEncodeError:
         return _as_arrow([_without_surrogates(text) for text in texts])
-    except (TypeError, ValueError, pl.exceptions.PolarsError) as error:
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pl.exceptions.PolarsError, TypeError, OverflowError) as error:
         raise InputError(f"texts must be a list of strings: {str(error).splitlines()[0]}") from None
 
 

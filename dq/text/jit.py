@@ -25,7 +25,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-KERNEL_FILES = ("text/*.py", "*/kernels*.py")  # within the package
+# Within the package: kernels, and the constants that are compiled into them.
+KERNEL_FILES = ("text/*.py", "*/kernels*.py", "quality/c4_phrases.py", "quality/line_tally.py")
 RARE_COLLECTIONS = 100_000  # objects made before the garbage collector looks for those of no use; usually 700
 
 
@@ -91,7 +92,7 @@ class _InnerCompiler(_KernelCompiler):
 
 
 OPTIONS = {"cache": True, "nogil": True, "pipeline_class": _KernelCompiler}
-# For functions that only kernels call: no wrappers for calls from Python, no reference counts.
+# For functions that only kernels call: no wrappers for calls from Python (one kills the process), no reference counts.
 INNER = {
     "no_cpython_wrapper": True,
     "no_cfunc_wrapper": True,
