@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,6 +29,7 @@ from dq.dedup.config import Resources
 from dq.dedup.inverted import hash_table
 from dq.dedup.kernels_units import hash_units, without_units
 from dq.dedup.signature_files import Shard, load_shard
+from dq.executors import run_in_threads
 from dq.text.buffers import Texts, text_batch
 
 __all__ = ["Cut", "RepeatedConfig", "RepeatedUnits", "find_repeated"]
@@ -131,8 +131,8 @@ def find_repeated(
     config, resources = config or RepeatedConfig(), resources or Resources()
     with TemporaryDirectory(prefix="dq-repeated-") as temporary:
         paths = [Path(temporary) / f"{shard:05d}.npy" for shard in range(len(shards))]
-        with ThreadPoolExecutor(resources.workers) as pool:
-            total = sum(pool.map(lambda shard, path: _write_units(shard, config, path), shards, paths))
+        tasks = list(zip(shards, paths, strict=True))
+        total = sum(run_in_threads(lambda task: _write_units(*task, config), tasks, threads=resources.workers))
         parts = max(1, -(-total * BYTES_A_UNIT // resources.memory_bytes))
         edges = [(part << 64) // parts for part in range(parts + 1)]
         found = [_repeated_in(paths, (low, high - 1), config) for low, high in itertools.pairwise(edges)]
@@ -140,7 +140,7 @@ def find_repeated(
     return RepeatedUnits(config, hashes, documents)
 
 
-def _write_units(shard: Shard, config: RepeatedConfig, path: Path) -> int:
+def _write_units(shard: Shard, path: Path, config: RepeatedConfig) -> int:
     """Write the unit hashes of a shard, each once a document."""
     batch = load_shard(shard)
     arguments = (read_only(batch.data), read_only(batch.offsets), config.unit == "paragraph", config.min_bytes)

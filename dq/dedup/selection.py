@@ -9,7 +9,6 @@ their buckets alone, so the cost is bucket size times kept documents in it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -21,6 +20,7 @@ from dq.dedup.arrays import read_only
 from dq.dedup.duplicates import Duplicates
 from dq.dedup.kernels_selection import UNSEEN, keep_greedily, most_similar_kept
 from dq.errors import ConfigError
+from dq.executors import run_in_threads
 
 __all__ = ["Selection", "select"]
 
@@ -177,8 +177,7 @@ def _resolve(
         return made
 
     parts = buckets.parts(removed)
-    with ThreadPoolExecutor(threads) as pool:
-        compared += sum(pool.map(point, [parts[thread::threads] for thread in range(threads)]))
+    compared += sum(run_in_threads(point, [parts[thread::threads] for thread in range(threads)], threads=threads))
     return target, common, union, compared
 
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -24,6 +23,7 @@ from dq.config import canonical_json
 from dq.dedup.arrays import save_array, save_parts
 from dq.dedup.config import Resources, ShingleConfig
 from dq.dedup.signatures import Signed, sign
+from dq.executors import run_in_threads
 from dq.text.buffers import TextBatch, Texts, text_batch
 
 __all__ = ["Shard", "SignatureFiles", "load_shard", "sign_shards"]
@@ -106,9 +106,8 @@ def sign_shards(
 
     workers = min(resources.workers, max(1, len(shards)))
     inner = max(1, resources.workers // workers)
-    with ThreadPoolExecutor(workers) as pool:
-        sizes = tuple(pool.map(lambda shard: one(shard, inner), range(len(shards))))
-    return SignatureFiles(folder, config, sizes)
+    sizes = run_in_threads(lambda shard: one(shard, inner), range(len(shards)), threads=workers)
+    return SignatureFiles(folder, config, tuple(sizes))
 
 
 def _signed_rows(

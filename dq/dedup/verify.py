@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from dq.dedup.config import DedupConfig, Resources, ShingleConfig
 from dq.dedup.kernels_shingles import shingle_documents
 from dq.dedup.kernels_verify import verify_pairs
 from dq.dedup.signature_files import Shard, load_shard
+from dq.executors import run_in_threads
 from dq.text import unicode
 
 __all__ = ["PAIR_SCHEMA", "ClassShingles", "needed_classes", "shingle_classes", "verify"]
@@ -107,9 +107,7 @@ def shingle_classes(
         lengths[here] = found
         file.release()
 
-    with ThreadPoolExecutor(resources.workers) as pool:
-        for _ in pool.map(one, range(len(shards))):
-            pass
+    run_in_threads(one, range(len(shards)), threads=resources.workers)
     return ClassShingles(file, starts[:-1], lengths)
 
 
@@ -125,20 +123,18 @@ def verify(
     bound = config.exact_threshold
     tables = (read_only(shingles.file.array), read_only(shingles.starts), read_only(shingles.lengths))
     frames = []
-    with ThreadPoolExecutor(resources.workers) as pool:
-        for pairs in _sorted_ranges(candidates, len(classes), resources.memory_bytes):
-            counts = np.empty((2, len(pairs)), np.int64)
+    for pairs in _sorted_ranges(candidates, len(classes), resources.memory_bytes):
+        counts = np.empty((2, len(pairs)), np.int64)
 
-            def one(first: int, pairs: Array = pairs, counts: Array = counts) -> None:
-                size = (bound.numerator, bound.denominator)
-                for at in range(first, min(first + PAIRS_A_TASK, len(pairs)), PAIRS_A_RELEASE):
-                    part = slice(at, at + PAIRS_A_RELEASE)
-                    verify_pairs(read_only(pairs[part]), *tables, *size, counts[0, part], counts[1, part])
-                    shingles.file.release()
+        def one(first: int, pairs: Array = pairs, counts: Array = counts) -> None:
+            size = (bound.numerator, bound.denominator)
+            for at in range(first, min(first + PAIRS_A_TASK, len(pairs)), PAIRS_A_RELEASE):
+                part = slice(at, at + PAIRS_A_RELEASE)
+                verify_pairs(read_only(pairs[part]), *tables, *size, counts[0, part], counts[1, part])
+                shingles.file.release()
 
-            for _ in pool.map(one, range(0, len(pairs), PAIRS_A_TASK)):
-                pass
-            frames.append(_frame(pairs, counts, classes))
+        run_in_threads(one, range(0, len(pairs), PAIRS_A_TASK), threads=resources.workers)
+        frames.append(_frame(pairs, counts, classes))
     return pl.concat([pl.DataFrame(schema=PAIR_SCHEMA), *frames])
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ import pyarrow.parquet as pq
 from dq.corpus import Corpus, InputSpec, ReadConfig, ingest
 from dq.dedup import DuplicateIndex, Duplicates, Resources
 from dq.errors import ConfigError, WorkspaceError
+from dq.executors import run_in_threads
 from dq.jobs.config import DedupJobConfig
 from dq.jobs.duplicates import disk_errors, find_stage, select_stage, shard_readers
 from dq.jobs.stages import score_corpus
@@ -210,9 +210,8 @@ def _write(workspace: Workspace, corpus: Corpus, duplicates: Duplicates, *, work
         for path, first in zip(corpus.shards, firsts, strict=True)
     ]
     with disk_errors(folder):
-        with ThreadPoolExecutor(workers) as pool:  # Arrow lets go of the interpreter; processes would start for longer
-            for _ in pool.map(_write_shard, tasks):
-                pass
+        # Arrow lets go of the interpreter; processes would start for longer.
+        run_in_threads(_write_shard, tasks, threads=workers)
         table = _removed(corpus, duplicates, _selected(workspace))
         write_parquet(removed, table)
     stage.commit({"kept": len(corpus.documents) - len(table), "removed": len(table)})

@@ -7,16 +7,15 @@ microseconds.
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from dq.errors import InputError
+from dq.executors import run_in_threads
 from dq.quality import line_tally
 from dq.quality.c4_phrases import C4_COUNTS
 from dq.quality.kernels_c4 import KEPT_SENTENCES
@@ -103,14 +102,19 @@ def measure(batch: TextBatch, *, unicode_words: bool = True, ngrams: bool = True
     if len(batch) and int(np.diff(batch.offsets).max()) > MAX_DOCUMENT_BYTES:
         raise InputError("a document is larger than 2 GiB; split it first")
     out = Measures.empty(len(batch))
-    parts = list(itertools.pairwise(_cuts(batch.offsets, max(SUB_BATCH_BYTES, 1))))
-    if threads <= 1 or len(parts) <= 1:
-        _measure_parts(batch, parts, out, unicode_words=unicode_words, ngrams=ngrams)
-    else:
-        text_tables(), stop_words()  # built once, not by every thread
-        run = functools.partial(_measure_parts, batch, out=out, unicode_words=unicode_words, ngrams=ngrams)
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(run, [parts[k::threads] for k in range(threads)]))
+    parts = list(itertools.pairwise(_cuts(batch.offsets, SUB_BATCH_BYTES)))
+    threads = max(1, min(threads, len(parts)))
+    waiting = iter(parts)  # of all threads: whoever is free takes the next
+    text_tables(), stop_words()  # built once, not by every thread
+
+    def run(scratch: _Scratch) -> None:
+        for rows in waiting:
+            _fit_odd_lines(int(batch.offsets[rows[1]] - batch.offsets[rows[0]]), out, scratch)
+            n_words = _split(batch, rows, scratch, unicode_words=unicode_words)
+            measure_rows(batch, rows, n_words, out=out, scratch=scratch, ngrams=ngrams)
+        _add_odd_lines(out, scratch)
+
+    run_in_threads(run, [_Scratch() for _ in range(threads)], threads=threads)
     return out
 
 
@@ -151,17 +155,6 @@ class _Scratch:
         if len(self.ngrams.positions) < longest + 1:
             self.ngrams = ngram_arrays(2 * longest)
             self.table = np.empty(1 << (4 * longest + 64).bit_length(), np.uint32)
-
-
-def _measure_parts(
-    batch: TextBatch, parts: list[tuple[int, int]], out: Measures, *, unicode_words: bool, ngrams: bool
-) -> None:
-    scratch = _Scratch()
-    for rows in parts:
-        _fit_odd_lines(int(batch.offsets[rows[1]] - batch.offsets[rows[0]]), out, scratch)
-        n_words = _split(batch, rows, scratch, unicode_words=unicode_words)
-        measure_rows(batch, rows, n_words, out=out, scratch=scratch, ngrams=ngrams)
-    _add_odd_lines(out, scratch)
 
 
 def measure_given(batch: TextBatch, words: Sequence[Sequence[str]]) -> Measures:
