@@ -1,7 +1,8 @@
 """The one place that decides how a kernel is compiled.
 
 Kernels are numba functions compiled without the GIL and cached on disk (beside the source, or in the user's cache
-folder when the installation is read-only: numba falls back by itself). Arguments are flat NumPy arrays and scalars.
+folder when the installation is read-only: numba falls back by itself). Arguments are flat NumPy arrays and scalars,
+never closures; how numba is made to compile them sooner is in ``dq.text.compiler``.
 
 Numba's cache notices a change in a kernel's own file only, though kernels are compiled into one another: ours are
 stamped with all files that hold kernels or their constants.
@@ -9,17 +10,15 @@ stamped with all files that hold kernels or their constants.
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
 
 import numba
 from numba.core.caching import IndexDataCacheFile
-from numba.core.codegen import JITCodeLibrary
-from numba.core.compiler import CompilerBase, DefaultPassBuilder
+
+from dq.text.compiler import InnerCompiler, KernelCompiler, take_any_value
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -27,78 +26,15 @@ R = TypeVar("R")
 
 # Within the package: kernels, and the constants that are compiled into them.
 KERNEL_FILES = ("text/*.py", "*/kernels*.py", "quality/c4_phrases.py", "quality/line_tally.py")
-RARE_COLLECTIONS = 100_000  # objects made before the garbage collector looks for those of no use; usually 700
 
-
-class _InnerLibrary(JITCodeLibrary):
-    """The code of a function that only kernels call: they optimise and translate it, so nobody else need.
-
-    Numba's own libraries do both before they are linked, which is a sixth of all time spent compiling.
-    """
-
-    def finalize(self) -> None:
-        """Add what this function calls to its module, and leave it there."""
-        for library in dict.fromkeys(self._linking_libraries):
-            self._reload_init.update(library._reload_init)
-            self._final_module.link_in(library._get_module_for_linking(), preserve=True)
-        self._finalized = True
-
-    def get_pointer_to_function(self, name: str) -> int:  # noqa: ARG002
-        """No code to call from Python."""
-        return 0
-
-    @property
-    def codegen(self) -> _InnerLibrary:
-        """What numba gives the environment of a function to that can run: this one cannot."""
-        return self
-
-    def set_env(self, env_name: str, env: object) -> None:
-        """Nothing to do."""
-
-
-@contextmanager
-def _rare_collections() -> Iterator[None]:
-    """Compiling makes millions of objects that stay: looking for garbage among them is a seventh of its time."""
-    before = gc.get_threshold()
-    gc.set_threshold(RARE_COLLECTIONS, *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-
-
-class _KernelCompiler(CompilerBase):
-    """Numba's usual passes."""
-
-    def compile_extra(self, func: Callable[..., Any]) -> Any:
-        """Compile one function, and what it calls."""
-        with _rare_collections():
-            return super().compile_extra(func)  # type: ignore[no-untyped-call]
-
-    def define_pipelines(self) -> list[Any]:
-        """The passes, in order."""
-        passes: Any = DefaultPassBuilder  # numba is not typed
-        return [passes.define_nopython_pipeline(self.state)]
-
-
-class _InnerCompiler(_KernelCompiler):
-    """The same into an `_InnerLibrary`."""
-
-    def define_pipelines(self) -> list[Any]:
-        """The passes, in order."""
-        make: Any = _InnerLibrary
-        self.state.library = make(self.state.targetctx.codegen(), self.state.func_id.func_qualname)
-        return super().define_pipelines()
-
-
-OPTIONS = {"cache": True, "nogil": True, "pipeline_class": _KernelCompiler}
+OPTIONS = {"cache": True, "nogil": True, "pipeline_class": KernelCompiler}
 # For functions that only kernels call: no wrappers for calls from Python (one kills the process), no reference counts.
 INNER = {
     "no_cpython_wrapper": True,
     "no_cfunc_wrapper": True,
     "_nrt": False,
     "nogil": True,
-    "pipeline_class": _InnerCompiler,
+    "pipeline_class": InnerCompiler,
 }
 
 
@@ -136,6 +72,7 @@ def part(function: Callable[P, R]) -> Callable[P, R]:
 
 def _compiled(function: Callable[P, R], **options: Any) -> Callable[P, R]:
     dispatcher = numba.njit(**options)(function)
+    take_any_value(dispatcher)
     if not options.get("cache"):
         return cast("Callable[P, R]", dispatcher)
     stored = dispatcher._cache
