@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pyarrow as pa
-from _common import best_seconds, read_texts, two_threads_ratio
+from _common import TwoThreads, best_seconds, read_texts
 
 from dq.dedup import DedupConfig, MinHash, Resources, find_duplicates, keep_order, select
 from dq.text.buffers import text_batch
@@ -69,11 +69,11 @@ def ours(texts: list[str]) -> list[Measure]:
     maker = MinHash(num_perm=NUM_PERM, ngram=NGRAM)
     one = best_seconds(lambda: maker.signatures(batch), rounds=7)
     wall_two = best_seconds(lambda: maker.signatures(batch, threads=2), clock=time.perf_counter, rounds=7)
-    ratio = two_threads_ratio(lambda threads: maker.signatures(batch, threads=threads), rounds=25)
-    two = {"mb": size, "mb_per_second": size / wall_two, "ratio": ratio}
+    threads = TwoThreads.of(lambda n: maker.signatures(batch, threads=n), rounds=25)
+    two = {"mb": size, "mb_per_second": size / wall_two, "ratio": threads.ratio, "machine_ratio": threads.machine}
     return [
         {"name": "dq", "mb": size, "mb_per_second": size / one},
-        {"name": "dq, two threads against one (wall)", **two},
+        {"name": "dq, two threads (wall)", **two},
     ]
 
 
@@ -236,7 +236,8 @@ def main() -> None:
         speed = f"{measure['mb_per_second']:10.2f} MB/s" if "mb_per_second" in measure else ""
         speed = speed or f"{measure['documents_per_second']:10,.0f} documents/s"
         notes = f"  on {measure['mb']:.1f} MB" if "mb" in measure else ""
-        notes += f"  {measure['ratio']:.2f} times" if "ratio" in measure else ""
+        if "ratio" in measure:
+            notes = f"  {TwoThreads(measure['ratio'], measure['machine_ratio'])}"
         print(f"{measure['name']:45s}{speed}{notes}")
 
 

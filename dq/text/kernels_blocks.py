@@ -22,6 +22,7 @@ __all__ = [
     "DOT",
     "HASH_SIGN",
     "HIGH",
+    "LETTER",
     "NEWLINE",
     "PLAIN",
     "SPACE",
@@ -31,8 +32,9 @@ __all__ = [
 ]
 
 # Rows of the mask matrix, in the order in which block_masks returns them.
-SPACE, PLAIN, NEWLINE, BREAK, HIGH, CONTINUATION, UPPER, DIGIT, CURLY, HASH_SIGN, DOT, TRIGGER = range(12)
-ASCII_MASKS = 12
+# LETTER are those of ASCII; PLAIN are letters besides, ASCII's and others that no rule of splitting names.
+SPACE, LETTER, PLAIN, NEWLINE, BREAK, HIGH, CONTINUATION, UPPER, DIGIT, CURLY, HASH_SIGN, DOT, TRIGGER = range(13)
+ASCII_MASKS = 13
 BLOCK = 64
 BYTE = ir.IntType(8)
 VECTOR = ir.VectorType(BYTE, BLOCK)
@@ -92,9 +94,11 @@ def _rows(here: _Block, after: _Block, either: Callable[..., Any], both: Callabl
     trigger = either(here.equals("{"), here.equals("["))
     for first, second in ANCHORS:
         trigger = either(trigger, both(here.is_letter(first), after.is_letter(second)))
+    letter = here.within(0x61, 0x7A, folded=True)
     return [
         either(here.within(0x09, 0x0D), here.within(0x1C, 0x20)),
-        here.within(0x61, 0x7A, folded=True),
+        letter,
+        letter,
         here.equals("\n"),
         either(here.within(0x0B, 0x0D), here.within(0x1C, 0x1E)),
         here.below(0),

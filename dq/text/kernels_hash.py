@@ -14,11 +14,12 @@ import numpy as np
 from dq.text.jit import helper, inlined, kernel
 from dq.text.kernels_bits import load_u64, multiply_fold, nonnegative, unlikely
 
-__all__ = ["finish", "hash_bytes", "hash_of", "hash_pair", "short_blocks"]
+__all__ = ["finish", "hash_bytes", "hash_letters", "hash_of", "hash_pair", "short_blocks"]
 
 SECRET = np.uint64(0xA0761D6478BD642F)
 SECRET_2 = np.uint64(0xE7037ED1A0B428DB)
 SECRET_3 = np.uint64(0x8EBC6AF09C88C6E3)
+SMALL_BITS = np.uint64(0x2020202020202020)  # set in the small letters of ASCII, not in the capitals
 ALL, NONE = np.uint64(0xFFFFFFFFFFFFFFFF), np.uint64(0)
 
 
@@ -92,6 +93,21 @@ def hash_pair(data: Any, start: Any, end: Any) -> Any:
             at += 16
         first, second = load_u64(data, end - 16), load_u64(data, end - 8)
     return _end_of(first, second, state, size), _end_of(fold_ascii(first), fold_ascii(second), lower, size)
+
+
+@inlined
+def hash_letters(data: Any, start: Any, end: Any) -> Any:
+    """The hash of ASCII letters ``data[start:end]``, as of hash_bytes, and False where surely no capital is among them.
+
+    Most words have none, and are their own lower case.
+    """
+    size = end - start
+    if unlikely(size > 16 or nonnegative(start) + 8 > data.shape[0]):
+        return hash_bytes(data, start, end), True
+    head, tail = ALL >> np.uint64(64 - 8 * min(size, 8)), ALL if size >= 8 else NONE
+    first, last = load_u64(data, start), load_u64(data, start + size - 8 if size >= 8 else start)
+    capitals = (~first & head | ~last & tail) & SMALL_BITS
+    return _end_of(first & head, last & tail, SECRET, size), capitals != 0
 
 
 @kernel

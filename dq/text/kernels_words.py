@@ -13,9 +13,9 @@ import numpy as np
 from dq.text.jit import inlined, part, plain_kernel
 from dq.text.kernels_affixes import IS_SPECIAL, look_up
 from dq.text.kernels_bits import nonnegative, trailing_zeros, unlikely
-from dq.text.kernels_blocks import DIGIT, HIGH, PLAIN, SPACE, UPPER
+from dq.text.kernels_blocks import DIGIT, HIGH, LETTER, PLAIN, SPACE, UPPER
 from dq.text.kernels_chunk import append_pieces, split_chunk
-from dq.text.kernels_hash import hash_bytes, hash_pair
+from dq.text.kernels_hash import hash_bytes, hash_letters, hash_pair
 from dq.text.kernels_scan import bits_at, low_bits
 from dq.text.word_flags import ALL_CAPS, ALPHABETIC, AT_BOTH_ENDS, AT_END, AT_START, IS_DOT, IS_WORD, UNDESCRIBED
 
@@ -68,7 +68,6 @@ def _chunk(
     data: Any, base: Any, at: Any, stop: Any, unicode_words: Any, masks: Any, tables: Any, words: Any, count: Any
 ) -> Any:
     """Append the words of one chunk; ``at`` and ``stop`` count from ``base``."""
-    size = stop - at
     start, end = nonnegative(base + nonnegative(at)), nonnegative(base + stop)
     count = nonnegative(count)
     before, after, path = _choose_path(data, start, end, at, unicode_words, masks, tables)
@@ -83,8 +82,7 @@ def _chunk(
     if before:
         _mark(data[start], start, tables, words, count)
         count = nonnegative(count + 1)
-    upper = bits_at(masks[UPPER], at + before, size - before - after)
-    count = _letters(data, start + before, end - after, upper, tables, words, count)
+    count = _letters(data, base, start + before, end - after, masks, tables, words, count)
     count = nonnegative(count)
     if after == 1:
         _mark(data[end - 1], end - 1, tables, words, count)
@@ -105,12 +103,12 @@ def _choose_path(data: Any, start: Any, end: Any, at: Any, unicode_words: Any, m
         return 0, 1, MARK if data[start] < 0x80 else LONG_PATH
     if unlikely(size > MAX_SHORT_BYTES):
         return 0, 0, LONG_PATH
+    if bits_at(masks[LETTER], at, size) == low_bits(size):
+        return 0, 0, LETTERS
     marks = ~bits_at(masks[PLAIN], at, size) & low_bits(size)
     if unlikely((masks[HIGH, at >> 6] | masks[HIGH, (at + size - 1) >> 6]) != 0) and bits_at(masks[HIGH], at, size):
         # No special case is made of characters that take part in no rule.
         return 0, 0, LONG_PATH if marks else WHOLE
-    if marks == 0:
-        return 0, 0, LETTERS
     if marks == low_bits(size) and size > 1:
         return 0, 0, WHOLE if bits_at(masks[DIGIT], at, size) == marks else LONG_PATH
     if marks == ONE << np.uint64(size - 1):
@@ -138,9 +136,9 @@ def _cuts_after(data: Any, start: Any, end: Any, tables: Any) -> Any:
 
 
 @part
-def _letters(data: Any, start: Any, end: Any, upper: Any, tables: Any, words: Any, count: Any) -> Any:
+def _letters(data: Any, base: Any, start: Any, end: Any, masks: Any, tables: Any, words: Any, count: Any) -> Any:
     """ASCII letters only: one word, or a contraction such as `cannot`."""
-    key, folded = hash_pair(data, start, end)
+    key, capitals = hash_letters(data, start, end)
     found = look_up(key, tables.lexicon)
     if unlikely((found & IS_SPECIAL) != 0) and (found & np.uint64(7)) != ONE:
         until = append_pieces(found, start, words.starts, words.ends, count)
@@ -150,9 +148,12 @@ def _letters(data: Any, start: Any, end: Any, upper: Any, tables: Any, words: An
     words.starts[count] = start
     words.ends[count] = end
     words.chars[count] = end - start
-    words.flags[count] = ALPHABETIC | IS_WORD | (ALL_CAPS if upper == low_bits(end - start) else 0)
-    words.hashes[count] = key
-    words.folded[count] = folded
+    words.flags[count] = ALPHABETIC | IS_WORD
+    words.hashes[count] = words.folded[count] = key
+    if unlikely(capitals):
+        _, words.folded[count] = hash_pair(data, start, end)
+        if bits_at(masks[UPPER], start - base, end - start) == low_bits(end - start):
+            words.flags[count] |= ALL_CAPS
     return count + 1
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from dq.errors import ConfigError
 from dq.text.buffers import text_batch
+from dq.text.kernels_blocks import LETTER, SPACE, UPPER
 from dq.text.kernels_scan import MASKS, scan_batch
 from dq.text.special_cases import merges, special_cases, units
 from dq.text.tables import text_tables
@@ -56,11 +57,13 @@ def test_masks_are_the_properties_of_the_characters(text: str) -> None:
     scan_batch(read_only(batch.data), 0, int(batch.offsets[1]), text_tables().scan, masks)
     clean = bytes(batch.data[: batch.offsets[1]]).decode()
     space = [char.isspace() for char in clean for _ in char.encode()]
-    assert [bit_of(masks[0], at) for at in range(len(space))] == space
+    assert [bit_of(masks[SPACE], at) for at in range(len(space))] == space
+    ascii_letter = [char.isascii() and char.isalpha() for char in clean for _ in char.encode()]
+    assert [bit_of(masks[LETTER], at) for at in range(len(space))] == ascii_letter
     lead_upper = [char.isupper() or char.istitle() for char in clean]
     starts = np.cumsum([0, *(len(char.encode()) for char in clean)])[:-1]
     letters = [char.isalpha() for char in clean]
-    found = [bit_of(masks[6], int(at)) for at in starts]
+    found = [bit_of(masks[UPPER], int(at)) for at in starts]
     assert [f for f, letter in zip(found, letters, strict=True) if letter] == [
         upper for upper, letter in zip(lead_upper, letters, strict=True) if letter
     ]
