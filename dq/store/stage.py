@@ -113,7 +113,7 @@ def read_record(folder: Path) -> StageRecord:
         WorkspaceError: the stage has not finished.
     """
     if not (folder / RECORD).exists():
-        raise WorkspaceError(f"{folder}: not finished; run `dq run JOB.yaml` on this workspace first")
+        raise WorkspaceError(f"{folder}: not finished; run `dq run`, or the `dq dedup` that began it, to its end first")
     content = read_json(folder / RECORD)
     try:
         return StageRecord(content["stage"], content["fingerprint"], content["inputs"], content["summary"])
