@@ -53,7 +53,7 @@ def test_after_an_error_in_any_thread_no_further_part_begins(error: type[BaseExc
             failed.set()
             raise error("part failed")
         failed.wait(10)
-        time.sleep(0.1)  # the other thread is between raising and giving up the rest
+        time.sleep(0.3)  # the other thread is between raising and giving up the rest
 
     with pytest.raises(error, match="part failed"):
         run_in_threads(fail_in_one, range(50), threads=2)
