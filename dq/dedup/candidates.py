@@ -18,7 +18,7 @@ import numpy as np
 from dq.dedup.arrays import read_only
 from dq.dedup.bands import Bands
 from dq.dedup.classes import ClassTables
-from dq.dedup.kernels_candidates import emit_pairs, large_buckets
+from dq.dedup.kernels.candidates import emit_pairs, large_buckets
 
 __all__ = ["Candidates", "find_candidates"]
 

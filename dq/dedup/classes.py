@@ -14,7 +14,7 @@ import numpy as np
 
 from dq.dedup.arrays import MappedArray, read_only
 from dq.dedup.bands import Bands
-from dq.dedup.kernels_candidates import group_keys, hash_bands
+from dq.dedup.kernels.candidates import group_keys, hash_bands
 from dq.dedup.signature_files import SignatureFiles
 
 __all__ = ["ClassTables", "Classes", "group", "write_tables"]

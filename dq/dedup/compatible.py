@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from dq.dedup.arrays import read_only
-from dq.dedup.kernels_datatrove import sign_word_lists
+from dq.dedup.kernels.datatrove import sign_word_lists
 from dq.dedup.signatures import MinHash
 from dq.errors import InputError, require
 from dq.text.buffers import text_batch

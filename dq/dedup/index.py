@@ -30,7 +30,7 @@ from dq.config import canonical_json, fingerprint
 from dq.dedup.arrays import MappedArray, read_only
 from dq.dedup.bands import choose_bands
 from dq.dedup.config import DedupConfig
-from dq.dedup.kernels_candidates import hash_bands
+from dq.dedup.kernels.candidates import hash_bands
 from dq.dedup.shingles import shingle
 from dq.dedup.signature_files import Shard, load_shard
 from dq.dedup.signatures import sign

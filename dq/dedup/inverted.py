@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from dq.dedup.arrays import read_only
-from dq.dedup.kernels_inverted import build_table, overlaps
+from dq.dedup.kernels.inverted import build_table, overlaps
 from dq.dedup.shingles import Shingles
 
 __all__ = ["InvertedIndex", "hash_table"]

@@ -27,7 +27,7 @@ from dq.config import StrictModel
 from dq.dedup.arrays import read_only
 from dq.dedup.config import Resources
 from dq.dedup.inverted import hash_table
-from dq.dedup.kernels_units import hash_units, without_units
+from dq.dedup.kernels.units import hash_units, without_units
 from dq.dedup.signature_files import Shard, load_shard
 from dq.executors import run_in_threads
 from dq.text.buffers import Texts, text_batch

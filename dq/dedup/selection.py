@@ -18,7 +18,7 @@ import polars as pl
 
 from dq.dedup.arrays import read_only
 from dq.dedup.duplicates import Duplicates
-from dq.dedup.kernels_selection import UNSEEN, keep_greedily, most_similar_kept
+from dq.dedup.kernels.selection import UNSEEN, keep_greedily, most_similar_kept
 from dq.errors import ConfigError
 from dq.executors import run_in_threads
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from dq.dedup.arrays import read_only
 from dq.dedup.config import ShingleConfig
-from dq.dedup.kernels_shingles import shingle_documents
+from dq.dedup.kernels.shingles import shingle_documents
 from dq.text import unicode
 from dq.text.buffers import Texts, text_batch
 

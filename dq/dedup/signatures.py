@@ -17,7 +17,7 @@ import numpy as np
 
 from dq.dedup.arrays import read_only
 from dq.dedup.config import ShingleConfig
-from dq.dedup.kernels_signatures import sign_documents, sign_hashes
+from dq.dedup.kernels.signatures import sign_documents, sign_hashes
 from dq.executors import run_in_threads
 from dq.text import unicode
 from dq.text.buffers import TextBatch, Texts, text_batch

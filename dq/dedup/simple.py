@@ -11,7 +11,7 @@ from dq.dedup.find import find_duplicates
 from dq.dedup.order import keep_order
 from dq.dedup.selection import select
 from dq.text.buffers import Texts, text_batch
-from dq.text.kernels_xxhash import hash_texts
+from dq.text.kernels.xxhash import hash_texts
 
 __all__ = ["deduplicate"]
 

@@ -21,8 +21,8 @@ from dq.dedup.arrays import MappedArray, read_only
 from dq.dedup.candidates import Candidates
 from dq.dedup.classes import Classes
 from dq.dedup.config import DedupConfig, Resources, ShingleConfig
-from dq.dedup.kernels_shingles import shingle_documents
-from dq.dedup.kernels_verify import verify_pairs
+from dq.dedup.kernels.shingles import shingle_documents
+from dq.dedup.kernels.verify import verify_pairs
 from dq.dedup.signature_files import Shard, load_shard
 from dq.executors import run_in_threads
 from dq.text import unicode

@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dq.errors import require
-from dq.quality.c4_phrases import C4_COUNTS
+from dq.quality.kernels.c4_phrases import C4_COUNTS
 from dq.quality.measure import rewrite
 from dq.text.buffers import TextBatch, Texts, string_array, text_batch
 from dq.text.cleaner import Cleaned, Cleaner

@@ -20,9 +20,9 @@ from pydantic import Field
 
 from dq.config import StrictModel
 from dq.errors import ConfigError, InputError, require
-from dq.quality.kernels_learned import hash_features, score_documents, train_epoch
+from dq.quality.kernels.learned import hash_features, score_documents, train_epoch
 from dq.text.buffers import TextBatch, Texts, text_batch
-from dq.text.kernels_hash import hash_of
+from dq.text.kernels.hash import hash_of
 from dq.text.words import scan_and_split
 
 __all__ = ["FastTextModel", "LearnedOptions", "QualityModel", "Scorer", "Trained", "auc_interval", "train_quality"]

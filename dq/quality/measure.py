@@ -16,18 +16,18 @@ import numpy as np
 
 from dq.errors import InputError
 from dq.executors import run_in_threads
-from dq.quality import line_tally
-from dq.quality.c4_phrases import C4_COUNTS
-from dq.quality.kernels_c4 import KEPT_SENTENCES
-from dq.quality.kernels_c4_rewrite import rewrite_documents
-from dq.quality.kernels_doc import DOCUMENT_COLUMNS, measure_documents
-from dq.quality.kernels_lines import LINE_COLUMNS, measure_lines, most_lines, odd_lines, seen_lines
-from dq.quality.kernels_ngrams import N_GRAM_COLUMNS, measure_ngrams, ngram_arrays
+from dq.quality.kernels import tally as line_tally
+from dq.quality.kernels.c4 import KEPT_SENTENCES
+from dq.quality.kernels.c4_phrases import C4_COUNTS
+from dq.quality.kernels.c4_rewrite import rewrite_documents
+from dq.quality.kernels.documents import DOCUMENT_COLUMNS, measure_documents
+from dq.quality.kernels.lines import LINE_COLUMNS, measure_lines, most_lines, odd_lines, seen_lines
+from dq.quality.kernels.ngrams import N_GRAM_COLUMNS, measure_ngrams, ngram_arrays
 from dq.quality.stop_words import stop_words
 from dq.text.buffers import TextBatch
-from dq.text.kernels_describe import describe_batch
-from dq.text.kernels_scan import MASKS, scan_batch
-from dq.text.kernels_words import split_batch
+from dq.text.kernels.describe import describe_batch
+from dq.text.kernels.scan import MASKS, scan_batch
+from dq.text.kernels.words import split_batch
 from dq.text.tables import text_tables
 from dq.text.word_flags import UNDESCRIBED, WordArrays, word_arrays
 from dq.text.words import BLOCK_BYTES, read_only

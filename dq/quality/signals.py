@@ -13,9 +13,9 @@ import numpy as np
 import polars as pl
 
 from dq.errors import ConfigError
-from dq.quality.kernels_doc import DOCUMENT_COLUMNS
-from dq.quality.kernels_lines import LINE_COLUMNS
-from dq.quality.kernels_ngrams import N_GRAM_COLUMNS
+from dq.quality.kernels.documents import DOCUMENT_COLUMNS
+from dq.quality.kernels.lines import LINE_COLUMNS
+from dq.quality.kernels.ngrams import N_GRAM_COLUMNS
 from dq.quality.learned import Scorer
 from dq.quality.measure import AFTER_C4_COLUMNS, C4_COLUMNS, C4_RELAXED_COLUMNS, measure, measure_given
 from dq.quality.registry import Signal, all_signals, signal

@@ -1,4 +1,4 @@
-"""The table of English stop words that ``kernels_doc`` looks every word up in."""
+"""The table of English stop words that ``kernels.documents`` looks every word up in."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from dq.quality.function_words import ENGLISH_FUNCTION_WORDS, GOPHER_STOP_WORDS
-from dq.quality.kernels_doc import FUNCTION_WORD, STOP_BUCKETS, STOP_MASK, STOP_SLOTS
-from dq.text.kernels_hash import hash_of
+from dq.quality.kernels.documents import FUNCTION_WORD, STOP_BUCKETS, STOP_MASK, STOP_SLOTS
+from dq.text.kernels.hash import hash_of
 
 __all__ = ["stop_words"]
 
@@ -18,7 +18,7 @@ Array: TypeAlias = np.ndarray[Any, np.dtype[np.uint64]]
 
 @functools.cache
 def stop_words() -> tuple[Array, Array, np.uint64]:
-    """The English stop words for ``kernels_doc``: slots, displacements and shift of a hash without collisions."""
+    """The English stop words for ``kernels.documents``: slots, displacements and shift of a hash without collisions."""
     entries: dict[str, int] = dict.fromkeys(ENGLISH_FUNCTION_WORDS, FUNCTION_WORD)
     for bit, word in enumerate(GOPHER_STOP_WORDS):
         entries[word] |= 1 << bit

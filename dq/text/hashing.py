@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from dq.text.buffers import Texts, text_batch
-from dq.text.kernels_xxhash import hash_texts
+from dq.text.kernels.xxhash import hash_texts
 
 __all__ = ["content_keys", "mix64", "uniform"]
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from dq.text.kernels_affixes import BLOOM_BITS, IS_SPECIAL, IS_UNIT, LEXICON_SIZE, MERGES, PAIRS_AT, SLOTS
-from dq.text.kernels_hash import hash_of
+from dq.text.kernels.affixes import BLOOM_BITS, IS_SPECIAL, IS_UNIT, LEXICON_SIZE, MERGES, PAIRS_AT, SLOTS
+from dq.text.kernels.hash import hash_of
 from dq.text.word_roles import ALPHA, DOT_AFTER, ICON, LOWER, PREFIX, SUFFIX, UPPER, roles
 
 __all__ = ["lexicon", "merges", "special_cases", "units"]
@@ -96,7 +96,7 @@ def units() -> list[str]:
 
 @functools.cache
 def lexicon() -> np.ndarray[Any, np.dtype[np.uint64]]:
-    """Special chunks and units as the open-addressing table that ``kernels_affixes.look_up`` reads.
+    """Special chunks and units as the open-addressing table that ``kernels.affixes.look_up`` reads.
 
     uint64: SLOTS keys (hashes), SLOTS values, a Bloom filter, first pairs of bytes. A value is 0 where a slot is empty;
     bits 0-2 are the number of pieces, six bits each from bit 3 their bytes; then IS_SPECIAL, IS_UNIT, MERGES.

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dq.text import kernels_scan, unicode
-from dq.text.kernels_hash import hash_of
+from dq.text import unicode
+from dq.text.kernels import scan
+from dq.text.kernels.hash import hash_of
 from dq.text.marks import BREAK, CHAR_PUNCTUATION, SENTENCE_END, SYMBOL_ONLY, marks
 from dq.text.special_cases import lexicon
 from dq.text.unicode import classes, lowercase
@@ -45,7 +46,7 @@ class TextTables(NamedTuple):
     lexicon: Any
     """uint64: special chunks and units, ``dq.text.special_cases.lexicon``."""
     scan: Any
-    """uint8: what ``kernels_scan`` asks of a character outside ASCII."""
+    """uint8: what ``kernels.scan`` asks of a character outside ASCII."""
     ascii_kinds: Any
     """uint8, 128: what a mark does at the edges of a chunk of letters, ``dq.text.word_flags``."""
     ascii_flags: Any
@@ -73,17 +74,17 @@ def text_tables() -> TextTables:
 
 def _scan_table() -> np.ndarray[Any, np.dtype[np.uint8]]:
     parts = (
-        (classes() & unicode.SPACE, kernels_scan.SCAN_SPACE),
-        (roles() & INERT, kernels_scan.SCAN_PLAIN),
-        (marks() & BREAK, kernels_scan.SCAN_BREAK),
-        (classes() & unicode.UPPER, kernels_scan.SCAN_UPPER),
-        (classes() & unicode.DIGIT, kernels_scan.SCAN_DIGIT),
+        (classes() & unicode.SPACE, scan.SCAN_SPACE),
+        (roles() & INERT, scan.SCAN_PLAIN),
+        (marks() & BREAK, scan.SCAN_BREAK),
+        (classes() & unicode.UPPER, scan.SCAN_UPPER),
+        (classes() & unicode.DIGIT, scan.SCAN_DIGIT),
     )
     table = np.zeros(unicode.CODE_POINTS, np.uint8)
     for present, bit in parts:
         table[present != 0] |= bit
-    table[ELLIPSIS] |= kernels_scan.SCAN_ELLIPSIS
-    table[KELVIN] |= kernels_scan.SCAN_TRIGGER
+    table[ELLIPSIS] |= scan.SCAN_ELLIPSIS
+    table[KELVIN] |= scan.SCAN_TRIGGER
     table.setflags(write=False)
     return table
 

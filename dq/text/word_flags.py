@@ -28,7 +28,7 @@ IS_PUNCTUATION = 8  # all of it is Unicode punctuation
 ALL_CAPS = 16  # str.isupper(): an upper-case letter and no lower-case one
 UNDESCRIBED = 128  # found, but not yet described
 
-# Kinds of ASCII marks beside letters, for the short paths of kernels_words.
+# Kinds of ASCII marks beside letters, for the short paths of kernels.words.
 AT_END = 1  # cut off after letters
 AT_START = 2  # cut off before letters, and no special case begins with it and letters
 AT_BOTH_ENDS = 4  # a special case may be letters and this mark: look the whole chunk up first

@@ -9,9 +9,9 @@ import numpy as np
 
 from dq.errors import ConfigError
 from dq.text.buffers import TextBatch, Texts, text_batch
-from dq.text.kernels_describe import describe_batch
-from dq.text.kernels_scan import MASKS, scan_batch
-from dq.text.kernels_words import split_batch
+from dq.text.kernels.describe import describe_batch
+from dq.text.kernels.scan import MASKS, scan_batch
+from dq.text.kernels.words import split_batch
 from dq.text.tables import text_tables
 from dq.text.word_flags import WordArrays, word_arrays
 

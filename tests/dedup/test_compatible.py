@@ -14,7 +14,7 @@ from dq.dedup import MinHash, shingle
 from dq.dedup.compatible import datatrove_signatures, lean_minhashes
 from dq.dedup.inverted import InvertedIndex
 from dq.errors import InputError
-from dq.text.kernels_xxhash import xxhash64
+from dq.text.kernels.xxhash import xxhash64
 from tests.dedup import oracle
 
 MERSENNE = 2**61 - 1

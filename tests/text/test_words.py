@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from dq.errors import ConfigError
 from dq.text.buffers import text_batch
-from dq.text.kernels_blocks import LETTER, SPACE, UPPER
-from dq.text.kernels_scan import MASKS, scan_batch
+from dq.text.kernels.blocks import LETTER, SPACE, UPPER
+from dq.text.kernels.scan import MASKS, scan_batch
 from dq.text.special_cases import merges, special_cases, units
 from dq.text.tables import text_tables
 from dq.text.words import read_only, scan_and_split, split_words

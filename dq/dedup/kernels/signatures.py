@@ -1,0 +1,135 @@
+"""MinHash signatures in one pass over a batch of texts.
+
+Bound by the permutations: 112 multiply-add-minimum steps a shingle. What pays is to load a signature vector once for 8
+shingles and to keep the shingle hashes of a document in the first-level cache (CHUNK).
+
+Measured on mixed text (6 bytes a shingle, AVX2, Zen 3 at 3.1 GHz), nanoseconds a shingle: folding 1.0, words 2.7,
+n-grams and keys 1.6, permutations 4.2, where three vector instructions for 8 values make 3.4 at best; in all 610 MB/s.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from dq.dedup.kernels.shingles import CHUNK, combine, key_sums, longest_text
+from dq.dedup.kernels.simd import LANES, SHINGLES_A_BLOCK, SHINGLES_A_LOAD, affine_min_block, mix32_block, shingle_block
+from dq.dedup.kernels.words import WORD_SLACK, fold, scratch_bytes, split_characters, split_words
+from dq.text.kernels.jit import inlined, kernel
+
+__all__ = ["permute", "sign_documents", "sign_hashes"]
+
+Array = np.ndarray[Any, Any]
+
+EMPTY = np.uint32(0xFFFFFFFF)
+SLACK = 2 * LANES  # room behind the hashes for the padding of the last block
+
+
+@inlined
+def permute(parameters: Array, signature: Array, hashes: Array, count: int) -> None:
+    """Fold ``hashes[:count]`` (uint32, mixed) into the signature; overwrites up to 8 values behind them."""
+    if count == 0:
+        return
+    for k in range(count, count + SHINGLES_A_LOAD):
+        hashes[k] = hashes[count - 1]
+    for lane in range(0, signature.size, LANES):
+        for first in range(0, count, SHINGLES_A_LOAD):
+            affine_min_block(parameters, signature, hashes, lane, first)
+
+
+@inlined
+def _mixed_shingles(
+    words: Array, filled: int, ngram: int, short: bool, grams: Array, hashes: Array, sums: Array
+) -> int:
+    """Mixed 32-bit hashes of the n-grams of ``words[:filled]``; their keys go to ``sums``. Returns how many."""
+    count = max(0, filled - ngram + 1)
+    blocks = count - count % SHINGLES_A_BLOCK
+    for k in range(0, blocks, SHINGLES_A_BLOCK):
+        shingle_block(words, k, ngram, hashes, sums)
+    if short and filled > 0:
+        count, ngram = 1, filled
+    if count > blocks:
+        combine(words[blocks:], filled - blocks, ngram, grams)
+        first, second = key_sums(grams, count - blocks)
+        sums[0] += first
+        sums[SHINGLES_A_BLOCK] += second
+        for k in range(blocks, count):
+            hashes[k] = np.uint32(grams[k - blocks])
+        for k in range(blocks, count, LANES):
+            mix32_block(hashes, k)
+    return count
+
+
+@kernel
+def sign_hashes(hashes: Array, offsets: Array, parameters: Array, signatures: Array) -> None:
+    """Signatures of documents given as their shingle hashes: uint32 flat values, int64 offsets."""
+    row = np.empty(parameters.shape[1], np.uint32)
+    chunk = np.empty(CHUNK + SLACK, np.uint32)
+    for d in range(offsets.size - 1):
+        for k in range(row.size):
+            row[k] = EMPTY
+        for first in range(offsets[d], offsets[d + 1], CHUNK):
+            count = min(CHUNK, offsets[d + 1] - first)
+            for k in range(count):
+                chunk[k] = hashes[first + k]
+            for k in range(0, count, LANES):
+                mix32_block(chunk, k)
+            permute(parameters, row, chunk, count)
+        for k in range(signatures.shape[1]):
+            signatures[d, k] = row[k]
+
+
+@kernel
+def sign_documents(
+    data: Array,
+    offsets: Array,
+    classes: Array,
+    lower: Array,
+    ngram: int,
+    characters: bool,
+    parameters: Array,
+    signatures: Array,
+    keys: Array,
+    counts: Array,
+) -> None:
+    """Signature, 128-bit shingle key and shingle count (repeats included) of every document of a batch."""
+    everything = np.arange(offsets.size - 1)
+    scratch = np.empty(scratch_bytes(longest_text(offsets, everything)), np.uint8)
+    words = np.empty(CHUNK + ngram + WORD_SLACK, np.uint64)
+    grams = np.empty(CHUNK + ngram + WORD_SLACK, np.uint64)
+    edges = np.empty(2 * words.size, np.uint32)
+    hashes = np.empty(CHUNK + ngram + WORD_SLACK + SLACK, np.uint32)
+    row = np.empty(parameters.shape[1], np.uint32)
+    sums = np.empty(2 * SHINGLES_A_BLOCK, np.uint64)
+    for d in everything:
+        length = fold(data, offsets[d], offsets[d + 1], scratch, classes, lower)
+        position = filled = seen = total = 0
+        for k in range(sums.size):
+            sums[k] = 0
+        for k in range(row.size):
+            row[k] = EMPTY
+        while True:
+            before = filled
+            if characters:
+                filled, position = split_characters(scratch, length, position, words, filled)
+            else:
+                filled, position = split_words(scratch, length, position, words, filled, edges)
+            seen += filled - before
+            ended = position >= length
+            found = _mixed_shingles(words, filled, ngram, ended and seen < ngram, grams, hashes, sums)
+            permute(parameters, row, hashes, found)
+            total += found
+            if ended:
+                break
+            keep = min(ngram - 1, filled)
+            for k in range(keep):
+                words[k] = words[filled - keep + k]
+            filled = keep
+        for k in range(signatures.shape[1]):
+            signatures[d, k] = row[k]
+        keys[d, 0] = keys[d, 1] = 0
+        for k in range(SHINGLES_A_BLOCK):
+            keys[d, 0] += sums[k]
+            keys[d, 1] += sums[SHINGLES_A_BLOCK + k]
+        counts[d] = total

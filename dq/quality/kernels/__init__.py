@@ -1,0 +1,1 @@
+"""Compiled loops of the signals: documents, lines, n-grams, C4."""

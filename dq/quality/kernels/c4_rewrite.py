@@ -1,0 +1,236 @@
+"""The text that C4 would leave, line by line: the cleaner, and the judge of lines that need rewriting first.
+
+A line with a citation mark is judged without it, a line with a word of more than 1,000 characters is dropped: such
+lines are judged here on a copy. Order and definitions follow datatrove's ``C4QualityFilter`` (itself after
+tensorflow_datasets `c4_utils.py`). A phrase that would drop the whole document is counted, and the line goes on, so
+that every reason of a document is known.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from dq.quality.kernels.c4_phrases import (
+    CITATIONS,
+    CURLY_BRACKET,
+    JAVASCRIPT,
+    JAVASCRIPT_PHRASES,
+    KEPT,
+    LOREM_IPSUM,
+    LOREM_PHRASES,
+    MAX_WORD_CHARS,
+    MIN_WORDS,
+    NO_TERMINAL,
+    POLICY,
+    POLICY_PHRASES,
+    TOO_FEW_WORDS,
+    TOO_LONG_WORD,
+    ends_terminally,
+)
+from dq.text.kernels.jit import helper, inlined, kernel, part
+from dq.text.kernels.utf8 import char_width, decode, last_char
+from dq.text.marks import BREAK, DECIMAL
+from dq.text.tables import KELVIN
+from dq.text.unicode import SPACE
+
+__all__ = ["judge_odd_line", "rewrite_documents"]
+
+
+@kernel
+def rewrite_documents(data: Any, offsets: Any, chosen: Any, terminal: Any, tables: Any, counts: Any, out: Any) -> Any:
+    """Write what C4 keeps of the documents ``chosen`` (row numbers): kept lines joined by newlines.
+
+    counts: int64, one row of C4_COUNTS a chosen document, gains what was found. out: uint8, room for the bytes of the
+    chosen documents and one more each. Returns offsets (int64) into ``out``.
+    """
+    bounds = np.zeros(chosen.shape[0] + 1, np.int64)
+    _rewrite_all(data, offsets, chosen, terminal, tables.classes, tables.marks, counts, out, bounds)
+    return bounds
+
+
+@part
+def _rewrite_all(
+    data: Any,
+    offsets: Any,
+    chosen: Any,
+    terminal: Any,
+    classes: Any,
+    marks: Any,
+    counts: Any,
+    out: Any,
+    bounds: Any,
+) -> None:
+    for k in range(chosen.shape[0]):
+        at, end = offsets[chosen[k]], offsets[chosen[k] + 1]
+        to = bounds[k]
+        first = to
+        while at < end:
+            stop, after = next_line(data, at, end, marks)
+            start, last = _strip(data, at, stop, classes)
+            written = judge_copy(data, start, last, terminal, classes, marks, counts[k], 0, out, to)
+            if written >= 0:
+                out[written] = 0x0A
+                to = written + 1
+            at = after
+        # The text is stripped in the end; what is lost in front is moved over.
+        start, last = _strip(out, first, to, classes)
+        for offset in range(last - start):
+            out[first + offset] = out[start + offset]
+        bounds[k + 1] = first + last - start
+
+
+@inlined
+def _strip(data: Any, start: Any, end: Any, classes: Any) -> Any:
+    """The span without white space at its ends, as str.strip()."""
+    while start < end and classes[decode(data, start)] & SPACE:
+        start += char_width(data[start])
+    while end > start:
+        last = last_char(data, end)
+        if not classes[decode(data, last)] & SPACE:
+            break
+        end = last
+    return start, end
+
+
+@part
+def next_line(data: Any, start: Any, end: Any, marks: Any) -> Any:
+    """The end of the line that starts at ``start`` and the start of the next, by str.splitlines()."""
+    stop = start
+    while stop < end and not marks[decode(data, stop)] & BREAK:
+        stop += char_width(data[stop])
+    after = stop
+    if stop < end:
+        after += char_width(data[stop])
+        if data[stop] == 0x0D and after < end and data[after] == 0x0A:
+            after += 1
+    return stop, after
+
+
+@inlined
+def judge_copy(
+    data: Any,
+    start: Any,
+    end: Any,
+    terminal: Any,
+    classes: Any,
+    marks: Any,
+    counts: Any,
+    counters: Any,
+    out: Any,
+    at: Any,
+) -> Any:
+    """Judge one stripped line; write it without citations to ``out[at:]``; return its end there, -1 if dropped.
+
+    ``terminal``: whether a line must end in a terminal mark. ``counts`` gains what was found, from ``counters`` on.
+    """
+    words, longest = _count_chunks(data, start, end, classes)
+    if longest > MAX_WORD_CHARS:
+        counts[counters + TOO_LONG_WORD] += 1
+        return -1
+    stop = _remove_citations(data, start, end, marks, out, at)
+    if terminal and not ends_terminally(out, at, stop):
+        counts[counters + NO_TERMINAL] += 1
+        return -1
+    if words < MIN_WORDS:
+        counts[counters + TOO_FEW_WORDS] += 1
+        return -1
+    counts[counters + LOREM_IPSUM] += _contains(out, at, stop, LOREM_PHRASES)
+    if _contains(out, at, stop, JAVASCRIPT_PHRASES):
+        counts[counters + JAVASCRIPT] += 1
+        return -1
+    for k in range(at, stop):
+        if out[k] == 0x7B:
+            counts[counters + CURLY_BRACKET] += 1
+            break
+    if _contains(out, at, stop, POLICY_PHRASES):
+        counts[counters + POLICY] += 1
+        return -1
+    counts[counters + KEPT] += 1
+    return stop
+
+
+@part
+def _count_chunks(data: Any, start: Any, end: Any, classes: Any) -> Any:
+    """White-space separated words of the line, and the characters of the longest."""
+    words, longest, length = 0, 0, 0
+    at = start
+    while at < end:
+        if classes[decode(data, at)] & SPACE:
+            length = 0
+        else:
+            words += length == 0
+            length += 1
+            longest = max(longest, length)
+        at += char_width(data[at])
+    return words, longest
+
+
+@part
+def _remove_citations(data: Any, start: Any, end: Any, marks: Any, out: Any, at: Any) -> Any:
+    r"""Copy the line without ``\[\d*]``, ``[edit]`` and ``[citation needed]``; return the end of the copy."""
+    k = start
+    while k < end:
+        after = _citation_end(data, k, end, marks) if data[k] == 0x5B else k
+        if after > k:
+            k = after
+            continue
+        out[at] = data[k]
+        at += 1
+        k += 1
+    return at
+
+
+@helper
+def _citation_end(data: Any, start: Any, end: Any, marks: Any) -> Any:
+    """The end of a citation mark that starts at ``start``; ``start`` itself where there is none."""
+    at = start + 1
+    while at < end and marks[decode(data, at)] & DECIMAL:
+        at += char_width(data[at])
+    if at < end and data[at] == 0x5D:
+        return at + 1
+    for p in range(CITATIONS.shape[0]):
+        length = np.int64(CITATIONS[p, 0])
+        if start + length <= end:
+            k = 0
+            while k < length and data[start + k] == CITATIONS[p, 1 + k]:
+                k += 1
+            if k == length:
+                return start + length
+    return start
+
+
+@helper
+def _contains(data: Any, start: Any, end: Any, phrases: Any) -> Any:
+    """Whether one of the phrases is in the lower-cased text."""
+    for p in range(phrases.shape[0]):
+        length = np.int64(phrases[p, 0])
+        for at in range(start, end - length + 1):
+            k, offset = np.int64(0), at
+            while k < length and offset < end:
+                byte = np.int64(data[offset])
+                width = 1
+                if 0x41 <= byte <= 0x5A:
+                    byte |= 0x20
+                elif byte >= 0x80:
+                    width = char_width(byte)
+                    byte = np.int64(0x6B if decode(data, offset) == KELVIN and width == 3 else 0)
+                if byte != phrases[p, 1 + k]:
+                    break
+                k += 1
+                offset += width
+            if k == length:
+                return True
+    return False
+
+
+@helper
+def judge_odd_line(
+    data: Any, start: Any, end: Any, classes: Any, marks: Any, counts: Any, c4: Any, relaxed: Any, out: Any, at: Any
+) -> Any:
+    """Judge a line on a copy, with and without terminal marks; returns the copy's end and a bit for each that keeps."""
+    stop = judge_copy(data, start, end, True, classes, marks, counts, c4, out, at)
+    kept = 1 if stop >= 0 else 0
+    stop = judge_copy(data, start, end, False, classes, marks, counts, relaxed, out, at)
+    return max(stop, at), kept | (2 if stop >= 0 else 0)

@@ -1,0 +1,17 @@
+"""What the line kernels count in one document: places in an int64 array, and the columns made of them."""
+
+from __future__ import annotations
+
+__all__: list[str] = []
+
+# Lines between newlines.
+NONEMPTY, NONBLANK, DUPLICATES, DUPLICATE_CHARS, BLANK_DUPLICATE_CHARS, TERMINAL_LINES, SHORT = range(7)
+# Paragraphs.
+PARAGRAPHS, PARAGRAPH_DUPLICATES, PARAGRAPH_DUPLICATE_CHARS, PARAGRAPH_CHARS = range(7, 11)
+# Lines as str.splitlines() gives them.
+LINES, BULLETS, ELLIPSES = range(11, 14)
+# The text that C4 without terminal marks would leave.
+AFTER_LINES, AFTER_CHARS, AFTER_WORDS, AFTER_TERMINAL, AFTER_SHORT, AFTER_DUPLICATE_CHARS = range(14, 20)
+# C4's counters (c4_phrases.C4_COUNTS and sentences), with terminal marks and without.
+C4, C4_RELAXED = 20, 29
+SIZE = 38
