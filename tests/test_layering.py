@@ -19,6 +19,7 @@ ROOT = Path(dq.__file__).parent
 
 # What each layer may import, beside itself and the layers below it through these.
 BASE = {"errors", "config", "store", "executors"}
+DATA = BASE | {"text", "corpus", "quality", "dedup"}
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "config": {"errors"},
@@ -28,18 +29,19 @@ ALLOWED: dict[str, set[str]] = {
     "quality": BASE | {"text"},
     "dedup": BASE | {"text"},
     "corpus": BASE | {"text"},
-    "tokens": BASE | {"text", "corpus"},
-    "heldout": BASE | {"text", "corpus", "dedup"},
-    "variants": BASE | {"text", "corpus", "tokens", "quality", "dedup", "heldout"},
+    "stages": DATA,
+    "variants": DATA | {"stages"},
     "compare": BASE,
     "training": BASE | {"text", "variants"},
-    "study": BASE | {"text", "corpus", "tokens", "heldout", "variants", "training", "compare"},
-    "jobs": BASE | {"text", "corpus", "tokens", "quality", "dedup", "heldout", "variants"},
-    "report": BASE | {"corpus", "heldout", "variants", "compare"},
+    "study": BASE | {"text", "corpus", "stages", "variants", "training", "compare"},
+    "jobs": DATA | {"stages"},
+    "files": DATA | {"stages"},
+    "inspect": DATA | {"stages"},
+    "report": BASE | {"corpus", "stages", "variants", "compare"},
     "interop": BASE | {"text", "corpus", "quality", "dedup"},
     "recipes": BASE,
     "__main__": {"cli"},
-    "cli": BASE | {"corpus", "quality", "dedup", "recipes", "jobs", "study", "report"},
+    "cli": DATA | {"stages", "recipes", "jobs", "files", "inspect", "study", "report"},
 }
 
 

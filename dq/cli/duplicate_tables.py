@@ -10,9 +10,9 @@ from rich.text import Text
 
 from dq.cli.common import visible
 from dq.dedup import Audit, Bands, DedupConfig
-from dq.jobs.dedup import VERSION, DedupResult
-from dq.jobs.dedup_cost import Forecast
-from dq.jobs.pairs import Passage, RemovedPair, compare_words
+from dq.files.dedup import VERSION, DedupResult
+from dq.files.forecast import Forecast
+from dq.inspect.pairs import Passage, RemovedPair, compare_words
 
 __all__ = ["print_audit", "print_bands", "print_dedup", "print_forecast", "print_pair"]
 

@@ -16,7 +16,7 @@ from dq.errors import ConfigError, WorkspaceError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from dq.jobs.config import DedupJobConfig
+    from dq.stages.selection import DeduplicationConfig
 
 __all__ = ["register"]
 
@@ -79,12 +79,12 @@ def dedup(
     """Deduplicate files: every removed document names the kept one and their exact similarity."""
     from dq.corpus import InputSpec, ReadConfig
     from dq.dedup import Resources
-    from dq.jobs.config import DedupJobConfig
-    from dq.jobs.dedup import dedup_files, parse_bytes
-    from dq.jobs.dedup_cost import forecast_cost
+    from dq.files.dedup import dedup_files, parse_bytes
+    from dq.files.forecast import forecast_cost
+    from dq.stages.selection import DeduplicationConfig
 
     config = _checked(
-        DedupJobConfig,
+        DeduplicationConfig,
         threshold=threshold,
         ngram=ngram,
         keep=keep,
@@ -120,7 +120,7 @@ def audit_duplicates(
 ) -> None:
     """Compare a sample with all documents: how many true duplicates were resolved, and is every removal proven."""
     from dq.cli.duplicate_tables import print_audit
-    from dq.jobs.audit import audit_workspace
+    from dq.inspect.audit import audit_workspace
     from dq.store import Workspace
 
     with _status() as say:
@@ -150,7 +150,7 @@ def inspect_duplicates(
     from dataclasses import asdict
 
     from dq.cli.duplicate_tables import print_pair
-    from dq.jobs.pairs import removed_pairs
+    from dq.inspect.pairs import removed_pairs
     from dq.store import Workspace
 
     pairs = removed_pairs(Workspace(workspace), source=source, below=below, limit=limit)
@@ -179,7 +179,7 @@ def _checked(model: type[Options], **values: Any) -> Options:
         raise ConfigError(f"--{option}: {message}, not {values[field]!r}") from None
 
 
-def _explain(config: DedupJobConfig, *, as_json: bool) -> None:
+def _explain(config: DeduplicationConfig, *, as_json: bool) -> None:
     from dq.cli.duplicate_tables import print_bands
     from dq.dedup import choose_bands
 

@@ -178,8 +178,8 @@ def _reading(
     text_field: str, words: WordDefinition, models: list[str] | None, *, max_bad_fraction: float, workers: int | None
 ) -> Reading:
     from dq.jobs.filtering import Reading
-    from dq.jobs.models import ModelFile
     from dq.jobs.pieces import Fields
+    from dq.quality.models import ModelFile
 
     files = tuple(ModelFile.parse(text) for text in models or ())
     return Reading(Fields(text=text_field), words, max_bad_fraction, files, worker_count(workers))

@@ -2,6 +2,5 @@
 
 from dq.corpus.config import InputSpec, ReadConfig
 from dq.corpus.corpus import Corpus
-from dq.corpus.ingest import ingest
 
-__all__ = ["Corpus", "InputSpec", "ReadConfig", "ingest"]
+__all__ = ["Corpus", "InputSpec", "ReadConfig"]

@@ -1,6 +1,6 @@
 """Batch jobs: a YAML file becomes a finished workspace, stage by stage."""
 
-from dq.jobs.config import JobConfig
+from dq.jobs.job import JobConfig
 from dq.jobs.run import JobResult, run_job
 
 __all__ = ["JobConfig", "JobResult", "run_job"]

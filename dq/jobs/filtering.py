@@ -22,10 +22,10 @@ import pyarrow.compute as pc
 from dq.corpus.documents import Batch, quarantine_line
 from dq.errors import ConfigError, InputError, WorkspaceError
 from dq.executors import run_tasks
-from dq.jobs.models import ModelFile, score_with_models
 from dq.jobs.outputs import RECORD, SCORES, STARTED, claim_folder, join_quarantine, join_tables, table_writer
 from dq.jobs.pieces import QUARANTINE, Fields, Piece, read_piece, split_inputs
 from dq.quality import DEFAULT_SIGNALS, QuantileRule, RuleSet, signal
+from dq.quality.models import ModelFile, score_with_models
 from dq.store.files import write_json_atomic
 from dq.text.words import WordDefinition
 

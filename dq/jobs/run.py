@@ -8,16 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from dq.corpus import Corpus, ingest
+from dq.corpus import Corpus
 from dq.dedup import Duplicates, Resources
-from dq.heldout import HeldoutSet, hold_out
-from dq.jobs.config import JobConfig
-from dq.jobs.duplicates import find_stage, select_stage
-from dq.jobs.learn import Learned, LearnedModel, learn
-from dq.jobs.planted import check_planted
-from dq.jobs.stages import judge_documents, score_corpus
+from dq.jobs.job import JobConfig
+from dq.stages.heldout import HeldoutSet, hold_out
+from dq.stages.learned import Learned, LearnedModel, learn
+from dq.stages.planted import check_planted
+from dq.stages.read import ingest
+from dq.stages.selection import find_stage, select_stage
+from dq.stages.signals import judge_documents, score_corpus
+from dq.stages.tokenizer import train_tokenizer
+from dq.stages.tokens import TokenPool, tokenize_corpus
 from dq.store import Workspace, read_record, write_parquet
-from dq.tokens import TokenPool, tokenize_corpus, train_tokenizer
 from dq.variants import VERSION
 
 __all__ = ["JobResult", "run_job"]

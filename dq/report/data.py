@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from dq.corpus import Corpus
-from dq.heldout import HeldoutSet
+from dq.stages.heldout import HeldoutSet
 from dq.store import Workspace, read_json, read_record
 from dq.variants import VERSION
 

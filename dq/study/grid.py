@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from dq.config import fingerprint
 from dq.errors import ConfigError
+from dq.stages.tokenizer import BOS_ID
 from dq.store import Workspace, read_record
 from dq.study.config import CONTROL_PREFIX, StudyConfig
-from dq.tokens import BOS_ID
 from dq.training import RunSpec
 from dq.variants import AnyVariant, TokenNoise, Universe, Variant, variant_inputs
 

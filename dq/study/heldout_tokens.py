@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dq.heldout import HeldoutSet
+from dq.stages.heldout import HeldoutSet
+from dq.stages.tokenizer import load_tokenizer
+from dq.stages.tokens import TokenPool
 from dq.store import Workspace
-from dq.tokens import TokenPool, load_tokenizer
 from dq.training import HeldoutTokens
 from dq.variants import Universe
 

@@ -10,13 +10,13 @@ import polars as pl
 
 from dq.compare import Control, ControlKind, ControlOutcome, StudyComparison, compare_study, judge_unigram
 from dq.errors import TrainingError
-from dq.heldout import HeldoutSet
+from dq.stages.heldout import HeldoutSet
+from dq.stages.tokens import TokenPool
 from dq.store import Workspace, read_record, write_json_atomic, write_parquet
 from dq.study.config import StudyConfig
 from dq.study.grid import AA, TOKEN_REPLACEMENT
 from dq.study.heldout_tokens import tokenized_sets, unigram_bits_per_byte
 from dq.study.runner import RunOutcome
-from dq.tokens import TokenPool
 from dq.variants import VERSION, Manifest, Universe
 
 __all__ = ["StudyResult", "conclude"]

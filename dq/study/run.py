@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dq.errors import ConfigError
-from dq.heldout import HeldoutSet
+from dq.stages.heldout import HeldoutSet
 from dq.store import Workspace
 from dq.study.config import StudyConfig
 from dq.study.grid import plan_grid

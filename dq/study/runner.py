@@ -8,10 +8,10 @@ from pathlib import Path
 
 from dq import training
 from dq.executors import report, run_tasks
+from dq.stages.tokens import TokenPool
 from dq.store import FolderLock, Workspace, read_json, write_bytes_atomic
 from dq.study.grid import Arm, PlannedRun
 from dq.study.heldout_tokens import tokenized_sets
-from dq.tokens import TokenPool
 from dq.training import RunSpec
 from dq.variants import VERSION, Manifest, Universe, Variant, open_universe
 

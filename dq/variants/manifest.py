@@ -15,8 +15,8 @@ import numpy as np
 import polars as pl
 
 from dq.config import fingerprint
+from dq.stages.tokens import TokenPool
 from dq.store import write_json_atomic, write_parquet
-from dq.tokens import TokenPool
 from dq.variants.noise import TokenReplacement, replaced_tokens
 from dq.variants.parts import Part, Universe, make_parts
 from dq.variants.spec import AnyVariant, TokenNoise

@@ -17,8 +17,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from dq.stages.tokenizer import BOS_ID
+from dq.stages.tokens import TokenPool
 from dq.text.hashing import content_keys, mix64, uniform
-from dq.tokens import BOS_ID, TokenPool
 from dq.variants.parts import ROUNDING_TOKENS, Part, Universe
 
 __all__ = ["STREAM_VERSION", "Stream", "StreamOrder", "order_stream"]

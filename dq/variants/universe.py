@@ -6,9 +6,9 @@ import numpy as np
 import polars as pl
 
 from dq.corpus import Corpus
-from dq.heldout import HeldoutSet
+from dq.stages.heldout import HeldoutSet
+from dq.stages.tokens import TokenPool
 from dq.store import Workspace, read_record
-from dq.tokens import TokenPool
 from dq.variants.parts import Universe
 from dq.variants.spec import AnyVariant, Raw, TokenNoise
 

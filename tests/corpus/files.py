@@ -11,7 +11,8 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
-from dq.corpus import Corpus, InputSpec, ReadConfig, ingest
+from dq.corpus import Corpus, InputSpec, ReadConfig
+from dq.stages.read import ingest
 
 LENIENT = ReadConfig(max_bad_fraction=1.0)
 

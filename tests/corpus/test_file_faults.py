@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dq.corpus import InputSpec, ReadConfig, ingest
+from dq.corpus import InputSpec, ReadConfig
 from dq.errors import InputError
+from dq.stages.read import ingest
 from tests.corpus.files import documents, jsonl, quarantined, read, write, zstd
 
 ROWS = jsonl([{"text": f"document {number} " + os.urandom(20).hex()} for number in range(300)])

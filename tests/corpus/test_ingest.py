@@ -20,9 +20,10 @@ import xxhash
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dq.corpus import Corpus, InputSpec, ReadConfig, ingest
+from dq.corpus import Corpus, InputSpec, ReadConfig
 from dq.corpus.rows import BadRow, json_rows, line_spans
 from dq.errors import InputError, WorkspaceError
+from dq.stages.read import ingest
 from tests.corpus.files import LENIENT, documents, invalid_strings, jsonl, quarantined, read, write, zstd
 from tests.processes import python, until
 
@@ -271,7 +272,8 @@ def test_progress_names_the_file_and_counts_rows(tmp_path: Path) -> None:
 READER = """
 import sys
 from pathlib import Path
-from dq.corpus import InputSpec, ReadConfig, ingest
+from dq.corpus import InputSpec, ReadConfig
+from dq.stages.read import ingest
 ingest(Path(sys.argv[2]), [InputSpec(path=sys.argv[1])], ReadConfig(shard_rows=20))
 """
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from dq.corpus import InputSpec, ReadConfig, ingest
+from dq.corpus import InputSpec, ReadConfig
 from dq.corpus.samples import SAMPLES, cache_folder, sample_rows, wheel_of
 from dq.errors import InputError
+from dq.stages.read import ingest
 from dq.store import file_sha256
 
 FACTBOOK = SAMPLES["factbook"]

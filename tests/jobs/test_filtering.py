@@ -18,9 +18,9 @@ import dq
 from dq.errors import ConfigError, InputError, WorkspaceError
 from dq.jobs.dropped import dropped_documents
 from dq.jobs.filtering import Reading, filter_files, score_files
-from dq.jobs.models import ModelFile
 from dq.jobs.pieces import Fields, read_piece, split_inputs
 from dq.quality import LearnedOptions, QuantileRule, Rule, RuleSet, train_quality
+from dq.quality.models import ModelFile
 
 RULES = dq.presets.gopher_quality()
 GOOD = "The people of the town stood on the old bridge to look at the water that had risen. " * 6

@@ -17,12 +17,13 @@ import pytest
 from dq.corpus import Corpus, InputSpec, ReadConfig
 from dq.dedup import DedupConfig, find_duplicates
 from dq.errors import InputError, WorkspaceError
-from dq.heldout import HeldoutSet
 from dq.jobs import JobConfig, run_job
-from dq.jobs.config import DedupJobConfig
-from dq.jobs.planted import edit_words
+from dq.stages.heldout import HeldoutSet
+from dq.stages.planted import edit_words
+from dq.stages.selection import DeduplicationConfig
+from dq.stages.tokenizer import load_tokenizer
+from dq.stages.tokens import TokenPool
 from dq.store import Workspace
-from dq.tokens import TokenPool, load_tokenizer
 from dq.variants import open_universe
 from tests.jobs.conftest import Finished
 from tests.jobs.texts import prose, vocabulary, write_jsonl
@@ -244,8 +245,8 @@ def test_a_source_that_is_held_out_whole_is_an_input_error(finished: Finished, t
 @pytest.mark.parametrize("keep", ["", "shortest", "prefer", "prefer:", "prefer:a,,b", "longest:x"])
 def test_a_policy_that_deduplication_does_not_know_is_refused_at_once(keep: str) -> None:
     with pytest.raises(pydantic.ValidationError, match="use `longest`, `best:SIGNAL`, "):
-        DedupJobConfig(keep=keep)
-    assert DedupJobConfig(keep="prefer:web, news").method == DedupConfig()
+        DeduplicationConfig(keep=keep)
+    assert DeduplicationConfig(keep="prefer:web, news").method == DedupConfig()
 
 
 def test_an_unknown_preset_names_the_known_ones() -> None:

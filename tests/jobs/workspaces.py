@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from dq.corpus import InputSpec, ReadConfig
-from dq.heldout import HeldoutConfig, NeutralSet
 from dq.jobs import JobConfig
+from dq.stages.heldout import HeldoutConfig, NeutralSet
+from dq.stages.tokenizer import TokenizerConfig
 from dq.store import Workspace
-from dq.tokens import TokenizerConfig
 from tests.jobs.texts import edited, prose, rows, vocabulary, write_jsonl
 
 STAGES = (

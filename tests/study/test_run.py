@@ -11,11 +11,12 @@ import pytest
 
 from dq.compare import ControlKind
 from dq.errors import TrainingError, WorkspaceError
-from dq.heldout import HeldoutSet
+from dq.stages.heldout import HeldoutSet
+from dq.stages.tokenizer import load_tokenizer
+from dq.stages.tokens import TokenPool
 from dq.study import run_study
 from dq.study.grid import AA, TOKEN_REPLACEMENT
 from dq.study.heldout_tokens import tokenized_sets, unigram_bits_per_byte
-from dq.tokens import TokenPool, load_tokenizer
 from dq.training import TrainingConfig
 from dq.variants import open_universe
 from tests.study.conftest import Plan, Study, World, tiny_study

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dq.tokens import TokenPool
+from dq.stages.tokens import TokenPool
 from dq.variants import Curated, Noisy, Part, Raw, Repeated, Universe
 from dq.variants.stream import StreamOrder, draws, order_stream
 from tests.variants.worlds import all_tokens, fitting_budget, order_of, permuted, pool, stream_of, universe, variant

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from dq.stages.tokens import TokenPool
 from dq.store import Stage, write_bytes_atomic, write_parquet
-from dq.tokens import TokenPool
 from dq.variants import Part, Stream, Universe, Variant
 from dq.variants.stream import StreamOrder, order_stream
 

@@ -19,13 +19,13 @@ import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
 
-from dq.corpus import Corpus, InputSpec, ReadConfig, ingest
+from dq.corpus import Corpus, InputSpec, ReadConfig
 from dq.dedup import DuplicateIndex, Duplicates, Resources
 from dq.errors import ConfigError, WorkspaceError
 from dq.executors import run_in_threads
-from dq.jobs.config import DedupJobConfig
-from dq.jobs.duplicates import disk_errors, find_stage, select_stage, shard_readers
-from dq.jobs.stages import score_corpus
+from dq.stages.read import ingest
+from dq.stages.selection import DeduplicationConfig, disk_errors, find_stage, select_stage, shard_readers
+from dq.stages.signals import score_corpus
 from dq.store import FolderLock, Stage, Workspace, read_record, write_parquet, write_table
 from dq.variants import VERSION
 
@@ -87,7 +87,7 @@ def parse_bytes(text: str) -> int:
 def dedup_files(
     inputs: Sequence[InputSpec],
     out: Path,
-    config: DedupJobConfig,
+    config: DeduplicationConfig,
     *,
     read: ReadConfig | None = None,
     index: Path | None = None,
@@ -137,7 +137,7 @@ def dedup_files(
 
 
 def _select(
-    workspace: Workspace, corpus: Corpus, duplicates: Duplicates, *, config: DedupJobConfig, workers: int
+    workspace: Workspace, corpus: Corpus, duplicates: Duplicates, *, config: DeduplicationConfig, workers: int
 ) -> None:
     inputs = {"duplicates": read_record(workspace.duplicates(VERSION)).fingerprint}
     signals = workspace.signals(VERSION)

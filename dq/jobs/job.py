@@ -8,29 +8,15 @@ from pydantic import Field, field_validator, model_validator
 
 from dq.config import StrictModel
 from dq.corpus import InputSpec, ReadConfig
-from dq.dedup import DedupConfig
-from dq.errors import ConfigError
-from dq.heldout import HeldoutConfig
-from dq.jobs.models import RESERVED
-from dq.quality import LearnedOptions, QuantileRule, RuleSet, all_signals, presets
-from dq.quality.registry import signal
+from dq.quality import QuantileRule, RuleSet, all_signals, presets
+from dq.quality.models import RESERVED
 from dq.quality.rules import AnyRule
-from dq.tokens import TokenizerConfig
+from dq.stages.heldout import HeldoutConfig
+from dq.stages.learned import LearnedConfig
+from dq.stages.selection import DeduplicationConfig
+from dq.stages.tokenizer import TokenizerConfig
 
-__all__ = ["DedupJobConfig", "JobConfig", "LearnedConfig", "QualityConfig"]
-
-
-class LearnedConfig(StrictModel):
-    """A classifier of the text one wants against the corpus at hand, trained by the job; its score is a signal."""
-
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    """The signal's name."""
-    wanted: tuple[InputSpec, ...] = Field(min_length=1)
-    """Examples of the text one wants; they teach the classifier and are in no variant."""
-    max_documents: int = Field(default=20_000, ge=100)
-    """Documents of either side to train on."""
-    options: LearnedOptions = LearnedOptions()
-    """How it is trained."""
+__all__ = ["JobConfig", "QualityConfig"]
 
 
 class QualityConfig(StrictModel):
@@ -78,43 +64,6 @@ class QualityConfig(StrictModel):
         return self
 
 
-class DedupJobConfig(DedupConfig):
-    """Deduplication, which of the duplicates stays, and how much may go."""
-
-    keep: str = "longest"
-    """Policy: `longest`, `best:SIGNAL`, `earliest:FIELD`, `prefer:SOURCE,SOURCE`. Ties: content key, source, id."""
-    max_removed_fraction: float = Field(default=0.5, ge=0, le=1)
-    """Share of a source's documents past which their removal stops the job."""
-    allow_removal: tuple[str, ...] = ()
-    """Sources that may lose any share."""
-
-    @property
-    def method(self) -> DedupConfig:
-        """What counts as a duplicate, without the policy and the guard."""
-        return DedupConfig(**self.model_dump(exclude={"keep", "max_removed_fraction", "allow_removal"}))
-
-    @property
-    def signals(self) -> tuple[str, ...]:
-        """The signals that the policy needs."""
-        kind, _, name = self.keep.partition(":")
-        return (name,) if kind == "best" else ()
-
-    @field_validator("keep")
-    @classmethod
-    def _policy(cls, keep: str) -> str:
-        kind, _, name = keep.partition(":")
-        names = [part.strip() for part in name.split(",")] if kind == "prefer" else [name.strip()]
-        named = kind in ("best", "earliest", "prefer") and all(names)
-        if keep != "longest" and not named:
-            raise ValueError("use `longest`, `best:SIGNAL`, `earliest:FIELD` or `prefer:SOURCE,SOURCE`")
-        if kind == "best":
-            try:
-                signal(name)
-            except ConfigError as error:
-                raise ValueError(str(error)) from None
-        return keep
-
-
 class JobConfig(StrictModel):
     """Everything `dq run` needs to make a workspace."""
 
@@ -126,7 +75,7 @@ class JobConfig(StrictModel):
     """How rows become documents."""
     heldout: HeldoutConfig = HeldoutConfig()
     """Which documents measure the models."""
-    dedup: DedupJobConfig = DedupJobConfig()
+    dedup: DeduplicationConfig = DeduplicationConfig()
     """Near-duplicates."""
     quality: QualityConfig = QualityConfig()
     """Rules."""

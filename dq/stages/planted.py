@@ -17,8 +17,8 @@ import polars as pl
 from dq.config import fingerprint
 from dq.corpus import Corpus
 from dq.dedup import DedupConfig, find_duplicates, select
-from dq.heldout import HeldoutConfig, HeldoutSet
-from dq.heldout.exclusion import JACCARD_NGRAM, near_duplicates_of
+from dq.stages.exclusion import JACCARD_NGRAM, near_duplicates_of
+from dq.stages.heldout import HeldoutConfig, HeldoutSet
 from dq.store import Stage, read_json, write_json_atomic
 from dq.text.hashing import mix64, uniform
 

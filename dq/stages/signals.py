@@ -10,8 +10,8 @@ import polars as pl
 
 from dq.corpus import Corpus
 from dq.executors import run_tasks
-from dq.jobs.models import ModelFile, score_with_models
 from dq.quality import RuleSet
+from dq.quality.models import ModelFile, score_with_models
 from dq.store import Stage, StageRecord, write_parquet
 
 __all__ = ["judge_documents", "score_corpus"]
@@ -51,7 +51,7 @@ def score_corpus(
         _ScoreTask(corpus.folder, number, tuple(sorted(signals)), tuple(models), folder / path.name)
         for number, path in enumerate(corpus.shards)
     ]
-    run_tasks(_score_shard, tasks, workers=workers, preload=["dq.jobs.stages"])
+    run_tasks(_score_shard, tasks, workers=workers, preload=["dq.stages.signals"])
     return stage.commit({"signals": sorted(signals)})
 
 

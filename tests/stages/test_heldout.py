@@ -15,10 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dq.corpus import Corpus, InputSpec, ReadConfig, ingest
+from dq.corpus import Corpus, InputSpec, ReadConfig
 from dq.errors import ConfigError, InputError
-from dq.heldout import HeldoutConfig, HeldoutSet, NeutralSet, hold_out
-from dq.heldout.sets import is_held_out
+from dq.stages.heldout import HeldoutConfig, HeldoutSet, NeutralSet, hold_out, is_held_out
+from dq.stages.read import ingest
 from dq.text.hashing import content_keys
 from tests.jobs.texts import edited, prose, rows, vocabulary, write_jsonl
 

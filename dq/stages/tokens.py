@@ -19,9 +19,9 @@ import polars as pl
 
 from dq.corpus import Corpus
 from dq.executors import run_tasks
+from dq.stages.tokenizer import BOS_ID, load_tokenizer
 from dq.store import Stage, read_record, write_bytes_atomic, write_parquet
 from dq.store.files import replacing
-from dq.tokens.tokenizer import BOS_ID, load_tokenizer
 
 __all__ = ["TokenPool", "tokenize_corpus"]
 
@@ -54,7 +54,7 @@ def tokenize_corpus(
             _PartTask(corpus.folder, shard, first, end, tokenizer, folder / f"{number:05d}.part")
             for number, (shard, first, end) in enumerate(_parts(corpus))
         ]
-        run_tasks(_tokenize_part, tasks, workers=workers, preload=["dq.tokens.pool", "tokenizers"])
+        run_tasks(_tokenize_part, tasks, workers=workers, preload=["dq.stages.tokens", "tokenizers"])
         _join([task.output for task in tasks], folder)
         lengths = pl.read_parquet(folder / "lengths.parquet")["length"]
         stage.commit({"documents": len(lengths), "tokens": int(lengths.sum())})

@@ -14,10 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dq.corpus import Corpus, InputSpec, ReadConfig, ingest
+from dq.corpus import Corpus, InputSpec, ReadConfig
 from dq.errors import InputError
+from dq.stages.read import ingest
+from dq.stages.tokenizer import BOS_ID, TokenizerConfig, load_tokenizer, train_tokenizer
+from dq.stages.tokens import TokenPool, tokenize_corpus
 from dq.store import read_record
-from dq.tokens import BOS_ID, TokenizerConfig, TokenPool, load_tokenizer, tokenize_corpus, train_tokenizer
 from tests.processes import finish, python, until
 
 WORDS = ["the", "river", "over", "under", "market", "signal", "quiet", "garden", "seven", "window", "paper", "stone"]
@@ -84,7 +86,7 @@ def test_training_is_deterministic_and_blind_to_order_and_shards(
 def test_training_is_the_same_in_another_process_with_threads(tmp_path: Path, corpus: Corpus, tokenizer: Path) -> None:
     code = (
         "import sys\nimport numpy as np\nfrom pathlib import Path\n"
-        "from dq.corpus import Corpus\nfrom dq.tokens import TokenizerConfig, train_tokenizer\n"
+        "from dq.corpus import Corpus\nfrom dq.stages.tokenizer import TokenizerConfig, train_tokenizer\n"
         "corpus = Corpus(Path(sys.argv[1]))\n"
         "train_tokenizer(Path(sys.argv[2]), corpus, np.ones(len(corpus.documents), bool),\n"
         "                config=TokenizerConfig(vocab_size=350), inputs={})\n"
@@ -219,7 +221,7 @@ def test_a_shard_cut_into_parts_has_the_same_pool(
 ) -> None:
     corpus = corpus_of(tmp_path, rows_of({"a": 40}, words=50), shard_rows=30)
     whole = tokenize_corpus(tmp_path / "whole", corpus, tokenizer, workers=1, inputs={})
-    monkeypatch.setattr("dq.tokens.pool.PART_BYTES", int(corpus.documents["n_bytes"].sum()) // 10)
+    monkeypatch.setattr("dq.stages.tokens.PART_BYTES", int(corpus.documents["n_bytes"].sum()) // 10)
     parts = tokenize_corpus(tmp_path / "parts", corpus, tokenizer, workers=2, inputs={})
     assert (parts.folder / "tokens.bin").read_bytes() == (whole.folder / "tokens.bin").read_bytes()
     assert parts.lengths.tolist() == whole.lengths.tolist()
@@ -229,7 +231,7 @@ TOKENIZE = """
 import sys
 from pathlib import Path
 from dq.corpus import Corpus
-from dq.tokens import tokenize_corpus
+from dq.stages.tokens import tokenize_corpus
 if __name__ == "__main__":
     tokenize_corpus(Path(sys.argv[1]), Corpus(Path(sys.argv[2])), Path(sys.argv[3]), workers=1, inputs={})
 """

@@ -25,12 +25,12 @@ import pyarrow.parquet as pq
 
 from dq.corpus import InputSpec, ReadConfig
 from dq.corpus.documents import DOCUMENT_SCHEMA
-from dq.corpus.ingest import input_files
 from dq.corpus.reading import is_parquet, read_batches
 from dq.dedup import Resources, estimate_cost
 from dq.errors import InputError
-from dq.jobs.config import DedupJobConfig
-from dq.jobs.dedup import dedup_files
+from dq.files.dedup import dedup_files
+from dq.stages.read import input_files
+from dq.stages.selection import DeduplicationConfig
 
 __all__ = ["Forecast", "forecast_cost"]
 
@@ -108,7 +108,7 @@ class _Scan:
 
 def forecast_cost(
     inputs: Sequence[InputSpec],
-    config: DedupJobConfig,
+    config: DeduplicationConfig,
     *,
     read: ReadConfig | None = None,
     resources: Resources | None = None,
@@ -172,7 +172,7 @@ def _lines(rows: Sequence[dict[str, str]]) -> bytes:
 
 
 def _forecast(
-    scan: _Scan, scale: float, config: DedupJobConfig, *, kind: str, read: ReadConfig, resources: Resources
+    scan: _Scan, scale: float, config: DeduplicationConfig, *, kind: str, read: ReadConfig, resources: Resources
 ) -> Forecast:
     documents, text_bytes = round(scan.documents * scale), round(scan.text_bytes * scale)
     ratio = text_bytes / scan.sample_bytes
@@ -206,7 +206,7 @@ def _forecast(
 
 
 def _try_sample(
-    rows: Sequence[dict[str, str]], config: DedupJobConfig, *, kind: str, read: ReadConfig
+    rows: Sequence[dict[str, str]], config: DeduplicationConfig, *, kind: str, read: ReadConfig
 ) -> tuple[dict[str, float], int, int]:
     """Seconds of each step of the job on the sample, one process, and the bytes of the corpus and of what is kept."""
     seconds: dict[str, float] = {}

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dq.heldout.exclusion import near_duplicates_of
+from dq.stages.exclusion import near_duplicates_of
 from tests.dedup.oracle import jaccard, shingles
 from tests.jobs.texts import edited, prose, vocabulary
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from pydantic import Field, field_validator
 
 from dq.corpus import Corpus
 from dq.dedup import (
@@ -27,15 +28,52 @@ from dq.dedup import (
 )
 from dq.dedup import Selection as Selected
 from dq.errors import ConfigError, WorkspaceError
-from dq.jobs.config import DedupJobConfig
+from dq.quality.registry import signal
 from dq.store import Stage, StageRecord, read_record, write_parquet
 
-__all__ = ["disk_errors", "find_stage", "read_selection", "select_stage", "shard_readers"]
+__all__ = ["DeduplicationConfig", "disk_errors", "find_stage", "read_selection", "select_stage", "shard_readers"]
 
 DUPLICATES_VERSION = 1
 SELECTION_VERSION = 2
 
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
+
+
+class DeduplicationConfig(DedupConfig):
+    """Deduplication, which of the duplicates stays, and how much may go."""
+
+    keep: str = "longest"
+    """Policy: `longest`, `best:SIGNAL`, `earliest:FIELD`, `prefer:SOURCE,SOURCE`. Ties: content key, source, id."""
+    max_removed_fraction: float = Field(default=0.5, ge=0, le=1)
+    """Share of a source's documents past which their removal stops the job."""
+    allow_removal: tuple[str, ...] = ()
+    """Sources that may lose any share."""
+
+    @property
+    def method(self) -> DedupConfig:
+        """What counts as a duplicate, without the policy and the guard."""
+        return DedupConfig(**self.model_dump(exclude={"keep", "max_removed_fraction", "allow_removal"}))
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        """The signals that the policy needs."""
+        kind, _, name = self.keep.partition(":")
+        return (name,) if kind == "best" else ()
+
+    @field_validator("keep")
+    @classmethod
+    def _policy(cls, keep: str) -> str:
+        kind, _, name = keep.partition(":")
+        names = [part.strip() for part in name.split(",")] if kind == "prefer" else [name.strip()]
+        named = kind in ("best", "earliest", "prefer") and all(names)
+        if keep != "longest" and not named:
+            raise ValueError("use `longest`, `best:SIGNAL`, `earliest:FIELD` or `prefer:SOURCE,SOURCE`")
+        if kind == "best":
+            try:
+                signal(name)
+            except ConfigError as error:
+                raise ValueError(str(error)) from None
+        return keep
 
 
 def shard_readers(corpus: Corpus) -> list[Callable[[], object]]:
@@ -89,7 +127,7 @@ def select_stage(
     corpus: Corpus,
     duplicates: Duplicates,
     *,
-    config: DedupJobConfig,
+    config: DeduplicationConfig,
     eligible: Bools,
     inputs: Mapping[str, str],
     signals: Path,

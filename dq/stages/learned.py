@@ -12,18 +12,33 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import Field
 
-from dq.corpus import Corpus, ReadConfig, ingest
-from dq.jobs.config import LearnedConfig
-from dq.jobs.models import ModelFile
-from dq.quality import train_quality
+from dq.config import StrictModel
+from dq.corpus import Corpus, InputSpec, ReadConfig
+from dq.quality import LearnedOptions, train_quality
+from dq.quality.models import ModelFile
+from dq.stages.read import ingest
 from dq.store import Stage, read_json, write_json_atomic
 from dq.text.hashing import mix64
 
-__all__ = ["Learned", "LearnedModel", "learn"]
+__all__ = ["Learned", "LearnedConfig", "LearnedModel", "learn"]
 
 LEARN_VERSION = 2
 DRAW = 0x6C6561726E  # names this use of the documents' keys, so that draws of different stages are independent
+
+
+class LearnedConfig(StrictModel):
+    """A classifier of the text one wants against the corpus at hand, trained by the job; its score is a signal."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    """The signal's name."""
+    wanted: tuple[InputSpec, ...] = Field(min_length=1)
+    """Examples of the text one wants; they teach the classifier and are in no variant."""
+    max_documents: int = Field(default=20_000, ge=100)
+    """Documents of either side to train on."""
+    options: LearnedOptions = LearnedOptions()
+    """How it is trained."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""`dq.jobs.dedup`: files in, kept and removed documents out."""
+"""`dq.files.dedup`: files in, kept and removed documents out."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import pytest
 from dq.corpus import InputSpec, ReadConfig
 from dq.dedup import Resources
 from dq.errors import ConfigError, InputError, WorkspaceError
-from dq.jobs.audit import audit_workspace
-from dq.jobs.config import DedupJobConfig
-from dq.jobs.dedup import DedupResult, dedup_files, parse_bytes
-from dq.jobs.dedup_cost import forecast_cost
-from dq.jobs.pairs import compare_words, removed_pairs
+from dq.files.dedup import DedupResult, dedup_files, parse_bytes
+from dq.files.forecast import forecast_cost
+from dq.inspect.audit import audit_workspace
+from dq.inspect.pairs import compare_words, removed_pairs
 from dq.quality import score
+from dq.stages.selection import DeduplicationConfig
 from dq.store import Workspace
 from tests.dedup import oracle
 from tests.jobs.texts import prose, rows, vocabulary, write_jsonl
@@ -29,7 +29,7 @@ SHARDS = ReadConfig(shard_rows=50)
 
 
 def dedup(path: Path | str, out: Path, *, index: Path | None = None, workers: int = 1, **config: Any) -> DedupResult:
-    settings = DedupJobConfig.model_validate({"max_removed_fraction": 1.0, **config})
+    settings = DeduplicationConfig.model_validate({"max_removed_fraction": 1.0, **config})
     return dedup_files(
         [InputSpec(path=str(path))], out, settings, read=SHARDS, index=index, resources=Resources(workers=workers)
     )
@@ -315,10 +315,10 @@ def test_a_forecast_counts_what_it_read_and_extrapolates_the_rest(
     for number in range(4):
         (tmp_path / f"{number}.jsonl").write_text(lines)
     inputs = [InputSpec(path=str(tmp_path / "*.jsonl"))]
-    whole = forecast_cost(inputs, DedupJobConfig())
+    whole = forecast_cost(inputs, DeduplicationConfig())
     assert (whole.documents, whole.complete) == (640, True)
-    monkeypatch.setattr("dq.jobs.dedup_cost.MAX_READ_BYTES", whole.text_bytes // 3)
-    part = forecast_cost(inputs, DedupJobConfig())
+    monkeypatch.setattr("dq.files.forecast.MAX_READ_BYTES", whole.text_bytes // 3)
+    part = forecast_cost(inputs, DeduplicationConfig())
     assert not part.complete
     assert part.documents == pytest.approx(640, rel=0.1)
     assert part.text_bytes == pytest.approx(whole.text_bytes, rel=0.1)

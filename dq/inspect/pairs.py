@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from dq.errors import ConfigError
-from dq.jobs.audit import Deduplicated, open_deduplicated
+from dq.inspect.audit import Deduplicated, open_deduplicated
 from dq.store import Workspace
 
 __all__ = ["Passage", "RemovedPair", "compare_words", "removed_pairs"]

@@ -46,7 +46,7 @@ def find_overlaps(
         _ShardTask(corpus.folder, shard, entries, folder / f"overlap-{shard:05d}.parquet", min_jaccard, min_containment)
         for shard in range(len(corpus.shards))
     ]
-    run_tasks(_overlaps_of_shard, tasks, workers=workers, preload=["dq.heldout.exclusion"])
+    run_tasks(_overlaps_of_shard, tasks, workers=workers, preload=["dq.stages.exclusion"])
     frames, first = [], 0
     counts = corpus.documents.group_by("shard", maintain_order=True).len()["len"]
     for task, count in zip(tasks, counts, strict=True):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from dq.corpus import Corpus
 from dq.dedup import Audit, Duplicates, Selection, audit_duplicates
 from dq.errors import WorkspaceError
-from dq.jobs.duplicates import read_selection, shard_readers
+from dq.stages.selection import read_selection, shard_readers
 from dq.store import Workspace, read_record, write_json_atomic
 from dq.variants import VERSION
 

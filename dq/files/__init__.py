@@ -1,0 +1,1 @@
+"""Files to files: score, filter, deduplicate, and what that would cost."""
