@@ -11,11 +11,17 @@
 
 A message says what happened, where (file, line, shard, document, run) and what to do. The command line prints it on
 one line and exits with code 1. `assert` is for our own bugs only.
+
+Libraries know arguments and configuration fields, not flags: an error about one carries its name as `field`, and its
+message names it in backticks where the sentence needs it (``raise `max_bad_fraction` ``). Commands print the flag, or
+the place in the YAML file, instead: in the message if it is there, else before it.
 """
 
 from __future__ import annotations
 
+import difflib
 import importlib
+from collections.abc import Iterable
 from types import ModuleType
 
 __all__ = [
@@ -27,12 +33,25 @@ __all__ = [
     "MissingExtraError",
     "TrainingError",
     "WorkspaceError",
+    "nearest",
     "require",
 ]
 
+MAX_NAME_CHARS = 80  # of a wrong name that a message repeats
+MAX_LISTED_CHARS = 200  # of the names that exist
+
 
 class DqError(Exception):
-    """Root of every error that dq raises on purpose."""
+    """Root of every error that dq raises on purpose.
+
+    Args:
+        message: what happened, where, and what to do.
+        field: the configuration field or Python argument it is about, such as ``"max_bad_fraction"``.
+    """
+
+    def __init__(self, message: str = "", *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class ConfigError(DqError):
@@ -80,3 +99,34 @@ def require(module: str, *, extra: str) -> ModuleType:
         if (error.name or "").partition(".")[0] != package:
             raise
         raise MissingExtraError(f"{package} is not installed; run: pip install 'dq-scaling[{extra}]'") from None
+
+
+def nearest(name: str, known: Iterable[str], *, what: str) -> str:
+    """The message for a name that does not exist: the nearest one where one is near, else those that there are.
+
+    Args:
+        name: what was asked for.
+        known: the names that exist, in the order in which they are best read.
+        what: what they name, in the singular: ``"signal"``.
+
+    Returns:
+        ``unknown signal `wordcount`; did you mean `word_count`?``
+    """
+    names = list(known)
+    shown = name if len(name) <= MAX_NAME_CHARS else f"{name[:MAX_NAME_CHARS]}..."
+    by_key = {one.casefold(): one for one in names}
+    if found := difflib.get_close_matches(name.casefold(), by_key, n=1):
+        return f"unknown {what} `{shown}`; did you mean `{by_key[found[0]]}`?"
+    return f"unknown {what} `{shown}`; there {'is' if len(names) <= 1 else 'are'} {_listed(names)}"
+
+
+def _listed(names: list[str]) -> str:
+    """Names with commas, as many as a line has room for."""
+    shown: list[str] = []
+    room = MAX_LISTED_CHARS
+    for name in names:
+        room -= len(name) + 2
+        if shown and room < 0:
+            return f"{', '.join(shown)} and {len(names) - len(shown):,} more"
+        shown.append(name)
+    return ", ".join(shown) or "none"
