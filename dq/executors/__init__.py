@@ -1,7 +1,24 @@
-"""Run a list of independent tasks: here on the cores of this machine."""
+"""Run a list of independent tasks, here or elsewhere, and tell how far long work is."""
 
-from dq.executors.local import run_tasks
+from dq.executors.base import Executor, Placement, WorkerDiedError
+from dq.executors.local import LocalExecutor, run_tasks
+from dq.executors.progress import QUIET, Progress, Quiet, Step, StepTime, Timed
 from dq.executors.threads import run_in_threads
 from dq.executors.worker import end_with_parent, report
 
-__all__ = ["end_with_parent", "report", "run_in_threads", "run_tasks"]
+__all__ = [
+    "QUIET",
+    "Executor",
+    "LocalExecutor",
+    "Placement",
+    "Progress",
+    "Quiet",
+    "Step",
+    "StepTime",
+    "Timed",
+    "WorkerDiedError",
+    "end_with_parent",
+    "report",
+    "run_in_threads",
+    "run_tasks",
+]

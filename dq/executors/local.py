@@ -1,8 +1,8 @@
-"""A local pool from a preloaded fork server: tasks in, results out, in the order of the tasks.
+"""The cores of this machine: a pool of processes from a preloaded fork server.
 
-Workers are forked from a clean server process that has imported ``preload`` once, so that a worker starts in
-milliseconds, inherits no lock and no thread, and pays no import. With one worker the tasks run in this process. After
-an error or Ctrl-C the other workers end at once: what they had finished is on disk, the rest is done again.
+Workers are forked from a clean server process that has imported the function's module once, so that a worker starts in
+milliseconds, inherits no lock and no thread, and pays no import. A single worker is this process itself. After an error
+or Ctrl-C the other workers end at once: what they had finished is on disk, the rest is done again.
 """
 
 from __future__ import annotations
@@ -11,68 +11,99 @@ import contextlib
 import multiprocessing
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from functools import partial
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from dq.errors import DqError
-from dq.executors.worker import start_worker
+from dq.executors.base import Executor, WorkerDiedError
+from dq.executors.worker import reports_to, start_worker
 
-__all__ = ["run_tasks"]
+__all__ = ["LocalExecutor", "run_tasks"]
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
+DIED = "a worker process died (killed, or out of memory); run the same command again to go on, with fewer workers"
 
-def run_tasks(
-    function: Callable[[Task], Result],
+
+@dataclass(frozen=True)
+class LocalExecutor(Executor):
+    """So many processes at a time; one worker, or one task, stays in this process unless it is to be isolated."""
+
+    workers: int = 1
+
+    def attempt(
+        self,
+        function: Callable[[Task], None],
+        tasks: Sequence[Task],
+        *,
+        on_done: Callable[[Task], None],
+        on_report: Callable[[Any], None] | None,
+        isolated: bool,
+    ) -> None:
+        """Run every task once, here or in a pool."""
+        tell, size = on_report or (lambda _value: None), min(self.workers, len(tasks))
+        if size > 1 or isolated:
+            try:
+                _attempt_in_pool(function, tasks, size=size, on_done=on_done, tell=tell)
+            except BrokenProcessPool:
+                raise WorkerDiedError(DIED) from None
+            return
+        with reports_to(tell):
+            for task in tasks:
+                function(task)
+                on_done(task)
+
+
+def _attempt_in_pool(
+    function: Callable[[Task], None],
     tasks: Sequence[Task],
     *,
-    workers: int,
-    preload: Sequence[str] = (),
-    on_done: Callable[[int, Result], None] | None = None,
-    on_report: Callable[[Any], None] | None = None,
-    always_fork: bool = False,
-) -> list[Result]:
-    """Run ``function`` on every task and return the results in the order of ``tasks``.
+    size: int,
+    on_done: Callable[[Task], None],
+    tell: Callable[[Any], None],
+) -> None:
+    """Reports and finished tasks meet in one queue, so that the caller hears of both in its own thread."""
+    events: SimpleQueue[tuple[Future[None] | None, Any]] = SimpleQueue()
+    unfinished = len(tasks)
+    with _pool(size, [function.__module__], tell=lambda value: events.put((None, value))) as pool:
+        for task in tasks:
+            pool.submit(function, task).add_done_callback(partial(_put, events, task))
+        while unfinished:
+            future, value = events.get()
+            if future is None:
+                tell(value)
+            else:
+                future.result()
+                on_done(value)
+                unfinished -= 1
+    while not events.empty():  # reports and results come through two pipes: some may have been late
+        tell(events.get()[1])
 
-    Args:
-        function: a module-level function; it and its task are pickled to the worker.
-        tasks: independent of each other; their order only decides who starts first.
-        workers: processes at a time.
-        preload: modules that the fork server imports once.
-        on_done: called in this process as tasks finish, with the task's index and its result.
-        on_report: called in a thread of this process with what tasks pass to `dq.executors.report`.
-        always_fork: use a worker process even for one worker.
 
-    Raises:
-        DqError: a worker raised it, or died (killed, or out of memory).
-    """
-    if (workers <= 1 or len(tasks) <= 1) and not always_fork:
-        results = []
-        for index, task in enumerate(tasks):
-            results.append(function(task))
-            if on_done is not None:
-                on_done(index, results[-1])
-        return results
+def _put(events: SimpleQueue[tuple[Future[None] | None, Any]], task: Any, future: Future[None]) -> None:
+    events.put((future, task))
+
+
+@contextlib.contextmanager
+def _pool(size: int, preload: Sequence[str], *, tell: Callable[[Any], None]) -> Iterator[ProcessPoolExecutor]:
+    """Processes that are gone afterwards, at once after an error. ``tell`` gets their reports, in another thread."""
     context = multiprocessing.get_context("forkserver")
-    _start_fork_server(["dq.executors.worker", *preload])
+    _start_fork_server(["dq.executors.worker", *(name for name in preload if name != "__main__")])
     ending, stop = context.Pipe(duplex=False)
     reports, reporting = context.Pipe(duplex=False)
-    listener = threading.Thread(target=_listen, args=(reports, on_report), daemon=True)
+    listener = threading.Thread(target=_listen, args=(reports, tell), daemon=True)
     listener.start()
-    size = max(1, min(workers, len(tasks)))
-    pool = ProcessPoolExecutor(size, mp_context=context, initializer=start_worker, initargs=(ending, reporting))
+    pool = ProcessPoolExecutor(max(1, size), mp_context=context, initializer=start_worker, initargs=(ending, reporting))
     try:
-        futures = {pool.submit(function, task): index for index, task in enumerate(tasks)}
-        return _collect(futures, on_done)
-    except BrokenProcessPool:
-        raise DqError(
-            "a worker process died (killed, or out of memory); run the same command again to go on, with fewer workers"
-        ) from None
+        yield pool
     finally:
         stop.close()  # whoever still works, after an error or Ctrl-C, ends here
         pool.shutdown(wait=True, cancel_futures=True)
@@ -82,12 +113,10 @@ def run_tasks(
         reports.close()
 
 
-def _listen(reports: Connection, on_report: Callable[[Any], None] | None) -> None:
+def _listen(reports: Connection, tell: Callable[[Any], None]) -> None:
     with contextlib.suppress(EOFError):
         while True:
-            value = reports.recv()
-            if on_report is not None:
-                on_report(value)
+            tell(reports.recv())
 
 
 def _start_fork_server(preload: Sequence[str]) -> None:
@@ -106,6 +135,31 @@ def _start_fork_server(preload: Sequence[str]) -> None:
         forkserver.ensure_running()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def run_tasks(
+    function: Callable[[Task], Result],
+    tasks: Sequence[Task],
+    *,
+    workers: int,
+    preload: Sequence[str] = (),
+    on_done: Callable[[int, Result], None] | None = None,
+    on_report: Callable[[Any], None] | None = None,
+    always_fork: bool = False,
+) -> list[Result]:
+    """Run ``function`` on every task and return the results in the order of ``tasks``: `LocalExecutor` replaces it."""
+    if (workers <= 1 or len(tasks) <= 1) and not always_fork:
+        results = []
+        for index, task in enumerate(tasks):
+            results.append(function(task))
+            if on_done is not None:
+                on_done(index, results[-1])
+        return results
+    try:
+        with _pool(min(workers, len(tasks)), preload, tell=on_report or (lambda _value: None)) as pool:
+            return _collect({pool.submit(function, task): index for index, task in enumerate(tasks)}, on_done)
+    except BrokenProcessPool:
+        raise DqError(DIED) from None
 
 
 def _collect(futures: dict[Future[Result], int], on_done: Callable[[int, Result], None] | None) -> list[Result]:

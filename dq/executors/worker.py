@@ -6,30 +6,43 @@ import multiprocessing
 import os
 import signal
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-__all__ = ["end_with_parent", "report", "start_worker"]
+__all__ = ["end_with_parent", "report", "reports_to", "start_worker"]
 
-_reports: Connection | None = None
-"""In a worker: the pipe to the process that started it. A worker has one parent, so one is enough."""
+_tell: Callable[[Any], None] | None = None
+"""Who hears the reports of the task at work. A process works on one task, so one is enough."""
 
 
 def start_worker(stop: Connection, reports: Connection) -> None:
-    """What the pool runs first in every worker."""
-    global _reports  # noqa: PLW0603
-    _reports = reports
-    end_with_parent(stop)
-
-
-def report(value: Any) -> None:
-    """Send a small value to the `on_report` of the call that runs this task; outside a worker it goes nowhere.
+    """What the pool runs first in every worker.
 
     All workers write to one pipe without a lock, which a killed worker could keep: the kernel writes messages of up to
     4 KB whole (PIPE_BUF).
     """
-    if _reports is not None:
-        _reports.send(value)
+    global _tell  # noqa: PLW0603
+    _tell = reports.send
+    end_with_parent(stop)
+
+
+@contextmanager
+def reports_to(tell: Callable[[Any], None]) -> Iterator[None]:
+    """Tasks that run in this process report to a function."""
+    global _tell  # noqa: PLW0603
+    before, _tell = _tell, tell
+    try:
+        yield
+    finally:
+        _tell = before
+
+
+def report(value: Any) -> None:
+    """Send a small value to the `on_report` of the call that runs this task; outside a task it goes nowhere."""
+    if _tell is not None:
+        _tell(value)
 
 
 def end_with_parent(stop: Connection | None = None) -> None:

@@ -1,0 +1,120 @@
+"""What an executor is: tasks in, files out.
+
+The result of a task is a file, so what is done is known to a run that goes on after a kill, and to any machine that
+sees the folder. An executor for a cluster is a class of one method, `Executor.attempt`: what is skipped, counted and
+tried again is the same for all.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from dq.errors import ConfigError, DqError
+from dq.executors.progress import QUIET, Step
+
+__all__ = ["Executor", "Placement", "WorkerDiedError"]
+
+Task = TypeVar("Task")
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a run works, as it is told by whoever starts it."""
+
+    device: str = "cpu"
+    """As torch names it: ``cpu``, ``cuda``, ``cuda:1``."""
+    rank: int = 0
+    """Which of the processes that share the run this is."""
+    world: int = 1
+    """How many processes share the run."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.rank < self.world:
+            raise ConfigError(f"rank {self.rank} in a world of {self.world}: ranks are counted from 0 and below it")
+
+
+class WorkerDiedError(DqError):
+    """A worker ended without an answer: killed, or out of memory. What it had finished is on disk."""
+
+
+class Executor(ABC):
+    """Runs a list of independent tasks."""
+
+    workers: int
+    """Tasks at a time."""
+
+    def run(
+        self,
+        function: Callable[[Task], None],
+        tasks: Sequence[Task],
+        *,
+        output: Callable[[Task], Path],
+        step: Step = QUIET,
+        on_report: Callable[[Any], None] | None = None,
+        isolated: bool = False,
+    ) -> None:
+        """Run ``function`` on every task whose output is not there.
+
+        After a worker has died, what is left is tried once more. An error that a task raises is not tried again: the
+        other tasks end at once, what is finished stays, and the same call goes on from there.
+
+        Args:
+            function: a module-level function, which writes the task's output last and whole. Its module is imported
+                once for all workers.
+            tasks: independent of each other; their order only decides who starts first.
+            output: the file whose existence says that the task is done.
+            step: advanced by 1 for each task that is done, by those that were done before too.
+            on_report: called in a thread of this process with what tasks pass to `dq.executors.report`.
+            isolated: give even a single worker a process of its own.
+
+        Raises:
+            DqError: a task raised it, or workers died twice.
+        """
+        done = 0
+
+        def count(task: Task) -> None:
+            nonlocal done
+            assert output(task).exists(), f"{function.__qualname__} has not written {output(task)}"
+            done += 1
+            step.advance()
+
+        for attempts_left in (1, 0):
+            waiting = [task for task in tasks if not output(task).exists()]
+            if len(tasks) - len(waiting) > done:
+                step.advance(len(tasks) - len(waiting) - done)
+                done = len(tasks) - len(waiting)
+            if not waiting:
+                return
+            try:
+                self.attempt(function, waiting, on_done=count, on_report=on_report, isolated=isolated)
+                return
+            except WorkerDiedError:
+                if not attempts_left:
+                    raise
+
+    @abstractmethod
+    def attempt(
+        self,
+        function: Callable[[Task], None],
+        tasks: Sequence[Task],
+        *,
+        on_done: Callable[[Task], None],
+        on_report: Callable[[Any], None] | None,
+        isolated: bool,
+    ) -> None:
+        """Run every task once; no worker is left when this returns or raises.
+
+        Args:
+            function: as in `run`.
+            tasks: at least one.
+            on_done: to be called in this process as tasks finish.
+            on_report: as in `run`.
+            isolated: as in `run`.
+
+        Raises:
+            WorkerDiedError: a worker died; some tasks may be done.
+        """
