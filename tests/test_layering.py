@@ -18,9 +18,10 @@ from dq.text.kernels.jit import KERNEL_FILES
 ROOT = Path(dq.__file__).parent
 
 # What each layer may import, beside itself and the layers below it through these.
-BASE = {"errors", "config", "store", "executors"}
+BASE = {"arrays", "errors", "config", "store", "executors"}
 DATA = BASE | {"text", "corpus", "quality", "dedup"}
 ALLOWED: dict[str, set[str]] = {
+    "arrays": set(),
     "errors": set(),
     "config": {"errors"},
     "store": {"errors", "config"},

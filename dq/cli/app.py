@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dq.cli import duplicates, quality, rules
-from dq.cli.common import AsJson, Workers, print_json, progress_bar, terminal_width, visible, worker_count
+from dq.cli.common import AsJson, Workers, print_json, progress_bar, status_line, terminal_width, visible, worker_count
 from dq.errors import DqError
 
 if TYPE_CHECKING:
@@ -139,11 +137,13 @@ def recipes_copy(
 
 
 def _run_job(config: JobConfig, workspace: Path | None, workers: int | None) -> JobResult:
+    from dq.executors import LocalExecutor
     from dq.jobs import run_job
     from dq.store import Workspace
 
-    with _status() as say:
-        return run_job(config, Workspace(workspace or config.workspace), workers=worker_count(workers), on_progress=say)
+    place, executor = Workspace(workspace or config.workspace), LocalExecutor(worker_count(workers))
+    with status_line() as progress:
+        return run_job(config, place, executor=executor, progress=progress)
 
 
 def _run_study(config: StudyConfig, workspace: Path | None, workers: int | None) -> tuple[StudyResult, Path]:
@@ -169,19 +169,6 @@ def _with_budget(config: StudyConfig, budget_tokens: int | None) -> StudyConfig:
         return type(config).model_validate({**config.model_dump(), "budget_tokens": budget_tokens})
     except ValidationError as error:
         raise ConfigError(f"--budget-tokens: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
-
-
-@contextmanager
-def _status() -> Iterator[Any]:
-    """A line that names the stage at work."""
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda _message: None
-        return
-    with console.status("start") as status:
-        yield status.update
 
 
 def _print_job(done: JobResult) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from dq.executors import Progress, Step
 
 __all__ = [
     "AsJson",
@@ -16,6 +19,7 @@ __all__ = [
     "print_json",
     "print_table",
     "progress_bar",
+    "status_line",
     "terminal_width",
     "visible",
     "worker_count",
@@ -96,3 +100,45 @@ def _fit(text: str, columns: int) -> str:
     from rich.cells import set_cell_size
 
     return set_cell_size(text if _columns(text) <= columns else set_cell_size(text, columns - 1) + "…", columns)
+
+
+@contextmanager
+def status_line() -> Iterator[Progress]:
+    """A line on standard error that names the step at work; nothing where that is not a terminal."""
+    from rich.console import Console
+    from rich.text import Text
+
+    from dq.executors import QUIET
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield QUIET
+        return
+    with console.status("start") as status:
+        yield StatusLine(lambda line: status.update(Text(visible(line))))
+
+
+class StatusLine:
+    """Steps as a line that is written again and again."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self._write = write
+
+    @contextmanager
+    def step(self, name: str, *, unit: str = "", total: float | None = None) -> Iterator[Step]:
+        """Name the step."""
+        del total
+        self._write(name)
+        yield StepLine(self._write, name, unit)
+
+
+class StepLine:
+    """One step: its name, how much is done, and what is at work."""
+
+    def __init__(self, write: Callable[[str], None], name: str, unit: str) -> None:
+        self._write, self._name, self._unit, self._done = write, name, unit, 0.0
+
+    def advance(self, amount: float = 1, *, detail: str = "") -> None:
+        """Count."""
+        self._done += amount
+        self._write(f"{self._name}: {detail + ', ' if detail else ''}{self._done:,.0f} {self._unit}")

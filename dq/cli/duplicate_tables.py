@@ -10,7 +10,7 @@ from rich.text import Text
 
 from dq.cli.common import visible
 from dq.dedup import Audit, Bands, DedupConfig
-from dq.files.dedup import VERSION, DedupResult
+from dq.files.dedup import DedupResult
 from dq.files.forecast import Forecast
 from dq.inspect.pairs import Passage, RemovedPair, compare_words
 
@@ -50,7 +50,7 @@ def print_dedup(console: Console, done: DedupResult) -> None:
         table.add_row("all", *_counts(sources.drop("source").sum().row(0, named=True)))
     console.print(table)
     if done.quarantined:
-        listed = visible(str(done.workspace.corpus(VERSION) / "quarantined.jsonl"))
+        listed = visible(str(done.quarantine))
         console.print(Text(f"unreadable rows: {done.quarantined:,}, listed in {listed}", "yellow"), soft_wrap=True)
     for warning in done.warnings:
         console.print(Text(f"warning: {visible(warning)}", style="yellow"))

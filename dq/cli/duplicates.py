@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from dq.cli.common import AsJson, Workers, print_json, terminal_width, worker_count
+from dq.cli.common import AsJson, Workers, print_json, status_line, terminal_width, worker_count
 from dq.errors import ConfigError, WorkspaceError
 
 if TYPE_CHECKING:
@@ -102,14 +99,14 @@ def dedup(
     ]
     read = ReadConfig(max_bad_fraction=max_bad_fraction)
     if dry_run:
-        with _status() as say:
-            forecast = forecast_cost(specs, config, read=read, resources=resources, on_progress=say)
+        with status_line() as progress:
+            forecast = forecast_cost(specs, config, read=read, resources=resources, progress=progress)
         _show(forecast, "print_forecast", as_json=as_json)
         return
     if out is None:
         raise typer.BadParameter("name the folder of the results", param_hint="--out")
-    with _status() as say:
-        done = dedup_files(specs, out, config, read=read, index=index, resources=resources, on_progress=say)
+    with status_line() as progress:
+        done = dedup_files(specs, out, config, read=read, index=index, resources=resources, progress=progress)
     _show(done, "print_dedup", as_json=as_json)
 
 
@@ -123,8 +120,7 @@ def audit_duplicates(
     from dq.inspect.audit import audit_workspace
     from dq.store import Workspace
 
-    with _status() as say:
-        say("audit")
+    with status_line() as progress, progress.step("audit"):
         audit = audit_workspace(Workspace(workspace), per_source=per_source)
     if as_json:
         print_json(audit.to_dict())
@@ -203,19 +199,3 @@ def _console() -> Console:
     from rich.console import Console
 
     return Console(width=terminal_width(), highlight=False)
-
-
-@contextmanager
-def _status() -> Iterator[Any]:
-    """A line that names the step at work, on a terminal."""
-    from rich.console import Console
-    from rich.text import Text
-
-    from dq.cli.common import visible
-
-    console = Console(stderr=True)
-    if not sys.stderr.isatty():
-        yield lambda _message: None
-        return
-    with console.status("start") as status:
-        yield lambda message: status.update(Text(visible(message)))

@@ -9,11 +9,11 @@ on to the same bytes, and a changed input is read again.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
@@ -22,19 +22,17 @@ import pyarrow.parquet as pq
 from dq.corpus import Corpus, InputSpec, ReadConfig
 from dq.dedup import DuplicateIndex, Duplicates, Resources
 from dq.errors import ConfigError, WorkspaceError
-from dq.executors import run_in_threads
-from dq.stages.read import ingest
-from dq.stages.selection import DeduplicationConfig, disk_errors, find_stage, select_stage, shard_readers
-from dq.stages.signals import score_corpus
-from dq.store import FolderLock, Stage, Workspace, read_record, write_parquet, write_table
-from dq.variants import VERSION
+from dq.executors import QUIET, LocalExecutor, Progress, Step, run_in_threads
+from dq.stages.base import ORIGINAL, Need, Output, View
+from dq.stages.duplicates import FoundDuplicates, disk_errors, find_pairs, shard_readers
+from dq.stages.read import Documents, ingest, reading_warnings
+from dq.stages.selection import DeduplicationConfig, Selected, select_documents
+from dq.stages.signals import score_documents
+from dq.store import FolderLock, Workspace, write_parquet, write_table
 
-__all__ = ["VERSION", "DedupResult", "dedup_files", "parse_bytes"]
+__all__ = ["DedupResult", "Kept", "dedup_files", "parse_bytes"]
 
-KEPT_VERSION = 1
 UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
-
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -56,6 +54,11 @@ class DedupResult:
     quarantined: int
     indexed: int | None
     warnings: tuple[str, ...]
+
+    @property
+    def quarantine(self) -> Path:
+        """The list of the unreadable rows."""
+        return self.workspace.corpus(ORIGINAL) / "quarantined.jsonl"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for machines."""
@@ -80,8 +83,20 @@ def parse_bytes(text: str) -> int:
     """
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?I?B)?\s*", text.upper())
     if found is None or (found[2] or "B") not in UNITS:
-        raise ConfigError(f"--memory: {text!r} is no amount of memory; write it as 4GB or 500MB")
+        raise ConfigError(f"{text!r} is no amount of memory; write it as 4GB or 500MB", field="memory")
     return int(float(found[1]) * UNITS[found[2] or "B"])
+
+
+class Kept(Output):
+    """The documents that stay: one Parquet file a corpus shard, with the size of the cluster that each stands for."""
+
+    made_by: ClassVar = {"kept": 1}
+    needs: ClassVar = {"corpus": Need(Documents), "selection": Need(Selected)}
+
+    @classmethod
+    def place(cls, view: View, of: str) -> Path:  # noqa: ARG003
+        """``kept``."""
+        return view.workspace.kept()
 
 
 def dedup_files(
@@ -92,7 +107,7 @@ def dedup_files(
     read: ReadConfig | None = None,
     index: Path | None = None,
     resources: Resources | None = None,
-    on_progress: Progress | None = None,
+    progress: Progress = QUIET,
 ) -> DedupResult:
     """Deduplicate ``inputs`` into ``out``. The same call goes on after any interruption.
 
@@ -103,80 +118,59 @@ def dedup_files(
         read: how rows become documents.
         index: folder of documents kept earlier; these are compared with, always stay, and are joined by what is kept
             now once everything is written.
-        resources: processes and memory.
-        on_progress: called with the name of the step that begins.
+        resources: threads and memory.
+        progress: hears of every step.
 
     Raises:
         DqError: what is wrong with the input, the options, the disk or the folders, on one line.
     """
-    say, resources = on_progress or (lambda _message: None), resources or Resources()
-    workspace = Workspace(out).create()
-    if workspace.heldout().exists():
+    resources = resources or Resources()
+    view = View(Workspace(out).create())
+    if view.workspace.heldout().exists():
         raise WorkspaceError(f"{out}: a workspace of `dq run`; name another folder for the deduplicated files")
-    with workspace.lock(), FolderLock(index) if index is not None else nullcontext():
+    with view.workspace.lock(), FolderLock(index) if index is not None else nullcontext():
         known = None if index is None else DuplicateIndex(index, config.method)
-        say("read")
-        corpus = ingest(
-            workspace.corpus(VERSION),
-            inputs,
-            read or ReadConfig(),
-            on_progress=lambda name, rows: say(f"read: {name}, {rows:,} rows"),
-        )
-        say("find duplicates")
-        duplicates = find_stage(workspace.duplicates(VERSION), corpus, config.method, resources=resources, index=known)
-        say("select")
-        _select(workspace, corpus, duplicates, config=config, workers=resources.workers)
+        with progress.step("read", unit="rows") as step:
+            ingest(Documents.place(view, ""), inputs, read or ReadConfig(), step=step)
+        with progress.step("find duplicates"):
+            find_pairs(view, config.method, resources=resources, index=known)
+        with progress.step("select"):
+            selected = _select(view, config, workers=resources.workers)
         if known is not None:
-            _check_index(known, workspace, corpus)
-        say("write")
-        _write(workspace, corpus, duplicates, workers=resources.workers)
+            _check_index(known, view, selected)
+        with progress.step("write", unit="shards") as step:
+            _write(view, threads=resources.workers, step=step)
         if known is not None:
-            say("add to the index")
-            _add_to_index(known, workspace, corpus)
-    return _result(workspace, corpus, duplicates, index=known)
+            with progress.step("add to the index"):
+                _add_to_index(known, view, selected)
+    return _result(view, index=known)
 
 
-def _select(
-    workspace: Workspace, corpus: Corpus, duplicates: Duplicates, *, config: DeduplicationConfig, workers: int
-) -> None:
-    inputs = {"duplicates": read_record(workspace.duplicates(VERSION)).fingerprint}
-    signals = workspace.signals(VERSION)
+def _select(view: View, config: DeduplicationConfig, *, workers: int) -> Selected:
     if config.signals:
-        inputs["signals"] = score_corpus(signals, corpus, config.signals, workers=workers).fingerprint
-    select_stage(
-        workspace.selection(VERSION),
-        corpus,
-        duplicates,
-        config=config,
-        eligible=np.ones(len(corpus.documents), np.bool_),
-        inputs=inputs,
-        signals=signals,
-        flag="--allow-removal",
-    )
+        score_documents(view, config.signals, executor=LocalExecutor(workers))
+    uses = ("duplicates", "signals") if config.signals else ("duplicates",)
+    everything = np.ones(len(view.open(Documents).documents), np.bool_)
+    return select_documents(view, config, eligible=everything, uses=uses, flag="--allow-removal")
 
 
-def _selected(workspace: Workspace) -> pl.DataFrame:
-    return pl.read_parquet(workspace.selection(VERSION) / "selection.parquet")
-
-
-def _check_index(index: DuplicateIndex, workspace: Workspace, corpus: Corpus) -> None:
+def _check_index(index: DuplicateIndex, view: View, selected: Selected) -> None:
     """These very documents may be in the index already, but then the same of them must have been kept."""
+    corpus = view.open(Documents)
     there = index.ids_of(corpus.record.fingerprint)
-    if there is not None and not there.equals(_kept_ids(workspace, corpus)):
+    if there is not None and not there.equals(corpus.documents.select("id", "source").filter(selected.kept)):
         raise WorkspaceError(
-            f"{index.folder}: holds these documents as another policy kept them; use that policy, or another --index"
+            f"{index.folder}: holds these documents as another policy kept them; use that policy, or another index",
+            field="index",
         )
 
 
-def _kept_ids(workspace: Workspace, corpus: Corpus) -> pl.DataFrame:
-    return corpus.documents.select("id", "source").filter(_selected(workspace)["kept"])
-
-
-def _add_to_index(index: DuplicateIndex, workspace: Workspace, corpus: Corpus) -> None:
+def _add_to_index(index: DuplicateIndex, view: View, selected: Selected) -> None:
+    corpus = view.open(Documents)
     with disk_errors(index.folder):
         index.add(
             shard_readers(corpus),
-            _selected(workspace)["kept"].to_numpy(),
+            selected.kept,
             ids=corpus.documents.select("id", "source"),
             inputs=corpus.record.fingerprint,
         )
@@ -190,36 +184,35 @@ class _WriteTask:
     output: Path
 
 
-def _write(workspace: Workspace, corpus: Corpus, duplicates: Duplicates, *, workers: int) -> None:
+def _write(view: View, *, threads: int, step: Step) -> None:
     """``kept/`` and ``removed.parquet``, which belongs to the same stage."""
-    folder, removed = workspace.kept(), workspace.removed()
-    inputs = {
-        "corpus": corpus.record.fingerprint,
-        "selection": read_record(workspace.selection(VERSION)).fingerprint,
-    }
-    stage = Stage("kept", KEPT_VERSION, folder, inputs=inputs)
+    stage, removed = view.stage(Kept), view.workspace.removed()
     if stage.done() is not None and removed.exists():
         return
     stage.start()
     removed.unlink(missing_ok=True)
+    corpus, selected = view.open(Documents), view.open(Selected)
     sizes = np.bincount(corpus.documents["shard"].to_numpy(), minlength=len(corpus.shards))
     firsts = np.cumsum(sizes) - sizes
-    selection = workspace.selection(VERSION) / "selection.parquet"
     tasks = [
-        _WriteTask(path, selection, int(first), folder / path.name)
+        _WriteTask(path, selected.file, int(first), stage.folder / path.name)
         for path, first in zip(corpus.shards, firsts, strict=True)
     ]
-    with disk_errors(folder):
+
+    def write(task: _WriteTask) -> None:
+        if not task.output.exists():
+            _write_shard(task)
+        step.advance()
+
+    with disk_errors(stage.folder):
         # Arrow lets go of the interpreter; processes would start for longer.
-        run_in_threads(_write_shard, tasks, threads=workers)
-        table = _removed(corpus, duplicates, _selected(workspace))
+        run_in_threads(write, tasks, threads=threads)
+        table = _removed(corpus, view.open(FoundDuplicates).duplicates, selected.table)
         write_parquet(removed, table)
     stage.commit({"kept": len(corpus.documents) - len(table), "removed": len(table)})
 
 
 def _write_shard(task: _WriteTask) -> None:
-    if task.output.exists():
-        return
     with pq.ParquetFile(task.shard) as file:
         shard = file.read(columns=["id", "source", "text", "meta"])
     chosen = pl.scan_parquet(task.selection).select("kept", "cluster_size").slice(task.first, len(shard)).collect()
@@ -235,10 +228,8 @@ def _removed(corpus: Corpus, duplicates: Duplicates, selection: pl.DataFrame) ->
     return table.with_columns(kept_id).select("id", "source", "kept_id", "similarity", "intersection", "union")
 
 
-def _result(
-    workspace: Workspace, corpus: Corpus, duplicates: Duplicates, *, index: DuplicateIndex | None
-) -> DedupResult:
-    frame = corpus.documents.select("source").hstack(_selected(workspace))
+def _result(view: View, *, index: DuplicateIndex | None) -> DedupResult:
+    frame = view.open(Documents).documents.select("source").hstack(view.open(Selected).table)
     sources = (
         frame.group_by("source")
         .agg(
@@ -249,15 +240,12 @@ def _result(
         )
         .sort("source")
     )
-    summary = corpus.record.summary
-    warnings = [f"{name}: empty file" for name in summary["empty_files"]]
-    if summary["replaced_surrogates"]:
-        warnings.append(f"{summary['replaced_surrogates']:,} rows held lone surrogates; they became U+FFFD")
+    read = view.record(Documents).summary
     return DedupResult(
-        workspace=workspace,
+        workspace=view.workspace,
         sources=sources,
-        counts=asdict(duplicates.counts),
-        quarantined=sum(summary["quarantined"].values()),
+        counts=asdict(view.open(FoundDuplicates).duplicates.counts),
+        quarantined=sum(read["quarantined"].values()),
         indexed=None if index is None else len(index),
-        warnings=tuple(warnings),
+        warnings=tuple(reading_warnings(read)),
     )

@@ -9,9 +9,8 @@ of the job in a temporary folder, which measures reading and writing; finding du
 from __future__ import annotations
 
 import tempfile
-import time
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from dq.corpus.documents import DOCUMENT_SCHEMA
 from dq.corpus.reading import is_parquet, read_batches
 from dq.dedup import Resources, estimate_cost
 from dq.errors import InputError
+from dq.executors import QUIET, Progress, Step, Timed
 from dq.files.dedup import dedup_files
 from dq.stages.read import input_files
 from dq.stages.selection import DeduplicationConfig
@@ -113,37 +113,39 @@ def forecast_cost(
     read: ReadConfig | None = None,
     resources: Resources | None = None,
     seed: int = 0,
-    on_progress: Callable[[str], None] | None = None,
+    progress: Progress = QUIET,
 ) -> Forecast:
     """Time, memory and disk of deduplicating ``inputs``; nothing is written but to a temporary folder.
 
     Raises:
         InputError: a file is missing or unreadable, or none of the rows holds a text.
     """
-    say, read, resources = on_progress or (lambda _message: None), read or ReadConfig(), resources or Resources()
+    read, resources = read or ReadConfig(), resources or Resources()
     generator = np.random.default_rng(seed)
     files = [(spec, path) for spec in inputs if spec.path is not None for path in input_files(spec.path)]
     scan = _Scan(generator)
     complete = True
-    for number in generator.permutation(len(files)):
-        spec, path = files[number]
-        say(f"read: {path.name}")
-        complete = _scan_file(scan, path, spec, max_document_bytes=read.max_document_bytes)
-        if not complete:
-            break
+    with progress.step("read", unit="rows") as step:
+        for number in generator.permutation(len(files)):
+            spec, path = files[number]
+            complete = _scan_file(scan, path, spec, max_document_bytes=read.max_document_bytes, step=step)
+            if not complete:
+                break
     if scan.text_bytes == 0:
-        raise InputError(f"no text in {', '.join(str(path) for _, path in files[:3])}; check --text-field")
+        names = ", ".join(str(path) for _, path in files[:3])
+        raise InputError(f"no text in {names}; check the field of the text", field="text_field")
     scale = 1.0 if complete else max(1.0, sum(path.stat().st_size for _, path in files) / scan.file_bytes)
-    say("try a sample")
     kind = ".parquet" if is_parquet(files[0][1]) else ".jsonl"
-    return _forecast(scan, scale, config, kind=kind, read=read, resources=resources)
+    with progress.step("try a sample"):
+        return _forecast(scan, scale, config, kind=kind, read=read, resources=resources)
 
 
-def _scan_file(scan: _Scan, path: Path, spec: InputSpec, *, max_document_bytes: int) -> bool:
+def _scan_file(scan: _Scan, path: Path, spec: InputSpec, *, max_document_bytes: int, step: Step) -> bool:
     """Read a file into the scan; False where the bound on reading came first."""
     documents, text_bytes = scan.documents, scan.text_bytes
     for batch in read_batches(path, spec, max_document_bytes=max_document_bytes):
         scan.add(batch.documents)
+        step.advance(batch.rows, detail=path.name)
         if scan.text_bytes > MAX_READ_BYTES:
             read, read_bytes = scan.documents - documents, scan.text_bytes - text_bytes
             scan.file_bytes += _size_on_disk(scan, path, rows=read, text_bytes=read_bytes)
@@ -179,7 +181,7 @@ def _forecast(
     rows = scan.rows
     texts = [row["text"] for row in rows]
     _try_sample(rows[:WARM_UP_ROWS], config, kind=kind, read=read)  # loads libraries and kernels
-    seconds, corpus_bytes, kept_bytes = _try_sample(rows, config, kind=kind, read=read)
+    times, corpus_bytes, kept_bytes = _try_sample(rows, config, kind=kind, read=read)
     found = estimate_cost(
         texts,
         config.method,
@@ -188,7 +190,8 @@ def _forecast(
         largest_shard_bytes=min(text_bytes, round(read.shard_rows * text_bytes / documents)),
         resources=resources,
     )
-    reading, writing = seconds["read"] * ratio, seconds["write"] * ratio / resources.workers
+    reading = times.seconds("read") * ratio
+    writing = times.seconds("write") * ratio / resources.workers
     return Forecast(
         documents=documents,
         text_bytes=text_bytes,
@@ -207,17 +210,9 @@ def _forecast(
 
 def _try_sample(
     rows: Sequence[dict[str, str]], config: DeduplicationConfig, *, kind: str, read: ReadConfig
-) -> tuple[dict[str, float], int, int]:
+) -> tuple[Timed, int, int]:
     """Seconds of each step of the job on the sample, one process, and the bytes of the corpus and of what is kept."""
-    seconds: dict[str, float] = {}
-    current, began = "start", time.perf_counter()
-
-    def step(message: str) -> None:
-        nonlocal current, began
-        if (name := message.partition(":")[0]) != current:
-            seconds[current] = time.perf_counter() - began
-            current, began = name, time.perf_counter()
-
+    times = Timed()
     with tempfile.TemporaryDirectory(prefix="dq-dedup-") as folder:
         path = Path(folder) / f"sample{kind}"
         if kind == ".jsonl":
@@ -226,10 +221,9 @@ def _try_sample(
             pq.write_table(pa.Table.from_pylist(list(rows), schema=DOCUMENT_SCHEMA), path)
         sample = InputSpec(path=str(path))
         open_guard = config.model_copy(update={"max_removed_fraction": 1.0, "keep": "longest"})
-        done = dedup_files([sample], Path(folder) / "out", open_guard, read=read, on_progress=step)
-        step("end")
+        done = dedup_files([sample], Path(folder) / "out", open_guard, read=read, progress=times)
         sizes = [
             sum(part.stat().st_size for part in place.rglob("*.parquet"))
             for place in (done.workspace.root / "corpus", done.workspace.kept())
         ]
-    return seconds, sizes[0], sizes[1]
+    return times, sizes[0], sizes[1]

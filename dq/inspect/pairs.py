@@ -9,7 +9,10 @@ from typing import Any
 import polars as pl
 
 from dq.errors import ConfigError
-from dq.inspect.audit import Deduplicated, open_deduplicated
+from dq.stages.base import View
+from dq.stages.duplicates import FoundDuplicates
+from dq.stages.read import Documents
+from dq.stages.selection import Selected
 from dq.store import Workspace
 
 __all__ = ["Passage", "RemovedPair", "compare_words", "removed_pairs"]
@@ -59,24 +62,25 @@ def removed_pairs(
         ConfigError: there is no such source.
         WorkspaceError: the deduplication has not finished.
     """
-    done = open_deduplicated(workspace)
-    documents, table = done.corpus.documents, done.selection.table()
+    view = View.of(workspace)
+    corpus, frozen = view.open(Documents, "deduplicated"), view.open(FoundDuplicates).duplicates.frozen
+    documents, table = corpus.documents, view.open(Selected).selection.table()
     table = table.hstack(documents.select("id", "source")[table["document"]])
     if source is not None:
         if source not in documents["source"]:
             names = ", ".join(documents["source"].unique().sort().head(10))
-            raise ConfigError(f"--source: no source {source!r} in {workspace.root}; there are {names}")
+            raise ConfigError(f"no source {source!r} in {workspace.root}; there are {names}", field="source")
         table = table.filter(source=source)
     if below is not None:
         table = table.filter(pl.col("similarity") < below)
     chosen = table.sort("similarity", "id").head(limit)
-    return [_pair(done, row) for row in chosen.iter_rows(named=True)]
+    return [_pair(corpus, frozen, row) for row in chosen.iter_rows(named=True)]
 
 
-def _pair(done: Deduplicated, row: dict[str, Any]) -> RemovedPair:
-    corpus, number = done.corpus, row["kept_index"]
+def _pair(corpus: Documents, frozen: pl.DataFrame, row: dict[str, Any]) -> RemovedPair:
+    number = row["kept_index"]
     beyond = number - len(corpus.documents)
-    kept = corpus.documents.row(number, named=True) if beyond < 0 else done.duplicates.frozen.row(beyond, named=True)
+    kept = corpus.documents.row(number, named=True) if beyond < 0 else frozen.row(beyond, named=True)
     return RemovedPair(
         id=row["id"],
         source=row["source"],

@@ -1,34 +1,32 @@
-"""Run a job: read, find duplicates, hold out, score, judge, tokenise, select. Finished stages are not repeated."""
+"""Run a job: its stages, top to bottom. A finished stage is not repeated, a killed job goes on."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 import polars as pl
 
-from dq.corpus import Corpus
-from dq.dedup import Duplicates, Resources
+from dq.dedup import Resources
+from dq.executors import QUIET, Executor, LocalExecutor, Progress
 from dq.jobs.job import JobConfig
-from dq.stages.heldout import HeldoutSet, hold_out
-from dq.stages.learned import Learned, LearnedModel, learn
+from dq.stages.base import View
+from dq.stages.duplicates import find_pairs
+from dq.stages.fates import count_fates, settle_fates
+from dq.stages.heldout import Heldout, hold_out
+from dq.stages.learned import Learned, learn
 from dq.stages.planted import check_planted
-from dq.stages.read import ingest
-from dq.stages.selection import find_stage, select_stage
-from dq.stages.signals import judge_documents, score_corpus
+from dq.stages.read import Documents, ingest, reading_warnings
+from dq.stages.selection import JOB_NEEDS, select_documents
+from dq.stages.signals import score_documents
 from dq.stages.tokenizer import train_tokenizer
-from dq.stages.tokens import TokenPool, tokenize_corpus
-from dq.store import Workspace, read_record, write_parquet
-from dq.variants import VERSION
+from dq.stages.tokens import tokenize_documents
+from dq.stages.verdicts import judge
+from dq.store import Workspace
 
 __all__ = ["JobResult", "run_job"]
 
 MAX_EXCLUDED_SHARE = 0.05  # of a source's tokens; past it, holding out has changed what the study is about
 MIN_EVALUATED = 100  # documents of a held-out set
-
-Progress = Callable[[str], None]
-"""Called with the name of the stage that begins, or with what it is reading."""
 
 
 @dataclass(frozen=True)
@@ -49,154 +47,62 @@ class JobResult:
     learned: Learned | None = None
 
 
-def run_job(config: JobConfig, workspace: Workspace, *, workers: int, on_progress: Progress | None = None) -> JobResult:
+def run_job(
+    config: JobConfig, workspace: Workspace, *, executor: Executor | None = None, progress: Progress = QUIET
+) -> JobResult:
     """Make or complete a workspace. The same command goes on after any interruption.
+
+    Args:
+        config: of the job.
+        workspace: a new folder, or one that a job made.
+        executor: runs what can be done at a time; default: this process.
+        progress: hears of every stage.
 
     Raises:
         DqError: what is wrong with the input, the configuration or the workspace, on one line.
     """
-    say = on_progress or (lambda _message: None)
+    executor = executor or LocalExecutor()
     workspace.create()
+    view = View(workspace)
     with workspace.lock():
-        say("read")
-        corpus = ingest(
-            workspace.corpus(VERSION),
-            config.input,
-            config.read,
-            on_progress=lambda name, rows: say(f"read: {name}, {rows:,} rows"),
-        )
-        say("find duplicates")
-        duplicates = find_stage(
-            workspace.duplicates(VERSION), corpus, config.dedup.method, resources=Resources(workers=workers)
-        )
-        say("hold out")
-        heldout = hold_out(
-            workspace.heldout(),
-            corpus,
-            config.heldout,
-            read=config.read,
-            neutral_folder=workspace.neutral(),
-            workers=workers,
-            inputs={"corpus": corpus.record.fingerprint},
-        )
-        learned = _learn(config, workspace, corpus, heldout=heldout, say=say)
-        say("score and judge")
-        verdicts = _judge(config, workspace, corpus, learned=learned, workers=workers)
-        say("tokenise")
-        pool = _tokenize(config, workspace, corpus, heldout=heldout, workers=workers)
-        say("select")
-        fates = _select(config, workspace, corpus, duplicates=duplicates, heldout=heldout, verdicts=verdicts, pool=pool)
-        say("check planted copies")
-        check_planted(workspace.planted(), corpus, heldout, dedup=config.dedup.method, heldout_config=config.heldout)
-    warnings = _warnings(corpus, heldout, fates)
-    return JobResult(workspace, fates, _quarantined(corpus), warnings, None if learned is None else learned.learned)
-
-
-def _learn(
-    config: JobConfig, workspace: Workspace, corpus: Corpus, *, heldout: HeldoutSet, say: Progress
-) -> LearnedModel | None:
-    if config.quality.learned is None:
-        return None
-    say("learn")
-    inputs = {"corpus": corpus.record.fingerprint, "heldout": heldout.record.fingerprint}
-    folder, available = workspace.learned(), ~heldout.withheld
-    return learn(folder, corpus, available, config=config.quality.learned, read=config.read, inputs=inputs)
-
-
-def _judge(
-    config: JobConfig,
-    workspace: Workspace,
-    corpus: Corpus,
-    *,
-    learned: LearnedModel | None,
-    workers: int,
-) -> pl.DataFrame:
-    rules, signals = config.quality.rule_set, workspace.signals(VERSION)
-    names = dict.fromkeys((*rules.signals(), *config.dedup.signals))
-    models = () if learned is None else (learned.file,)
-    known = {} if learned is None else {"learned": learned.fingerprint}
-    record = score_corpus(signals, corpus, [*names], workers=workers, models=models, inputs=known)
-    inputs = {"signals": record.fingerprint}
-    return judge_documents(workspace.verdicts(VERSION), signals, rules, corpus=corpus, inputs=inputs)
-
-
-def _tokenize(
-    config: JobConfig, workspace: Workspace, corpus: Corpus, *, heldout: HeldoutSet, workers: int
-) -> TokenPool:
-    inputs = {"corpus": corpus.record.fingerprint, "heldout": heldout.record.fingerprint}
-    path = train_tokenizer(workspace.tokenizer(), corpus, ~heldout.withheld, config=config.tokenizer, inputs=inputs)
-    known = {"corpus": corpus.record.fingerprint, "tokenizer": read_record(workspace.tokenizer()).fingerprint}
-    return tokenize_corpus(workspace.tokens(VERSION), corpus, path, workers=workers, inputs=known)
-
-
-def _select(
-    config: JobConfig,
-    workspace: Workspace,
-    corpus: Corpus,
-    *,
-    duplicates: Duplicates,
-    heldout: HeldoutSet,
-    verdicts: pl.DataFrame,
-    pool: TokenPool,
-) -> pl.DataFrame:
-    """What deduplication keeps among the available documents that the rules keep, and what became of every document."""
-    folder = workspace.selection(VERSION)
-    inputs = {
-        "duplicates": read_record(workspace.duplicates(VERSION)).fingerprint,
-        "heldout": heldout.record.fingerprint,
-        "tokens": pool.record.fingerprint,
-        "verdicts": read_record(workspace.verdicts(VERSION)).fingerprint,
-    }
-    keep = verdicts["keep"].to_numpy()
-
-    def write_fates(kept: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> None:
-        write_parquet(folder / "fates.parquet", _fates(corpus, heldout, keep=keep, kept=kept, pool=pool))
-
-    select_stage(
-        folder,
-        corpus,
-        duplicates,
-        config=config.dedup,
-        eligible=np.asarray(~heldout.withheld & keep),
-        inputs=inputs,
-        signals=workspace.signals(VERSION),
-        flag="`dedup.allow_removal:`",
-        also=write_fates,
+        with progress.step("read", unit="rows") as step:
+            ingest(Documents.place(view, ""), config.input, config.read, step=step)
+        with progress.step("find duplicates"):
+            find_pairs(view, config.dedup.method, resources=Resources(workers=executor.workers))
+        with progress.step("hold out", unit="shards") as step:
+            heldout = hold_out(view, config.heldout, config.read, executor=executor, step=step)
+        learned = None
+        if config.quality.learned is not None:
+            with progress.step("learn"):
+                learned = learn(view, config.quality.learned, config.read)
+        rules = config.quality.rule_set
+        with progress.step("score", unit="shards") as step:
+            signals = [*dict.fromkeys((*rules.signals(), *config.dedup.signals))]
+            score_documents(view, signals, executor=executor, learned=learned, step=step)
+        with progress.step("judge"):
+            verdicts = judge(view, rules)
+        with progress.step("tokenise", unit="parts") as step:
+            train_tokenizer(view, config.tokenizer)
+            tokenize_documents(view, executor=executor, step=step)
+        with progress.step("select"):
+            eligible = ~heldout.withheld & verdicts.table["keep"].to_numpy()
+            select_documents(view, config.dedup, eligible=eligible, uses=JOB_NEEDS, flag="`dedup.allow_removal:`")
+        with progress.step("check planted copies"):
+            check_planted(view, dedup=config.dedup.method, heldout_config=config.heldout)
+        with progress.step("settle fates"):
+            settle_fates(view)
+    fates, read = count_fates(view), view.record(Documents).summary
+    return JobResult(
+        workspace=workspace,
+        fates=fates,
+        quarantined=sum(read["quarantined"].values()),
+        warnings=(*reading_warnings(read), *_warnings(heldout, fates)),
+        learned=None if learned is None else learned.learned,
     )
-    return pl.read_parquet(folder / "fates.parquet")
 
 
-def _fates(
-    corpus: Corpus,
-    heldout: HeldoutSet,
-    *,
-    keep: np.ndarray[tuple[int], np.dtype[np.bool_]],
-    kept: np.ndarray[tuple[int], np.dtype[np.bool_]],
-    pool: TokenPool,
-) -> pl.DataFrame:
-    fate = np.select(
-        [heldout.held_out, heldout.excluded, ~keep, ~kept],
-        ["held_out", "excluded", "dropped", "removed"],
-        default="kept",
-    )
-    frame = corpus.documents.select("source", "n_bytes").with_columns(
-        pl.Series("fate", fate), pl.Series("tokens", pool.lengths)
-    )
-    counted = frame.group_by("source", "fate").agg(
-        pl.len().cast(pl.Int64).alias("documents"), pl.col("n_bytes").sum(), pl.col("tokens").sum()
-    )
-    return counted.sort("source", "fate")
-
-
-def _quarantined(corpus: Corpus) -> int:
-    return sum(corpus.record.summary["quarantined"].values())
-
-
-def _warnings(corpus: Corpus, heldout: HeldoutSet, fates: pl.DataFrame) -> tuple[str, ...]:
-    summary = corpus.record.summary
-    found = [f"{name}: empty file" for name in summary["empty_files"]]
-    if summary["replaced_surrogates"]:
-        found.append(f"{summary['replaced_surrogates']:,} rows held lone surrogates; they became U+FFFD")
+def _warnings(heldout: Heldout, fates: pl.DataFrame) -> list[str]:
+    found = []
     shares = fates.with_columns(share=pl.col("tokens") / pl.col("tokens").sum().over("source"))
     for row in shares.filter((pl.col("fate") == "excluded") & (pl.col("share") > MAX_EXCLUDED_SHARE)).to_dicts():
         found.append(
@@ -207,4 +113,4 @@ def _warnings(corpus: Corpus, heldout: HeldoutSet, fates: pl.DataFrame) -> tuple
         size = len(heldout.documents(name))
         if size < MIN_EVALUATED:
             found.append(f"held-out set {name} has {size} documents; below {MIN_EVALUATED} its intervals are rough")
-    return tuple(found)
+    return found

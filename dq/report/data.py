@@ -10,9 +10,14 @@ from typing import Any
 import polars as pl
 
 from dq.corpus import Corpus
-from dq.stages.heldout import HeldoutSet
+from dq.stages.base import View
+from dq.stages.fates import count_fates
+from dq.stages.heldout import Heldout
+from dq.stages.planted import Planted
+from dq.stages.read import Documents
+from dq.stages.selection import Selected
+from dq.stages.verdicts import Verdicts
 from dq.store import Workspace, read_json, read_record
-from dq.variants import VERSION
 
 __all__ = ["Example", "ReportData", "gather"]
 
@@ -47,7 +52,7 @@ class ReportData:
     read: dict[str, Any]
     stages: list[tuple[str, str]]
     versions: dict[str, str]
-    planted: dict[str, Any] | None
+    planted: list[dict[str, Any]]
 
 
 def gather(workspace: Workspace, study: str) -> ReportData:
@@ -56,28 +61,26 @@ def gather(workspace: Workspace, study: str) -> ReportData:
     Raises:
         WorkspaceError: something has not finished.
     """
-    corpus, heldout = Corpus(workspace.corpus(VERSION)), HeldoutSet(workspace.heldout())
-    verdicts = pl.read_parquet(workspace.verdicts(VERSION) / "verdicts.parquet")
-    selection = pl.read_parquet(workspace.selection(VERSION) / "selection.parquet")
+    view = View.of(workspace)
+    corpus, heldout, verdicts = view.open(Documents, "judged"), view.open(Heldout), view.open(Verdicts).table
     folder = workspace.study(study)
     available = pl.Series(~heldout.withheld)
     reasons = verdicts.filter(available)["reasons"]
-    planted = workspace.planted() / "planted.json"
     return ReportData(
         study=read_json(folder / "comparison.json"),
         points=pl.read_parquet(folder / "points.parquet"),
-        fates=pl.read_parquet(workspace.selection(VERSION) / "fates.parquet"),
+        fates=count_fates(view),
         reasons=_count_reasons(reasons),
         dropped=_dropped_examples(corpus, verdicts, available),
-        pairs=_pair_examples(corpus, selection),
+        pairs=_pair_examples(view),
         excluded=_excluded_examples(corpus, heldout),
-        read=dict(corpus.record.summary),
+        read=dict(view.record(Documents).summary),
         stages=[
             (path.parent.relative_to(workspace.root).as_posix(), read_record(path.parent).fingerprint)
             for path in sorted(workspace.root.glob("*/**/stage.json"))
         ],
         versions={name: _version(name) for name in PACKAGES},
-        planted=read_json(planted) if planted.exists() else None,
+        planted=view.open(Planted).controls,
     )
 
 
@@ -112,8 +115,13 @@ def _dropped_examples(corpus: Corpus, verdicts: pl.DataFrame, available: pl.Seri
     return found
 
 
-def _pair_examples(corpus: Corpus, selection: pl.DataFrame) -> list[tuple[Example, Example]]:
-    removed = selection.with_row_index("document").filter(pl.col("kept_document").is_not_null() & ~pl.col("kept"))
+def _pair_examples(view: View) -> list[tuple[Example, Example]]:
+    corpus = view.open(Documents, "deduplicated")
+    removed = (
+        view.open(Selected)
+        .table.with_row_index("document")
+        .filter(pl.col("kept_document").is_not_null() & ~pl.col("kept"))
+    )
     # The least similar first: those are the ones to doubt.
     chosen = removed.sort("similarity", "document").head(PAIR_EXAMPLES).to_dicts()
     return [
@@ -125,7 +133,7 @@ def _pair_examples(corpus: Corpus, selection: pl.DataFrame) -> list[tuple[Exampl
     ]
 
 
-def _excluded_examples(corpus: Corpus, heldout: HeldoutSet) -> list[Example]:
+def _excluded_examples(corpus: Corpus, heldout: Heldout) -> list[Example]:
     rows = itertools.islice(heldout.exclusions.sort("score", "document").to_dicts(), PAIR_EXAMPLES)
     return [
         _example(

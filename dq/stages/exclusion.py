@@ -7,60 +7,67 @@ whole and, where only their beginning is scored, by that beginning too, so that 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from dq.corpus import Corpus
 from dq.dedup.config import ShingleConfig
 from dq.dedup.inverted import InvertedIndex
 from dq.dedup.shingles import shingle
-from dq.executors import run_tasks
+from dq.executors import QUIET, Executor, Step
 from dq.store import write_parquet
 from dq.text.buffers import Texts
 
-__all__ = ["find_overlaps", "near_duplicates_of"]
+__all__ = ["Overlaps", "find_overlaps", "near_duplicates_of"]
 
 JACCARD_NGRAM, CONTAINMENT_NGRAM = 5, 13
+
+
+@dataclass(frozen=True)
+class Overlaps:
+    """What is looked for: texts near to an entry of a Parquet file with a `text` column; its number is its row."""
+
+    entries: Path
+    min_jaccard: float
+    min_containment: float
 
 
 @dataclass(frozen=True)
 class _ShardTask:
     corpus: Path
     shard: int
-    entries: Path
-    output: Path
-    min_jaccard: float
-    min_containment: float
+    wanted: Overlaps
+
+    @property
+    def output(self) -> Path:
+        return self.wanted.entries.parent / f"overlap-{self.corpus.name}-{self.shard:05d}.parquet"
 
 
 def find_overlaps(
-    corpus: Corpus, entries: Path, folder: Path, *, min_jaccard: float, min_containment: float, workers: int
+    corpora: Sequence[Corpus], wanted: Overlaps, *, executor: Executor, step: Step = QUIET
 ) -> pl.DataFrame:
-    """Every document of the corpus that is near to an entry: document, entry, measure, score; one row a document.
-
-    ``entries`` is a Parquet file with a `text` column; an entry's number is its row.
-    """
-    tasks = [
-        _ShardTask(corpus.folder, shard, entries, folder / f"overlap-{shard:05d}.parquet", min_jaccard, min_containment)
-        for shard in range(len(corpus.shards))
+    """Every document that is near to an entry in any of its versions: document, entry, measure, score; a row each."""
+    tasks = [_ShardTask(corpus.folder, shard, wanted) for corpus in corpora for shard in range(len(corpus.shards))]
+    executor.run(_overlaps_of_shard, tasks, output=lambda task: task.output, step=step)
+    shards = corpora[0].documents["shard"].to_numpy()
+    firsts = np.searchsorted(shards, [task.shard for task in tasks])
+    frames = [
+        pl.read_parquet(task.output).with_columns(pl.col("document") + int(first))
+        for task, first in zip(tasks, firsts, strict=True)
     ]
-    run_tasks(_overlaps_of_shard, tasks, workers=workers, preload=["dq.stages.exclusion"])
-    frames, first = [], 0
-    counts = corpus.documents.group_by("shard", maintain_order=True).len()["len"]
-    for task, count in zip(tasks, counts, strict=True):
-        frames.append(pl.read_parquet(task.output).with_columns(pl.col("document") + first))
-        first += int(count)
-    return pl.concat(frames)
+    return _nearest(pl.concat(frames))
 
 
 def _overlaps_of_shard(task: _ShardTask) -> None:
-    if task.output.exists():
-        return
     texts = Corpus(task.corpus).texts(task.shard)
-    entries = pl.read_parquet(task.entries)["text"]
-    found = near_duplicates_of(entries, texts, min_jaccard=task.min_jaccard, min_containment=task.min_containment)
+    entries = pl.read_parquet(task.wanted.entries)["text"]
+    found = near_duplicates_of(
+        entries, texts, min_jaccard=task.wanted.min_jaccard, min_containment=task.wanted.min_containment
+    )
     write_parquet(task.output, found)
 
 
@@ -74,6 +81,11 @@ def near_duplicates_of(entries: Texts, texts: Texts, *, min_jaccard: float, min_
     found = pl.concat(
         [near.with_columns(measure=pl.lit("jaccard_5gram")), quoted.with_columns(measure=pl.lit("containment_13gram"))]
     )
+    return _nearest(found)
+
+
+def _nearest(found: pl.DataFrame) -> pl.DataFrame:
+    """One row a document: near-copies before quotations, the nearest entry, the first one on ties."""
     ranked = found.sort("document", "measure", "score", "entry", descending=[False, True, True, False])
     return ranked.unique("document", keep="first", maintain_order=True)
 

@@ -6,9 +6,9 @@ held-out document are held out with it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -17,14 +17,18 @@ from pydantic import Field, model_validator
 from dq.config import StrictModel
 from dq.corpus import Corpus, InputSpec, ReadConfig
 from dq.errors import ConfigError, InputError
-from dq.stages.exclusion import find_overlaps
-from dq.stages.read import ingest
-from dq.store import Stage, read_record, write_parquet
+from dq.executors import QUIET, Executor, Step
+from dq.stages.base import ORIGINAL, Need, Output, View
+from dq.stages.exclusion import Overlaps, find_overlaps
+from dq.stages.read import Documents, NeutralDocuments, ingest
+from dq.store import write_parquet
 from dq.text.hashing import mix64, uniform
 
-__all__ = ["HeldoutConfig", "HeldoutSet", "NeutralSet", "hold_out", "is_held_out"]
+__all__ = ["Heldout", "HeldoutConfig", "NeutralSet", "hold_out", "is_held_out"]
 
-STAGE_VERSION = 2
+ENTRIES = "entries.parquet"
+Bools: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
+
 DRAW = 0x68656C64  # names this use of the content keys: independent of every other draw
 
 
@@ -68,26 +72,47 @@ def is_held_out(content_keys: Any, fraction: float) -> np.ndarray[Any, np.dtype[
     return np.asarray(uniform(mix64(content_keys, DRAW)) < fraction)
 
 
-class HeldoutSet:
-    """A finished held-out stage.
+class Heldout(Output):
+    """Held-out sets, and the documents that they keep out of training.
 
     Attributes:
         sets: names of the held-out sets, per-source ones first.
         neutral: names of those that decide.
-        withheld: bool (n documents), held out or excluded: what no variant may use.
-        exclusions: one row an excluded document: document, entry, score, measure, set, heldout_id.
+        held_out: bool (n documents), in a held-out set.
+        excluded: bool (n documents), too near to one of a held-out set.
     """
 
+    made_by: ClassVar = {"heldout": 2}
+    needs: ClassVar = {"corpus": Need(Documents), "trained": Need(Documents, "trained")}
+
+    @classmethod
+    def place(cls, view: View, of: str) -> Path:  # noqa: ARG003
+        """``heldout``."""
+        return view.workspace.heldout()
+
+    @classmethod
+    def need(cls, name: str, config: Any) -> Need:
+        """The corpus as read and as trained on; every other input is a neutral set."""
+        del config
+        return cls.needs.get(name) or Need(NeutralDocuments, name)
+
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.record = read_record(folder)
+        super().__init__(folder)
         self.sets: list[str] = list(self.record.summary["sets"])
         self.neutral: list[str] = list(self.record.summary["neutral"])
         marks = pl.read_parquet(folder / "withheld.parquet")
-        self.held_out = marks["held_out"].to_numpy()
-        self.excluded = marks["excluded"].to_numpy()
-        self.withheld = self.held_out | self.excluded
-        self.exclusions = pl.read_parquet(folder / "exclusions.parquet")
+        self.held_out: Bools = marks["held_out"].to_numpy()
+        self.excluded: Bools = marks["excluded"].to_numpy()
+
+    @property
+    def withheld(self) -> Bools:
+        """Held out or excluded: what no variant may use. Bool (n documents)."""
+        return self.held_out | self.excluded
+
+    @cached_property
+    def exclusions(self) -> pl.DataFrame:
+        """One row an excluded document: document, entry, score, measure, set, heldout_id."""
+        return pl.read_parquet(self.folder / "exclusions.parquet")
 
     def documents(self, name: str) -> pl.DataFrame:
         """The evaluated documents of a set: id, text (its scored beginning), n_bytes."""
@@ -96,43 +121,46 @@ class HeldoutSet:
 
     def entries(self) -> pl.DataFrame:
         """What excludes: every held-out document whole, and the beginning of long ones: set, heldout_id, text."""
-        return pl.read_parquet(self.folder / "entries.parquet")
+        return pl.read_parquet(self.folder / ENTRIES)
 
 
-def hold_out(
-    folder: Path,
-    corpus: Corpus,
-    config: HeldoutConfig,
-    *,
-    read: ReadConfig,
-    neutral_folder: Path,
-    workers: int,
-    inputs: Mapping[str, str],
-) -> HeldoutSet:
-    """Make the held-out sets of a corpus and find what they exclude, or find that it has been done."""
-    neutral = {item.name: ingest(neutral_folder / item.name, item.input, read) for item in config.neutral}
-    known = {**inputs, **{name: neutral[name].record.fingerprint for name in sorted(neutral)}}
-    stage = Stage("heldout", STAGE_VERSION, folder, config=config, inputs=known)
+def hold_out(view: View, config: HeldoutConfig, read: ReadConfig, *, executor: Executor, step: Step = QUIET) -> Heldout:
+    """Make the held-out sets and find what they exclude, or find that it has been done. The step counts shards."""
+    neutral = {
+        item.name: ingest(NeutralDocuments.place(view, item.name), item.input, read)
+        for item in sorted(config.neutral, key=lambda item: item.name)
+    }
+    # What is trained on must be far from what is scored, and so must what it was made from.
+    uses = ("corpus",) if view.texts.trained == ORIGINAL else ("corpus", "trained")
+    others = {name: corpus.record.fingerprint for name, corpus in neutral.items()}
+    stage = view.stage(Heldout, config=config, uses=uses, others=others)
     if stage.done() is None:
         stage.start()
-        held_out = is_held_out(corpus.documents["content_key"].to_numpy(), config.fraction)
-        frames = dict(_per_source(corpus, held_out))
-        for name in sorted(neutral):
-            frames[name] = _neutral(name, neutral[name], corpus)
+        corpora = [view.open(Documents, "" if name == "corpus" else name) for name in uses]
+        documents = corpora[0].documents
+        held_out = is_held_out(documents["content_key"].to_numpy(), config.fraction)
+        frames = dict(_per_source(corpora[0], held_out))
+        frames |= {name: _neutral(name, one, corpora[0]) for name, one in neutral.items()}
         if not frames:
             raise InputError(
                 f"no document is held out: {len(held_out):,} documents are too few for a fraction of "
                 f"{config.fraction:g}; raise `heldout.fraction` or name a set under `heldout.neutral`"
             )
         for number, frame in enumerate(frames.values()):
-            write_parquet(folder / f"set-{number:03d}.parquet", _evaluated(frame, config))
-        excluded, exclusions = _exclude(folder, corpus, frames, config=config, held_out=held_out, workers=workers)
+            write_parquet(stage.folder / f"set-{number:03d}.parquet", _evaluated(frame, config))
+        entries = pl.concat([_entries(name, frame, config) for name, frame in frames.items()])
+        write_parquet(stage.folder / ENTRIES, entries)
+        overlaps = Overlaps(stage.folder / ENTRIES, config.min_jaccard, config.min_containment)
+        near = find_overlaps(corpora, overlaps, executor=executor, step=step)
+        exclusions = _exclusions(near, entries, held_out)
+        excluded = np.zeros(len(held_out), bool)
+        excluded[exclusions["document"].to_numpy()] = True
         marks = {"held_out": held_out, "excluded": excluded}
-        write_parquet(folder / "withheld.parquet", pl.DataFrame(marks))
-        write_parquet(folder / "exclusions.parquet", exclusions)
+        write_parquet(stage.folder / "withheld.parquet", pl.DataFrame(marks))
+        write_parquet(stage.folder / "exclusions.parquet", exclusions)
         summary = {"sets": list(frames), "neutral": sorted(neutral), "held_out": int(held_out.sum())}
         stage.commit({**summary, "excluded": int(excluded.sum())})
-    return HeldoutSet(folder)
+    return view.open(Heldout)
 
 
 def _per_source(corpus: Corpus, held_out: np.ndarray[Any, Any]) -> list[tuple[str, pl.DataFrame]]:
@@ -179,34 +207,14 @@ def _head(text: str, n_bytes: int) -> str:
     return text.encode()[:n_bytes].decode("utf-8", "ignore")
 
 
-def _exclude(
-    folder: Path,
-    corpus: Corpus,
-    frames: Mapping[str, pl.DataFrame],
-    *,
-    config: HeldoutConfig,
-    held_out: np.ndarray[Any, Any],
-    workers: int,
-) -> tuple[np.ndarray[Any, np.dtype[np.bool_]], pl.DataFrame]:
-    entries = pl.concat([_entries(name, frame, config) for name, frame in frames.items()])
-    write_parquet(folder / "entries.parquet", entries)
-    found = find_overlaps(
-        corpus,
-        folder / "entries.parquet",
-        folder,
-        min_jaccard=config.min_jaccard,
-        min_containment=config.min_containment,
-        workers=workers,
-    )
+def _exclusions(near: pl.DataFrame, entries: pl.DataFrame, held_out: Bools) -> pl.DataFrame:
+    """The near documents that are not held out themselves, with the set and the id of what they are near to."""
     named = entries.select("set", "heldout_id").with_row_index("entry").cast({"entry": pl.Int64})
-    exclusions = (
-        found.filter(~pl.Series(held_out[found["document"].to_numpy()]))
+    return (
+        near.filter(~pl.Series(held_out[near["document"].to_numpy()]))
         .join(named, on="entry", how="left", maintain_order="left")
         .drop("entry")
     )
-    excluded = np.zeros(len(held_out), bool)
-    excluded[exclusions["document"].to_numpy()] = True
-    return excluded, exclusions
 
 
 def _entries(name: str, frame: pl.DataFrame, config: HeldoutConfig) -> pl.DataFrame:

@@ -6,10 +6,9 @@ data.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -18,13 +17,15 @@ from dq.config import StrictModel
 from dq.corpus import Corpus, InputSpec, ReadConfig
 from dq.quality import LearnedOptions, train_quality
 from dq.quality.models import ModelFile
-from dq.stages.read import ingest
-from dq.store import Stage, read_json, write_json_atomic
+from dq.stages.base import Need, Output, View
+from dq.stages.heldout import Heldout
+from dq.stages.read import Documents, WantedDocuments, ingest
+from dq.store import read_json, write_json_atomic
 from dq.text.hashing import mix64
 
 __all__ = ["Learned", "LearnedConfig", "LearnedModel", "learn"]
 
-LEARN_VERSION = 2
+RESULT, MODEL = "learned.json", "model.safetensors"
 DRAW = 0x6C6561726E  # names this use of the documents' keys, so that draws of different stages are independent
 
 
@@ -52,55 +53,53 @@ class Learned:
     heldout_documents: int
 
 
-@dataclass(frozen=True)
-class LearnedModel:
-    """The finished stage: how well the classifier does, its file, and the fingerprint of both."""
+class LearnedModel(Output):
+    """The trained classifier, and how well it does."""
 
-    learned: Learned
-    file: ModelFile
-    fingerprint: str
+    made_by: ClassVar = {"learn": 2}
+    needs: ClassVar = {
+        "corpus": Need(Documents, "judged"),
+        "heldout": Need(Heldout),
+        "wanted": Need(WantedDocuments),
+    }
+
+    @classmethod
+    def place(cls, view: View, of: str) -> Path:  # noqa: ARG003
+        """``learned/model``."""
+        return view.workspace.learned() / "model"
+
+    @property
+    def learned(self) -> Learned:
+        """How well it does."""
+        return Learned(**read_json(self.folder / RESULT))
+
+    @property
+    def file(self) -> ModelFile:
+        """The classifier, under the signal's name."""
+        return ModelFile(self.learned.name, self.folder / MODEL)
 
 
-def learn(
-    folder: Path,
-    corpus: Corpus,
-    available: np.ndarray[Any, np.dtype[np.bool_]],
-    *,
-    config: LearnedConfig,
-    read: ReadConfig,
-    inputs: Mapping[str, str],
-) -> LearnedModel:
+def learn(view: View, config: LearnedConfig, read: ReadConfig) -> LearnedModel:
     """Train the classifier, or find that it has been done.
-
-    Args:
-        folder: the stage's; holds ``wanted/``, the model and its record.
-        corpus: the text at hand.
-        available: documents of it that may be trained on.
-        config: the wanted text and the options.
-        read: how rows become documents.
-        inputs: fingerprints of what ``available`` depends on.
 
     Raises:
         InputError: a side has too few documents.
     """
-    wanted = ingest(folder / "wanted", config.wanted, read)
-    known = {**inputs, "wanted": wanted.record.fingerprint}
-    stage = Stage("learn", LEARN_VERSION, folder / "model", config=config, inputs=known)
-    path = folder / "model" / "model.safetensors"
-    record = stage.done()
-    if record is None:
+    ingest(WantedDocuments.place(view, ""), config.wanted, read)
+    stage = view.stage(LearnedModel, config=config)
+    if stage.done() is None:
         stage.start()
+        wanted, corpus = view.open(WantedDocuments), view.open(Documents, "judged")
         trained = train_quality(
             _sample(wanted, np.ones(len(wanted.documents), np.bool_), config.max_documents),
-            _sample(corpus, available, config.max_documents),
+            _sample(corpus, ~view.open(Heldout).withheld, config.max_documents),
             config.options,
         )
-        trained.model.save(path)
+        trained.model.save(stage.folder / MODEL)
         found = Learned(config.name, trained.auc, trained.auc_low, trained.auc_high, trained.heldout_documents)
-        write_json_atomic(folder / "model" / "learned.json", asdict(found))
-        record = stage.commit({"auc": trained.auc})
-    learned = Learned(**read_json(folder / "model" / "learned.json"))
-    return LearnedModel(learned, ModelFile(config.name, path), record.fingerprint)
+        write_json_atomic(stage.folder / RESULT, asdict(found))
+        stage.commit({"auc": trained.auc})
+    return view.open(LearnedModel)
 
 
 def _sample(corpus: Corpus, chosen: np.ndarray[Any, np.dtype[np.bool_]], most: int) -> list[str]:

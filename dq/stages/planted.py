@@ -9,7 +9,7 @@ All must be found; the report says how many were.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
@@ -17,35 +17,51 @@ import polars as pl
 from dq.config import fingerprint
 from dq.corpus import Corpus
 from dq.dedup import DedupConfig, find_duplicates, select
+from dq.stages.base import Need, Output, View
 from dq.stages.exclusion import JACCARD_NGRAM, near_duplicates_of
-from dq.stages.heldout import HeldoutConfig, HeldoutSet
-from dq.store import Stage, read_json, write_json_atomic
+from dq.stages.heldout import Heldout, HeldoutConfig
+from dq.stages.read import Documents
+from dq.store import read_json, write_json_atomic
 from dq.text.hashing import mix64, uniform
 
-__all__ = ["check_planted", "edit_words"]
+__all__ = ["Planted", "check_planted", "edit_words"]
 
-PLANTED_VERSION = 2
+FILE = "planted.json"
 MAX_PLANTED = 50
 MIN_WORDS = 200  # in a shorter document one edit alone can undo a fifth of its 5-grams
 NEAR_EDITS, HELDOUT_EDITS = 0.01, 0.04
 DRAW = 0x706C616E74  # names this use of random draws
 
 
-def check_planted(
-    folder: Path, corpus: Corpus, heldout: HeldoutSet, *, dedup: DedupConfig, heldout_config: HeldoutConfig
-) -> dict[str, Any]:
-    """Plant copies, look for them, and write ``planted.json``: planted and found, of each kind."""
-    inputs = {"corpus": corpus.record.fingerprint, "heldout": heldout.record.fingerprint}
-    stage = Stage("planted", PLANTED_VERSION, folder, config=fingerprint([dedup, heldout_config]), inputs=inputs)
+class Planted(Output):
+    """Planted copies, and how many were found."""
+
+    made_by: ClassVar = {"planted": 2}
+    needs: ClassVar = {"corpus": Need(Documents), "heldout": Need(Heldout)}
+
+    @classmethod
+    def place(cls, view: View, of: str) -> Path:  # noqa: ARG003
+        """``planted``."""
+        return view.workspace.planted()
+
+    @property
+    def controls(self) -> list[dict[str, Any]]:
+        """Of each kind of copies: kind, planted, found."""
+        return list(read_json(self.folder / FILE)["controls"])
+
+
+def check_planted(view: View, *, dedup: DedupConfig, heldout_config: HeldoutConfig) -> Planted:
+    """Plant copies and look for them, or find that it has been done."""
+    stage = view.stage(Planted, config=fingerprint([dedup, heldout_config]))
     if stage.done() is None:
         stage.start()
-        originals = _originals(corpus)
+        heldout, originals = view.open(Heldout), _originals(view.open(Documents))
         entries = heldout.entries()
         held = [text for name in heldout.sets for text in _long(entries.filter(set=name)["text"])[:MAX_PLANTED]]
         controls = [_near_duplicates(originals, dedup), _heldout_copies(held, heldout_config)]
-        write_json_atomic(folder / "planted.json", {"controls": controls})
+        write_json_atomic(stage.folder / FILE, {"controls": controls})
         stage.commit({str(control["kind"]): control["found"] for control in controls})
-    return dict(read_json(folder / "planted.json"))
+    return view.open(Planted)
 
 
 def edit_words(text: str, share: float, *, seed: int) -> str:

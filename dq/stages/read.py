@@ -8,11 +8,11 @@ from __future__ import annotations
 import glob
 import os
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import polars as pl
@@ -25,17 +25,16 @@ from dq.corpus.documents import Batch, Origin, batches_of_rows, quarantine_line
 from dq.corpus.reading import read_batches
 from dq.corpus.samples import SAMPLES, sample_rows
 from dq.errors import InputError
+from dq.executors import QUIET, Step
+from dq.stages.base import Output, View
 from dq.store import Stage, file_sha256, write_bytes_atomic, write_table
 from dq.text.hashing import content_keys
 
-__all__ = ["ingest", "read_stage"]
+__all__ = ["Documents", "NeutralDocuments", "WantedDocuments", "ingest", "reading_warnings"]
 
 STAGE_VERSION = 3
 SHARD_TEXT_BYTES = 256_000_000
 WRITERS = 2
-
-Progress = Callable[[str, int], None]
-"""Called with what is being read and the number of rows so far."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ def _sha256(path: Path) -> str:
     raise InputError(f"{path}: not a regular file; copy what it holds into one")
 
 
-def read_stage(folder: Path, inputs: Sequence[InputSpec], config: ReadConfig) -> tuple[Stage, list[_Origin]]:
+def _stage(folder: Path, inputs: Sequence[InputSpec], config: ReadConfig) -> tuple[Stage, list[_Origin]]:
     """The read stage's identity: the contents of its inputs, their field names, and its configuration."""
     found = origins(inputs)
     identity = {
@@ -107,24 +106,51 @@ def read_stage(folder: Path, inputs: Sequence[InputSpec], config: ReadConfig) ->
     return Stage("read", STAGE_VERSION, folder, config=identity), found
 
 
-def ingest(
-    folder: Path, inputs: Sequence[InputSpec], config: ReadConfig, *, on_progress: Progress | None = None
-) -> Corpus:
-    """Read inputs into ``folder``, or find that it has been done.
+class Documents(Corpus, Output):
+    """A text version of the corpus: as it was read, or as cleaners made it."""
+
+    made_by: ClassVar = {"read": STAGE_VERSION}
+
+    @classmethod
+    def place(cls, view: View, of: str) -> Path:
+        """``corpus/<version>``."""
+        return view.workspace.corpus(view.texts.version(of))
+
+
+class NeutralDocuments(Documents):
+    """The documents of a neutral held-out set, by its name."""
+
+    @classmethod
+    def place(cls, view: View, of: str) -> Path:
+        """``neutral/<name>``."""
+        return view.workspace.neutral(of)
+
+
+class WantedDocuments(Documents):
+    """Examples that teach a classifier."""
+
+    @classmethod
+    def place(cls, view: View, of: str) -> Path:  # noqa: ARG003
+        """``learned/wanted``."""
+        return view.workspace.learned() / "wanted"
+
+
+def ingest(folder: Path, inputs: Sequence[InputSpec], config: ReadConfig, *, step: Step = QUIET) -> Corpus:
+    """Read inputs into ``folder``, or find that it has been done. The step counts rows.
 
     Raises:
         InputError: a file fault, or more than ``max_bad_fraction`` unreadable rows.
     """
-    stage, found = read_stage(folder, inputs, config)
+    stage, found = _stage(folder, inputs, config)
     if stage.done() is None:
         stage.start()
-        counts = _write_shards(folder, found, config, on_progress=on_progress or (lambda _name, _rows: None))
+        counts = _write_shards(folder, found, config, step=step)
         _check_bad_fraction(folder, counts, config)
         stage.commit(_summary(folder, counts))
     return Corpus(folder)
 
 
-def _write_shards(folder: Path, found: list[_Origin], config: ReadConfig, *, on_progress: Progress) -> _Counts:
+def _write_shards(folder: Path, found: list[_Origin], config: ReadConfig, *, step: Step) -> _Counts:
     counts, quarantine = _Counts(), []
     with _ShardWriter(folder, config.shard_rows) as shard:
         for origin in found:
@@ -135,7 +161,7 @@ def _write_shards(folder: Path, found: list[_Origin], config: ReadConfig, *, on_
                 counts.replaced_surrogates += batch.replaced_surrogates
                 quarantine += [quarantine_line(origin.name, row) for row in batch.bad]
                 shard.add(batch.documents)
-                on_progress(origin.name, counts.rows)
+                step.advance(batch.rows, detail=origin.name)
             if counts.rows == before:
                 counts.empty_files.append(origin.name)
     write_bytes_atomic(folder / "quarantined.jsonl", b"".join(quarantine))
@@ -246,3 +272,11 @@ def _summary(folder: Path, counts: _Counts) -> dict[str, Any]:
             row["source"]: {"documents": row["documents"], "bytes": row["n_bytes"]} for row in by_source.to_dicts()
         },
     }
+
+
+def reading_warnings(summary: Mapping[str, Any]) -> list[str]:
+    """What the user should know of how the rows were read, of the record's summary."""
+    found = [f"{name}: empty file" for name in summary["empty_files"]]
+    if summary["replaced_surrogates"]:
+        found.append(f"{summary['replaced_surrogates']:,} rows held lone surrogates; they became U+FFFD")
+    return found

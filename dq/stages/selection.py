@@ -1,42 +1,39 @@
-"""The two stages of deduplication over a corpus: find verified pairs once, select what stays as often as asked.
+"""The stage that selects: of each group of duplicates among the eligible documents one stays, by a policy.
 
-Used by whole jobs and by `dq dedup`. Policies beyond bytes and source need a column: ``best:SIGNAL`` takes it from the
-score stage, ``earliest:FIELD`` from the field of the rows as they were read.
+Policies beyond bytes and source need a column: ``best:SIGNAL`` takes it from the signals, ``earliest:FIELD`` from the
+field of the rows as they were read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 import polars as pl
 from pydantic import Field, field_validator
 
-from dq.corpus import Corpus
-from dq.dedup import (
-    DedupConfig,
-    DuplicateIndex,
-    Duplicates,
-    Resources,
-    find_duplicates,
-    guard_removal,
-    keep_order,
-    select,
-)
-from dq.dedup import Selection as Selected
-from dq.errors import ConfigError, WorkspaceError
+from dq.dedup import DedupConfig, Selection, guard_removal, keep_order, select
+from dq.errors import ConfigError
 from dq.quality.registry import signal
-from dq.store import Stage, StageRecord, read_record, write_parquet
+from dq.stages.base import Need, Output, View
+from dq.stages.duplicates import FoundDuplicates
+from dq.stages.heldout import Heldout
+from dq.stages.read import Documents
+from dq.stages.signals import Signals
+from dq.stages.tokens import TokenPool
+from dq.stages.verdicts import Verdicts
+from dq.store import write_parquet
 
-__all__ = ["DeduplicationConfig", "disk_errors", "find_stage", "read_selection", "select_stage", "shard_readers"]
+__all__ = ["JOB_NEEDS", "DeduplicationConfig", "Selected", "select_documents"]
 
-DUPLICATES_VERSION = 1
-SELECTION_VERSION = 2
+FILE = "selection.parquet"
+JOB_NEEDS = ("duplicates", "heldout", "tokens", "verdicts")
+"""What a job's selection is made from. Tokens decide nothing in it: finished studies name fingerprints with them."""
 
-Bools = np.ndarray[Any, np.dtype[np.bool_]]
+Bools: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
 
 
 class DeduplicationConfig(DedupConfig):
@@ -76,104 +73,90 @@ class DeduplicationConfig(DedupConfig):
         return keep
 
 
-def shard_readers(corpus: Corpus) -> list[Callable[[], object]]:
-    """A function for each shard that reads its texts."""
+class Selected(Output):
+    """Which of the eligible documents stay, and what each removed one duplicates."""
 
-    def reader(number: int) -> Callable[[], object]:
-        return lambda: corpus.texts(number)
+    made_by: ClassVar = {"select": 2}
+    needs: ClassVar = {
+        "duplicates": Need(FoundDuplicates),
+        "heldout": Need(Heldout),
+        "signals": Need(Signals),
+        "tokens": Need(TokenPool),
+        "verdicts": Need(Verdicts),
+    }
 
-    return [reader(number) for number in range(len(corpus.shards))]
+    @classmethod
+    def place(cls, view: View, of: str) -> Path:  # noqa: ARG003
+        """``selection/<version>``."""
+        return view.workspace.selection(view.texts.deduplicated)
+
+    @property
+    def file(self) -> Path:
+        """The table, for whoever reads a part of it."""
+        return self.folder / FILE
+
+    @cached_property
+    def table(self) -> pl.DataFrame:
+        """One row a document: kept, kept_document, similarity, intersection, union, cluster_size.
+
+        ``kept_document`` is the document itself where kept, null where not eligible; numbers past the corpus are rows
+        of ``duplicates/frozen.parquet``. The counts of shingles are null for kept ones and exact copies.
+        """
+        return pl.read_parquet(self.file)
+
+    @property
+    def kept(self) -> Bools:
+        """Bool (documents,)."""
+        return np.asarray(self.table["kept"].to_numpy())
+
+    @property
+    def selection(self) -> Selection:
+        """The selection as it was made."""
+        return Selection(
+            kept_index=self.table["kept_document"].fill_null(-1).to_numpy(),
+            intersection=self.table["intersection"].fill_null(0).to_numpy(),
+            union=self.table["union"].fill_null(0).to_numpy(),
+            similarity=self.table["similarity"].fill_null(float("nan")).to_numpy(),
+            cluster_size=self.table["cluster_size"].to_numpy(),
+            verified_at_selection=0,
+        )
 
 
-def find_stage(
-    folder: Path,
-    corpus: Corpus,
-    config: DedupConfig,
-    *,
-    resources: Resources,
-    index: DuplicateIndex | None = None,
-) -> Duplicates:
-    """Copies and verified pairs of a corpus, made or found finished in ``folder``.
-
-    With an index the result depends on the batches that were added before this corpus, so they are inputs too.
-    """
-    identity = corpus.record.fingerprint
-    inputs = {"corpus": identity}
-    if index is not None:
-        inputs["index"] = index.state_before(identity)
-    stage = Stage("duplicates", DUPLICATES_VERSION, folder, config=config, inputs=inputs)
-    if stage.done() is None:
-        stage.start(keep=["signatures"])  # another threshold needs no new ones
-        with disk_errors(folder):
-            found = find_duplicates(
-                shard_readers(corpus), config, folder=folder, inputs=identity, index=index, resources=resources
-            )
-        stage.commit({"verified_pairs": found.counts.verified_pairs, "exact_copies": found.counts.exact_copies})
-    return Duplicates.read(folder)
-
-
-@contextmanager
-def disk_errors(folder: Path) -> Iterator[None]:
-    """Say on one line what went wrong with the disk while ``folder`` was written."""
-    try:
-        yield
-    except (OSError, pl.exceptions.ComputeError) as error:  # polars reports a full disk as the latter
-        reason = (error.strerror if isinstance(error, OSError) else None) or " ".join(str(error).split())
-        raise WorkspaceError(f"{folder}: cannot be written: {reason}; free some space and run again") from None
-
-
-def select_stage(
-    folder: Path,
-    corpus: Corpus,
-    duplicates: Duplicates,
-    *,
-    config: DeduplicationConfig,
-    eligible: Bools,
-    inputs: Mapping[str, str],
-    signals: Path,
-    flag: str,
-    also: Callable[[Bools], None] = lambda _kept: None,
-) -> StageRecord:
-    """Choose what stays among the eligible documents, and write ``selection.parquet``, one row a document.
-
-    Columns: kept; kept_document (the document itself where kept, null where not eligible; numbers past the corpus are
-    rows of ``duplicates/frozen.parquet``), similarity, intersection, union (null for kept ones and exact copies),
-    cluster_size.
+def select_documents(
+    view: View, config: DeduplicationConfig, *, eligible: Bools, uses: Collection[str], flag: str
+) -> Selected:
+    """Choose what stays among the eligible documents, or find that it has been done.
 
     Args:
-        folder: of the stage.
-        corpus: the documents.
-        duplicates: what was found among them.
+        view: of the workspace.
         config: the policy and the guard.
         eligible: bool (documents,).
-        inputs: fingerprints of all that decides ``eligible``, and of the duplicates.
-        signals: folder of the score stage, read for ``best:SIGNAL``.
+        uses: the names of all that decides ``eligible``, and of the duplicates.
         flag: how the user allows a source to lose more than its share.
-        also: writes further files of the stage, given which documents are kept.
 
     Raises:
         InputError: a source would lose more than the guard permits.
         ConfigError: the policy's field is in no document.
     """
     policy = {name: getattr(config, name) for name in ("keep", "max_removed_fraction", "allow_removal")}
-    stage = Stage("select", SELECTION_VERSION, folder, config=policy, inputs=dict(inputs))
-    if (record := stage.done()) is not None:
-        return record
-    stage.start()
-    chosen = select(duplicates, eligible, order=keep_order(config.keep, _ranked(corpus, config.keep, signals)))
-    guard_removal(
-        chosen,
-        corpus.documents,
-        max_removed_fraction=config.max_removed_fraction,
-        allowed=config.allow_removal,
-        flag=flag,
-    )
-    write_parquet(folder / "selection.parquet", _table(chosen))
-    also(chosen.kept)
-    return stage.commit({"kept": int(chosen.kept.sum()), "removed": int(chosen.removed.sum())})
+    stage = view.stage(Selected, config=policy, uses=uses)
+    if stage.done() is None:
+        stage.start()
+        duplicates = view.open(FoundDuplicates).duplicates
+        chosen = select(duplicates, eligible, order=keep_order(config.keep, _ranked(view, config.keep)))
+        guard_removal(
+            chosen,
+            view.open(Documents, "deduplicated").documents,
+            max_removed_fraction=config.max_removed_fraction,
+            allowed=config.allow_removal,
+            flag=flag,
+        )
+        write_parquet(stage.folder / FILE, _table(chosen))
+        stage.commit({"kept": int(chosen.kept.sum()), "removed": int(chosen.removed.sum())})
+    return view.open(Selected)
 
 
-def _table(chosen: Selected) -> pl.DataFrame:
+def _table(chosen: Selection) -> pl.DataFrame:
     table = pl.DataFrame(
         {
             "kept": chosen.kept,
@@ -191,32 +174,12 @@ def _table(chosen: Selected) -> pl.DataFrame:
     )
 
 
-def read_selection(folder: Path) -> Selected:
-    """The selection as it was made.
-
-    Raises:
-        WorkspaceError: the stage has not finished, or is of another version of dq.
-    """
-    read_record(folder)
-    table = pl.read_parquet(folder / "selection.parquet")
-    if "union" not in table.columns:
-        raise WorkspaceError(f"{folder}: made by another version of dq; run the job again")
-    return Selected(
-        kept_index=table["kept_document"].fill_null(-1).to_numpy(),
-        intersection=table["intersection"].fill_null(0).to_numpy(),
-        union=table["union"].fill_null(0).to_numpy(),
-        similarity=table["similarity"].fill_null(float("nan")).to_numpy(),
-        cluster_size=table["cluster_size"].to_numpy(),
-        verified_at_selection=0,
-    )
-
-
-def _ranked(corpus: Corpus, policy: str, signals: Path) -> pl.DataFrame:
+def _ranked(view: View, policy: str) -> pl.DataFrame:
     """The documents with the column that the policy ranks them by."""
     kind, _, name = policy.partition(":")
+    corpus = view.open(Documents, "deduplicated")
     if kind == "best":
-        values = pl.concat([pl.read_parquet(signals / path.name, columns=[name]) for path in corpus.shards])
-        return corpus.documents.hstack(values)
+        return corpus.documents.hstack(view.open(Signals).table([name]))
     if kind == "prefer":
         known = corpus.documents["source"].unique()
         if unknown := [one for one in (part.strip() for part in name.split(",")) if one not in known]:
@@ -228,7 +191,7 @@ def _ranked(corpus: Corpus, policy: str, signals: Path) -> pl.DataFrame:
     return corpus.documents
 
 
-def _field(corpus: Corpus, name: str) -> pl.Series:
+def _field(corpus: Documents, name: str) -> pl.Series:
     """A field of the rows beside text, id and source: numbers where every value is one, else text.
 
     Dates as text compare rightly when they are written alike, year first (ISO 8601).

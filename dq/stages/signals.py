@@ -1,27 +1,43 @@
-"""The stages that read shards, joined: signals and verdicts."""
+"""The stage that scores: signals of every document, a shard at a time. It never decides."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import polars as pl
 
 from dq.corpus import Corpus
-from dq.executors import run_tasks
-from dq.quality import RuleSet
+from dq.executors import QUIET, Executor, Step
 from dq.quality.models import ModelFile, score_with_models
-from dq.store import Stage, StageRecord, write_parquet
+from dq.stages.base import Need, Output, View
+from dq.stages.learned import LearnedModel
+from dq.stages.read import Documents
+from dq.store import write_parquet
 
-__all__ = ["judge_documents", "score_corpus"]
+__all__ = ["Signals", "score_documents"]
 
-SIGNALS_VERSION = 2
-VERDICTS_VERSION = 1
+
+class Signals(Output):
+    """Signals of every document: one Parquet file a shard, one row a document, with its id."""
+
+    made_by: ClassVar = {"score": 2}
+    needs: ClassVar = {"corpus": Need(Documents, "judged"), "learned": Need(LearnedModel)}
+
+    @classmethod
+    def place(cls, view: View, of: str) -> Path:  # noqa: ARG003
+        """``signals/<version>``."""
+        return view.workspace.signals(view.texts.judged)
+
+    def table(self, names: list[str] | None = None) -> pl.DataFrame:
+        """The signals of all documents in the corpus's order; default: id and every signal."""
+        return pl.concat([pl.read_parquet(path, columns=names) for path in sorted(self.folder.glob("[0-9]*.parquet"))])
 
 
 @dataclass(frozen=True)
-class _ScoreTask:
+class _ShardTask:
     corpus: Path
     shard: int
     signals: tuple[str, ...]
@@ -29,50 +45,31 @@ class _ScoreTask:
     output: Path
 
 
-def score_corpus(
-    folder: Path,
-    corpus: Corpus,
+def score_documents(
+    view: View,
     signals: Sequence[str],
     *,
-    workers: int,
-    models: Sequence[ModelFile] = (),
-    inputs: Mapping[str, str] | None = None,
-) -> StageRecord:
-    """Compute signals of every document: one Parquet shard a corpus shard, one row a document, with its id.
-
-    Signals may be names of ``models``, whose fingerprints are in ``inputs``.
-    """
-    known = {"corpus": corpus.record.fingerprint, **(inputs or {})}
-    stage = Stage("score", SIGNALS_VERSION, folder, config=sorted(signals), inputs=known)
-    if (record := stage.done()) is not None:
-        return record
-    stage.start()
-    tasks = [
-        _ScoreTask(corpus.folder, number, tuple(sorted(signals)), tuple(models), folder / path.name)
-        for number, path in enumerate(corpus.shards)
-    ]
-    run_tasks(_score_shard, tasks, workers=workers, preload=["dq.stages.signals"])
-    return stage.commit({"signals": sorted(signals)})
+    executor: Executor,
+    learned: LearnedModel | None = None,
+    step: Step = QUIET,
+) -> Signals:
+    """Compute signals of every document; ``learned``'s name may be one of them. The step counts shards."""
+    uses = ("corpus",) if learned is None else ("corpus", "learned")
+    stage = view.stage(Signals, config=sorted(signals), uses=uses)
+    if stage.done() is None:
+        stage.start()
+        corpus, models = view.open(Documents, "judged"), () if learned is None else (learned.file,)
+        tasks = [
+            _ShardTask(corpus.folder, number, tuple(sorted(signals)), models, stage.folder / path.name)
+            for number, path in enumerate(corpus.shards)
+        ]
+        executor.run(_score_shard, tasks, output=lambda task: task.output, step=step)
+        stage.commit({"signals": sorted(signals)})
+    return view.open(Signals)
 
 
-def _score_shard(task: _ScoreTask) -> None:
-    if task.output.exists():
-        return
+def _score_shard(task: _ShardTask) -> None:
     corpus = Corpus(task.corpus)
     ids = pl.read_parquet(corpus.shards[task.shard], columns=["id"])
     scores = score_with_models(corpus.texts(task.shard), task.signals, task.models)
     write_parquet(task.output, ids.hstack(scores))
-
-
-def judge_documents(
-    folder: Path, signals: Path, rules: RuleSet, *, corpus: Corpus, inputs: dict[str, str]
-) -> pl.DataFrame:
-    """Verdicts of every document in global order: keep (bool), reasons (list of str, the full set)."""
-    stage = Stage("judge", VERDICTS_VERSION, folder, config=rules, inputs=inputs)
-    if stage.done() is None:
-        stage.start()
-        scores = pl.concat([pl.read_parquet(signals / path.name) for path in corpus.shards])
-        verdicts = rules.judge(scores.with_columns(corpus.documents["source"]))
-        write_parquet(folder / "verdicts.parquet", verdicts)
-        stage.commit({"kept": int(verdicts["keep"].sum()), "dropped": int((~verdicts["keep"]).sum())})
-    return pl.read_parquet(folder / "verdicts.parquet")

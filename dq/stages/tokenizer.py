@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
@@ -18,12 +18,15 @@ from pydantic import Field
 from dq.config import StrictModel
 from dq.corpus import Corpus
 from dq.errors import InputError, require
-from dq.store import Stage, write_bytes_atomic
+from dq.stages.base import Need, Output, View
+from dq.stages.heldout import Heldout
+from dq.stages.read import Documents
+from dq.store import write_bytes_atomic
 from dq.text.hashing import mix64
 
-__all__ = ["BOS", "BOS_ID", "TokenizerConfig", "load_tokenizer", "train_tokenizer"]
+__all__ = ["BOS", "BOS_ID", "Tokenizer", "TokenizerConfig", "load_tokenizer", "train_tokenizer"]
 
-STAGE_VERSION = 1
+FILE = "tokenizer.json"
 BOS, BOS_ID = "<|bos|>", 0
 DRAW = 0x746F6B  # names this use of the documents' keys, so that draws of different stages are independent
 
@@ -37,24 +40,44 @@ class TokenizerConfig(StrictModel):
     """Text of each source to train on; a source with less lowers it for all."""
 
 
-def train_tokenizer(
-    folder: Path, corpus: Corpus, training: np.ndarray[Any, np.dtype[np.bool_]], *, config: TokenizerConfig, inputs: Any
-) -> Path:
-    """Train on the documents marked in ``training`` (bool per document) and write ``tokenizer.json``.
+class Tokenizer(Output):
+    """The trained tokenizer."""
+
+    made_by: ClassVar = {"tokenizer": 1}
+    needs: ClassVar = {"corpus": Need(Documents, "trained"), "heldout": Need(Heldout)}
+
+    @classmethod
+    def place(cls, view: View, of: str) -> Path:  # noqa: ARG003
+        """``tokenizer``."""
+        return view.workspace.tokenizer()
+
+    @property
+    def file(self) -> Path:
+        """``tokenizer.json``, as `tokenizers` and `transformers` read it."""
+        return self.folder / FILE
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Entries, with the bytes and BOS."""
+        return int(self.record.summary["vocab_size"])
+
+
+def train_tokenizer(view: View, config: TokenizerConfig) -> Tokenizer:
+    """Train on the documents that are not withheld, or find that it has been done.
 
     Raises:
         InputError: a source has no training text.
     """
-    stage = Stage("tokenizer", STAGE_VERSION, folder, config=config, inputs=inputs)
-    path = folder / "tokenizer.json"
+    stage = view.stage(Tokenizer, config=config)
     if stage.done() is None:
         stage.start()
-        sample = _sample(corpus, training, config)
+        corpus = view.open(Documents, "trained")
+        sample = _sample(corpus, ~view.open(Heldout).withheld, config)
         tokenizer = _train(_texts(corpus, sample), config)
-        write_bytes_atomic(path, tokenizer.to_str(pretty=False).encode())
+        write_bytes_atomic(stage.folder / FILE, tokenizer.to_str(pretty=False).encode())
         per_source = sample.group_by("source").agg(pl.col("n_bytes").sum()).sort("source")
         stage.commit({"vocab_size": tokenizer.get_vocab_size(), "bytes": dict(per_source.iter_rows())})
-    return path
+    return view.open(Tokenizer)
 
 
 def _sample(corpus: Corpus, training: np.ndarray[Any, np.dtype[np.bool_]], config: TokenizerConfig) -> pl.DataFrame:

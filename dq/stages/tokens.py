@@ -9,26 +9,55 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
 
 from dq.corpus import Corpus
-from dq.executors import run_tasks
-from dq.stages.tokenizer import BOS_ID, load_tokenizer
-from dq.store import Stage, read_record, write_bytes_atomic, write_parquet
+from dq.executors import QUIET, Executor, Step
+from dq.stages.base import Need, Output, View
+from dq.stages.read import Documents
+from dq.stages.tokenizer import BOS_ID, Tokenizer, load_tokenizer
+from dq.store import write_bytes_atomic, write_parquet
 from dq.store.files import replacing
 
-__all__ = ["TokenPool", "tokenize_corpus"]
+__all__ = ["TokenPool", "tokenize_documents"]
 
-STAGE_VERSION = 2
+TOKENS, LENGTHS = "tokens.bin", "lengths.parquet"
 BATCH_DOCUMENTS = 256
 MAX_PARTS = 8  # of a shard, or one more
 PART_BYTES = 4_000_000  # of text: seconds of work, so that a corpus of one shard keeps every worker busy
+
+
+class TokenPool(Output):
+    """A finished pool, mapped from disk.
+
+    Attributes:
+        lengths: int64 (n,), tokens per document with BOS.
+        offsets: int64 (n + 1,), where each document begins in the pool.
+    """
+
+    made_by: ClassVar = {"tokens": 2}
+    needs: ClassVar = {"corpus": Need(Documents, "trained"), "tokenizer": Need(Tokenizer)}
+
+    @classmethod
+    def place(cls, view: View, of: str) -> Path:  # noqa: ARG003
+        """``tokens/<version>``."""
+        return view.workspace.tokens(view.texts.trained)
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.lengths: np.ndarray[Any, np.dtype[np.int64]] = pl.read_parquet(folder / LENGTHS)["length"].to_numpy()
+        self.offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(self.lengths)])
+        self._tokens: np.ndarray[Any, np.dtype[np.uint16]] = np.memmap(folder / TOKENS, "<u2", mode="r")
+
+    def tokens(self, document: int) -> np.ndarray[Any, np.dtype[np.uint16]]:
+        """BOS and the tokens of one document: uint16."""
+        return self._tokens[self.offsets[document] : self.offsets[document + 1]]
 
 
 @dataclass(frozen=True)
@@ -40,25 +69,29 @@ class _PartTask:
     first: int
     end: int
     tokenizer: Path
-    output: Path
+    tokens: Path
+
+    @property
+    def output(self) -> Path:
+        """The lengths of the documents, written last."""
+        return self.tokens.with_suffix(".lengths")
 
 
-def tokenize_corpus(
-    folder: Path, corpus: Corpus, tokenizer: Path, *, workers: int, inputs: Mapping[str, str]
-) -> TokenPool:
-    """Tokenise every document of a corpus, or find that it has been done."""
-    stage = Stage("tokens", STAGE_VERSION, folder, inputs=inputs)
+def tokenize_documents(view: View, *, executor: Executor, step: Step = QUIET) -> TokenPool:
+    """Tokenise every document, or find that it has been done. The step counts parts of shards."""
+    stage = view.stage(TokenPool)
     if stage.done() is None:
         stage.start()
+        corpus, tokenizer = view.open(Documents, "trained"), view.open(Tokenizer).file
         tasks = [
-            _PartTask(corpus.folder, shard, first, end, tokenizer, folder / f"{number:05d}.part")
+            _PartTask(corpus.folder, shard, first, end, tokenizer, stage.folder / f"{number:05d}.part")
             for number, (shard, first, end) in enumerate(_parts(corpus))
         ]
-        run_tasks(_tokenize_part, tasks, workers=workers, preload=["dq.stages.tokens", "tokenizers"])
-        _join([task.output for task in tasks], folder)
-        lengths = pl.read_parquet(folder / "lengths.parquet")["length"]
+        executor.run(_tokenize_part, tasks, output=lambda task: task.output, step=step)
+        _join(tasks, stage.folder)
+        lengths = pl.read_parquet(stage.folder / LENGTHS)["length"]
         stage.commit({"documents": len(lengths), "tokens": int(lengths.sum())})
-    return TokenPool(folder)
+    return view.open(TokenPool)
 
 
 def _parts(corpus: Corpus) -> Iterator[tuple[int, int, int]]:
@@ -74,9 +107,6 @@ def _parts(corpus: Corpus) -> Iterator[tuple[int, int, int]]:
 
 
 def _tokenize_part(task: _PartTask) -> None:
-    lengths_path = task.output.with_suffix(".lengths")
-    if lengths_path.exists():
-        return
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     tokenizer = load_tokenizer(task.tokenizer)
     texts = Corpus(task.corpus).texts(task.shard).slice(task.first, task.end - task.first)
@@ -87,39 +117,17 @@ def _tokenize_part(task: _PartTask) -> None:
             ids = np.array([BOS_ID, *encoding.ids], np.uint16)
             parts.append(ids)
             lengths.append(len(ids))
-    write_bytes_atomic(task.output, np.concatenate(parts).astype("<u2").tobytes())
-    write_bytes_atomic(lengths_path, np.array(lengths, "<i8").tobytes())  # last: marks the part as done
+    write_bytes_atomic(task.tokens, np.concatenate(parts).astype("<u2").tobytes())
+    write_bytes_atomic(task.output, np.array(lengths, "<i8").tobytes())
 
 
-def _join(parts: list[Path], folder: Path) -> None:
-    lengths = np.concatenate([np.fromfile(part.with_suffix(".lengths"), "<i8") for part in parts])
-    with replacing(folder / "tokens.bin") as temporary, temporary.open("wb") as joined:
-        for part in parts:
-            with part.open("rb") as source:
-                shutil.copyfileobj(source, joined)
-    write_parquet(folder / "lengths.parquet", pl.DataFrame({"length": pl.Series(lengths, dtype=pl.Int64)}))
-    for part in parts:
-        part.with_suffix(".lengths").unlink()  # first: without its lengths a part is made again
-        part.unlink()
-
-
-class TokenPool:
-    """A finished pool, mapped from disk.
-
-    Attributes:
-        lengths: int64 (n,), tokens per document with BOS.
-        offsets: int64 (n + 1,), where each document begins in the pool.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.record = read_record(folder)
-        self.lengths: np.ndarray[Any, np.dtype[np.int64]] = pl.read_parquet(folder / "lengths.parquet")[
-            "length"
-        ].to_numpy()
-        self.offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(self.lengths)])
-        self._tokens: np.ndarray[Any, np.dtype[np.uint16]] = np.memmap(folder / "tokens.bin", "<u2", mode="r")
-
-    def tokens(self, document: int) -> np.ndarray[Any, np.dtype[np.uint16]]:
-        """BOS and the tokens of one document: uint16."""
-        return self._tokens[self.offsets[document] : self.offsets[document + 1]]
+def _join(tasks: Sequence[_PartTask], folder: Path) -> None:
+    lengths = np.concatenate([np.fromfile(task.output, "<i8") for task in tasks])
+    with replacing(folder / TOKENS) as temporary, temporary.open("wb") as joined:
+        for task in tasks:
+            with task.tokens.open("rb") as part:
+                shutil.copyfileobj(part, joined)
+    write_parquet(folder / LENGTHS, pl.DataFrame({"length": pl.Series(lengths, dtype=pl.Int64)}))
+    for task in tasks:
+        task.output.unlink()  # first: without its lengths a part is made again
+        task.tokens.unlink()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +30,10 @@ class StageRecord:
     """What a finished output was made from, and a small summary of what is in it."""
 
     stage: str
+    version: int
     fingerprint: str
     inputs: Mapping[str, str]
+    config: Any
     summary: Mapping[str, Any]
 
 
@@ -87,23 +89,17 @@ class Stage:
 
     def commit(self, summary: Mapping[str, Any] | None = None) -> StageRecord:
         """Declare the output finished."""
-        record = StageRecord(self.name, self.fingerprint, dict(self.inputs), dict(summary or {}))
-        content = {
-            "stage": self.name,
-            "version": self.version,
-            "fingerprint": record.fingerprint,
-            "inputs": dict(record.inputs),
-            "config": read_back(self.config),
-            "summary": dict(record.summary),
-        }
-        write_json_atomic(self.folder / RECORD, content)
+        record = StageRecord(
+            stage=self.name,
+            version=self.version,
+            fingerprint=self.fingerprint,
+            inputs=dict(self.inputs),
+            config=json.loads(canonical_json(self.config)),  # plain data, models included
+            summary=dict(summary or {}),
+        )
+        write_json_atomic(self.folder / RECORD, asdict(record))
         (self.folder / STARTED).unlink(missing_ok=True)
         return record
-
-
-def read_back(config: Any) -> Any:
-    """A configuration as plain JSON data, models included."""
-    return json.loads(canonical_json(config))
 
 
 def read_record(folder: Path) -> StageRecord:
@@ -116,6 +112,6 @@ def read_record(folder: Path) -> StageRecord:
         raise WorkspaceError(f"{folder}: not finished; run `dq run`, or the `dq dedup` that began it, to its end first")
     content = read_json(folder / RECORD)
     try:
-        return StageRecord(content["stage"], content["fingerprint"], content["inputs"], content["summary"])
-    except (KeyError, TypeError):
+        return StageRecord(**content)
+    except TypeError:
         raise WorkspaceError(f"{folder / RECORD}: not a stage record; delete {folder} and run again") from None

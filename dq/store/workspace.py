@@ -100,9 +100,13 @@ class Workspace:
         """The documents that `dq dedup` removes, each with the kept one and their similarity."""
         return self._named("removed.parquet")
 
-    def neutral(self) -> Path:
-        """Corpora of the neutral held-out sets."""
-        return self._named("neutral")
+    def neutral(self, name: str) -> Path:
+        """The documents of a neutral held-out set."""
+        return self._named("neutral", name)
+
+    def fates(self) -> Path:
+        """What became of every document of the job."""
+        return self._named("fates")
 
     def planted(self) -> Path:
         """Controls of deduplication and exclusion: planted copies and whether they were found."""

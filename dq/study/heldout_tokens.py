@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dq.stages.heldout import HeldoutSet
-from dq.stages.tokenizer import load_tokenizer
+from dq.stages.base import View
+from dq.stages.heldout import Heldout
+from dq.stages.tokenizer import Tokenizer, load_tokenizer
 from dq.stages.tokens import TokenPool
 from dq.store import Workspace
 from dq.training import HeldoutTokens
@@ -19,8 +20,8 @@ __all__ = ["tokenized_sets", "unigram_bits_per_byte"]
 
 def tokenized_sets(workspace: Workspace) -> list[HeldoutTokens]:
     """Every held-out set of a workspace, tokenised; documents of a set have distinct ids."""
-    heldout = HeldoutSet(workspace.heldout())
-    tokenizer = load_tokenizer(workspace.tokenizer() / "tokenizer.json")
+    view = View.of(workspace)
+    heldout, tokenizer = view.open(Heldout), load_tokenizer(view.open(Tokenizer).file)
     sets = []
     for name in heldout.sets:
         frame = heldout.documents(name)

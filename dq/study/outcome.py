@@ -10,14 +10,16 @@ import polars as pl
 
 from dq.compare import Control, ControlKind, ControlOutcome, StudyComparison, compare_study, judge_unigram
 from dq.errors import TrainingError
-from dq.stages.heldout import HeldoutSet
+from dq.stages.base import View
+from dq.stages.heldout import Heldout
+from dq.stages.tokenizer import Tokenizer
 from dq.stages.tokens import TokenPool
-from dq.store import Workspace, read_record, write_json_atomic, write_parquet
+from dq.store import Workspace, write_json_atomic, write_parquet
 from dq.study.config import StudyConfig
 from dq.study.grid import AA, TOKEN_REPLACEMENT
 from dq.study.heldout_tokens import tokenized_sets, unigram_bits_per_byte
 from dq.study.runner import RunOutcome
-from dq.variants import VERSION, Manifest, Universe
+from dq.variants import Manifest, Universe
 
 __all__ = ["StudyResult", "conclude"]
 
@@ -72,7 +74,7 @@ def conclude(
             f"{len(diverged)} of {len(outcomes)} runs diverged ({diverged[0]}); lower `training.peak_learning_rate`"
         )
     losses, points = _collect(outcomes, "documents.parquet"), _collect(outcomes, "ledger.parquet")
-    neutral = HeldoutSet(workspace.heldout()).neutral
+    neutral = View.of(workspace).open(Heldout).neutral
     comparison = compare_study(
         losses,
         baseline=config.baseline,
@@ -118,9 +120,9 @@ def _unigram_control(
     if (controls := config.active_controls) is None:
         return ()
     sets = [one for one in tokenized_sets(workspace) if one.name in comparison.neutral_sets]
-    pool = TokenPool(workspace.tokens(VERSION))
+    view = View.of(workspace)
     unigram = unigram_bits_per_byte(
-        universe, pool, sets, vocabulary_size=int(read_record(workspace.tokenizer()).summary["vocab_size"])
+        universe, view.open(TokenPool), sets, vocabulary_size=view.open(Tokenizer).vocabulary_size
     )
     level = comparison.variants[0].neutral.baseline_bits_per_byte
     return (judge_unigram(level, unigram, margin=controls.unigram_margin),)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dq.errors import ConfigError
-from dq.stages.heldout import HeldoutSet
+from dq.stages.base import View
+from dq.stages.heldout import Heldout
 from dq.store import Workspace
 from dq.study.config import StudyConfig
 from dq.study.grid import plan_grid
@@ -26,7 +27,7 @@ def run_study(
     """
     workspace.existing()
     with workspace.lock():
-        if not HeldoutSet(workspace.heldout()).neutral:
+        if not View.of(workspace).open(Heldout).neutral:
             raise ConfigError(f"{workspace.root}: no neutral held-out set; add one under `heldout.neutral` of the job")
         universe = open_universe(workspace)
         runs = plan_grid(config, workspace, universe)

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from dq import training
 from dq.executors import report, run_tasks
+from dq.stages.base import View
 from dq.stages.tokens import TokenPool
 from dq.store import FolderLock, Workspace, read_json, write_bytes_atomic
 from dq.study.grid import Arm, PlannedRun
 from dq.study.heldout_tokens import tokenized_sets
 from dq.training import RunSpec
-from dq.variants import VERSION, Manifest, Universe, Variant, open_universe
+from dq.variants import Manifest, Universe, Variant, open_universe
 
 __all__ = ["RunOutcome", "run_grid", "write_manifests"]
 
@@ -99,7 +100,7 @@ def _add_tokenizer(folder: Path, tokenizer: Path) -> None:
 def _train(task: _RunTask) -> str:
     """In a worker: open the workspace, make the stream, train. Only here is torch loaded."""
     workspace = Workspace(task.workspace)
-    universe, pool = open_universe(workspace), TokenPool(workspace.tokens(VERSION))
+    universe, pool = open_universe(workspace), View.of(workspace).open(TokenPool)
     stream = task.variant.stream(
         universe,
         pool,

@@ -4,10 +4,9 @@ from dq.variants.manifest import Manifest, PartMeasure, Variant
 from dq.variants.parts import Part, Universe
 from dq.variants.spec import AnyVariant, Curated, Noisy, Raw, Repeated, TokenNoise, VariantSpec
 from dq.variants.stream import Stream
-from dq.variants.universe import VERSION, open_universe, variant_inputs
+from dq.variants.universe import open_universe, variant_inputs
 
 __all__ = [
-    "VERSION",
     "AnyVariant",
     "Curated",
     "Manifest",

@@ -2,48 +2,43 @@
 
 from __future__ import annotations
 
-import numpy as np
-import polars as pl
-
-from dq.corpus import Corpus
-from dq.stages.heldout import HeldoutSet
+from dq.stages.base import Output, View
+from dq.stages.fates import Fates
+from dq.stages.heldout import Heldout
+from dq.stages.read import Documents
+from dq.stages.selection import Selected
 from dq.stages.tokens import TokenPool
-from dq.store import Workspace, read_record
+from dq.stages.verdicts import Verdicts
+from dq.store import Workspace
 from dq.variants.parts import Universe
 from dq.variants.spec import AnyVariant, Raw, TokenNoise
 
-__all__ = ["VERSION", "open_universe", "variant_inputs"]
-
-VERSION = "original"
-"""The text version that is judged, deduplicated and trained on: the text as read."""
+__all__ = ["open_universe", "variant_inputs"]
 
 
 def open_universe(workspace: Workspace) -> Universe:
-    """Token lengths, identities and verdicts of all documents.
+    """Token lengths, identities and fates of all documents.
 
     Raises:
-        WorkspaceError: a stage has not finished.
+        WorkspaceError: a stage has not finished, or was made from something else than what is there.
     """
-    documents = Corpus(workspace.corpus(VERSION)).documents
-    available = ~HeldoutSet(workspace.heldout()).withheld
-    read_record(workspace.verdicts(VERSION))
-    read_record(workspace.selection(VERSION))
-    keep = pl.read_parquet(workspace.verdicts(VERSION) / "verdicts.parquet", columns=["keep"])["keep"].to_numpy()
-    selected = pl.read_parquet(workspace.selection(VERSION) / "selection.parquet", columns=["kept"])["kept"].to_numpy()
+    view = View.of(workspace)
+    documents, fates = view.open(Documents, "trained").documents, view.open(Fates)
     return Universe(
-        lengths=TokenPool(workspace.tokens(VERSION)).lengths,
+        lengths=view.open(TokenPool).lengths,
         sources=documents["source"].to_numpy().astype(object),
         content_keys=documents["content_key"].to_numpy(),
         occurrences=documents["occurrence"].to_numpy(),
-        available=available,
-        kept=available & keep & selected,
-        dropped=np.asarray(available & ~keep),
+        available=fates.having("dropped", "removed", "kept"),
+        kept=fates.having("kept"),
+        dropped=fates.having("dropped"),
     )
 
 
 def variant_inputs(workspace: Workspace, spec: AnyVariant) -> dict[str, str]:
     """Fingerprints of exactly what a variant depends on: a changed rule leaves `raw` and its runs alone."""
-    needed = {"tokens": workspace.tokens(VERSION), "heldout": workspace.heldout()}
+    needed: dict[str, type[Output]] = {"tokens": TokenPool, "heldout": Heldout}
     if not isinstance(spec, Raw | TokenNoise):
-        needed |= {"verdicts": workspace.verdicts(VERSION), "selection": workspace.selection(VERSION)}
-    return {name: read_record(folder).fingerprint for name, folder in needed.items()}
+        needed |= {"verdicts": Verdicts, "selection": Selected}
+    view = View.of(workspace)
+    return {name: view.record(output).fingerprint for name, output in needed.items()}

@@ -263,10 +263,15 @@ def test_two_inputs_are_read_in_the_order_of_the_job_and_files_of_a_pattern_by_n
 
 def test_progress_names_the_file_and_counts_rows(tmp_path: Path) -> None:
     path = write(tmp_path / "in.jsonl", jsonl([{"text": "a"}] * 40_000))
-    seen: list[tuple[str, int]] = []
+    seen: list[tuple[str, float]] = []
     spec = InputSpec(path=str(path))
-    ingest(tmp_path / "out", [spec], LENIENT, on_progress=lambda name, rows: seen.append((name, rows)))
-    assert seen == [(str(path), rows) for rows in (16_384, 32_768, 40_000)]
+
+    class Listener:
+        def advance(self, amount: float = 1, *, detail: str = "") -> None:
+            seen.append((detail, amount))
+
+    ingest(tmp_path / "out", [spec], LENIENT, step=Listener())
+    assert seen == [(str(path), rows) for rows in (16_384, 16_384, 7_232)]
 
 
 READER = """

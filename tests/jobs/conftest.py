@@ -29,4 +29,4 @@ class Finished:
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     folder = tmp_path_factory.mktemp("job")
     config = small_job(folder)
-    return Finished(config, run_job(config, Workspace(folder / "workspace"), workers=1), folder)
+    return Finished(config, run_job(config, Workspace(folder / "workspace")), folder)

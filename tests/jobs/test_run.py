@@ -17,8 +17,10 @@ import pytest
 from dq.corpus import Corpus, InputSpec, ReadConfig
 from dq.dedup import DedupConfig, find_duplicates
 from dq.errors import InputError, WorkspaceError
+from dq.executors import LocalExecutor, Timed
 from dq.jobs import JobConfig, run_job
-from dq.stages.heldout import HeldoutSet
+from dq.stages.base import View
+from dq.stages.heldout import Heldout
 from dq.stages.planted import edit_words
 from dq.stages.selection import DeduplicationConfig
 from dq.stages.tokenizer import load_tokenizer
@@ -72,7 +74,7 @@ def test_every_removed_document_names_a_kept_one_at_or_above_the_threshold(finis
 
 
 def test_a_quotation_of_a_neutral_set_is_excluded(finished: Finished) -> None:
-    heldout = HeldoutSet(finished.workspace.heldout())
+    heldout = View.of(finished.workspace).open(Heldout)
     documents = Corpus(finished.workspace.corpus("original")).documents
     leak = documents["id"].to_list().index("leak")
     assert heldout.excluded[leak] and not heldout.held_out[leak]
@@ -100,7 +102,7 @@ def test_every_planted_copy_is_found(finished: Finished) -> None:
     "dedup", [{"threshold": 0.95}, {"threshold": 1.0}, {"unit": "characters", "ngram": 10}, {"ngram": 13}]
 )
 def test_planted_copies_fit_other_settings(dedup: dict[str, Any], finished: Finished, workspace: Workspace) -> None:
-    run_job(changed(finished.config, dedup=dedup, heldout={"min_jaccard": 0.9}), workspace, workers=1)
+    run_job(changed(finished.config, dedup=dedup, heldout={"min_jaccard": 0.9}), workspace)
     for one in json.loads((workspace.planted() / "planted.json").read_text())["controls"]:
         assert one["found"] == one["planted"] >= 40
 
@@ -126,7 +128,7 @@ def test_small_held_out_sets_and_large_exclusions_are_warnings(finished: Finishe
     plain["heldout"].update(fraction=0, max_documents=100)
     plain["input"][0]["path"] = str(write_jsonl(tmp_path / "d.jsonl", lines))
     config = JobConfig.model_validate_json(json.dumps(plain))
-    warnings = run_job(config, Workspace(tmp_path / "w"), workers=1).warnings
+    warnings = run_job(config, Workspace(tmp_path / "w")).warnings
     assert len(warnings) == 1
     assert warnings[0].startswith("source copies: 6.")
     assert "a study about deduplication should use neutral sets only" in warnings[0]
@@ -137,11 +139,12 @@ def test_small_held_out_sets_and_large_exclusions_are_warnings(finished: Finishe
 
 def test_a_second_run_writes_nothing(finished: Finished, workspace: Workspace) -> None:
     before = {path: path.stat().st_mtime_ns for path in workspace.root.rglob("*") if path.name != ".lock"}
-    stages: list[str] = []
-    run_job(finished.config, workspace, workers=1, on_progress=stages.append)
+    timed = Timed()
+    run_job(finished.config, workspace, progress=timed)
     assert {path: path.stat().st_mtime_ns for path in workspace.root.rglob("*") if path.name != ".lock"} == before
-    assert stages == [
-        "read", "find duplicates", "hold out", "score and judge", "tokenise", "select", "check planted copies",
+    assert [row.name for row in timed.times] == [
+        "read", "find duplicates", "hold out", "score", "judge", "tokenise", "select", "check planted copies",
+        "settle fates",
     ]  # fmt: skip
 
 
@@ -154,7 +157,7 @@ def test_a_stage_that_lost_its_record_is_completed_to_the_same_bytes(
     record.unlink()
     (record.parent / "started.json").write_text(json.dumps(started))
     (record.parent / ".00001.parquet.77.partial").write_bytes(b"half a file")
-    run_job(finished.config, workspace, workers=1)
+    run_job(finished.config, workspace)
     assert contents(workspace) == contents(finished.workspace)
 
 
@@ -166,7 +169,7 @@ def test_the_order_of_rows_and_the_size_of_shards_change_nothing(finished: Finis
     plain["input"][0]["path"] = str(tmp_path / "documents.jsonl")
     plain["read"]["shard_rows"] = 7
     other = Workspace(tmp_path / "w")
-    result = run_job(JobConfig.model_validate_json(json.dumps(plain)), other, workers=1)
+    result = run_job(JobConfig.model_validate_json(json.dumps(plain)), other)
     assert kept_ids(other) == kept_ids(finished.workspace)
     assert result.fates.equals(finished.result.fates)
     tokenizers = [(w.tokenizer() / "tokenizer.json").read_bytes() for w in (other, finished.workspace)]
@@ -180,38 +183,43 @@ def test_another_preset_rebuilds_its_signals_verdicts_and_selection_alone(
     finished: Finished, workspace: Workspace
 ) -> None:
     before = touched(workspace)
-    run_job(changed(finished.config, quality={"preset": "gopher_quality"}), workspace, workers=1)
-    assert rebuilt(before, touched(workspace)) == {"signals/original", "verdicts/original", "selection/original"}
+    run_job(changed(finished.config, quality={"preset": "gopher_quality"}), workspace)
+    assert rebuilt(before, touched(workspace)) == {
+        "signals/original",
+        "verdicts/original",
+        "selection/original",
+        "fates",
+    }
     assert kept_ids(workspace) != kept_ids(finished.workspace)
-    run_job(finished.config, workspace, workers=1)
+    run_job(finished.config, workspace)
     assert contents(workspace) == contents(finished.workspace)
 
 
 def test_another_threshold_rebuilds_what_depends_on_duplicates_alone(finished: Finished, workspace: Workspace) -> None:
     before = touched(workspace)
-    run_job(changed(finished.config, dedup={"threshold": 0.99}), workspace, workers=1)
-    assert rebuilt(before, touched(workspace)) == {"duplicates/original", "selection/original", "planted"}
+    run_job(changed(finished.config, dedup={"threshold": 0.99}), workspace)
+    assert rebuilt(before, touched(workspace)) == {"duplicates/original", "selection/original", "planted", "fates"}
     assert kept_ids(workspace) > kept_ids(finished.workspace)
 
 
 def test_another_policy_rebuilds_the_selection_alone(finished: Finished, workspace: Workspace) -> None:
     before = touched(workspace)
-    run_job(changed(finished.config, dedup={"keep": "prefer:web"}), workspace, workers=1)
-    assert rebuilt(before, touched(workspace)) == {"selection/original"}
+    run_job(changed(finished.config, dedup={"keep": "prefer:web"}), workspace)
+    assert rebuilt(before, touched(workspace)) == {"selection/original", "fates"}
     assert len(kept_ids(workspace) ^ kept_ids(finished.workspace)) > 0
 
 
 def test_another_vocabulary_rebuilds_tokens_and_the_counts_of_fates(finished: Finished, workspace: Workspace) -> None:
     before = touched(workspace)
-    run_job(changed(finished.config, tokenizer={"vocab_size": 300}), workspace, workers=1)
-    assert rebuilt(before, touched(workspace)) == {"tokenizer", "tokens/original", "selection/original"}
+    run_job(changed(finished.config, tokenizer={"vocab_size": 300}), workspace)
+    assert rebuilt(before, touched(workspace)) == {"tokenizer", "tokens/original", "selection/original", "fates"}
 
 
 def test_another_held_out_fraction_leaves_duplicates_and_verdicts(finished: Finished, workspace: Workspace) -> None:
     before = touched(workspace)
-    run_job(changed(finished.config, heldout={"fraction": 0.2}), workspace, workers=1)
+    run_job(changed(finished.config, heldout={"fraction": 0.2}), workspace)
     again = rebuilt(before, touched(workspace))
-    assert again == {"heldout", "tokenizer", "tokens/original", "selection/original", "planted"}
+    assert again == {"heldout", "tokenizer", "tokens/original", "selection/original", "planted", "fates"}
 
 
 # --- refused --------------------------------------------------------------------------------------------------------
@@ -220,15 +228,15 @@ def test_another_held_out_fraction_leaves_duplicates_and_verdicts(finished: Fini
 def test_a_locked_workspace_names_the_process_that_holds_it(finished: Finished, workspace: Workspace) -> None:
     before = contents(workspace)
     with workspace.lock(), pytest.raises(WorkspaceError, match=f"in use by process {os.getpid()}; wait"):
-        run_job(finished.config, workspace, workers=1)
+        run_job(finished.config, workspace)
     assert contents(workspace) == before
-    run_job(finished.config, workspace, workers=1)
+    run_job(finished.config, workspace)
 
 
 def test_a_folder_of_something_else_is_not_taken(finished: Finished, tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(WorkspaceError, match="not empty and not a dq workspace"):
-        run_job(finished.config, Workspace(tmp_path), workers=1)
+        run_job(finished.config, Workspace(tmp_path))
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
@@ -239,7 +247,7 @@ def test_a_source_that_is_held_out_whole_is_an_input_error(finished: Finished, t
     lines += [{"text": f"something else {n}", "source": "other"} for n in range(50)]
     plain["input"][0]["path"] = str(write_jsonl(tmp_path / "d.jsonl", lines))
     with pytest.raises(InputError, match="source essays-again: no training text is left"):
-        run_job(JobConfig.model_validate_json(json.dumps(plain)), Workspace(tmp_path / "w"), workers=1)
+        run_job(JobConfig.model_validate_json(json.dumps(plain)), Workspace(tmp_path / "w"))
 
 
 @pytest.mark.parametrize("keep", ["", "shortest", "prefer", "prefer:", "prefer:a,,b", "longest:x"])
@@ -276,7 +284,7 @@ def test_a_classifier_trained_by_the_job_is_a_signal_for_its_rules(finished: Fin
     learned = {"name": "like_wanted", "wanted": [{"path": str(path)}], "options": {"bits": 12}}
     config = changed(finished.config, quality={"rules": [rule], "learned": learned})
     workspace = Workspace(tmp_path / "workspace")
-    done = run_job(config, workspace, workers=1)
+    done = run_job(config, workspace)
     assert done.learned is not None
     assert done.learned.auc_low <= done.learned.auc <= done.learned.auc_high
     verdicts = pl.read_parquet(workspace.verdicts("original") / "verdicts.parquet")
@@ -286,7 +294,7 @@ def test_a_classifier_trained_by_the_job_is_a_signal_for_its_rules(finished: Fin
     texts = set(pl.concat([pl.read_parquet(shard) for shard in Corpus(workspace.corpus("original")).shards])["text"])
     assert not texts & {row["text"] for row in wanted}
     before = contents(workspace)
-    assert run_job(config, workspace, workers=2).learned == done.learned
+    assert run_job(config, workspace, executor=LocalExecutor(2)).learned == done.learned
     assert contents(workspace) == before
 
 

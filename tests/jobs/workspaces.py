@@ -18,6 +18,7 @@ from tests.jobs.texts import edited, prose, rows, vocabulary, write_jsonl
 STAGES = (
     "corpus/original",
     "duplicates/original",
+    "fates",
     "heldout",
     "neutral/essays",
     "planted",

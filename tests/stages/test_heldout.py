@@ -17,8 +17,11 @@ from hypothesis import strategies as st
 
 from dq.corpus import Corpus, InputSpec, ReadConfig
 from dq.errors import ConfigError, InputError
-from dq.stages.heldout import HeldoutConfig, HeldoutSet, NeutralSet, hold_out, is_held_out
+from dq.executors import LocalExecutor
+from dq.stages.base import View
+from dq.stages.heldout import Heldout, HeldoutConfig, NeutralSet, hold_out, is_held_out
 from dq.stages.read import ingest
+from dq.store import Workspace
 from dq.text.hashing import content_keys
 from tests.jobs.texts import edited, prose, rows, vocabulary, write_jsonl
 
@@ -27,19 +30,11 @@ READ = ReadConfig(shard_rows=64)
 
 def corpus_of(folder: Path, lines: Iterable[dict[str, Any]], read: ReadConfig = READ) -> Corpus:
     path = write_jsonl(folder / "documents.jsonl", lines)
-    return ingest(folder / "corpus", [InputSpec(path=str(path))], read)
+    return ingest(Workspace(folder).corpus("original"), [InputSpec(path=str(path))], read)
 
 
-def held_out_of(folder: Path, corpus: Corpus, config: HeldoutConfig) -> HeldoutSet:
-    return hold_out(
-        folder / "heldout",
-        corpus,
-        config,
-        read=READ,
-        neutral_folder=folder / "neutral",
-        workers=1,
-        inputs={"corpus": corpus.record.fingerprint},
-    )
+def held_out_of(folder: Path, config: HeldoutConfig) -> Heldout:
+    return hold_out(View(Workspace(folder)), config, READ, executor=LocalExecutor())
 
 
 def neutral_set(folder: Path, name: str, texts: list[str], **row: Any) -> NeutralSet:
@@ -77,8 +72,8 @@ def test_adding_documents_never_moves_membership(tmp_path: Path) -> None:
     before = corpus_of(tmp_path / "a", made[:100])
     random.Random(0).shuffle(made)
     after = corpus_of(tmp_path / "b", made)
-    early = ids(before, held_out_of(tmp_path / "a", before, config).held_out)
-    late = ids(after, held_out_of(tmp_path / "b", after, config).held_out)
+    early = ids(before, held_out_of(tmp_path / "a", config).held_out)
+    late = ids(after, held_out_of(tmp_path / "b", config).held_out)
     assert early == late & set(before.documents["id"])
     assert 0 < len(early) < len(late)
 
@@ -87,7 +82,7 @@ def test_copies_of_a_held_out_document_are_withheld_in_every_source(tmp_path: Pa
     made = rows(4, 80)
     copies = [{"id": f"copy-{row['id']}", "text": row["text"], "source": "mirror"} for row in made]
     corpus = corpus_of(tmp_path, made + copies)
-    heldout = held_out_of(tmp_path, corpus, HeldoutConfig(fraction=0.25))
+    heldout = held_out_of(tmp_path, HeldoutConfig(fraction=0.25))
     chosen = ids(corpus, heldout.held_out)
     assert chosen == {f"copy-{name}" for name in chosen if not name.startswith("copy")} | {
         name for name in chosen if not name.startswith("copy")
@@ -111,7 +106,7 @@ def test_planted_near_copies_of_held_out_and_neutral_documents_are_all_excluded(
     more = [{"id": f"planted-{n}", "text": text, "source": "web"} for n, text in enumerate(planted)]
     corpus = corpus_of(tmp_path, made + more)
     config = HeldoutConfig(fraction=0.2, neutral=(neutral_set(tmp_path, "essays", essays),))
-    heldout = held_out_of(tmp_path, corpus, config)
+    heldout = held_out_of(tmp_path, config)
     assert len(held) > 10
     withheld = ids(corpus, heldout.withheld)
     assert {row["id"] for row in more} <= withheld
@@ -120,10 +115,8 @@ def test_planted_near_copies_of_held_out_and_neutral_documents_are_all_excluded(
     assert len(heldout.exclusions) == heldout.excluded.sum()
     assert heldout.exclusions.null_count().sum_horizontal().item() == 0
     assert set(heldout.exclusions["set"]) >= {"essays"}
-    strangers = corpus_of(tmp_path / "strangers", [{"text": prose(rng, vocabulary(99), 200)} for _ in range(20)])
-    assert not held_out_of(
-        tmp_path / "strangers", strangers, config.model_copy(update={"fraction": 0.0})
-    ).withheld.any()
+    corpus_of(tmp_path / "strangers", [{"text": prose(rng, vocabulary(99), 200)} for _ in range(20)])
+    assert not held_out_of(tmp_path / "strangers", config.model_copy(update={"fraction": 0.0})).withheld.any()
 
 
 def test_the_scored_beginning_of_a_long_document_is_protected_by_itself(tmp_path: Path) -> None:
@@ -136,7 +129,7 @@ def test_the_scored_beginning_of_a_long_document_is_protected_by_itself(tmp_path
     ]
     corpus = corpus_of(tmp_path, lines)
     config = HeldoutConfig(fraction=0, neutral=(neutral_set(tmp_path, "books", [long]),))
-    heldout = held_out_of(tmp_path, corpus, config)
+    heldout = held_out_of(tmp_path, config)
     assert ids(corpus, heldout.excluded) == {"quotes-the-head"}
     assert heldout.exclusions.select("measure", "set").row(0) == ("containment_13gram", "books")
 
@@ -146,11 +139,11 @@ def test_shards_and_order_change_nothing(tmp_path: Path) -> None:
     shuffled = random.Random(1).sample(made, len(made))
     config = HeldoutConfig(fraction=0.2)
     one, two = corpus_of(tmp_path / "a", made), corpus_of(tmp_path / "b", shuffled, ReadConfig(shard_rows=11))
-    first, second = held_out_of(tmp_path / "a", one, config), held_out_of(tmp_path / "b", two, config)
+    first, second = held_out_of(tmp_path / "a", config), held_out_of(tmp_path / "b", config)
     assert ids(one, first.held_out) == ids(two, second.held_out)
     assert ids(one, first.excluded) == ids(two, second.excluded)
 
-    def named(heldout: HeldoutSet, corpus: Corpus) -> set[tuple[Any, ...]]:
+    def named(heldout: Heldout, corpus: Corpus) -> set[tuple[Any, ...]]:
         found = heldout.exclusions.with_columns(corpus.documents["id"].gather(heldout.exclusions["document"]))
         return set(found.drop("document").rows())
 
@@ -176,13 +169,13 @@ def test_evaluated_documents_are_unique_whole_characters_and_at_most_so_many(tmp
     config = HeldoutConfig(
         fraction=0, max_documents=30, document_bytes=100, neutral=(neutral_set(tmp_path, "n", texts),)
     )
-    corpus = corpus_of(tmp_path, [{"text": "something else"}])
-    documents = held_out_of(tmp_path, corpus, config).documents("n")
+    corpus_of(tmp_path, [{"text": "something else"}])
+    documents = held_out_of(tmp_path, config).documents("n")
     assert len(documents) == 30 and documents["text"].is_unique().all() and documents["id"].is_unique().all()
     assert documents["n_bytes"].to_list() == [len(text.encode()) for text in documents["text"]]
     assert documents["n_bytes"].is_between(1, 100).all()
 
-    every = held_out_of(tmp_path, corpus, config.model_copy(update={"max_documents": 100})).documents("n")
+    every = held_out_of(tmp_path, config.model_copy(update={"max_documents": 100})).documents("n")
     assert set(every["text"]) == {"é" * 50, "x" + "é" * 49, "   ", "short", *(f"text {n}" for n in range(40))}
     assert set(documents["text"]) < set(every["text"])
     assert every["text"].to_list()[:30] == documents["text"].to_list()
@@ -190,15 +183,15 @@ def test_evaluated_documents_are_unique_whole_characters_and_at_most_so_many(tmp
 
 def test_documents_with_one_id_are_told_apart_by_their_content(tmp_path: Path) -> None:
     neutral = neutral_set(tmp_path, "n", ["one text", "another text", "a third"], id="same")
-    corpus = corpus_of(tmp_path, [{"text": "something else"}])
-    documents = held_out_of(tmp_path, corpus, HeldoutConfig(fraction=0, neutral=(neutral,))).documents("n")
+    corpus_of(tmp_path, [{"text": "something else"}])
+    documents = held_out_of(tmp_path, HeldoutConfig(fraction=0, neutral=(neutral,))).documents("n")
     assert documents["id"].to_list() == [f"same#{key}" for key in content_keys(documents["text"]).tolist()]
 
 
 @pytest.mark.parametrize("source", ["../x", "/etc/passwd", "a/b", "..", "."])
 def test_a_sources_name_never_becomes_a_path(source: str, tmp_path: Path) -> None:
-    corpus = corpus_of(tmp_path, [{"text": f"text number {n}", "source": source} for n in range(30)])
-    heldout = held_out_of(tmp_path, corpus, HeldoutConfig(fraction=0.5))
+    corpus_of(tmp_path, [{"text": f"text number {n}", "source": source} for n in range(30)])
+    heldout = held_out_of(tmp_path, HeldoutConfig(fraction=0.5))
     assert heldout.sets == [source]
     assert 5 < len(heldout.documents(source)) < 25
     assert {path.name for path in tmp_path.iterdir()} == {"documents.jsonl", "corpus", "heldout"}
@@ -217,29 +210,27 @@ def test_a_neutral_sets_name_is_a_name(name: str) -> None:
 
 @pytest.mark.parametrize("fraction", [0.0, 0.5])
 def test_a_neutral_set_named_like_a_source_is_a_configuration_error(fraction: float, tmp_path: Path) -> None:
-    corpus = corpus_of(tmp_path, rows(1, 30))
+    corpus_of(tmp_path, rows(1, 30))
     config = HeldoutConfig(fraction=fraction, neutral=(neutral_set(tmp_path, "web", ["text"]),))
     with pytest.raises(ConfigError, match="web is also a source of the corpus; give the set another name"):
-        held_out_of(tmp_path, corpus, config)
+        held_out_of(tmp_path, config)
 
 
 def test_holding_nothing_out_is_refused_in_the_file_and_when_it_happens(tmp_path: Path) -> None:
     with pytest.raises(pydantic.ValidationError, match="nothing is held out"):
         HeldoutConfig(fraction=0)
-    corpus = corpus_of(tmp_path, [{"text": "one"}, {"text": "two"}])
+    corpus_of(tmp_path, [{"text": "one"}, {"text": "two"}])
     with pytest.raises(
         InputError, match=r"2 documents are too few for a fraction of 0\.0001; raise `heldout\.fraction`"
     ):
-        held_out_of(tmp_path, corpus, HeldoutConfig(fraction=0.0001))
+        held_out_of(tmp_path, HeldoutConfig(fraction=0.0001))
 
 
 def test_a_neutral_set_of_empty_documents_is_refused_and_a_sources_empty_ones_make_no_set(tmp_path: Path) -> None:
-    corpus = corpus_of(
-        tmp_path, [{"text": "", "source": "blank"}, *({"text": f"t {n}", "source": "s"} for n in range(50))]
-    )
+    corpus_of(tmp_path, [{"text": "", "source": "blank"}, *({"text": f"t {n}", "source": "s"} for n in range(50))])
     with pytest.raises(InputError, match="all documents of n are empty"):
-        held_out_of(tmp_path, corpus, HeldoutConfig(fraction=0.9, neutral=(neutral_set(tmp_path, "n", ["", ""]),)))
-    heldout = held_out_of(tmp_path, corpus, HeldoutConfig(fraction=0.99))
+        held_out_of(tmp_path, HeldoutConfig(fraction=0.9, neutral=(neutral_set(tmp_path, "n", ["", ""]),)))
+    heldout = held_out_of(tmp_path, HeldoutConfig(fraction=0.99))
     assert heldout.held_out[0] and heldout.sets == ["s"]
 
 

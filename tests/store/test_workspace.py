@@ -101,5 +101,5 @@ def test_every_name_is_refused_or_a_direct_child(name: str, place: Callable[[Wor
 def test_places_differ(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     places = [place(workspace, "x") for place in NAMED]
-    places += [workspace.neutral(), workspace.planted(), workspace.heldout(), workspace.tokenizer(), workspace.report()]
+    places += [workspace.fates(), workspace.planted(), workspace.heldout(), workspace.tokenizer(), workspace.report()]
     assert len(set(places)) == len(places)

@@ -32,7 +32,7 @@ class World:
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     folder = tmp_path_factory.mktemp("study")
     job = small_job(folder)
-    return World(job, run_job(job, Workspace(folder / "workspace"), workers=1).workspace)
+    return World(job, run_job(job, Workspace(folder / "workspace")).workspace)
 
 
 def tiny_study(**changes: Any) -> StudyConfig:

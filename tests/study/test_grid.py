@@ -86,7 +86,7 @@ def test_other_rules_change_the_runs_of_curated_and_leave_those_of_raw(
     before = ids(plan)
 
     def after(**sections: dict[str, object]) -> dict[tuple[str, int], str]:
-        run_job(changed(world.job, **sections), workspace, workers=1)
+        run_job(changed(world.job, **sections), workspace)
         runs = plan_grid(tiny_study(), workspace, open_universe(workspace))
         return {(run.arm.name, run.seed): run.run_id for run in runs}
 
@@ -120,7 +120,7 @@ def test_a_study_without_a_job_names_the_command_that_makes_one(tmp_path: Path) 
 def test_a_study_needs_a_neutral_set(world: World, tmp_path: Path) -> None:
     workspace = Workspace(tmp_path / "copy")
     shutil.copytree(world.workspace.root, workspace.root)
-    run_job(changed(world.job, heldout={"neutral": []}), workspace, workers=1)
+    run_job(changed(world.job, heldout={"neutral": []}), workspace)
     with pytest.raises(ConfigError, match=r"no neutral held-out set; add one under `heldout\.neutral`"):
         run_study(tiny_study(), workspace, workers=1)
 

@@ -11,7 +11,8 @@ import pytest
 
 from dq.compare import ControlKind
 from dq.errors import TrainingError, WorkspaceError
-from dq.stages.heldout import HeldoutSet
+from dq.stages.base import View
+from dq.stages.heldout import Heldout
 from dq.stages.tokenizer import load_tokenizer
 from dq.stages.tokens import TokenPool
 from dq.study import run_study
@@ -102,7 +103,7 @@ def test_the_unigram_control_is_a_count_of_tokens(study: Study) -> None:
     means = []
     for name in ("essays", "news"):
         bits, n_bytes = 0.0, 0
-        for text in HeldoutSet(workspace.heldout()).documents(name)["text"]:
+        for text in View.of(workspace).open(Heldout).documents(name)["text"]:
             bits -= sum(math.log2(counts[token] / total) for token in tokenizer.encode(text).ids)
             n_bytes += len(text.encode())
         means.append(bits / n_bytes)
@@ -115,7 +116,7 @@ def test_the_unigram_control_is_a_count_of_tokens(study: Study) -> None:
 
 
 def test_held_out_sets_are_tokenised_whole_and_without_bos(study: Study) -> None:
-    heldout = HeldoutSet(study.workspace.heldout())
+    heldout = View.of(study.workspace).open(Heldout)
     tokenizer = load_tokenizer(study.workspace.tokenizer() / "tokenizer.json")
     for one in tokenized_sets(study.workspace):
         frame = heldout.documents(one.name)

@@ -1,0 +1,50 @@
+"""Names of the arrays that signatures speak of, and the two things every caller of a kernel does with them.
+
+An alias says the element type alone; a docstring says what is in the array and how long it is. Numba ignores
+annotations, so in kernels the aliases are documentation, and to mypy an element of any of them is ``Any``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias, TypeVar
+
+import numpy as np
+
+__all__ = ["F32", "F64", "I32", "I64", "U8", "U16", "U32", "U64", "Array", "Bools", "offsets_of", "read_only"]
+
+Array: TypeAlias = np.ndarray[Any, Any]
+"""An array of any element type."""
+U8: TypeAlias = np.ndarray[Any, np.dtype[np.uint8]]
+"""Bytes of UTF-8, or eight bits a character or word."""
+U16: TypeAlias = np.ndarray[Any, np.dtype[np.uint16]]
+"""Sixteen bits a character."""
+U32: TypeAlias = np.ndarray[Any, np.dtype[np.uint32]]
+"""Signature values, or places in a block of text."""
+U64: TypeAlias = np.ndarray[Any, np.dtype[np.uint64]]
+"""Hashes, or bit masks of 64 bytes each."""
+I32: TypeAlias = np.ndarray[Any, np.dtype[np.int32]]
+"""Code points, or numbers within one document."""
+I64: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
+"""Offsets, row numbers and counts."""
+F32: TypeAlias = np.ndarray[Any, np.dtype[np.float32]]
+"""Weights."""
+F64: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
+"""Measurements, NaN where undefined."""
+Bools: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
+"""A yes or no each."""
+
+Kind = TypeVar("Kind", bound=np.generic)
+
+
+def read_only(array: np.ndarray[Any, np.dtype[Kind]]) -> np.ndarray[Any, np.dtype[Kind]]:
+    """A view that cannot be written through: kernels then compile once, for read-only inputs."""
+    view = array.view()
+    view.setflags(write=False)
+    return view
+
+
+def offsets_of(lengths: Any) -> I64:
+    """Where runs of these lengths begin when they lie one after another, and where the last ends: (n + 1,)."""
+    offsets = np.zeros(len(lengths) + 1, np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    return offsets

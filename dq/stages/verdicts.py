@@ -1,0 +1,53 @@
+"""The stage that judges: rules over signals give every document its full set of reasons. Nothing is edited."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar
+
+import polars as pl
+
+from dq.quality import RuleSet
+from dq.stages.base import Need, Output, View
+from dq.stages.read import Documents
+from dq.stages.signals import Signals
+from dq.store import write_parquet
+
+__all__ = ["Verdicts", "judge"]
+
+FILE = "verdicts.parquet"
+
+
+class Verdicts(Output):
+    """What the rules say of every document."""
+
+    made_by: ClassVar = {"judge": 1}
+    needs: ClassVar = {"signals": Need(Signals)}
+
+    @classmethod
+    def place(cls, view: View, of: str) -> Path:  # noqa: ARG003
+        """``verdicts/<version>``."""
+        return view.workspace.verdicts(view.texts.judged)
+
+    @cached_property
+    def table(self) -> pl.DataFrame:
+        """One row a document in the corpus's order: keep (bool), reasons (list of str)."""
+        return pl.read_parquet(self.folder / FILE)
+
+    @property
+    def rules(self) -> RuleSet:
+        """The rules that judged, as they were then."""
+        return RuleSet.model_validate(self.record.config, strict=False)
+
+
+def judge(view: View, rules: RuleSet) -> Verdicts:
+    """Judge every document, or find that it has been done."""
+    stage = view.stage(Verdicts, config=rules)
+    if stage.done() is None:
+        stage.start()
+        sources = view.open(Documents, "judged").documents["source"]
+        verdicts = rules.judge(view.open(Signals).table().with_columns(sources))
+        write_parquet(stage.folder / FILE, verdicts)
+        stage.commit({"kept": int(verdicts["keep"].sum()), "dropped": int((~verdicts["keep"]).sum())})
+    return view.open(Verdicts)
