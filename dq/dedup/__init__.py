@@ -5,8 +5,8 @@ Each removed document names the kept one and their exact similarity. Importing t
 
 from dq.dedup.audit import Audit, audit_duplicates
 from dq.dedup.bands import Bands, choose_bands
-from dq.dedup.compatible import datatrove_signatures, lean_minhashes
 from dq.dedup.config import DedupConfig, Resources, ShingleConfig
+from dq.dedup.deduplicate import deduplicate
 from dq.dedup.duplicates import Counts, Duplicates, LargeBuckets
 from dq.dedup.estimate import Estimate, estimate_cost
 from dq.dedup.find import find_duplicates
@@ -14,11 +14,10 @@ from dq.dedup.guard import guard_removal, removal_by_source
 from dq.dedup.index import DuplicateIndex
 from dq.dedup.inverted import InvertedIndex
 from dq.dedup.order import keep_order
-from dq.dedup.repeated import RepeatedConfig, RepeatedUnits, find_repeated
+from dq.dedup.passages import RepeatedConfig, RepeatedUnits, find_repeated
 from dq.dedup.selection import Selection, select
 from dq.dedup.shingles import Shingles, shingle
 from dq.dedup.signatures import MinHash
-from dq.dedup.simple import deduplicate
 
 __all__ = [
     "Audit",
@@ -39,14 +38,12 @@ __all__ = [
     "Shingles",
     "audit_duplicates",
     "choose_bands",
-    "datatrove_signatures",
     "deduplicate",
     "estimate_cost",
     "find_duplicates",
     "find_repeated",
     "guard_removal",
     "keep_order",
-    "lean_minhashes",
     "removal_by_source",
     "select",
     "shingle",

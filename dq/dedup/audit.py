@@ -22,8 +22,8 @@ import polars as pl
 from dq.dedup.duplicates import Duplicates
 from dq.dedup.inverted import InvertedIndex
 from dq.dedup.selection import Selection
+from dq.dedup.shards import Shard, load_shard
 from dq.dedup.shingles import Shingles, shingle
-from dq.dedup.signature_files import Shard, load_shard
 
 __all__ = ["Audit", "audit_duplicates", "wilson"]
 

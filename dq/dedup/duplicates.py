@@ -22,10 +22,10 @@ import numpy as np
 import polars as pl
 
 from dq.config import canonical_json
-from dq.dedup.arrays import release_pages, save_array
 from dq.dedup.bands import Bands
 from dq.dedup.config import DedupConfig
 from dq.errors import WorkspaceError
+from dq.store.arrays import release_pages, save_array
 
 __all__ = ["FROZEN_SCHEMA", "RECORD", "Counts", "Duplicates", "LargeBuckets"]
 

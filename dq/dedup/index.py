@@ -27,15 +27,15 @@ import numpy as np
 import polars as pl
 
 from dq.config import canonical_json, fingerprint
-from dq.dedup.arrays import MappedArray, read_only
 from dq.dedup.bands import choose_bands
 from dq.dedup.config import DedupConfig
 from dq.dedup.kernels.candidates import hash_bands
+from dq.dedup.shards import Shard, load_shard
 from dq.dedup.shingles import shingle
-from dq.dedup.signature_files import Shard, load_shard
 from dq.dedup.signatures import sign
 from dq.errors import WorkspaceError
 from dq.store import file_sha256
+from dq.store.arrays import MappedArray, read_only
 
 __all__ = ["DuplicateIndex", "Met"]
 

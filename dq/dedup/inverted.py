@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from dq.dedup.arrays import read_only
 from dq.dedup.kernels.inverted import build_table, overlaps
 from dq.dedup.shingles import Shingles
+from dq.store.arrays import read_only
 
 __all__ = ["InvertedIndex", "hash_table"]
 

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from dq.dedup.arrays import read_only
 from dq.dedup.duplicates import Duplicates
 from dq.dedup.kernels.selection import UNSEEN, keep_greedily, most_similar_kept
 from dq.errors import ConfigError
 from dq.executors import run_in_threads
+from dq.store.arrays import read_only
 
 __all__ = ["Selection", "select"]
 

@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from dq.dedup.arrays import read_only
 from dq.dedup.config import ShingleConfig
 from dq.dedup.kernels.shingles import shingle_documents
+from dq.store.arrays import read_only
 from dq.text import unicode
 from dq.text.buffers import Texts, text_batch
 

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from dq.dedup.arrays import read_only
 from dq.dedup.config import ShingleConfig
 from dq.dedup.kernels.signatures import sign_documents, sign_hashes
 from dq.executors import run_in_threads
+from dq.store.arrays import read_only
 from dq.text import unicode
 from dq.text.buffers import TextBatch, Texts, text_batch
 

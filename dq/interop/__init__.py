@@ -1,8 +1,10 @@
-"""Rules and signals inside other people's tools, one module an ecosystem. None imports torch.
+"""Rules, signals and signatures inside other people's tools, one module an ecosystem. None imports torch.
 
     dq.interop.datatrove.Filter(dq.presets.fineweb_quality())     a step of a datatrove pipeline
     dq.interop.polars.judge(frame, dq.presets.gopher_quality())   columns of a Series, DataFrame or LazyFrame
     dataset.filter(dq.interop.huggingface.Keep(rules), batched=True)
+    dq.interop.datasketch.lean_minhashes(signatures)              for its LSH, Redis and Cassandra
+    dq.interop.datatrove_minhash.signatures(words)                as its deduplication computes them
 
 Modules are loaded when they are first used.
 """
@@ -13,9 +15,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dq.interop import datatrove, huggingface, polars
+    from dq.interop import datasketch, datatrove, datatrove_minhash, huggingface, polars
 
-__all__ = ["datatrove", "huggingface", "polars"]
+__all__ = ["datasketch", "datatrove", "datatrove_minhash", "huggingface", "polars"]
 
 
 def __getattr__(name: str) -> Any:

@@ -17,8 +17,8 @@ import polars as pl
 from dq.config import fingerprint
 from dq.corpus import Corpus
 from dq.dedup import DedupConfig, find_duplicates, select
+from dq.dedup.overlap import JACCARD_NGRAM, near_duplicates_of
 from dq.stages.base import Need, Output, View
-from dq.stages.exclusion import JACCARD_NGRAM, near_duplicates_of
 from dq.stages.heldout import Heldout, HeldoutConfig
 from dq.stages.read import Documents
 from dq.store import read_json, write_json_atomic

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dq.text.hashing import content_keys, mix64, uniform
+from dq.text.kernels.xxhash import xxhash64
 
 integers = st.integers(0, 2**64 - 1)
 
@@ -28,6 +29,13 @@ def test_content_keys_are_right_at_every_length_and_position() -> None:
     assert content_keys(texts).tolist() == expected
     for first in range(1, 40):
         assert content_keys(pa.array(texts)[first:]).tolist() == expected[first:]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.binary(max_size=200), st.integers(0, 2**63 - 1))
+def test_xxhash64_equals_the_reference_implementation(data: bytes, seed: int) -> None:
+    padded = np.frombuffer(b"x" + data + b"y", np.uint8)
+    assert int(xxhash64(padded, 1, 1 + len(data), seed)) % 2**64 == xxhash.xxh64_intdigest(data, seed)
 
 
 def test_equal_texts_and_only_they_have_equal_keys() -> None:

@@ -12,18 +12,18 @@ from typing import Any
 
 import numpy as np
 
-from dq.dedup.arrays import MappedArray, read_only
 from dq.dedup.bands import Bands
+from dq.dedup.find.signature_files import SignatureFiles
 from dq.dedup.kernels.candidates import group_keys, hash_bands
-from dq.dedup.signature_files import SignatureFiles
+from dq.store.arrays import MappedArray, read_only
 
-__all__ = ["ClassTables", "Classes", "group", "write_tables"]
+__all__ = ["ClassTables", "EquivalenceClasses", "group_by_keys", "write_tables"]
 
 ROWS_AT_A_TIME = 32_768
 
 
 @dataclass(frozen=True)
-class Classes:
+class EquivalenceClasses:
     """Which documents have equal shingles.
 
     Attributes:
@@ -40,21 +40,21 @@ class Classes:
     def __len__(self) -> int:
         return len(self.representative)
 
-    def extended(self, counts: np.ndarray[Any, np.dtype[np.int64]]) -> Classes:
+    def extended(self, counts: np.ndarray[Any, np.dtype[np.int64]]) -> EquivalenceClasses:
         """With one more class for each document of an index; they are numbered after all documents."""
         documents = len(self.first_copy)
         added = np.arange(documents, documents + len(counts))
         representative = np.concatenate([self.representative, added])
-        return Classes(self.first_copy, representative, np.concatenate([self.counts, counts]))
+        return EquivalenceClasses(self.first_copy, representative, np.concatenate([self.counts, counts]))
 
 
-def group(files: SignatureFiles) -> Classes:
+def group_by_keys(files: SignatureFiles) -> EquivalenceClasses:
     """Group the documents of all shards by their keys."""
     counts = files.all_counts()
     first_copy = np.empty(len(counts), np.int64)
     group_keys(read_only(files.all_keys()), read_only(counts), first_copy)
     representative = np.flatnonzero(first_copy == np.arange(len(counts)))
-    return Classes(first_copy, representative, counts[representative])
+    return EquivalenceClasses(first_copy, representative, counts[representative])
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,9 @@ class ClassTables:
         self.hashes.release()
 
 
-def write_tables(files: SignatureFiles, classes: Classes, bands: Bands, *, folder: Path, count: int) -> ClassTables:
+def write_tables(
+    files: SignatureFiles, classes: EquivalenceClasses, bands: Bands, *, folder: Path, count: int
+) -> ClassTables:
     """Write digest and band hashes of every class into ``folder``, with room for ``count`` classes."""
     digests = MappedArray(folder / "digests.u8", np.uint8, (count, files.config.num_perm), create=True)
     hashes = MappedArray(folder / "bands.u64", np.uint64, (bands.bands, count), create=True)

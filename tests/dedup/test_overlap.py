@@ -1,4 +1,4 @@
-"""Exclusion against brute force over Python sets of words."""
+"""Near-duplicates of some entries, against brute force over Python sets of words."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dq.stages.exclusion import near_duplicates_of
+from dq.dedup.overlap import near_duplicates_of
 from tests.dedup.oracle import jaccard, shingles
 from tests.jobs.texts import edited, prose, vocabulary
 

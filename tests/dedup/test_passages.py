@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dq.dedup import Resources
-from dq.dedup.repeated import RepeatedConfig, find_repeated
+from dq.dedup.passages.units import RepeatedConfig, find_repeated
 
 NOTICE = "Cookie notice: accept all"
 LINES = st.sampled_from([NOTICE, "menu", "", "  ", "A unique thought", "é" * 5, f" {NOTICE} \r"])

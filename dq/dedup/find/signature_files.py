@@ -12,32 +12,25 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from dq.config import canonical_json
-from dq.dedup.arrays import save_array, save_parts
 from dq.dedup.config import Resources, ShingleConfig
+from dq.dedup.shards import Shard, load_shard
 from dq.dedup.signatures import Signed, sign
 from dq.executors import run_in_threads
-from dq.text.buffers import TextBatch, Texts, text_batch
+from dq.store.arrays import save_array, save_parts
+from dq.text.buffers import TextBatch
 
-__all__ = ["Shard", "SignatureFiles", "load_shard", "sign_shards"]
+__all__ = ["SignatureFiles", "sign_shards"]
 
 FORMAT_VERSION = 1
 ROWS_AT_A_TIME = 100_000
-
-Shard: TypeAlias = "Callable[[], Texts] | Texts"
-"""The texts of one shard, or a function that reads them; it is called once a pass, in a thread."""
-
-
-def load_shard(shard: Shard) -> TextBatch:
-    """The texts of a shard as bytes and offsets."""
-    return text_batch(shard() if callable(shard) else shard)
 
 
 @dataclass(frozen=True)

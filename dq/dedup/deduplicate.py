@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from dq.dedup.arrays import read_only
 from dq.dedup.config import DedupConfig, Resources
 from dq.dedup.find import find_duplicates
 from dq.dedup.order import keep_order
 from dq.dedup.selection import select
+from dq.store.arrays import read_only
 from dq.text.buffers import Texts, text_batch
 from dq.text.kernels.xxhash import hash_texts
 

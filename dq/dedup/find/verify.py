@@ -17,14 +17,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from dq.dedup.arrays import MappedArray, read_only
-from dq.dedup.candidates import Candidates
-from dq.dedup.classes import Classes
 from dq.dedup.config import DedupConfig, Resources, ShingleConfig
+from dq.dedup.find.candidates import Candidates
+from dq.dedup.find.equivalence import EquivalenceClasses
 from dq.dedup.kernels.shingles import shingle_documents
 from dq.dedup.kernels.verify import verify_pairs
-from dq.dedup.signature_files import Shard, load_shard
+from dq.dedup.shards import Shard, load_shard
 from dq.executors import run_in_threads
+from dq.store.arrays import MappedArray, read_only
 from dq.text import unicode
 
 __all__ = ["PAIR_SCHEMA", "ClassShingles", "needed_classes", "shingle_classes", "verify"]
@@ -70,7 +70,7 @@ def needed_classes(candidates: Candidates, count: int) -> Array:
 def shingle_classes(
     shards: Sequence[Shard],
     sizes: Sequence[int],
-    classes: Classes,
+    classes: EquivalenceClasses,
     *,
     needed: Array,
     given: Sequence[Array],
@@ -113,7 +113,7 @@ def shingle_classes(
 
 def verify(
     candidates: Candidates,
-    classes: Classes,
+    classes: EquivalenceClasses,
     shingles: ClassShingles,
     *,
     config: DedupConfig,
@@ -138,7 +138,7 @@ def verify(
     return pl.concat([pl.DataFrame(schema=PAIR_SCHEMA), *frames])
 
 
-def _frame(pairs: Array, counts: Array, classes: Classes) -> pl.DataFrame:
+def _frame(pairs: Array, counts: Array, classes: EquivalenceClasses) -> pl.DataFrame:
     common, union = counts
     proven = common >= 0
     left, right = (classes.representative[pairs[proven, side]] for side in (0, 1))

@@ -15,10 +15,10 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from dq.dedup.arrays import read_only
 from dq.dedup.bands import Bands
-from dq.dedup.classes import ClassTables
+from dq.dedup.find.equivalence import ClassTables
 from dq.dedup.kernels.candidates import emit_pairs, large_buckets
+from dq.store.arrays import read_only
 
 __all__ = ["Candidates", "find_candidates"]
 

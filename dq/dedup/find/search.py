@@ -16,16 +16,17 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from dq.dedup.arrays import save_parts
 from dq.dedup.bands import choose_bands
-from dq.dedup.candidates import Candidates, find_candidates
-from dq.dedup.classes import Classes, ClassTables, fill_tables, group, write_tables
 from dq.dedup.config import DedupConfig, Resources
 from dq.dedup.duplicates import FROZEN_SCHEMA, RECORD, Counts, Duplicates, LargeBuckets
+from dq.dedup.find.candidates import Candidates, find_candidates
+from dq.dedup.find.equivalence import ClassTables, EquivalenceClasses, fill_tables, group_by_keys, write_tables
+from dq.dedup.find.signature_files import sign_shards
+from dq.dedup.find.verify import ClassShingles, needed_classes, shingle_classes, verify
 from dq.dedup.index import DuplicateIndex, Met
-from dq.dedup.signature_files import Shard, sign_shards
-from dq.dedup.verify import ClassShingles, needed_classes, shingle_classes, verify
+from dq.dedup.shards import Shard
 from dq.errors import ConfigError
+from dq.store.arrays import save_parts
 
 __all__ = ["find_duplicates"]
 
@@ -80,7 +81,7 @@ def _find(
     work = folder / "work"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
-    classes = group(files)
+    classes = group_by_keys(files)
     tables = write_tables(files, classes, bands, folder=work, count=len(classes))
     own = len(classes)
     met = None if index is None else index.meet(tables.hashes.array, inputs=inputs)
@@ -138,7 +139,7 @@ def _counts(
 
 
 def _large_buckets(
-    candidates: Candidates, classes: Classes, tables: ClassTables, *, shingles: ClassShingles, folder: Path
+    candidates: Candidates, classes: EquivalenceClasses, tables: ClassTables, *, shingles: ClassShingles, folder: Path
 ) -> LargeBuckets:
     """Buckets in an order of their own (that of their members), whatever the ranges they were found in."""
     found = sorted(candidates.buckets, key=lambda members: (int(members[0]), len(members), members.tobytes()))

@@ -24,12 +24,12 @@ import pyarrow as pa
 from pydantic import Field
 
 from dq.config import StrictModel
-from dq.dedup.arrays import read_only
 from dq.dedup.config import Resources
 from dq.dedup.inverted import hash_table
 from dq.dedup.kernels.units import hash_units, without_units
-from dq.dedup.signature_files import Shard, load_shard
+from dq.dedup.shards import Shard, load_shard
 from dq.executors import run_in_threads
+from dq.store.arrays import read_only
 from dq.text.buffers import Texts, text_batch
 
 __all__ = ["Cut", "RepeatedConfig", "RepeatedUnits", "find_repeated"]

@@ -1,6 +1,6 @@
-"""Signatures that other libraries can use: datatrove's, and ours as datasketch objects.
+"""datatrove's MinHash signatures, for indexes and stages that were made with datatrove.
 
-datatrove's stage 1 with its defaults (64-bit xxHash, 14 buckets of 8) is reproduced bit for bit, given the same words:
+Its stage 1 with its defaults (64-bit xxHash, 14 buckets of 8) is reproduced bit for bit, given the same words:
 normalisation and word splitting stay datatrove's. Documents of fewer than n words have no signature there; here their
 row holds 2^64 - 1 throughout, which no real value reaches.
 """
@@ -13,18 +13,17 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from dq.dedup.arrays import read_only
-from dq.dedup.kernels.datatrove import sign_word_lists
-from dq.dedup.signatures import MinHash
-from dq.errors import InputError, require
+from dq.errors import InputError
+from dq.interop.kernels.datatrove import sign_word_lists
+from dq.store.arrays import read_only
 from dq.text.buffers import text_batch
 
-__all__ = ["datatrove_signatures", "lean_minhashes"]
+__all__ = ["signatures"]
 
 _MERSENNE = 2**61 - 1
 
 
-def datatrove_signatures(
+def signatures(
     words: Sequence[Sequence[str]] | Any, *, num_perm: int = 112, ngram: int = 5, seed: int = 1
 ) -> np.ndarray[Any, np.dtype[np.uint64]]:
     """Signatures as in ``datatrove.pipeline.dedup.MinhashDedupSignature``: uint64 (n, num_perm), buckets in order.
@@ -51,22 +50,7 @@ def datatrove_signatures(
             generator.randint(0, _MERSENNE, num_perm, dtype=np.uint64),
         ]
     )
-    signatures = np.empty((len(lists), num_perm), np.uint64)
+    made = np.empty((len(lists), num_perm), np.uint64)
     arguments = (read_only(flat.data), read_only(flat.offsets), read_only(bounds - bounds[0]), ngram)
-    sign_word_lists(*arguments, read_only(parameters), signatures)
-    return signatures
-
-
-def lean_minhashes(signatures: np.ndarray[Any, np.dtype[np.uint32]], *, maker: MinHash | None = None) -> list[Any]:
-    """``datasketch.LeanMinHash`` objects of signatures, ready for ``MinHashLSH``, Redis or Cassandra.
-
-    Args:
-        signatures: uint32 (n, num_perm), of :meth:`MinHash.signatures`.
-        maker: what made them; only its seed counts.
-
-    Raises:
-        MissingExtraError: datasketch is not installed.
-    """
-    datasketch = require("datasketch", extra="all")
-    seed = (maker or MinHash()).seed
-    return [datasketch.LeanMinHash(seed=seed, hashvalues=row, scheme="affine32") for row in signatures]
+    sign_word_lists(*arguments, read_only(parameters), made)
+    return made

@@ -1,0 +1,46 @@
+"""Which texts are too near to some entries, such as held-out documents: exact, through an inverted index.
+
+Two tests, either is enough: word-5-gram Jaccard (near-copies of the whole text) and the share of the entry's word
+13-grams that a text holds (quotations of it inside something longer).
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from dq.dedup.config import ShingleConfig
+from dq.dedup.inverted import InvertedIndex
+from dq.dedup.shingles import shingle
+from dq.text.buffers import Texts
+
+__all__ = ["CONTAINMENT_NGRAM", "JACCARD_NGRAM", "near_duplicates_of", "nearest_entries"]
+
+JACCARD_NGRAM, CONTAINMENT_NGRAM = 5, 13
+
+
+def near_duplicates_of(entries: Texts, texts: Texts, *, min_jaccard: float, min_containment: float) -> pl.DataFrame:
+    """The texts that are near to an entry: document and entry (row numbers), score, measure; one row a text.
+
+    Of several entries the nearest is named, the first one on ties; near-copies go before quotations.
+    """
+    near = _neighbours(entries, texts, ngram=JACCARD_NGRAM, least=min_jaccard)
+    quoted = _neighbours(entries, texts, ngram=CONTAINMENT_NGRAM, least=min_containment, containment=True)
+    found = pl.concat(
+        [near.with_columns(measure=pl.lit("jaccard_5gram")), quoted.with_columns(measure=pl.lit("containment_13gram"))]
+    )
+    return nearest_entries(found)
+
+
+def nearest_entries(found: pl.DataFrame) -> pl.DataFrame:
+    """One row a document of what :func:`near_duplicates_of` found, in some texts or in several versions of them."""
+    ranked = found.sort("document", "measure", "score", "entry", descending=[False, True, True, False])
+    return ranked.unique("document", keep="first", maintain_order=True)
+
+
+def _neighbours(entries: Texts, texts: Texts, *, ngram: int, least: float, containment: bool = False) -> pl.DataFrame:
+    """Every pair of a text and an entry with a score of ``least`` or more: document, entry, score."""
+    config = ShingleConfig(ngram=ngram)
+    index = InvertedIndex(shingle(entries, config))
+    pairs = index.neighbours(shingle(texts, config), least, containment=containment)
+    whole = pl.Series(index.sizes[pairs["row"].to_numpy()]) if containment else pairs["union"]
+    return pairs.select("document", pl.col("row").alias("entry"), (pl.col("intersection") / whole).alias("score"))

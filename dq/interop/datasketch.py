@@ -1,0 +1,27 @@
+"""Our signatures as datasketch objects, for its indexes and storage back ends: they are bit-identical to its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from dq.dedup import MinHash
+from dq.errors import require
+
+__all__ = ["lean_minhashes"]
+
+
+def lean_minhashes(signatures: np.ndarray[Any, np.dtype[np.uint32]], *, maker: MinHash | None = None) -> list[Any]:
+    """``datasketch.LeanMinHash`` objects of signatures, ready for ``MinHashLSH``, Redis or Cassandra.
+
+    Args:
+        signatures: uint32 (n, num_perm), of :meth:`MinHash.signatures`.
+        maker: what made them; only its seed counts.
+
+    Raises:
+        MissingExtraError: datasketch is not installed.
+    """
+    datasketch = require("datasketch", extra="all")
+    seed = (maker or MinHash()).seed
+    return [datasketch.LeanMinHash(seed=seed, hashvalues=row, scheme="affine32") for row in signatures]

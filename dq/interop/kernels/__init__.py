@@ -1,0 +1,1 @@
+"""Compiled loops that compute what other libraries do."""
