@@ -26,7 +26,7 @@ import polars as pl
 import pyarrow as pa
 from _common import TwoThreads, best_seconds, read_texts
 
-from dq.dedup import DedupConfig, MinHash, Resources, find_duplicates, keep_order, select
+from dq.dedup import DedupConfig, MinHash, Policy, Resources, find_duplicates, select
 from dq.text.buffers import text_batch
 
 NUM_PERM, NGRAM = 112, 5
@@ -183,7 +183,7 @@ def files_to_files(texts: list[str]) -> Measure:
                 [loaded["text"]], DedupConfig(), folder=folder / "duplicates", resources=Resources()
             )
             table = loaded.select("id", n_bytes=pl.col("text").str.len_bytes(), content_key=pl.col("text").hash())
-            chosen = select(found, np.ones(len(loaded), np.bool_), order=keep_order("longest", table))
+            chosen = select(found, np.ones(len(loaded), np.bool_), order=Policy.parse("longest").ranks(table))
             loaded.filter(pl.Series(chosen.kept)).write_parquet(folder / "out.parquet")
 
         def fresh() -> None:

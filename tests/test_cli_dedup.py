@@ -125,7 +125,7 @@ def test_missing_files_and_a_missing_folder_are_wrong_usage(corpus: Path) -> Non
 def test_the_guard_is_one_line_with_the_flag_that_allows_it(tmp_path: Path) -> None:
     path = write_jsonl(tmp_path / "in.jsonl", [{"id": f"{n}\x1b[2J", "text": "the same words"} for n in range(5)])
     line = one_line(run_dq("dedup", path, "-o", tmp_path / "out"))
-    assert "4 of 5 documents (80%)" in line and line.endswith("--allow-removal in")
+    assert "4 of 5 documents (80%)" in line and line.endswith(": in")
     assert "\x1b" not in line
     assert run_dq("dedup", path, "-o", tmp_path / "out", "--allow-removal", "in").returncode == 0
 

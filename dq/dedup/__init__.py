@@ -13,8 +13,8 @@ from dq.dedup.find import find_duplicates
 from dq.dedup.guard import guard_removal, removal_by_source
 from dq.dedup.index import DuplicateIndex
 from dq.dedup.inverted import InvertedIndex
-from dq.dedup.order import keep_order
 from dq.dedup.passages import RepeatedConfig, RepeatedUnits, find_repeated
+from dq.dedup.policy import Policy
 from dq.dedup.selection import Selection, select
 from dq.dedup.shingles import Shingles, shingle
 from dq.dedup.signatures import MinHash
@@ -30,6 +30,7 @@ __all__ = [
     "InvertedIndex",
     "LargeBuckets",
     "MinHash",
+    "Policy",
     "RepeatedConfig",
     "RepeatedUnits",
     "Resources",
@@ -43,7 +44,6 @@ __all__ = [
     "find_duplicates",
     "find_repeated",
     "guard_removal",
-    "keep_order",
     "removal_by_source",
     "select",
     "shingle",

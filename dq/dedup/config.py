@@ -9,7 +9,12 @@ from pydantic import Field
 
 from dq.config import StrictModel
 
-__all__ = ["DedupConfig", "Resources", "ShingleConfig"]
+__all__ = ["DedupConfig", "Resources", "ShingleConfig", "exact_threshold"]
+
+
+def exact_threshold(threshold: float) -> Fraction:
+    """A threshold as the decimal fraction that was written: comparisons with it use integers only."""
+    return Fraction(str(threshold)).limit_denominator(10**6)
 
 
 class ShingleConfig(StrictModel):
@@ -38,8 +43,8 @@ class DedupConfig(ShingleConfig):
 
     @property
     def exact_threshold(self) -> Fraction:
-        """The threshold as the decimal fraction that was written: comparisons with it use integers only."""
-        return Fraction(str(self.threshold)).limit_denominator(10**6)
+        """The threshold as :func:`exact_threshold` gives it."""
+        return exact_threshold(self.threshold)
 
     @property
     def shingles(self) -> ShingleConfig:

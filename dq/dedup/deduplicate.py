@@ -7,11 +7,10 @@ import polars as pl
 
 from dq.dedup.config import DedupConfig, Resources
 from dq.dedup.find import find_duplicates
-from dq.dedup.order import keep_order
+from dq.dedup.policy import Policy
 from dq.dedup.selection import select
-from dq.store.arrays import read_only
 from dq.text.buffers import Texts, text_batch
-from dq.text.kernels.xxhash import hash_texts
+from dq.text.hashing import content_keys
 
 __all__ = ["deduplicate"]
 
@@ -24,8 +23,8 @@ def deduplicate(
     Args:
         texts: a list of str, a polars Series or an Arrow array.
         threshold: smallest Jaccard similarity of the sets of word n-grams that makes two texts duplicates.
-        keep: ``longest``; policies that need other columns take :func:`dq.dedup.find_duplicates` and
-            :func:`dq.dedup.select`.
+        keep: ``longest``; policies that need other columns (:class:`dq.dedup.Policy`) take
+            :func:`dq.dedup.find_duplicates` and :func:`dq.dedup.select`.
         ngram: words in a shingle.
         threads: worker threads.
 
@@ -35,12 +34,10 @@ def deduplicate(
     """
     batch = text_batch(texts)
     config = DedupConfig(threshold=float(threshold), ngram=ngram)
-    keys = np.empty(len(batch), np.uint64)
-    hash_texts(read_only(batch.data), read_only(batch.offsets), 0, keys)
-    documents = pl.DataFrame({"content_key": keys, "n_bytes": np.diff(batch.offsets)})
+    documents = pl.DataFrame({"content_key": content_keys(batch), "n_bytes": np.diff(batch.offsets)})
     found = find_duplicates([batch], config, resources=Resources(workers=threads))
     everything = np.ones(len(batch), np.bool_)
-    chosen = select(found, everything, order=keep_order(keep, documents), threads=threads)
+    chosen = select(found, everything, order=Policy.parse(keep).ranks(documents), threads=threads)
     return pl.DataFrame(
         {
             "kept_index": chosen.kept_index,

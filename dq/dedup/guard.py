@@ -32,7 +32,6 @@ def guard_removal(
     *,
     max_removed_fraction: float = 0.5,
     allowed: Collection[str] = (),
-    flag: str = "--allow-removal",
 ) -> pl.DataFrame:
     """Stop where a source loses too much.
 
@@ -41,13 +40,12 @@ def guard_removal(
         documents: one row per document with ``source`` and ``id``.
         max_removed_fraction: of a source's eligible documents; more than that stops.
         allowed: sources that may lose any share.
-        flag: what the user gives to allow it, for the message.
 
     Returns:
         The table of :func:`removal_by_source`.
 
     Raises:
-        InputError: a source that is not allowed to loses more; names it, gives examples and the flag.
+        InputError: a source that is not allowed to loses more; names it, gives examples and the field that allows it.
     """
     table = removal_by_source(selection, documents["source"])
     beyond = table.filter((pl.col("removed_fraction") > max_removed_fraction) & ~pl.col("source").is_in(list(allowed)))
@@ -58,11 +56,11 @@ def guard_removal(
     removed = removed.filter(documents["source"].gather(removed["document"]) == worst["source"])
     named = [_example(documents, row) for row in removed.head(EXAMPLES).iter_rows(named=True)]
     others = f" (and {beyond.height - 1} more sources)" if beyond.height > 1 else ""
-    flags = (f" {flag} " if flag.startswith("--") else ", ").join(beyond["source"])
     raise InputError(
         f"source {worst['source']}{others}: {worst['removed']:,} of {worst['eligible']:,} documents "
         f"({worst['removed_fraction']:.0%}) would be removed as duplicates, more than {max_removed_fraction:.0%}; "
-        f"for example {'; '.join(named)}. If that is right, allow it with {flag} {flags}"
+        f"for example {'; '.join(named)}. If that is right, name it in `allow_removal`: {', '.join(beyond['source'])}",
+        field="allow_removal",
     )
 
 

@@ -76,7 +76,8 @@ class DuplicateIndex:
             if made["config"] != json.loads(canonical_json(config)) or made["version"] != FORMAT_VERSION:
                 raise WorkspaceError(
                     f"{batch}: the index was made with other settings ({canonical_json(made['config'])}); "
-                    "use those, or another --index folder"
+                    "use those, or another folder for `index`",
+                    field="index",
                 )
 
     def __len__(self) -> int:

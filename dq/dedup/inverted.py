@@ -7,12 +7,12 @@ of documents.
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from dq.dedup.config import exact_threshold
 from dq.dedup.kernels.inverted import build_table, overlaps
 from dq.dedup.shingles import Shingles
 from dq.store.arrays import read_only
@@ -56,7 +56,7 @@ class InvertedIndex:
         Returns:
             DataFrame document, row (of the index), intersection, union: int64, in order of document, then row.
         """
-        bound = Fraction(str(threshold)).limit_denominator(10**6)
+        bound = exact_threshold(threshold)
         room = np.empty((max(ROOM, len(self)), 3), np.int64)
         found: list[np.ndarray[Any, Any]] = []
         begin = 0

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from dq.dedup.config import exact_threshold
 from dq.dedup.duplicates import Duplicates
 from dq.dedup.kernels.selection import UNSEEN, keep_greedily, most_similar_kept
 from dq.errors import ConfigError
@@ -117,7 +118,7 @@ def select(
     Args:
         duplicates: copies, pairs and large buckets of the corpus.
         eligible: bool (documents,): others neither are kept nor remove anything.
-        order: int64 (documents,), a distinct rank each, the smallest first (:func:`dq.dedup.order.keep_order`).
+        order: int64 (documents,), a distinct rank each, the smallest first (:meth:`dq.dedup.Policy.ranks`).
         threshold: a stricter similarity than the duplicates were found with.
         threads: for the search of the most similar kept document.
 
@@ -125,9 +126,7 @@ def select(
         ConfigError: arrays of another length, or a threshold below that of the duplicates.
     """
     _check(duplicates, eligible, order, threshold=threshold)
-    bound = duplicates.config.exact_threshold
-    if threshold is not None:
-        bound = Fraction(str(threshold)).limit_denominator(10**6)
+    bound = duplicates.config.exact_threshold if threshold is None else exact_threshold(threshold)
     graph = _Graph.of(duplicates, bound)
     count, frozen = duplicates.documents, duplicates.frozen.height
     # Frozen documents come after all others in number and before all others in rank.

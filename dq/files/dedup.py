@@ -151,7 +151,7 @@ def _select(view: View, config: DeduplicationConfig, *, workers: int) -> Selecte
         score_documents(view, config.signals, executor=LocalExecutor(workers))
     uses = ("duplicates", "signals") if config.signals else ("duplicates",)
     everything = np.ones(len(view.open(Documents).documents), np.bool_)
-    return select_documents(view, config, eligible=everything, uses=uses, flag="--allow-removal")
+    return select_documents(view, config, eligible=everything, uses=uses)
 
 
 def _check_index(index: DuplicateIndex, view: View, selected: Selected) -> None:

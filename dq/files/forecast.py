@@ -26,6 +26,7 @@ from dq.corpus import InputSpec, ReadConfig
 from dq.corpus.documents import DOCUMENT_SCHEMA
 from dq.corpus.reading import is_parquet, read_batches
 from dq.dedup import Resources, estimate_cost
+from dq.dedup.policy import LONGEST
 from dq.errors import InputError
 from dq.executors import QUIET, Progress, Step, Timed
 from dq.files.dedup import dedup_files
@@ -220,7 +221,7 @@ def _try_sample(
         else:
             pq.write_table(pa.Table.from_pylist(list(rows), schema=DOCUMENT_SCHEMA), path)
         sample = InputSpec(path=str(path))
-        open_guard = config.model_copy(update={"max_removed_fraction": 1.0, "keep": "longest"})
+        open_guard = config.model_copy(update={"max_removed_fraction": 1.0, "keep": LONGEST})
         done = dedup_files([sample], Path(folder) / "out", open_guard, read=read, progress=times)
         sizes = [
             sum(part.stat().st_size for part in place.rglob("*.parquet"))

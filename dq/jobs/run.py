@@ -86,7 +86,7 @@ def run_job(
             tokenize_documents(view, executor=executor, step=step)
         with progress.step("select"):
             eligible = ~heldout.withheld & verdicts.table["keep"].to_numpy()
-            select_documents(view, config.dedup, eligible=eligible, uses=JOB_NEEDS, flag="`dedup.allow_removal:`")
+            select_documents(view, config.dedup, eligible=eligible, uses=JOB_NEEDS)
         with progress.step("check planted copies"):
             check_planted(view, dedup=config.dedup.method, heldout_config=config.heldout)
         with progress.step("settle fates"):

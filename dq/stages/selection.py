@@ -15,7 +15,8 @@ import numpy as np
 import polars as pl
 from pydantic import Field, field_validator
 
-from dq.dedup import DedupConfig, Selection, guard_removal, keep_order, select
+from dq.dedup import DedupConfig, Policy, Selection, guard_removal, select
+from dq.dedup.policy import LONGEST
 from dq.errors import ConfigError
 from dq.quality.registry import signal
 from dq.stages.base import Need, Output, View
@@ -39,7 +40,7 @@ Bools: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
 class DeduplicationConfig(DedupConfig):
     """Deduplication, which of the duplicates stays, and how much may go."""
 
-    keep: str = "longest"
+    keep: Policy = LONGEST
     """Policy: `longest`, `best:SIGNAL`, `earliest:FIELD`, `prefer:SOURCE,SOURCE`. Ties: content key, source, id."""
     max_removed_fraction: float = Field(default=0.5, ge=0, le=1)
     """Share of a source's documents past which their removal stops the job."""
@@ -54,22 +55,15 @@ class DeduplicationConfig(DedupConfig):
     @property
     def signals(self) -> tuple[str, ...]:
         """The signals that the policy needs."""
-        kind, _, name = self.keep.partition(":")
-        return (name,) if kind == "best" else ()
+        return (self.keep.signal,) if self.keep.signal else ()
 
     @field_validator("keep")
     @classmethod
-    def _policy(cls, keep: str) -> str:
-        kind, _, name = keep.partition(":")
-        names = [part.strip() for part in name.split(",")] if kind == "prefer" else [name.strip()]
-        named = kind in ("best", "earliest", "prefer") and all(names)
-        if keep != "longest" and not named:
-            raise ValueError("use `longest`, `best:SIGNAL`, `earliest:FIELD` or `prefer:SOURCE,SOURCE`")
-        if kind == "best":
-            try:
-                signal(name)
-            except ConfigError as error:
-                raise ValueError(str(error)) from None
+    def _known_signal(cls, keep: Policy) -> Policy:
+        try:
+            _ = keep.signal and signal(keep.signal)
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
         return keep
 
 
@@ -122,9 +116,7 @@ class Selected(Output):
         )
 
 
-def select_documents(
-    view: View, config: DeduplicationConfig, *, eligible: Bools, uses: Collection[str], flag: str
-) -> Selected:
+def select_documents(view: View, config: DeduplicationConfig, *, eligible: Bools, uses: Collection[str]) -> Selected:
     """Choose what stays among the eligible documents, or find that it has been done.
 
     Args:
@@ -132,24 +124,22 @@ def select_documents(
         config: the policy and the guard.
         eligible: bool (documents,).
         uses: the names of all that decides ``eligible``, and of the duplicates.
-        flag: how the user allows a source to lose more than its share.
 
     Raises:
         InputError: a source would lose more than the guard permits.
         ConfigError: the policy's field is in no document.
     """
-    policy = {name: getattr(config, name) for name in ("keep", "max_removed_fraction", "allow_removal")}
+    policy = config.model_dump(mode="json", include={"keep", "max_removed_fraction", "allow_removal"})
     stage = view.stage(Selected, config=policy, uses=uses)
     if stage.done() is None:
         stage.start()
         duplicates = view.open(FoundDuplicates).duplicates
-        chosen = select(duplicates, eligible, order=keep_order(config.keep, _ranked(view, config.keep)))
+        chosen = select(duplicates, eligible, order=config.keep.ranks(_ranked(view, config.keep)))
         guard_removal(
             chosen,
             view.open(Documents, "deduplicated").documents,
             max_removed_fraction=config.max_removed_fraction,
             allowed=config.allow_removal,
-            flag=flag,
         )
         write_parquet(stage.folder / FILE, _table(chosen))
         stage.commit({"kept": int(chosen.kept.sum()), "removed": int(chosen.removed.sum())})
@@ -174,20 +164,19 @@ def _table(chosen: Selection) -> pl.DataFrame:
     )
 
 
-def _ranked(view: View, policy: str) -> pl.DataFrame:
+def _ranked(view: View, policy: Policy) -> pl.DataFrame:
     """The documents with the column that the policy ranks them by."""
-    kind, _, name = policy.partition(":")
     corpus = view.open(Documents, "deduplicated")
-    if kind == "best":
-        return corpus.documents.hstack(view.open(Signals).table([name]))
-    if kind == "prefer":
-        known = corpus.documents["source"].unique()
-        if unknown := [one for one in (part.strip() for part in name.split(",")) if one not in known]:
-            sources = ", ".join(known.sort().head(10))
-            raise ConfigError(f"keep: {policy}: no document is of the source {unknown[0]!r}; there are {sources}")
-    if kind == "earliest":
+    if policy.signal:
+        return corpus.documents.hstack(view.open(Signals).table([policy.signal]))
+    known = corpus.documents["source"].unique()
+    if unknown := [source for source in policy.sources if source not in known]:
+        sources = ", ".join(known.sort().head(10))
+        message = f"`keep`: {policy}: no document is of the source {unknown[0]!r}; there are {sources}"
+        raise ConfigError(message, field="keep")
+    if policy.field:
         ties = corpus.documents.select("content_key", "occurrence", id="id", source="source")
-        return ties.drop(name, strict=False).with_columns(_field(corpus, name).alias(name))
+        return ties.drop(policy.field, strict=False).with_columns(_field(corpus, policy.field).alias(policy.field))
     return corpus.documents
 
 
@@ -200,10 +189,12 @@ def _field(corpus: Documents, name: str) -> pl.Series:
     try:
         shards = [pl.read_parquet(shard, columns=["meta"])["meta"].str.json_path_match(path) for shard in corpus.shards]
     except pl.exceptions.ComputeError:
-        raise ConfigError(f"keep: earliest:{name}: not the name of a field; use letters, digits, `_` and `-`") from None
+        message = f"`keep`: earliest:{name}: not the name of a field; use letters, digits, `_` and `-`"
+        raise ConfigError(message, field="keep") from None
     values: pl.Series = pl.concat(shards)
     if values.null_count() == len(values):
-        raise ConfigError(f"keep: earliest:{name}: no document has a field {name!r}; name a field of your rows")
+        message = f"`keep`: earliest:{name}: no document has a field {name!r}; name a field of your rows"
+        raise ConfigError(message, field="keep")
     for kind in (pl.Int64, pl.Float64):
         numbers = values.cast(kind, strict=False)
         if numbers.null_count() == values.null_count():

@@ -84,7 +84,9 @@ def test_a_source_may_lose_half_of_its_documents_and_no_more(copies: int, stops:
     if not stops:
         assert guard_removal(chosen, frame).height == 1
         return
-    with pytest.raises(InputError, match=r"source web: 5 of 10 .* d1 \(similarity 1.000 to d0\).*--allow-removal web"):
+    with pytest.raises(
+        InputError, match=r"source web: 5 of 10 .* d1 \(similarity 1.000 to d0\).*`allow_removal`: web$"
+    ):
         guard_removal(chosen, frame, max_removed_fraction=0.49)
     assert guard_removal(chosen, frame, max_removed_fraction=0.49, allowed=["web"]).height == 1
 

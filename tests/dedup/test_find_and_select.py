@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dq.dedup import DedupConfig, Duplicates, Resources, deduplicate, find_duplicates, keep_order, select
+from dq.dedup import DedupConfig, Duplicates, Policy, Resources, deduplicate, find_duplicates, select
 from dq.errors import ConfigError, WorkspaceError
 from tests.dedup import oracle
 
@@ -111,7 +111,7 @@ def test_order_and_shards_change_nothing(max_bucket: int) -> None:
     def kept_ids(rows: list[int], cut: int) -> dict[str, str]:
         shuffled, table = [texts[i] for i in rows], documents[rows]
         found = find_duplicates([shuffled[:cut], [], shuffled[cut:]], DedupConfig(max_bucket=max_bucket))
-        chosen = select(found, np.ones(len(rows), np.bool_), order=keep_order("longest", table))
+        chosen = select(found, np.ones(len(rows), np.bool_), order=Policy.parse("longest").ranks(table))
         ids = table["id"].to_list()
         return {ids[d]: ids[int(k)] for d, k in enumerate(chosen.kept_index)}
 
@@ -203,38 +203,6 @@ def test_no_texts_and_no_shards_give_empty_results() -> None:
     assert deduplicate([]).height == 0
     assert find_duplicates([]).counts.documents == 0
     assert find_duplicates([[], []]).counts.documents == 0
-
-
-@pytest.mark.parametrize(
-    ("policy", "expected"),
-    [
-        ("longest", [2, 1, 3, 0]),
-        ("best:score", [0, 3, 2, 1]),
-        ("earliest:date", [1, 0, 3, 2]),
-        ("prefer:web,news", [3, 2, 1, 0]),
-    ],
-)
-def test_policies_rank_documents_and_ties_go_by_content_key(policy: str, expected: list[int]) -> None:
-    documents = pl.DataFrame(
-        {
-            "id": ["a", "b", "c", "d"],
-            "source": ["books", "mail", "news", "web"],
-            "content_key": pl.Series([4, 3, 2, 1], dtype=pl.UInt64),
-            "occurrence": [0, 0, 0, 0],
-            "n_bytes": [5, 7, 9, 5],
-            "score": [0.9, float("nan"), None, 0.5],
-            "date": ["2001", "2000", None, None],
-        }
-    )
-    assert np.argsort(keep_order(policy, documents)).tolist() == expected
-
-
-def test_an_unknown_policy_and_a_missing_column_say_what_there_is() -> None:
-    documents = pl.DataFrame({"id": ["a"], "content_key": [1]})
-    with pytest.raises(ConfigError, match="use longest"):
-        keep_order("biggest", documents)
-    with pytest.raises(ConfigError, match="needs the column 'quality'; there are: id, content_key"):
-        keep_order("best:quality", documents)
 
 
 @pytest.fixture

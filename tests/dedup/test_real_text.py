@@ -15,10 +15,10 @@ from dq.dedup import (
     DedupConfig,
     Duplicates,
     InvertedIndex,
+    Policy,
     Resources,
     Selection,
     find_duplicates,
-    keep_order,
     select,
     shingle,
 )
@@ -37,7 +37,7 @@ def run(frame: pl.DataFrame, *, shards: int, config: DedupConfig | None = None) 
     parts = [frame["text"][at : at + size] for at in range(0, frame.height, size)]
     found = find_duplicates(parts, config, resources=Resources(workers=2))
     everything = np.ones(frame.height, np.bool_)
-    return found, select(found, everything, order=keep_order("longest", frame), threads=2)
+    return found, select(found, everything, order=Policy.parse("longest").ranks(frame), threads=2)
 
 
 @pytest.fixture(scope="module")

@@ -204,7 +204,7 @@ def test_a_field_that_no_document_has_is_an_error(corpus: Path, tmp_path: Path) 
 def test_the_guard_stops_past_the_share_and_not_at_it(tmp_path: Path) -> None:
     half, more = copies(tmp_path / "half.jsonl", 8, 4), copies(tmp_path / "more.jsonl", 9, 5)
     dedup(half, tmp_path / "half", max_removed_fraction=0.5)
-    with pytest.raises(InputError, match=r"source s: 5 of 9 documents \(56%\).*--allow-removal s"):
+    with pytest.raises(InputError, match=r"source s: 5 of 9 documents \(56%\).*name it in `allow_removal`: s$"):
         dedup(more, tmp_path / "more", max_removed_fraction=0.5)
     assert not (tmp_path / "more/kept").exists() and not (tmp_path / "more/removed.parquet").exists()
     dedup(more, tmp_path / "more", max_removed_fraction=0.5, allow_removal=("s",))

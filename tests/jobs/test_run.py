@@ -15,14 +15,13 @@ import pydantic
 import pytest
 
 from dq.corpus import Corpus, InputSpec, ReadConfig
-from dq.dedup import DedupConfig, find_duplicates
+from dq.dedup import find_duplicates
 from dq.errors import InputError, WorkspaceError
 from dq.executors import LocalExecutor, Timed
 from dq.jobs import JobConfig, run_job
 from dq.stages.base import View
 from dq.stages.heldout import Heldout
 from dq.stages.planted import edit_words
-from dq.stages.selection import DeduplicationConfig
 from dq.stages.tokenizer import load_tokenizer
 from dq.stages.tokens import TokenPool
 from dq.store import Workspace
@@ -248,13 +247,6 @@ def test_a_source_that_is_held_out_whole_is_an_input_error(finished: Finished, t
     plain["input"][0]["path"] = str(write_jsonl(tmp_path / "d.jsonl", lines))
     with pytest.raises(InputError, match="source essays-again: no training text is left"):
         run_job(JobConfig.model_validate_json(json.dumps(plain)), Workspace(tmp_path / "w"))
-
-
-@pytest.mark.parametrize("keep", ["", "shortest", "prefer", "prefer:", "prefer:a,,b", "longest:x"])
-def test_a_policy_that_deduplication_does_not_know_is_refused_at_once(keep: str) -> None:
-    with pytest.raises(pydantic.ValidationError, match="use `longest`, `best:SIGNAL`, "):
-        DeduplicationConfig(keep=keep)
-    assert DeduplicationConfig(keep="prefer:web, news").method == DedupConfig()
 
 
 def test_an_unknown_preset_names_the_known_ones() -> None:
