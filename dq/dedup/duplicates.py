@@ -13,7 +13,6 @@ A document number is the row of the document in all shards, one after another. P
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,9 @@ from dq.config import canonical_json
 from dq.dedup.bands import Bands
 from dq.dedup.config import DedupConfig
 from dq.errors import WorkspaceError
+from dq.store import read_json, write_bytes_atomic
 from dq.store.arrays import release_pages, save_array
+from dq.store.files import replacing
 
 __all__ = ["FROZEN_SCHEMA", "RECORD", "Counts", "Duplicates", "LargeBuckets"]
 
@@ -132,12 +133,15 @@ class Duplicates:
         (folder / RECORD).unlink(missing_ok=True)
         numbers = np.arange(self.documents)
         copies = np.flatnonzero((self.first_copy >= 0) & (self.first_copy != numbers))
-        self.pairs.write_parquet(folder / "pairs.parquet")
-        pl.DataFrame({"document": copies, "first_copy": self.first_copy[copies]}).write_parquet(
-            folder / "copies.parquet"
-        )
-        pl.DataFrame({"document": np.flatnonzero(self.first_copy < 0)}).write_parquet(folder / "empty.parquet")
-        self.frozen.write_parquet(folder / "frozen.parquet")
+        tables = {
+            "pairs": self.pairs,
+            "copies": pl.DataFrame({"document": copies, "first_copy": self.first_copy[copies]}),
+            "empty": pl.DataFrame({"document": np.flatnonzero(self.first_copy < 0)}),
+            "frozen": self.frozen,
+        }
+        for name, table in tables.items():
+            with replacing(folder / f"{name}.parquet") as temporary:
+                table.write_parquet(temporary)
         LargeBuckets.save(folder, **vars(self.buckets))
         record = {
             "version": FORMAT_VERSION,
@@ -145,9 +149,7 @@ class Duplicates:
             "bands": asdict(self.bands),
             "counts": asdict(self.counts),
         }
-        partial = folder / f"{RECORD}.partial"
-        partial.write_text(canonical_json(record))
-        partial.replace(folder / RECORD)
+        write_bytes_atomic(folder / RECORD, canonical_json(record).encode())
 
     @classmethod
     def read(cls, folder: Path) -> Duplicates:
@@ -156,10 +158,9 @@ class Duplicates:
         Raises:
             WorkspaceError: there is no complete result, or one of another version.
         """
-        try:
-            record = json.loads((folder / RECORD).read_text())
-        except (OSError, ValueError):
-            raise WorkspaceError(f"{folder}: no finished deduplication here; run it (again) first") from None
+        if not (folder / RECORD).exists():
+            raise WorkspaceError(f"{folder}: no finished deduplication here; run it (again) first")
+        record = read_json(folder / RECORD)
         if record.get("version") != FORMAT_VERSION:
             raise WorkspaceError(f"{folder}: made by another version of dq; delete the folder and run again")
         counts = Counts(**record["counts"])

@@ -18,7 +18,7 @@ from __future__ import annotations
 import itertools
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ from dq.dedup.shards import Shard, load_shard
 from dq.dedup.shingles import shingle
 from dq.dedup.signatures import sign
 from dq.errors import WorkspaceError
-from dq.store import file_sha256
+from dq.store import file_sha256, read_json, write_bytes_atomic
 from dq.store.arrays import MappedArray, read_only
 
 __all__ = ["DuplicateIndex", "Met"]
@@ -60,6 +60,12 @@ class Met:
     shingles: list[Array]
 
 
+@dataclass(frozen=True)
+class _Batch:
+    folder: Path
+    record: dict[str, Any]
+
+
 class DuplicateIndex:
     """Documents kept earlier, in ``folder``, all under one configuration."""
 
@@ -70,45 +76,43 @@ class DuplicateIndex:
             WorkspaceError: the index was made with another configuration.
         """
         self.folder, self.config, self.bands = folder, config, choose_bands(config)
-        self._batches = sorted(path.parent for path in folder.glob("[0-9]*/record.json")) if folder.exists() else []
+        self._batches = [_Batch(path.parent, read_json(path)) for path in sorted(folder.glob("[0-9]*/record.json"))]
         for batch in self._batches:
-            made = _record(batch)
+            made = batch.record
             if made["config"] != json.loads(canonical_json(config)) or made["version"] != FORMAT_VERSION:
                 raise WorkspaceError(
-                    f"{batch}: the index was made with other settings ({canonical_json(made['config'])}); "
+                    f"{batch.folder}: the index was made with other settings ({canonical_json(made['config'])}); "
                     "use those, or another folder for `index`",
                     field="index",
                 )
 
     def __len__(self) -> int:
-        return sum(int(_record(batch)["documents"]) for batch in self._batches)
+        return sum(batch.record["documents"] for batch in self._batches)
 
     def holds(self, inputs: str) -> bool:
         """Whether a batch with this fingerprint was added."""
-        return any(_record(batch)["inputs"] == inputs for batch in self._batches)
+        return any(batch.record["inputs"] == inputs for batch in self._batches)
 
     def state_before(self, inputs: str) -> str:
         """Fingerprint of what :meth:`meet` compares a batch made of ``inputs`` with: the batches added before it."""
-        earlier = itertools.takewhile(lambda batch: _record(batch)["inputs"] != inputs, self._batches)
-        return fingerprint([[_record(batch)["inputs"], file_sha256(batch / "ids.parquet")] for batch in earlier])
+        earlier = self._before(inputs)
+        return fingerprint([[batch.record["inputs"], file_sha256(batch.folder / "ids.parquet")] for batch in earlier])
 
     def ids_of(self, inputs: str) -> pl.DataFrame | None:
         """The documents (id, source) that the batch made of ``inputs`` added, if it was added."""
-        batch = next((batch for batch in self._batches if _record(batch)["inputs"] == inputs), None)
-        return None if batch is None else pl.read_parquet(batch / "ids.parquet")
+        batch = next((batch for batch in self._batches if batch.record["inputs"] == inputs), None)
+        return None if batch is None else pl.read_parquet(batch.folder / "ids.parquet")
+
+    def _before(self, inputs: str) -> Iterator[_Batch]:
+        return itertools.takewhile(lambda batch: batch.record["inputs"] != inputs, self._batches)
 
     def meet(self, hashes: Array, *, inputs: str = "") -> Met:
         """The earlier documents that share a band with one of ``hashes`` (uint64 (bands, n), of new documents).
 
         Batches from the one made of the same ``inputs`` on are left out: a repeated run sees what the first one saw.
         """
-        found: list[tuple[pl.DataFrame, Array, list[Array]]] = []
         wanted = [np.unique(band) for band in hashes]
-        for batch in self._batches:
-            record = _record(batch)
-            if inputs and record["inputs"] == inputs:
-                break
-            found.append(_meet(batch, record, wanted))
+        found = [_meet(batch, wanted) for batch in (self._before(inputs) if inputs else self._batches)]
         ids = pl.concat([pl.DataFrame(schema={"id": pl.String, "source": pl.String}), *(part[0] for part in found)])
         return Met(
             ids,
@@ -129,7 +133,7 @@ class DuplicateIndex:
         """
         if self.holds(inputs):
             return
-        number = 1 + int(self._batches[-1].name) if self._batches else 0
+        number = 1 + int(self._batches[-1].folder.name) if self._batches else 0
         target, partial = self.folder / f"{number:05d}", self.folder / "partial"
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
@@ -138,9 +142,9 @@ class DuplicateIndex:
         columns.append(pl.col("source").cast(pl.String) if "source" in ids.columns else pl.lit("").alias("source"))
         ids.filter(pl.Series(kept)).select(columns).write_parquet(partial / "ids.parquet")
         record = {"version": FORMAT_VERSION, "config": self.config, "bands": asdict(self.bands), "inputs": inputs}
-        (partial / "record.json").write_text(canonical_json({**record, "documents": count}))
+        write_bytes_atomic(partial / "record.json", canonical_json({**record, "documents": count}).encode())
         partial.rename(target)
-        self._batches.append(target)
+        self._batches.append(_Batch(target, read_json(target / "record.json")))
 
     def _write(self, folder: Path, shards: Sequence[Shard], kept: Array) -> int:
         """Signatures, shingles and band tables of the kept documents; returns their number."""
@@ -182,15 +186,11 @@ def _write_bands(folder: Path, count: int, *, bands: int, rows: int, num_perm: i
         numbers.release()
 
 
-def _record(batch: Path) -> dict[str, Any]:
-    loaded: dict[str, Any] = json.loads((batch / "record.json").read_text())
-    return loaded
-
-
-def _meet(batch: Path, record: dict[str, Any], wanted: list[Array]) -> tuple[pl.DataFrame, Array, list[Array]]:
-    count, bands, num_perm = record["documents"], len(wanted), record["config"]["num_perm"]
-    hashes = MappedArray(batch / "bands.u64", np.uint64, (bands, count))
-    numbers = MappedArray(batch / "rows.i64", np.int64, (bands, count))
+def _meet(batch: _Batch, wanted: list[Array]) -> tuple[pl.DataFrame, Array, list[Array]]:
+    folder, count, bands = batch.folder, batch.record["documents"], len(wanted)
+    num_perm = batch.record["config"]["num_perm"]
+    hashes = MappedArray(folder / "bands.u64", np.uint64, (bands, count))
+    numbers = MappedArray(folder / "rows.i64", np.int64, (bands, count))
     met = np.zeros(count, np.bool_)
     for band in range(bands):
         begins = np.searchsorted(hashes.array[band], wanted[band], "left")
@@ -200,8 +200,8 @@ def _meet(batch: Path, record: dict[str, Any], wanted: list[Array]) -> tuple[pl.
         met[numbers.array[band][places]] = True
         hashes.release()
     rows = np.flatnonzero(met)
-    signatures = MappedArray(batch / "signatures.u32", np.uint32, (count, num_perm)).array[rows]
-    offsets = np.fromfile(batch / "offsets.i64", np.int64)
-    shingles = MappedArray(batch / "shingles.u64", np.uint64, (int(offsets[-1]),))
+    signatures = MappedArray(folder / "signatures.u32", np.uint32, (count, num_perm)).array[rows]
+    offsets = np.fromfile(folder / "offsets.i64", np.int64)
+    shingles = MappedArray(folder / "shingles.u64", np.uint64, (int(offsets[-1]),))
     sets = [shingles.array[offsets[row] : offsets[row + 1]].copy() for row in rows]
-    return pl.read_parquet(batch / "ids.parquet")[rows], signatures, sets
+    return pl.read_parquet(folder / "ids.parquet")[rows], signatures, sets

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from dq.errors import WorkspaceError
+from dq.store.files import replacing
 
 __all__ = ["MappedArray", "read_only", "release_pages", "save_array", "save_parts"]
 
@@ -40,18 +41,12 @@ def save_array(path: Path, array: Array) -> None:
 def save_parts(path: Path, parts: Iterable[Array], length: int) -> None:
     """Like :func:`save_array`, for an array of ``length`` rows that comes in parts of some rows each."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    try:
-        with partial.open("wb") as file:
-            for number, part in enumerate(parts):
-                if number == 0:
-                    header = {"descr": part.dtype.str, "fortran_order": False, "shape": (length, *part.shape[1:])}
-                    np.lib.format.write_array_header_1_0(file, header)
-                file.write(np.ascontiguousarray(part).data)
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise WorkspaceError(f"{path}: cannot be written: {error.strerror or error}; run again to go on") from None
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        for number, part in enumerate(parts):
+            if number == 0:
+                header = {"descr": part.dtype.str, "fortran_order": False, "shape": (length, *part.shape[1:])}
+                np.lib.format.write_array_header_1_0(file, header)
+            file.write(np.ascontiguousarray(part).data)
 
 
 def _reserve(path: Path, size: int) -> None:

@@ -19,6 +19,7 @@ from dq.errors import WorkspaceError
 __all__ = [
     "file_sha256",
     "read_json",
+    "remove_partials",
     "replacing",
     "write_bytes_atomic",
     "write_json_atomic",
@@ -42,6 +43,12 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # the folder itself may be what is wrong
             temporary.unlink(missing_ok=True)
+
+
+def remove_partials(folder: Path) -> None:
+    """Remove what killed writers left of `replacing` in a folder and below it."""
+    for partial in folder.rglob(".*.partial"):
+        partial.unlink()
 
 
 def write_bytes_atomic(path: Path, content: bytes) -> None:

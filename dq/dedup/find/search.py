@@ -27,6 +27,7 @@ from dq.dedup.index import DuplicateIndex, Met
 from dq.dedup.shards import Shard
 from dq.errors import ConfigError
 from dq.store.arrays import save_parts
+from dq.store.files import remove_partials
 
 __all__ = ["find_duplicates"]
 
@@ -62,6 +63,7 @@ def find_duplicates(
         with tempfile.TemporaryDirectory(prefix="dq-dedup-") as temporary:
             return _find(shards, config, folder=Path(temporary), inputs=inputs, index=index, resources=resources)
     (folder / RECORD).unlink(missing_ok=True)
+    remove_partials(folder)
     found = _find(shards, config, folder=folder, inputs=inputs, index=index, resources=resources)
     found.write(folder)
     return found

@@ -10,7 +10,6 @@ A restart goes on after the last finished shard, if inputs and configuration are
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from dq.dedup.config import Resources, ShingleConfig
 from dq.dedup.shards import Shard, load_shard
 from dq.dedup.signatures import Signed, sign
 from dq.executors import run_in_threads
+from dq.store import write_bytes_atomic
 from dq.store.arrays import save_array, save_parts
 from dq.text.buffers import TextBatch
 
@@ -80,11 +80,12 @@ def sign_shards(
         inputs: fingerprint of what the shards hold; another one, or none, discards the files.
         resources: threads.
     """
-    record = canonical_json({"version": FORMAT_VERSION, "config": config, "inputs": inputs, "shards": len(shards)})
-    if not inputs or not _same_record(folder / "record.json", record):
+    made_from = {"version": FORMAT_VERSION, "config": config, "inputs": inputs, "shards": len(shards)}
+    record, content = folder / "record.json", canonical_json(made_from).encode()
+    if not inputs or not record.exists() or record.read_bytes() != content:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        (folder / "record.json").write_text(record)
+        write_bytes_atomic(record, content)
 
     def one(shard: int, threads: int) -> int:
         done = _path(folder, shard, "counts")
@@ -116,10 +117,3 @@ def _signed_rows(
         signed = sign(part, config, threads=threads)
         rest.append((signed.keys, signed.counts))
         yield signed
-
-
-def _same_record(path: Path, record: str) -> bool:
-    try:
-        return bool(json.loads(path.read_text()) == json.loads(record))
-    except (OSError, ValueError):
-        return False
