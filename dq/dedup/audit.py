@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from dq.arrays import Array, offsets_of
 from dq.dedup.duplicates import Duplicates
 from dq.dedup.inverted import InvertedIndex
 from dq.dedup.selection import Selection
@@ -27,7 +28,6 @@ from dq.dedup.shingles import Shingles, shingle
 
 __all__ = ["Audit", "audit_duplicates", "wilson"]
 
-Array = np.ndarray[Any, Any]
 
 ALL = "all"
 NORMAL_95 = 1.959963984540054
@@ -159,8 +159,8 @@ def _true_pairs(duplicates: Duplicates, shards: Sequence[Shard], sample: Array, 
 
 def _joined(parts: Sequence[Shingles]) -> Shingles:
     hashes = np.concatenate([np.empty(0, np.uint64), *(part.hashes for part in parts)])
-    lengths = np.concatenate([np.zeros(1, np.int64), *(np.diff(part.offsets) for part in parts)])
-    return Shingles(hashes, np.cumsum(lengths))
+    lengths = np.concatenate([np.empty(0, np.int64), *(np.diff(part.offsets) for part in parts)])
+    return Shingles(hashes, offsets_of(lengths))
 
 
 def _check_removals(selection: Selection, sample: Array, pairs: pl.DataFrame) -> tuple[pl.DataFrame, int]:

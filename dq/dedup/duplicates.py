@@ -15,11 +15,11 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 
+from dq.arrays import I64, U8, U64, Array
 from dq.config import canonical_json
 from dq.dedup.bands import Bands
 from dq.dedup.config import DedupConfig
@@ -49,12 +49,12 @@ class LargeBuckets:
         digests: uint8 (m, num_perm), the low byte of each signature value.
     """
 
-    offsets: np.ndarray[Any, np.dtype[np.int64]]
-    members: np.ndarray[Any, np.dtype[np.int64]]
-    documents: np.ndarray[Any, np.dtype[np.int64]]
-    shingle_offsets: np.ndarray[Any, np.dtype[np.int64]]
-    shingles: np.ndarray[Any, np.dtype[np.uint64]]
-    digests: np.ndarray[Any, np.dtype[np.uint8]]
+    offsets: I64
+    members: I64
+    documents: I64
+    shingle_offsets: I64
+    shingles: U64
+    digests: U8
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -70,7 +70,7 @@ class LargeBuckets:
         return folder / "buckets" / f"{name}.npy"
 
     @classmethod
-    def save(cls, folder: Path, **arrays: np.ndarray[Any, Any]) -> None:
+    def save(cls, folder: Path, **arrays: Array) -> None:
         """Write some or all of the arrays; one that is read from this very folder stays where it is."""
         for name, values in arrays.items():
             path = cls.path(folder, name)
@@ -118,7 +118,7 @@ class Duplicates:
     bands: Bands
     counts: Counts
     pairs: pl.DataFrame
-    first_copy: np.ndarray[Any, np.dtype[np.int64]]
+    first_copy: I64
     buckets: LargeBuckets
     frozen: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=FROZEN_SCHEMA))
 

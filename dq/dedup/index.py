@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from dq.arrays import Array, Bools, offsets_of, read_only
 from dq.config import canonical_json, fingerprint
 from dq.dedup.bands import choose_bands
 from dq.dedup.config import DedupConfig
@@ -35,14 +36,12 @@ from dq.dedup.shingles import shingle
 from dq.dedup.signatures import sign
 from dq.errors import WorkspaceError
 from dq.store import file_sha256, read_json, write_bytes_atomic
-from dq.store.arrays import MappedArray, read_only
+from dq.store.arrays import MappedArray
 
 __all__ = ["DuplicateIndex", "Met"]
 
 FORMAT_VERSION = 1
 SCAN_ROWS = 1 << 20
-
-Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -120,9 +119,7 @@ class DuplicateIndex:
             [shingles for part in found for shingles in part[2]],
         )
 
-    def add(
-        self, shards: Sequence[Shard], kept: np.ndarray[Any, np.dtype[np.bool_]], *, ids: pl.DataFrame, inputs: str
-    ) -> None:
+    def add(self, shards: Sequence[Shard], kept: Bools, *, ids: pl.DataFrame, inputs: str) -> None:
         """Add the kept documents of a batch.
 
         Args:
@@ -159,7 +156,7 @@ class DuplicateIndex:
                 made = shingle(batch, self.config, documents=chosen)
                 shingles.write(made.hashes.tobytes())
                 lengths.append(np.diff(made.offsets))
-        offsets = np.concatenate([[0], *lengths]).cumsum().astype(np.int64)
+        offsets = offsets_of(np.concatenate([np.empty(0, np.int64), *lengths]))
         offsets.tofile(folder / "offsets.i64")
         count = len(offsets) - 1
         _write_bands(folder, count, bands=self.bands.bands, rows=self.bands.rows, num_perm=self.config.num_perm)

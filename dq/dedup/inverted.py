@@ -7,22 +7,20 @@ of documents.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import polars as pl
 
+from dq.arrays import Array, read_only
 from dq.dedup.config import exact_threshold
 from dq.dedup.kernels.inverted import build_table, overlaps
 from dq.dedup.shingles import Shingles
-from dq.store.arrays import read_only
 
 __all__ = ["InvertedIndex", "hash_table"]
 
 ROOM = 1 << 16
 
 
-def hash_table(values: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], int]:
+def hash_table(values: Array) -> tuple[Array, int]:
     """An open-addressing table over unique uint64 hashes (at most half full), and the shift that gives a slot."""
     bits = max(4, int(np.ceil(np.log2(2 * max(1, len(values))))))
     table = np.full(1 << bits, -1, np.int64)
@@ -58,7 +56,7 @@ class InvertedIndex:
         """
         bound = exact_threshold(threshold)
         room = np.empty((max(ROOM, len(self)), 3), np.int64)
-        found: list[np.ndarray[Any, Any]] = []
+        found: list[Array] = []
         begin = 0
         while begin < len(shingles):
             written, begin = overlaps(

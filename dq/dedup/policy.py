@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 from pydantic_core import core_schema
 
+from dq.arrays import I64
 from dq.errors import ConfigError
 
 __all__ = ["LONGEST", "Policy"]
@@ -75,7 +76,7 @@ class Policy:
         """The column of documents it ranks by."""
         return {"longest": "n_bytes", "prefer": "source"}.get(self.kind) or self.names[0]
 
-    def ranks(self, documents: pl.DataFrame) -> np.ndarray[Any, np.dtype[np.int64]]:
+    def ranks(self, documents: pl.DataFrame) -> I64:
         """The rank of every document, 0 the first to be kept: int64 (documents,), each rank once.
 
         Args:
@@ -123,7 +124,7 @@ class Policy:
 LONGEST = Policy("longest", "longest", ())
 
 
-def _sorted_rows(ranked: pl.DataFrame, ties: list[str], *, descending: bool) -> np.ndarray[Any, np.dtype[np.int64]]:
+def _sorted_rows(ranked: pl.DataFrame, ties: list[str], *, descending: bool) -> I64:
     """Row numbers in the order of ``__first``, then of the ties, then as they are.
 
     Ids and sources take the most memory to sort by, and few documents need them: those that agree in all before.

@@ -11,21 +11,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 import polars as pl
 
+from dq.arrays import F64, I64, Array, Bools, offsets_of, read_only
 from dq.dedup.config import exact_threshold
 from dq.dedup.duplicates import Duplicates
 from dq.dedup.kernels.selection import UNSEEN, keep_greedily, most_similar_kept
 from dq.errors import ConfigError
 from dq.executors import run_in_threads
-from dq.store.arrays import read_only
 
 __all__ = ["Selection", "select"]
 
-Array = np.ndarray[Any, Any]
 MEMBERS_A_PART = 128  # each maps up to 2 MB of their shingles, which are given back after each part
 NOT_ELIGIBLE = -1
 
@@ -46,20 +44,20 @@ class Selection:
         verified_at_selection: comparisons made in large buckets.
     """
 
-    kept_index: np.ndarray[Any, np.dtype[np.int64]]
-    intersection: np.ndarray[Any, np.dtype[np.int64]]
-    union: np.ndarray[Any, np.dtype[np.int64]]
-    similarity: np.ndarray[Any, np.dtype[np.float64]]
-    cluster_size: np.ndarray[Any, np.dtype[np.int64]]
+    kept_index: I64
+    intersection: I64
+    union: I64
+    similarity: F64
+    cluster_size: I64
     verified_at_selection: int
 
     @property
-    def kept(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    def kept(self) -> Bools:
         """Bool (documents,)."""
         return np.asarray(self.kept_index == np.arange(len(self.kept_index)))
 
     @property
-    def removed(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    def removed(self) -> Bools:
         """Bool (documents,): eligible and not kept."""
         return np.asarray((self.kept_index != NOT_ELIGIBLE) & ~self.kept)
 
@@ -98,8 +96,7 @@ class _Graph:
         ends = np.concatenate([left, right])
         by_end = np.argsort(ends, kind="stable")
         total = duplicates.documents + duplicates.frozen.height
-        offsets = np.zeros(total + 1, np.int64)
-        np.cumsum(np.bincount(ends, minlength=total), out=offsets[1:])
+        offsets = offsets_of(np.bincount(ends, minlength=total))
         both = (np.concatenate([right, left]), np.tile(common, 2), np.tile(union, 2))
         neighbours, common, union = (values[by_end] for values in both)
         return cls(neighbours, offsets, common, union)
@@ -107,9 +104,9 @@ class _Graph:
 
 def select(
     duplicates: Duplicates,
-    eligible: np.ndarray[Any, np.dtype[np.bool_]],
+    eligible: Bools,
     *,
-    order: np.ndarray[Any, np.dtype[np.int64]],
+    order: I64,
     threshold: float | None = None,
     threads: int = 1,
 ) -> Selection:
@@ -231,8 +228,7 @@ class _Buckets:
         member_of[large.documents] = np.arange(len(large.documents))
         bucket = np.repeat(np.arange(len(large)), np.diff(large.offsets))
         by_member = np.argsort(large.members, kind="stable")
-        member_offsets = np.zeros(len(large.documents) + 1, np.int64)
-        np.cumsum(np.bincount(large.members, minlength=len(large.documents)), out=member_offsets[1:])
+        member_offsets = offsets_of(np.bincount(large.members, minlength=len(large.documents)))
         return cls(
             large.offsets,
             large.members,

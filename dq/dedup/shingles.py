@@ -12,13 +12,12 @@ about 10 there. Case folding is per code point, so "STRASSE" and "straße" diffe
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from dq.arrays import I64, U64, offsets_of, read_only
 from dq.dedup.config import ShingleConfig
 from dq.dedup.kernels.shingles import shingle_documents
-from dq.store.arrays import read_only
 from dq.text import unicode
 from dq.text.buffers import Texts, text_batch
 
@@ -32,13 +31,13 @@ class Shingles:
     ``hashes`` is uint64; those of document i are ``hashes[offsets[i]:offsets[i + 1]]``, with int64 ``offsets`` (n + 1).
     """
 
-    hashes: np.ndarray[Any, np.dtype[np.uint64]]
-    offsets: np.ndarray[Any, np.dtype[np.int64]]
+    hashes: U64
+    offsets: I64
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
-    def of(self, document: int) -> np.ndarray[Any, np.dtype[np.uint64]]:
+    def of(self, document: int) -> U64:
         """The shingles of one document, sorted and unique."""
         return self.hashes[self.offsets[document] : self.offsets[document + 1]]
 
@@ -47,7 +46,7 @@ def shingle(
     texts: Texts,
     config: ShingleConfig | None = None,
     *,
-    documents: np.ndarray[Any, np.dtype[np.int64]] | None = None,
+    documents: I64 | None = None,
 ) -> Shingles:
     """Shingles of every text, or of the chosen ``documents`` (row numbers) only."""
     config = config or ShingleConfig()
@@ -57,13 +56,11 @@ def shingle(
     mode = (config.ngram, config.unit == "characters")
     lengths = np.zeros(len(chosen), np.int64)
     shingle_documents(*fixed, *mode, read_only(lengths), lengths, np.empty(0, np.uint64))
-    starts = np.zeros(len(chosen) + 1, np.int64)
-    np.cumsum(lengths, out=starts[1:])
+    starts = offsets_of(lengths)
     room = np.empty(int(starts[-1]), np.uint64)
     if room.size:
         shingle_documents(*fixed, *mode, read_only(starts[:-1]), lengths, room)
-    offsets = np.zeros(len(chosen) + 1, np.int64)
-    np.cumsum(lengths, out=offsets[1:])
+    offsets = offsets_of(lengths)
     if offsets[-1] == starts[-1]:
         return Shingles(room, offsets)
     packed = np.empty(int(offsets[-1]), np.uint64)

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from dq.arrays import I64, U32, U64, read_only
 from dq.dedup.config import ShingleConfig
 from dq.dedup.kernels.signatures import sign_documents, sign_hashes
 from dq.executors import run_in_threads
-from dq.store.arrays import read_only
 from dq.text import unicode
 from dq.text.buffers import TextBatch, Texts, text_batch
 
@@ -39,13 +39,13 @@ class Signed:
         counts: int64 (n,), shingles with repeats: an upper bound of the set's size; 0 for a document without words.
     """
 
-    signatures: np.ndarray[Any, np.dtype[np.uint32]]
-    keys: np.ndarray[Any, np.dtype[np.uint64]]
-    counts: np.ndarray[Any, np.dtype[np.int64]]
+    signatures: U32
+    keys: U64
+    counts: I64
 
 
 @functools.lru_cache(16)
-def permutations(num_perm: int, seed: int) -> np.ndarray[Any, np.dtype[np.uint32]]:
+def permutations(num_perm: int, seed: int) -> U32:
     """The parameters a and b of the permutations: uint32 (2, num_perm rounded up to 16); the padding is zero."""
     generator = np.random.RandomState(seed)
     parameters = np.zeros((2, -(-num_perm // _LANES) * _LANES), np.uint32)
@@ -118,11 +118,11 @@ class MinHash:
             {"num_perm": self.num_perm, "ngram": self.ngram, "seed": self.seed, "unit": self.unit}
         )
 
-    def signatures(self, texts: Texts, *, threads: int = 1) -> np.ndarray[Any, np.dtype[np.uint32]]:
+    def signatures(self, texts: Texts, *, threads: int = 1) -> U32:
         """Signatures of texts: uint32 (n, num_perm)."""
         return sign(texts, self.config, threads=threads).signatures
 
-    def signatures_of_hashes(self, hashes: Any, offsets: Any) -> np.ndarray[Any, np.dtype[np.uint32]]:
+    def signatures_of_hashes(self, hashes: Any, offsets: Any) -> U32:
         """Signatures of documents given as shingle hashes (their low 32 bits count) and int64 offsets (n + 1)."""
         low = (np.asarray(hashes).astype(np.uint64, copy=False) & np.uint64(EMPTY_VALUE)).astype(np.uint32)
         bounds = np.ascontiguousarray(offsets, np.int64)

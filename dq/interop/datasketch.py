@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
+from dq.arrays import U32
 from dq.dedup import MinHash
 from dq.errors import require
 
 __all__ = ["lean_minhashes"]
 
 
-def lean_minhashes(signatures: np.ndarray[Any, np.dtype[np.uint32]], *, maker: MinHash | None = None) -> list[Any]:
+def lean_minhashes(signatures: U32, *, maker: MinHash | None = None) -> list[Any]:
     """``datasketch.LeanMinHash`` objects of signatures, ready for ``MinHashLSH``, Redis or Cassandra.
 
     Args:

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from dq.arrays import U64, read_only
 from dq.errors import InputError
 from dq.interop.kernels.datatrove import sign_word_lists
-from dq.store.arrays import read_only
 from dq.text.buffers import text_batch
 
 __all__ = ["signatures"]
@@ -23,9 +23,7 @@ __all__ = ["signatures"]
 _MERSENNE = 2**61 - 1
 
 
-def signatures(
-    words: Sequence[Sequence[str]] | Any, *, num_perm: int = 112, ngram: int = 5, seed: int = 1
-) -> np.ndarray[Any, np.dtype[np.uint64]]:
+def signatures(words: Sequence[Sequence[str]] | Any, *, num_perm: int = 112, ngram: int = 5, seed: int = 1) -> U64:
     """Signatures as in ``datatrove.pipeline.dedup.MinhashDedupSignature``: uint64 (n, num_perm), buckets in order.
 
     Args:

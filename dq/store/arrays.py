@@ -11,19 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from dq.arrays import Array
 from dq.errors import WorkspaceError
 from dq.store.files import replacing
 
-__all__ = ["MappedArray", "read_only", "release_pages", "save_array", "save_parts"]
-
-Array = np.ndarray[Any, Any]
-
-
-def read_only(array: Array) -> Array:
-    """A view that cannot be written through: kernels then compile once, for read-only inputs."""
-    view = array.view()
-    view.setflags(write=False)
-    return view
+__all__ = ["MappedArray", "release_pages", "save_array", "save_parts"]
 
 
 def release_pages(array: Array) -> None:

@@ -15,10 +15,10 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from dq.arrays import I64, Array, read_only
 from dq.dedup.bands import Bands
 from dq.dedup.find.equivalence import ClassTables
 from dq.dedup.kernels.candidates import emit_pairs, large_buckets
-from dq.store.arrays import read_only
 
 __all__ = ["Candidates", "find_candidates"]
 
@@ -38,7 +38,7 @@ class Candidates:
     count: int = 0
     compared: int = 0
     skipped: int = 0
-    buckets: list[np.ndarray[Any, np.dtype[np.int64]]] = field(default_factory=list)
+    buckets: list[I64] = field(default_factory=list)
 
 
 def find_candidates(
@@ -66,17 +66,17 @@ def find_candidates(
     return found
 
 
-def _append(file: BinaryIO, pairs: np.ndarray[Any, Any]) -> None:
+def _append(file: BinaryIO, pairs: Array) -> None:
     file.write(pairs.tobytes())
 
 
-def _large(hashes: Any, members: Any, max_bucket: int) -> list[np.ndarray[Any, np.dtype[np.int64]]]:
+def _large(hashes: Any, members: Any, max_bucket: int) -> list[I64]:
     bounds = np.empty((len(hashes) // (max_bucket + 1) + 1, 2), np.int64)
     count = large_buckets(hashes, max_bucket, bounds)
     return [np.sort(members[begin:end]) for begin, end in bounds[:count]]
 
 
-def _ranges(band: np.ndarray[Any, Any], memory_bytes: int) -> Iterator[tuple[Any, Any]]:
+def _ranges(band: Array, memory_bytes: int) -> Iterator[tuple[Any, Any]]:
     """Sorted hashes and their rows, for one range of hash values after the other."""
     parts = max(1, -(-len(band) * BYTES_A_ROW // memory_bytes))
     edges = [(part << 64) // parts for part in range(parts + 1)]
@@ -89,7 +89,7 @@ def _ranges(band: np.ndarray[Any, Any], memory_bytes: int) -> Iterator[tuple[Any
         yield read_only(hashes[order]), read_only(chosen[order])
 
 
-def _within(band: np.ndarray[Any, Any], low: int, high: int) -> tuple[Any, Any]:
+def _within(band: Array, low: int, high: int) -> tuple[Any, Any]:
     rows, values = [], []
     for at in range(0, len(band), SCAN_ROWS):
         part = band[at : at + SCAN_ROWS]

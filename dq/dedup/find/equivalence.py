@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from dq.arrays import I64, Array, read_only
 from dq.dedup.bands import Bands
 from dq.dedup.find.signature_files import SignatureFiles
 from dq.dedup.kernels.candidates import group_keys, hash_bands
-from dq.store.arrays import MappedArray, read_only
+from dq.store.arrays import MappedArray
 
 __all__ = ["ClassTables", "EquivalenceClasses", "group_by_keys", "write_tables"]
 
@@ -33,14 +33,14 @@ class EquivalenceClasses:
         counts: int64 (classes,), shingles of that document, repeats included.
     """
 
-    first_copy: np.ndarray[Any, np.dtype[np.int64]]
-    representative: np.ndarray[Any, np.dtype[np.int64]]
-    counts: np.ndarray[Any, np.dtype[np.int64]]
+    first_copy: I64
+    representative: I64
+    counts: I64
 
     def __len__(self) -> int:
         return len(self.representative)
 
-    def extended(self, counts: np.ndarray[Any, np.dtype[np.int64]]) -> EquivalenceClasses:
+    def extended(self, counts: I64) -> EquivalenceClasses:
         """With one more class for each document of an index; they are numbered after all documents."""
         documents = len(self.first_copy)
         added = np.arange(documents, documents + len(counts))
@@ -95,7 +95,7 @@ def write_tables(
     return tables
 
 
-def fill_tables(tables: ClassTables, part: slice, signatures: np.ndarray[Any, Any], *, bands: Bands) -> None:
+def fill_tables(tables: ClassTables, part: slice, signatures: Array, *, bands: Bands) -> None:
     """Enter the signatures (uint32 (n, num_perm)) of a run of classes."""
     tables.digests.array[part] = signatures.astype(np.uint8)
     hash_bands(read_only(np.ascontiguousarray(signatures)), bands.bands, bands.rows, tables.hashes.array[:, part])

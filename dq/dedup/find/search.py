@@ -11,11 +11,11 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 
+from dq.arrays import Array, offsets_of
 from dq.dedup.bands import choose_bands
 from dq.dedup.config import DedupConfig, Resources
 from dq.dedup.duplicates import FROZEN_SCHEMA, RECORD, Counts, Duplicates, LargeBuckets
@@ -31,7 +31,6 @@ from dq.store.files import remove_partials
 
 __all__ = ["find_duplicates"]
 
-Array = np.ndarray[Any, Any]
 
 ROWS_A_RELEASE = 64  # as many mapped rows are read before their pages are given back
 
@@ -147,11 +146,11 @@ def _large_buckets(
     found = sorted(candidates.buckets, key=lambda members: (int(members[0]), len(members), members.tobytes()))
     members = np.concatenate([np.empty(0, np.int64), *found])
     rows, numbers = np.unique(members, return_inverse=True)
-    ends = _ends(shingles.lengths[rows])
+    ends = offsets_of(shingles.lengths[rows])
     save_parts(LargeBuckets.path(folder, "shingles"), _one_by_one(shingles, rows), int(ends[-1]))
     LargeBuckets.save(
         folder,
-        offsets=_ends([len(bucket) for bucket in found]),
+        offsets=offsets_of([len(bucket) for bucket in found]),
         members=numbers.astype(np.int64),
         documents=classes.representative[rows],
         shingle_offsets=ends,
@@ -167,9 +166,3 @@ def _one_by_one(shingles: ClassShingles, rows: Array) -> Iterator[Array]:
         yield shingles.of(row)
         if number % ROWS_A_RELEASE == 0:
             shingles.file.release()
-
-
-def _ends(lengths: Any) -> np.ndarray[Any, np.dtype[np.int64]]:
-    ends = np.zeros(len(lengths) + 1, np.int64)
-    np.cumsum(lengths, out=ends[1:])
-    return ends

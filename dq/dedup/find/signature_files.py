@@ -14,10 +14,10 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from dq.arrays import I64, U32, U64, Array
 from dq.config import canonical_json
 from dq.dedup.config import Resources, ShingleConfig
 from dq.dedup.shards import Shard, load_shard
@@ -46,21 +46,21 @@ class SignatureFiles:
         """Documents of all shards."""
         return sum(self.sizes)
 
-    def signatures(self, shard: int) -> np.ndarray[Any, np.dtype[np.uint32]]:
+    def signatures(self, shard: int) -> U32:
         """uint32 (n, num_perm), mapped."""
-        mapped: np.ndarray[Any, Any] = np.load(_path(self.folder, shard, "signatures"), mmap_mode="r")
+        mapped: Array = np.load(_path(self.folder, shard, "signatures"), mmap_mode="r")
         return mapped
 
-    def all_keys(self) -> np.ndarray[Any, np.dtype[np.uint64]]:
+    def all_keys(self) -> U64:
         """uint64 (documents, 2)."""
         return np.concatenate([np.empty((0, 2), np.uint64), *(self._load(s, "keys") for s in range(len(self.sizes)))])
 
-    def all_counts(self) -> np.ndarray[Any, np.dtype[np.int64]]:
+    def all_counts(self) -> I64:
         """int64 (documents,): shingles with repeats."""
         return np.concatenate([np.empty(0, np.int64), *(self._load(s, "counts") for s in range(len(self.sizes)))])
 
-    def _load(self, shard: int, kind: str) -> np.ndarray[Any, Any]:
-        loaded: np.ndarray[Any, Any] = np.load(_path(self.folder, shard, kind))
+    def _load(self, shard: int, kind: str) -> Array:
+        loaded: Array = np.load(_path(self.folder, shard, kind))
         return loaded
 
 
@@ -91,7 +91,7 @@ def sign_shards(
         done = _path(folder, shard, "counts")
         if not done.exists():
             batch = load_shard(shards[shard])
-            rest: list[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]] = []
+            rest: list[tuple[Array, Array]] = []
             signatures = (rows.signatures for rows in _signed_rows(batch, config, threads=threads, rest=rest))
             save_parts(_path(folder, shard, "signatures"), signatures, len(batch))
             save_array(_path(folder, shard, "keys"), np.concatenate([keys for keys, _ in rest]))
@@ -109,7 +109,7 @@ def _signed_rows(
     config: ShingleConfig,
     *,
     threads: int,
-    rest: list[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]],
+    rest: list[tuple[Array, Array]],
 ) -> Iterator[Signed]:
     """Sign some rows at a time, so that the signatures of ten million tiny texts are not held; fills ``rest``."""
     for at in range(0, max(1, len(batch)), ROWS_AT_A_TIME):

@@ -12,11 +12,11 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 
+from dq.arrays import I64, Array, offsets_of, read_only
 from dq.dedup.config import DedupConfig, Resources, ShingleConfig
 from dq.dedup.find.candidates import Candidates
 from dq.dedup.find.equivalence import EquivalenceClasses
@@ -24,12 +24,11 @@ from dq.dedup.kernels.shingles import shingle_documents
 from dq.dedup.kernels.verify import verify_pairs
 from dq.dedup.shards import Shard, load_shard
 from dq.executors import run_in_threads
-from dq.store.arrays import MappedArray, read_only
+from dq.store.arrays import MappedArray
 from dq.text import unicode
 
 __all__ = ["PAIR_SCHEMA", "ClassShingles", "needed_classes", "shingle_classes", "verify"]
 
-Array = np.ndarray[Any, Any]
 
 PAIR_SCHEMA = {
     "left": pl.Int64,
@@ -49,8 +48,8 @@ class ClassShingles:
     """Sorted unique shingles of classes: those of class c are ``file.array[starts[c]:][:lengths[c]]``."""
 
     file: MappedArray
-    starts: np.ndarray[Any, np.dtype[np.int64]]
-    lengths: np.ndarray[Any, np.dtype[np.int64]]
+    starts: I64
+    lengths: I64
 
     def of(self, index: int) -> Array:
         """The shingles of one class."""
@@ -82,11 +81,10 @@ def shingle_classes(
 
     The last classes, those of an index, are not read but ``given``.
     """
-    starts = np.zeros(len(classes) + 1, np.int64)
-    np.cumsum(np.where(needed, classes.counts, 0), out=starts[1:])
+    starts = offsets_of(np.where(needed, classes.counts, 0))
     lengths = np.zeros(len(classes), np.int64)
     file = MappedArray(path, np.uint64, (int(starts[-1]),), create=True)
-    begins = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    begins = offsets_of(sizes)
     own = len(classes) - len(given)
     for row, values in enumerate(given, start=own):
         if needed[row]:

@@ -16,25 +16,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 from pydantic import Field
 
+from dq.arrays import I64, Array, read_only
 from dq.config import StrictModel
 from dq.dedup.config import Resources
 from dq.dedup.inverted import hash_table
 from dq.dedup.kernels.units import hash_units, without_units
 from dq.dedup.shards import Shard, load_shard
 from dq.executors import run_in_threads
-from dq.store.arrays import read_only
 from dq.text.buffers import Texts, text_batch
 
 __all__ = ["Cut", "RepeatedConfig", "RepeatedUnits", "find_repeated"]
 
-Array = np.ndarray[Any, Any]
 
 BYTES_A_UNIT = 32
 EXAMPLE_BYTES = 200
@@ -61,8 +60,8 @@ class Cut:
     """
 
     texts: pa.LargeStringArray
-    removed_units: np.ndarray[Any, np.dtype[np.int64]]
-    removed_bytes: np.ndarray[Any, np.dtype[np.int64]]
+    removed_units: I64
+    removed_bytes: I64
 
 
 class RepeatedUnits:
