@@ -13,7 +13,7 @@ from dq.dedup.find import find_duplicates
 from dq.dedup.guard import guard_removal, removal_by_source
 from dq.dedup.index import DuplicateIndex
 from dq.dedup.inverted import InvertedIndex
-from dq.dedup.passages import RepeatedConfig, RepeatedUnits, find_repeated
+from dq.dedup.passages import Boilerplate, RepeatedUnits
 from dq.dedup.policy import Policy
 from dq.dedup.selection import Selection, select
 from dq.dedup.shingles import Shingles, shingle
@@ -22,6 +22,7 @@ from dq.dedup.signatures import MinHash
 __all__ = [
     "Audit",
     "Bands",
+    "Boilerplate",
     "Counts",
     "DedupConfig",
     "DuplicateIndex",
@@ -31,7 +32,6 @@ __all__ = [
     "LargeBuckets",
     "MinHash",
     "Policy",
-    "RepeatedConfig",
     "RepeatedUnits",
     "Resources",
     "Selection",
@@ -42,7 +42,6 @@ __all__ = [
     "deduplicate",
     "estimate_cost",
     "find_duplicates",
-    "find_repeated",
     "guard_removal",
     "removal_by_source",
     "select",

@@ -109,9 +109,8 @@ class Duplicates:
         pairs: DataFrame left, right, intersection, union: int64, similarity: float64; left < right, sorted.
         first_copy: int64 (documents,), the first document with the same shingles (itself for most), -1 without any.
         buckets: the large ones.
-        frozen: DataFrame document: int64, id, source: str: earlier documents from an index. They are always kept,
-            take the
-            document numbers from ``documents`` on, and appear in pairs and buckets only.
+        frozen: DataFrame document: int64, id, source: str: earlier documents from an index. They are always kept, take
+            the document numbers from ``documents`` on, and appear in pairs and buckets only.
     """
 
     config: DedupConfig

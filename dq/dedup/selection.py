@@ -34,8 +34,7 @@ class Selection:
 
     Attributes:
         kept_index: int64 (documents,): the document itself where kept, its most similar kept one where removed, -1
-            where
-            it was not eligible. Numbers from ``documents`` on are frozen documents of an index.
+            where it was not eligible. Numbers from ``documents`` on are frozen documents of an index.
         intersection, union: int64 (documents,): shared and joint shingles with the kept one; 0 for the kept and for
             exact copies, whose shingles are equal.
         similarity: float64 (documents,): exact Jaccard similarity with the kept one; 1 for the kept, NaN if not

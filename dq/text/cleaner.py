@@ -1,17 +1,18 @@
 """The protocol of cleaners: text to a new version of the text. A cleaner rewrites and counts; it never drops.
 
-Implementations are in ``dq.quality.cleaners``; whoever reads shards applies them without importing that package.
+Implementations are in ``dq.quality.cleaners`` and, where the whole corpus decides, in ``dq.dedup.passages``; whoever
+reads shards applies them without importing those packages.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from dq.text.buffers import Texts
 
-__all__ = ["Cleaned", "Cleaner"]
+__all__ = ["Cleaned", "Cleaner", "CorpusCleaner"]
 
 
 @dataclass(frozen=True)
@@ -40,4 +41,21 @@ class Cleaner(Protocol):
 
     def clean(self, texts: Texts) -> Cleaned:
         """Rewrite a batch of texts."""
+        ...
+
+
+class CorpusCleaner(Protocol):
+    """Makes a text version that the whole corpus decides, in two passes: a survey of all shards, then a cleaner."""
+
+    @property
+    def name(self) -> str:
+        """Name of the text version, such as ``without_repeated_lines``."""
+        ...
+
+    def config(self) -> Mapping[str, Any]:
+        """Everything that decides the result beside the corpus, JSON-able; the cleaner's own names the corpus too."""
+        ...
+
+    def survey(self, shards: Sequence[Callable[[], Texts] | Texts]) -> Cleaner:
+        """Read every shard once. Order and number of the shards change nothing."""
         ...

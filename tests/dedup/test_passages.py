@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 from collections import Counter
 
@@ -10,15 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dq.dedup import Resources
-from dq.dedup.passages.units import RepeatedConfig, find_repeated
+from dq.config import fingerprint
+from dq.dedup import RepeatedUnits, Resources
 
 NOTICE = "Cookie notice: accept all"
 LINES = st.sampled_from([NOTICE, "menu", "", "  ", "A unique thought", "é" * 5, f" {NOTICE} \r"])
 BLANKS = " \t\n\v\f\r"
 
 
-def plain(texts: list[str], config: RepeatedConfig) -> tuple[list[str], list[int], dict[str, int]]:
+def plain(texts: list[str], config: RepeatedUnits) -> tuple[list[str], list[int], dict[str, int]]:
     """Texts without repeated lines, removed units a document, and documents a repeated line is in."""
     pieces = [re.findall(r"[^\n]*\n|[^\n]+", text) for text in texts]
     found: Counter[str] = Counter()
@@ -34,23 +35,27 @@ def plain(texts: list[str], config: RepeatedConfig) -> tuple[list[str], list[int
 def test_repeated_lines_are_cut_from_every_document_and_nothing_else_is(
     texts: list[str], max_documents: int, min_bytes: int
 ) -> None:
-    config = RepeatedConfig(max_documents=max_documents, min_bytes=min_bytes)
-    units = find_repeated([texts[:3], texts[3:]], config)
-    cut = units.clean(texts)
+    config = RepeatedUnits(max_documents=max_documents, min_bytes=min_bytes)
+    boilerplate = config.survey([texts[:3], texts[3:]])
+    cut = boilerplate.cut(texts)
     kept, removed, repeated = plain(texts, config)
     assert cut.texts.to_pylist() == kept
     assert cut.removed_units.tolist() == removed
     assert cut.removed_bytes.tolist() == [len(a.encode()) - len(b.encode()) for a, b in zip(texts, kept, strict=True)]
-    ledger = {row["example"]: row["documents"] for row in units.ledger().iter_rows(named=True)}
-    assert ledger == repeated
-    assert units.ledger()["times"].sum() == sum(removed)
+    assert dict(cut.ledger.select("example", "documents").iter_rows()) == repeated
+    assert cut.ledger["times"].sum() == sum(removed)
+    cleaned = boilerplate.clean(texts)
+    assert cleaned.texts.equals(cut.texts)
+    assert cleaned.changed == sum(before != after for before, after in zip(texts, kept, strict=True))
+    assert cleaned.counts == {"removed_units": sum(removed), "removed_bytes": cut.removed_bytes.sum()}
+    assert pickle.loads(pickle.dumps(boilerplate)).clean(texts).texts.equals(cut.texts)
 
 
 def test_paragraphs_are_cut_with_the_blank_lines_behind_them() -> None:
     notice = "All rights reserved.\nNo part may be copied."
     texts = [f"Story {i} begins.\n\n{notice}\n \n\nIt ends here, {i}." for i in range(3)]
-    config = RepeatedConfig(unit="paragraph", max_documents=2, min_bytes=5)
-    cut = find_repeated([texts], config).clean(pa.array(texts))
+    config = RepeatedUnits(unit="paragraph", max_documents=2, min_bytes=5)
+    cut = config.survey([texts]).cut(pa.array(texts))
     assert cut.texts.to_pylist() == [f"Story {i} begins.\n\nIt ends here, {i}." for i in range(3)]
     assert cut.removed_units.tolist() == [1, 1, 1]
 
@@ -58,21 +63,31 @@ def test_paragraphs_are_cut_with_the_blank_lines_behind_them() -> None:
 @pytest.mark.parametrize(("documents", "cut"), [(2, False), (3, True)])
 def test_a_line_is_cut_beyond_the_bound_and_kept_at_it(documents: int, cut: bool) -> None:
     texts = ["The same long line everywhere.\n" * 4 + str(i) for i in range(documents)]
-    units = find_repeated([texts], RepeatedConfig(max_documents=2, min_bytes=5))
-    assert units.clean(texts).texts.to_pylist() == ([str(i) for i in range(documents)] if cut else texts)
+    boilerplate = RepeatedUnits(max_documents=2, min_bytes=5).survey([texts])
+    assert boilerplate.clean(texts).texts.to_pylist() == ([str(i) for i in range(documents)] if cut else texts)
 
 
 def test_shards_workers_and_memory_change_nothing() -> None:
     texts = [f"header number {i % 7}\nbody {i}\n\nfooter of the site" for i in range(200)]
-    config = RepeatedConfig(max_documents=5, min_bytes=3)
+    config = RepeatedUnits(max_documents=5, min_bytes=3)
     tight = Resources(workers=2).model_copy(update={"memory_bytes": 600})
-    one = find_repeated([texts], config)
-    many = find_repeated([texts[i : i + 30] for i in range(0, 200, 30)], config, resources=tight)
+    one = config.survey([texts])
+    many = config.survey([texts[i : i + 30] for i in range(0, 200, 30)], resources=tight)
     assert one.hashes.tolist() == many.hashes.tolist()
     assert one.documents.tolist() == many.documents.tolist()
     assert len(one) == 8
 
 
 def test_nothing_to_cut_and_no_texts() -> None:
-    assert find_repeated([]).clean(["a line"]).texts.to_pylist() == ["a line"]
-    assert find_repeated([["a", "b"]]).clean([]).texts.to_pylist() == []
+    assert RepeatedUnits().survey([]).clean(["a line"]).texts.to_pylist() == ["a line"]
+    assert RepeatedUnits().survey([["a", "b"]]).clean([]).texts.to_pylist() == []
+
+
+def test_a_text_version_is_named_for_its_units_and_its_fingerprint_tells_corpora_apart() -> None:
+    lines = RepeatedUnits(max_documents=1, min_bytes=1)
+    assert (lines.name, RepeatedUnits(unit="paragraph").name) == (
+        "without_repeated_lines",
+        "without_repeated_paragraphs",
+    )
+    one, same, other = (lines.survey([texts]) for texts in (["a\nb", "a"], ["c", "a", "a\nd"], ["b", "b"]))
+    assert fingerprint(one.config()) == fingerprint(same.config()) != fingerprint(other.config())

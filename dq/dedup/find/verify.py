@@ -1,8 +1,7 @@
 """Verified pairs: the exact similarity of every candidate, from the shingles themselves.
 
-A second pass over the texts makes the shingles of those classes only that are in some candidate pair or large bucket,
-and
-keeps them in one file: a place for every shingle counted in the first pass, filled with the sorted unique ones.
+A second pass over the texts makes the shingles of those classes only that are in some candidate pair or large bucket.
+They are kept in one file: a place for every shingle counted in the first pass, filled with the sorted unique ones.
 Candidates are then verified in ranges of their left class, so memory is bounded whatever their number.
 """
 

@@ -1,5 +1,5 @@
-"""Passages, parts of documents, that repeat across a corpus."""
+"""Passages, parts of documents, that repeat across a corpus: found, and cut out by a cleaner."""
 
-from dq.dedup.passages.units import RepeatedConfig, RepeatedUnits, find_repeated
+from dq.dedup.passages.units import CLEANERS, Boilerplate, Cut, RepeatedUnits
 
-__all__ = ["RepeatedConfig", "RepeatedUnits", "find_repeated"]
+__all__ = ["CLEANERS", "Boilerplate", "Cut", "RepeatedUnits"]
