@@ -14,7 +14,7 @@ import orjson
 import pyarrow as pa
 
 from dq.corpus.config import InputSpec
-from dq.corpus.rows import FIRST_BYTES, BadRow, Row
+from dq.corpus.formats.jsonl import FIRST_BYTES, BadRow, Row
 from dq.text.buffers import string_array
 
 __all__ = ["BATCH_BYTES", "BATCH_ROWS", "DOCUMENT_SCHEMA", "Batch", "Origin", "batches_of_rows", "quarantine_line"]

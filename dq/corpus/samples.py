@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dq.corpus.rows import Row
+from dq.corpus.formats.jsonl import Row
 from dq.errors import InputError, require
 from dq.store import file_sha256
 

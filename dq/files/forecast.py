@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 
 from dq.corpus import InputSpec, ReadConfig
 from dq.corpus.documents import DOCUMENT_SCHEMA
-from dq.corpus.reading import is_parquet, read_batches
+from dq.corpus.formats.base import is_parquet, read_batches
 from dq.dedup import Resources, estimate_cost
 from dq.dedup.policy import LONGEST
 from dq.errors import InputError

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from dq.corpus.config import InputSpec
 from dq.corpus.documents import Batch
-from dq.corpus.parquet import Groups, row_groups
-from dq.corpus.reading import FILE_FAULTS, is_parquet, read_batches, unreadable
-from dq.corpus.rows import Span, is_plain, line_spans
+from dq.corpus.formats.base import FILE_FAULTS, is_parquet, read_batches, unreadable
+from dq.corpus.formats.jsonl import Span, is_plain, line_spans
+from dq.corpus.formats.parquet import Groups, row_groups
 from dq.errors import InputError
 
 __all__ = ["Fields", "Piece", "read_piece", "split_inputs"]

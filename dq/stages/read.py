@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 from dq.corpus.config import InputSpec, ReadConfig
 from dq.corpus.corpus import Corpus
 from dq.corpus.documents import Batch, Origin, batches_of_rows, quarantine_line
-from dq.corpus.reading import read_batches
+from dq.corpus.formats.base import read_batches
 from dq.corpus.samples import SAMPLES, sample_rows
 from dq.errors import InputError
 from dq.executors import QUIET, Step

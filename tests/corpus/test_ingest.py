@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dq.corpus import Corpus, InputSpec, ReadConfig
-from dq.corpus.rows import BadRow, json_rows, line_spans
+from dq.corpus.formats.jsonl import BadRow, json_rows, line_spans
 from dq.errors import InputError, WorkspaceError
 from dq.stages.read import ingest
 from tests.corpus.files import LENIENT, documents, invalid_strings, jsonl, quarantined, read, write, zstd
@@ -326,7 +326,7 @@ def test_any_rows_come_back_as_they_were_written(
 @given(st.lists(st.integers(0, 40), max_size=30), st.integers(0, 60), st.booleans(), st.integers(1, 16))
 def test_spans_of_a_file_are_its_lines_in_order(lengths: list[int], size: int, ended: bool, chunk: int) -> None:
     content = b"\n".join(b"x" * length for length in lengths) + (b"\n" if ended else b"")
-    with tempfile.TemporaryDirectory() as folder, patch("dq.corpus.rows.CHUNK_BYTES", chunk):
+    with tempfile.TemporaryDirectory() as folder, patch("dq.corpus.formats.jsonl.CHUNK_BYTES", chunk):
         path = Path(folder) / "in.jsonl"
         path.write_bytes(content)
         spans = line_spans(path, max_bytes=size)

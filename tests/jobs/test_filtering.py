@@ -308,7 +308,7 @@ def test_a_large_plain_file_is_read_in_parts_with_its_own_line_numbers(
     path = write_jsonl(tmp_path / "in.jsonl", lines)
     whole = filter_files([path], RULES, kept=tmp_path / "whole", reading=Reading(max_bad_fraction=1))
     monkeypatch.setattr("dq.jobs.pieces.PIECE_BYTES", 20_000)
-    monkeypatch.setattr("dq.corpus.rows.CHUNK_BYTES", 4_000)
+    monkeypatch.setattr("dq.corpus.formats.jsonl.CHUNK_BYTES", 4_000)
     assert len(split_inputs([path])) > 5
     parts = filter_files([path], RULES, kept=tmp_path / "parts", reading=Reading(max_bad_fraction=1, workers=2))
     assert parts.to_dict() == whole.to_dict()

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from dq.corpus.documents import BATCH_BYTES, BATCH_ROWS, DOCUMENT_SCHEMA, Batch, Origin
-from dq.corpus.rows import FIRST_BYTES, BadRow
+from dq.corpus.formats.jsonl import FIRST_BYTES, BadRow
 from dq.errors import InputError
 from dq.text.buffers import string_array
 

@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from dq.corpus.config import InputSpec
 from dq.corpus.documents import DOCUMENT_SCHEMA, Batch, Origin, batches_of_rows
-from dq.corpus.parquet import Groups, parquet_batches
-from dq.corpus.rows import Span, is_jsonl, json_rows
+from dq.corpus.formats.jsonl import Span, is_jsonl, json_rows
+from dq.corpus.formats.parquet import Groups, parquet_batches
 from dq.errors import InputError
 
 __all__ = ["FILE_FAULTS", "is_parquet", "read_batches", "unreadable"]

@@ -1,0 +1,1 @@
+"""What kinds of files dq reads, one module a format."""
