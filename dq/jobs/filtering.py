@@ -19,11 +19,14 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dq.corpus.documents import Batch, quarantine_line
-from dq.errors import ConfigError, InputError, WorkspaceError
+from dq.corpus.config import RowLimits
+from dq.corpus.documents import Batch
+from dq.corpus.inputs import Piece
+from dq.corpus.quarantine import QUARANTINE, RowCounts, quarantine
+from dq.errors import ConfigError, WorkspaceError
 from dq.executors import run_tasks
 from dq.jobs.outputs import RECORD, SCORES, STARTED, claim_folder, join_quarantine, join_tables, table_writer
-from dq.jobs.pieces import QUARANTINE, Fields, Piece, read_piece, split_inputs
+from dq.jobs.pieces import Fields, split_inputs
 from dq.quality import DEFAULT_SIGNALS, QuantileRule, RuleSet, signal
 from dq.quality.models import ModelFile, score_with_models
 from dq.store.files import write_json_atomic
@@ -60,13 +63,12 @@ class _Tally:
     """By reason: documents that a rule drops."""
     alone: Counter[str] = field(default_factory=Counter)
     """By reason: documents that only this rule drops."""
-    quarantined: Counter[str] = field(default_factory=Counter)
-    replaced_surrogates: int = 0
+    rows: RowCounts = field(default_factory=RowCounts)
 
     def add(self, other: _Tally) -> None:
-        for name in ("documents", "bytes", "kept", "kept_bytes", "dropped", "alone", "quarantined"):
+        for name in ("documents", "bytes", "kept", "kept_bytes", "dropped", "alone"):
             getattr(self, name).update(getattr(other, name))
-        self.replaced_surrogates += other.replaced_surrogates
+        self.rows.merge(other.rows)
 
 
 @dataclass(frozen=True)
@@ -150,23 +152,21 @@ def score_files(
         raise WorkspaceError(f"{output}: already there; delete it, or name another file")
     if not output.parent.is_dir():
         raise WorkspaceError(f"{output.parent}: no such folder; make it, or name another")
-    pieces = split_inputs(inputs)
+    pieces = split_inputs(inputs, reading.fields)
     parts = output.with_name(f".{output.name}.parts")
     shutil.rmtree(parts, ignore_errors=True)
     parts.mkdir()
     try:
         tasks = [_Task(piece, number, reading, parts, signals=names) for number, piece in enumerate(pieces)]
         tally = _run(_score_piece, tasks, workers=reading.workers, on_progress=on_progress)
-        quarantine = output.with_name(f"{output.stem}.{QUARANTINE}")
-        if tally.quarantined:
-            join_quarantine(parts, quarantine)
-        _check_bad_fraction(tally, reading, quarantine)
+        listed_in = output.with_name(f"{output.stem}.{QUARANTINE}")
+        join_quarantine(parts, listed_in if tally.rows.quarantined else None)
+        tally.rows.check(RowLimits(max_bad_fraction=reading.max_bad_fraction), listed_in=listed_in)
         join_tables(sorted(parts.glob("[0-9]*.parquet")), output)
     finally:
         shutil.rmtree(parts, ignore_errors=True)
-    return ScoreResult(
-        tally.documents.total(), names, dict(sorted(tally.quarantined.items())), tally.replaced_surrogates
-    )
+    rows = tally.rows
+    return ScoreResult(tally.documents.total(), names, dict(sorted(rows.quarantined.items())), rows.replaced_surrogates)
 
 
 def filter_files(
@@ -199,7 +199,7 @@ def filter_files(
     folders = [kept] if dropped is None else [kept, dropped]
     if dropped is not None and kept.resolve() == dropped.resolve():
         raise ConfigError(f"{kept}: kept and dropped documents need two folders")
-    pieces = split_inputs(inputs)
+    pieces = split_inputs(inputs, reading.fields)
     for folder in folders:
         claim_folder(folder)
     if not rules.is_fixed:
@@ -209,9 +209,8 @@ def filter_files(
         for number, piece in enumerate(pieces)
     ]
     tally = _run(_filter_piece, tasks, workers=reading.workers, on_progress=on_progress)
-    if tally.quarantined:
-        join_quarantine(kept, kept / QUARANTINE)
-    _check_bad_fraction(tally, reading, kept / QUARANTINE)
+    join_quarantine(kept, kept / QUARANTINE if tally.rows.quarantined else None)
+    tally.rows.check(RowLimits(max_bad_fraction=reading.max_bad_fraction), listed_in=kept / QUARANTINE)
     result = _result(rules, tally, strict=strict)
     for folder in folders:
         write_json_atomic(folder / RECORD, result.to_dict())
@@ -304,18 +303,9 @@ def _filter_piece(task: _Task) -> _Tally:
 
 def _batches(task: _Task, tally: _Tally) -> Iterator[Batch]:
     """The batches of a task's piece, counted; its unreadable rows are in a file of the task's own."""
-    path = task.folder / f"{QUARANTINE}.{task.number:05d}"
-    name = task.piece.path.as_posix()
-    with ExitStack() as stack:
-        quarantine = None
-        for batch in read_piece(task.piece, task.reading.fields):
-            if batch.bad and quarantine is None:
-                quarantine = stack.enter_context(path.open("wb"))
-            for row in batch.bad:
-                assert quarantine is not None
-                quarantine.write(quarantine_line(name, row))
-                tally.quarantined[row.reason] += 1
-            tally.replaced_surrogates += batch.replaced_surrogates
+    with quarantine(task.folder / f"{QUARANTINE}.{task.number:05d}", tally.rows) as take:
+        for batch in task.piece.batches(max_document_bytes=task.reading.fields.max_document_bytes):
+            take(task.piece.input.name, batch)
             _count(tally.documents, tally.bytes, batch.documents)
             yield batch
 
@@ -348,18 +338,6 @@ def _with_columns(table: pa.Table, columns: pl.DataFrame) -> pa.Table:
     return table
 
 
-def _check_bad_fraction(tally: _Tally, reading: Reading, quarantine: Path) -> None:
-    bad, good = tally.quarantined.total(), tally.documents.total()
-    if bad > reading.max_bad_fraction * (bad + good):
-        reasons = ", ".join(f"{reason} {count}" for reason, count in tally.quarantined.most_common())
-        raise InputError(
-            f"{bad:,} of {bad + good:,} rows are unreadable ({reasons}), more than {reading.max_bad_fraction:g} of "
-            f"them; they are listed in {quarantine}: repair them, or raise --max-bad-fraction"
-        )
-    if not good:
-        raise InputError("no documents in the input; check the paths")
-
-
 def _result(rules: RuleSet, tally: _Tally, *, strict: bool) -> FilterResult:
     by_rule = pl.DataFrame(
         [
@@ -388,5 +366,5 @@ def _result(rules: RuleSet, tally: _Tally, *, strict: bool) -> FilterResult:
         {"source": sources, **{name: [counter[source] for source in sources] for name, counter in counters.items()}},
         schema={"source": pl.String, **dict.fromkeys(counters, pl.Int64)},
     )
-    quarantined = dict(sorted(tally.quarantined.items()))
-    return FilterResult(rules, strict, by_rule, by_source, quarantined, tally.replaced_surrogates)
+    quarantined = dict(sorted(tally.rows.quarantined.items()))
+    return FilterResult(rules, strict, by_rule, by_source, quarantined, tally.rows.replaced_surrogates)

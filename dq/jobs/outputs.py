@@ -10,8 +10,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dq.corpus.quarantine import QUARANTINE
 from dq.errors import WorkspaceError
-from dq.jobs.pieces import QUARANTINE
 from dq.store.files import replacing, write_json_atomic
 
 __all__ = [
@@ -94,13 +94,15 @@ def join_tables(parts: list[Path], output: Path) -> None:
         writer.close()
 
 
-def join_quarantine(folder: Path, target: Path) -> None:
-    """The pieces' quarantines as one file, in order."""
-    with replacing(target) as temporary, temporary.open("wb") as output:
-        for part in sorted(folder.glob(f"{QUARANTINE}.[0-9]*")):
-            with part.open("rb") as lines:
-                shutil.copyfileobj(lines, output)
-    for part in folder.glob(f"{QUARANTINE}.[0-9]*"):
+def join_quarantine(folder: Path, target: Path | None) -> None:
+    """The pieces' quarantines as one file, in order; without a target, there is nothing in them."""
+    parts = sorted(folder.glob(f"{QUARANTINE}.[0-9]*"))
+    if target is not None:
+        with replacing(target) as temporary, temporary.open("wb") as output:
+            for part in parts:
+                with part.open("rb") as lines:
+                    shutil.copyfileobj(lines, output)
+    for part in parts:
         part.unlink()
 
 

@@ -5,12 +5,9 @@ One process reads in order, so that shards are cut by rows alone; everything aft
 
 from __future__ import annotations
 
-import glob
-import os
-from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -21,13 +18,11 @@ import pyarrow.compute as pc
 
 from dq.corpus.config import InputSpec, ReadConfig
 from dq.corpus.corpus import Corpus
-from dq.corpus.documents import Batch, Origin, batches_of_rows, quarantine_line
-from dq.corpus.formats.base import read_batches
-from dq.corpus.samples import SAMPLES, sample_rows
-from dq.errors import InputError
+from dq.corpus.inputs import InputFile, input_files, input_identity
+from dq.corpus.quarantine import QUARANTINE, RowCounts, quarantine
 from dq.executors import QUIET, Step
 from dq.stages.base import Output, View
-from dq.store import Stage, file_sha256, write_bytes_atomic, write_table
+from dq.store import Stage, write_table
 from dq.text.hashing import content_keys
 
 __all__ = ["Documents", "NeutralDocuments", "WantedDocuments", "ingest", "reading_warnings"]
@@ -37,73 +32,10 @@ SHARD_TEXT_BYTES = 256_000_000
 WRITERS = 2
 
 
-@dataclass(frozen=True)
-class _Origin:
-    """One input file or sample: where rows come from and how their fields are named."""
-
-    name: str
-    spec: InputSpec
-    path: Path | None
-    sha256: str
-
-
-@dataclass
-class _Counts:
-    """What happened to rows; goes into the stage's record."""
-
-    rows: int = 0
-    quarantined: Counter[str] = field(default_factory=Counter)
-    replaced_surrogates: int = 0
-    empty_files: list[str] = field(default_factory=list)
-
-
-def origins(inputs: Sequence[InputSpec]) -> list[_Origin]:
-    """Every file and sample of the inputs, sorted by name within a pattern.
-
-    Raises:
-        InputError: a pattern matches nothing.
-    """
-    found: list[_Origin] = []
-    for spec in inputs:
-        if spec.sample is not None:
-            found.append(_Origin(spec.sample, spec, None, SAMPLES[spec.sample].sha256))
-            continue
-        assert spec.path is not None
-        found += [_Origin(path.as_posix(), spec, path, _sha256(path)) for path in input_files(spec.path)]
-    return found
-
-
-def input_files(pattern: str) -> list[Path]:
-    """The files of a pattern; a path that exists is itself, whatever brackets it holds."""
-    if Path(pattern).is_dir():
-        raise InputError(f"{pattern}: a folder; name its files in `input:`, as in {Path(pattern) / '*.jsonl'}")
-    names = [pattern] if os.path.lexists(pattern) else glob.glob(pattern, recursive=True)  # noqa: PTH207
-    files = sorted(path for path in map(Path, names) if not path.is_dir())
-    if not files:
-        raise InputError(f"{pattern}: no such file; check `input:` (paths are relative to the current folder)")
-    return files
-
-
-def _sha256(path: Path) -> str:
-    name = path.as_posix()
-    if any(char < " " or "\ud800" <= char <= "\udfff" for char in name):
-        raise InputError(f"{name!r}: a file's name must be UTF-8 on one line, ids are made from it; rename the file")
-    try:
-        if not path.exists() or path.is_file():
-            return file_sha256(path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}; repair it, or take it out of `input:`") from None
-    raise InputError(f"{path}: not a regular file; copy what it holds into one")
-
-
-def _stage(folder: Path, inputs: Sequence[InputSpec], config: ReadConfig) -> tuple[Stage, list[_Origin]]:
+def _stage(folder: Path, inputs: Sequence[InputSpec], config: ReadConfig) -> tuple[Stage, list[InputFile]]:
     """The read stage's identity: the contents of its inputs, their field names, and its configuration."""
-    found = origins(inputs)
-    identity = {
-        "config": config,
-        "inputs": [[origin.name, origin.sha256, origin.spec] for origin in found],
-    }
-    return Stage("read", STAGE_VERSION, folder, config=identity), found
+    found = input_files(inputs)
+    return Stage("read", STAGE_VERSION, folder, config={"config": config, "inputs": input_identity(found)}), found
 
 
 class Documents(Corpus, Output):
@@ -145,35 +77,20 @@ def ingest(folder: Path, inputs: Sequence[InputSpec], config: ReadConfig, *, ste
     if stage.done() is None:
         stage.start()
         counts = _write_shards(folder, found, config, step=step)
-        _check_bad_fraction(folder, counts, config)
+        counts.check(config, listed_in=folder / QUARANTINE)
         stage.commit(_summary(folder, counts))
     return Corpus(folder)
 
 
-def _write_shards(folder: Path, found: list[_Origin], config: ReadConfig, *, step: Step) -> _Counts:
-    counts, quarantine = _Counts(), []
-    with _ShardWriter(folder, config.shard_rows) as shard:
-        for origin in found:
-            before = counts.rows
-            for batch in _batches(origin, config):
-                counts.rows += batch.rows
-                counts.quarantined.update(row.reason for row in batch.bad)
-                counts.replaced_surrogates += batch.replaced_surrogates
-                quarantine += [quarantine_line(origin.name, row) for row in batch.bad]
+def _write_shards(folder: Path, found: list[InputFile], config: ReadConfig, *, step: Step) -> RowCounts:
+    counts = RowCounts()
+    with quarantine(folder / QUARANTINE, counts) as take, _ShardWriter(folder, config.shard_rows) as shard:
+        for file in found:
+            for batch in file.batches(max_document_bytes=config.max_document_bytes):
+                take(file.name, batch)
                 shard.add(batch.documents)
-                step.advance(batch.rows, detail=origin.name)
-            if counts.rows == before:
-                counts.empty_files.append(origin.name)
-    write_bytes_atomic(folder / "quarantined.jsonl", b"".join(quarantine))
+                step.advance(batch.rows, detail=file.name)
     return counts
-
-
-def _batches(origin: _Origin, config: ReadConfig) -> Iterator[Batch]:
-    limit = config.max_document_bytes
-    if origin.path is None:
-        naming = Origin(origin.name, origin.name, origin.spec)
-        return batches_of_rows(sample_rows(origin.name), naming, max_document_bytes=limit)
-    return read_batches(origin.path, origin.spec, max_document_bytes=limit)
 
 
 class _ShardWriter:
@@ -240,20 +157,7 @@ def _write_shard(path: Path, documents: pa.Table) -> None:
     write_table(path, table, repeated=["source"], often_read=True)
 
 
-def _check_bad_fraction(folder: Path, counts: _Counts, config: ReadConfig) -> None:
-    bad = counts.quarantined.total()
-    if counts.rows and bad > config.max_bad_fraction * counts.rows:
-        reasons = ", ".join(f"{reason} {count}" for reason, count in counts.quarantined.most_common())
-        raise InputError(
-            f"{bad:,} of {counts.rows:,} rows are unreadable ({reasons}), more than max_bad_fraction "
-            f"{config.max_bad_fraction:g}; they are listed in {folder / 'quarantined.jsonl'}: repair them, "
-            "or raise `read.max_bad_fraction` (of a command: --max-bad-fraction)"
-        )
-    if counts.rows == bad:
-        raise InputError(f"no documents in {', '.join(counts.empty_files) or 'the input'}; check `input:`")
-
-
-def _summary(folder: Path, counts: _Counts) -> dict[str, Any]:
+def _summary(folder: Path, counts: RowCounts) -> dict[str, Any]:
     by_source = (
         pl.concat(
             [pl.read_parquet(path, columns=["source", "n_bytes"]) for path in sorted(folder.glob("[0-9]*.parquet"))]
@@ -263,7 +167,7 @@ def _summary(folder: Path, counts: _Counts) -> dict[str, Any]:
         .sort("source")
     )
     return {
-        "rows": counts.rows,
+        "rows": counts.rows.total(),
         "documents": int(by_source["documents"].sum()),
         "quarantined": dict(sorted(counts.quarantined.items())),
         "replaced_surrogates": counts.replaced_surrogates,

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dq.corpus import InputSpec, ReadConfig
+from dq.corpus.inputs import input_files
 from dq.errors import InputError
 from dq.stages.read import ingest
 from tests.corpus.files import documents, jsonl, quarantined, read, write, zstd
@@ -93,19 +94,22 @@ def test_a_parquet_file_with_damaged_pages_stops_the_job(tmp_path: Path) -> None
 def test_an_unknown_ending_stops_the_job_and_names_the_known_ones(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_bytes(ROWS)
-    assert "dq reads .jsonl, .jsonl.gz, .jsonl.zst and .parquet" in refused(path, tmp_path / "out")
+    message = refused(path, tmp_path / "out")
+    assert "unknown kind of file; dq reads .jsonl, .jsonl.gz, .jsonl.zst, .ndjson" in message
+    assert ".parquet" in message
 
 
-def test_a_missing_file_or_an_empty_pattern_stops_the_job(tmp_path: Path) -> None:
-    assert "no such file; check `input:`" in refused(tmp_path / "none.jsonl", tmp_path / "out")
-    assert "no such file; check `input:`" in refused(tmp_path / "*.jsonl", tmp_path / "out")
+@pytest.mark.parametrize("name", ["none.jsonl", "*.jsonl", "empty", "s3://bucket"])
+def test_an_entry_that_means_no_file_stops_the_job_with_one_message(tmp_path: Path, name: str) -> None:
+    (tmp_path / "empty").mkdir()
+    message = refused(tmp_path / name, tmp_path / "out")
+    assert "no such file, and no folder with files in it that dq reads (.jsonl, " in message
+    assert "check the path" in message
 
 
-def test_a_folder_is_refused_with_the_pattern_that_was_meant(tmp_path: Path) -> None:
-    (tmp_path / "data").mkdir()
-    write(tmp_path / "data" / "a.jsonl", ROWS)
-    message = refused(tmp_path / "data", tmp_path / "out")
-    assert f"a folder; name its files in `input:`, as in {tmp_path / 'data' / '*.jsonl'}" in message
+def test_an_address_of_another_place_is_refused() -> None:
+    with pytest.raises(InputError, match=r"^s3://bucket/a\.jsonl: no place that dq reads from; copy the files"):
+        input_files(["s3://bucket/a.jsonl"])
 
 
 def test_a_file_that_cannot_be_read_stops_the_job(tmp_path: Path) -> None:
@@ -153,7 +157,7 @@ def test_an_empty_file_is_recorded_and_the_job_goes_on(tmp_path: Path, name: str
     corpus = read([empty, write(tmp_path / "full.jsonl", ROWS)], tmp_path / "out")
     assert corpus.record.summary["empty_files"] == [str(empty)]
     assert corpus.record.summary["documents"] == 300
-    with pytest.raises(InputError, match=r"no documents in .*; check `input:`"):
+    with pytest.raises(InputError, match=r"no documents in .*; check what the input names"):
         read(empty, tmp_path / "alone")
 
 

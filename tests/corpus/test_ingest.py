@@ -21,7 +21,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dq.corpus import Corpus, InputSpec, ReadConfig
-from dq.corpus.formats.jsonl import BadRow, json_rows, line_spans
+from dq.corpus.documents import BadRow
+from dq.corpus.formats.jsonl import json_rows, line_spans
+from dq.corpus.places.local import LocalFile
 from dq.errors import InputError, WorkspaceError
 from dq.stages.read import ingest
 from tests.corpus.files import LENIENT, documents, invalid_strings, jsonl, quarantined, read, write, zstd
@@ -329,14 +331,15 @@ def test_spans_of_a_file_are_its_lines_in_order(lengths: list[int], size: int, e
     with tempfile.TemporaryDirectory() as folder, patch("dq.corpus.formats.jsonl.CHUNK_BYTES", chunk):
         path = Path(folder) / "in.jsonl"
         path.write_bytes(content)
-        spans = line_spans(path, max_bytes=size)
+        file = LocalFile(path)
+        spans = line_spans(file, max_bytes=size)
         whole = [
-            (row.line, row.first_bytes) for row in json_rows(path, max_document_bytes=10) if isinstance(row, BadRow)
+            (row.line, row.first_bytes) for row in json_rows(file, max_document_bytes=10) if isinstance(row, BadRow)
         ]
         parts = [
             (row.line, row.first_bytes)
             for span in spans
-            for row in json_rows(path, max_document_bytes=10, span=span)
+            for row in json_rows(file, max_document_bytes=10, span=span)
             if isinstance(row, BadRow)
         ]
     assert b"".join(content[span.start : span.end] for span in spans) == content

@@ -108,7 +108,7 @@ def test_past_the_bad_fraction_the_job_stops_on_one_line_and_up_to_it_goes_on(tm
         read(path, tmp_path / "past", config=config)
     message = str(caught.value)
     assert message.startswith(
-        "3 of 20 rows are unreadable (broken_json 2, text_not_a_string 1), more than max_bad_fraction 0.1; "
+        "3 of 20 rows are unreadable (broken_json 2, text_not_a_string 1), more than 0.1 of them; "
     )
     assert str(tmp_path / "past" / "quarantined.jsonl") in message
     assert "\n" not in message

@@ -18,7 +18,7 @@ import dq
 from dq.errors import ConfigError, InputError, WorkspaceError
 from dq.jobs.dropped import dropped_documents
 from dq.jobs.filtering import Reading, filter_files, score_files
-from dq.jobs.pieces import Fields, read_piece, split_inputs
+from dq.jobs.pieces import Fields, split_inputs
 from dq.quality import LearnedOptions, QuantileRule, Rule, RuleSet, train_quality
 from dq.quality.models import ModelFile
 
@@ -41,6 +41,12 @@ def write_jsonl(path: Path, lines: Sequence[str]) -> str:
 
 def read(folder: Path) -> pl.DataFrame:
     return pl.concat([pl.read_parquet(path) for path in sorted(folder.glob("[0-9]*.parquet"))])
+
+
+def read_documents(path: str) -> pa.Table:
+    """The documents of all pieces of a file."""
+    batches = [batch for piece in split_inputs([path]) for batch in piece.batches(max_document_bytes=1000)]
+    return pa.concat_tables([batch.documents for batch in batches])
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -115,10 +121,7 @@ def test_jsonl_and_parquet_of_the_same_rows_give_the_same_documents(tmp_path: Pa
         write_jsonl(tmp_path / "x.jsonl", [json.dumps(row) for row in ROWS]),
         write_parquet(tmp_path / "x.parquet", row_group_size=7),
     ]
-    tables = [
-        pa.concat_tables([batch.documents for piece in split_inputs([path]) for batch in read_piece(piece, Fields())])
-        for path in paths
-    ]
+    tables = [read_documents(path) for path in paths]
     assert tables[0].equals(tables[1])
 
 
@@ -127,10 +130,8 @@ def test_rows_without_id_or_source_are_named_by_file_and_row_also_past_the_first
 ) -> None:
     monkeypatch.setattr("dq.jobs.pieces.PIECE_BYTES", 100)
     path = write_parquet(tmp_path / "web.2024.parquet", [{"text": "a b c" * 9}] * 9, row_group_size=2)
-    pieces = split_inputs([path])
-    assert len(pieces) > 2
-    tables = [batch.documents for piece in pieces for batch in read_piece(piece, Fields())]
-    documents = pa.concat_tables(tables)
+    assert len(split_inputs([path])) > 2
+    documents = read_documents(path)
     assert documents.column("id").to_pylist() == [f"{path}:{row}" for row in range(1, 10)]
     assert set(documents.column("source").to_pylist()) == {"web"}
     assert set(documents.column("meta").to_pylist()) == {"{}"}
@@ -156,7 +157,7 @@ def test_unreadable_rows_are_quarantined_with_file_and_row(tmp_path: Path) -> No
     assert found[1]["first_bytes"].startswith("bad ")
     assert read(tmp_path / "d")["id"].to_list() == ["0", "4", "j", f"{tmp_path}/j.jsonl:4"]
     assert (result.quarantined["invalid_utf8"], result.replaced_surrogates) == (1, 1)
-    with pytest.raises(InputError, match=r"5 of 9 rows are unreadable .* raise --max-bad-fraction"):
+    with pytest.raises(InputError, match=r"5 of 9 rows are unreadable .* raise `max_bad_fraction`"):
         score_files(inputs, tmp_path / "s.parquet", reading=Reading(Fields(max_document_bytes=100)))
     assert not (tmp_path / "s.parquet").exists()
     assert len((tmp_path / "s.quarantined.jsonl").read_text().splitlines()) == 5
@@ -180,7 +181,11 @@ def test_kept_documents_can_be_filtered_again_and_keep_their_meta(done: Path) ->
 def test_columns_of_other_types_become_meta(tmp_path: Path) -> None:
     table = pa.table({"text": pa.array(["x"]).dictionary_encode(), "n": [1.5], "raw": [b"\x01"], "tags": [["a"]]})
     pq.write_table(table, tmp_path / "a.parquet")
-    (batch,) = [batch for piece in split_inputs([str(tmp_path / "a.parquet")]) for batch in read_piece(piece, Fields())]
+    (batch,) = [
+        batch
+        for piece in split_inputs([str(tmp_path / "a.parquet")])
+        for batch in piece.batches(max_document_bytes=1000)
+    ]
     meta = json.loads(batch.documents.column("meta")[0].as_py())
     assert (meta["n"], meta["tags"]) == (1.5, ["a"])
 

@@ -1,70 +1,54 @@
-"""Any input file to batches of documents, by its name: JSON lines (plain, .gz, .zst) or Parquet."""
+"""What a format is: the endings of its names, how a file is cut into pieces, and how a piece becomes documents.
+
+A format is one class in one module, named once in ``FORMATS``. It reads bytes wherever they lie (``File.open``); which
+documents a row makes, and what is wrong with it, is said by `dq.corpus.documents`.
+"""
 
 from __future__ import annotations
 
-import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from pathlib import Path
+from typing import ClassVar, Generic, TypeVar
 
-import pyarrow as pa
+from dq.corpus.documents import Batch, Origin
+from dq.corpus.places import File
 
-from dq.corpus.config import InputSpec
-from dq.corpus.documents import DOCUMENT_SCHEMA, Batch, Origin, batches_of_rows
-from dq.corpus.formats.jsonl import Span, is_jsonl, json_rows
-from dq.corpus.formats.parquet import Groups, parquet_batches
-from dq.errors import InputError
+__all__ = ["Format"]
 
-__all__ = ["FILE_FAULTS", "is_parquet", "read_batches", "unreadable"]
-
-FILE_FAULTS = (OSError, EOFError, zlib.error, pa.ArrowException)
-"""What the readers' libraries raise where a file as a whole is at fault."""
+Part = TypeVar("Part")
+"""A piece of a file, as its format names it."""
 
 
-def is_parquet(path: Path) -> bool:
-    """Whether a file's name says that it is Parquet."""
-    return path.name.endswith(".parquet")
+class Format(ABC, Generic[Part]):
+    """Reads files of one kind."""
 
+    endings: ClassVar[tuple[str, ...]]
+    """What their names end with."""
+    sample_ending: ClassVar[str] = ".jsonl"
+    """How a forecast stores the sample that stands for them: what it reads about as fast."""
 
-def _origin_of(path: Path, spec: InputSpec) -> Origin:
-    """How the rows of a file are named; their source, where nothing names one, is the file's name without endings."""
-    return Origin(path.as_posix(), path.name.partition(".")[0] or path.name, spec)
+    @abstractmethod
+    def batches(
+        self, file: File, origin: Origin, *, max_document_bytes: int, part: Part | None = None
+    ) -> Iterator[Batch]:
+        """The documents of a file, in order, in batches of about 8 MB; none where it holds no rows.
 
+        A file fault is the exception of who found it.
 
-def read_batches(
-    path: Path, spec: InputSpec, *, max_document_bytes: int, part: Groups | Span | None = None
-) -> Iterator[Batch]:
-    """The documents of a file, in order, in batches of about 8 MB; an empty file is one empty batch.
+        Args:
+            file: of this format.
+            origin: how its rows are named.
+            max_document_bytes: longest text, in bytes of UTF-8.
+            part: read only so much of it.
 
-    Args:
-        path: a file that ``spec`` names.
-        spec: how its fields are named.
-        max_document_bytes: longest text, in bytes of UTF-8.
-        part: row groups of a Parquet file, or lines of a plain JSONL file; default all of it.
+        Raises:
+            InputError: it has no texts.
+        """
 
-    Raises:
-        InputError: the file is missing, of an unknown kind, truncated or otherwise unreadable as a file.
-    """
-    origin, any_rows = _origin_of(path, spec), False
-    try:
-        if is_parquet(path):
-            groups = part if isinstance(part, Groups) else None
-            batches = parquet_batches(path, origin, max_document_bytes=max_document_bytes, groups=groups)
-        elif is_jsonl(path):
-            span = part if isinstance(part, Span) else None
-            rows = json_rows(path, max_document_bytes=max_document_bytes, span=span)
-            batches = batches_of_rows(rows, origin, max_document_bytes=max_document_bytes)
-        else:
-            raise InputError(f"{path}: unknown kind of file; dq reads .jsonl, .jsonl.gz, .jsonl.zst and .parquet")
-        for batch in batches:
-            any_rows = True
-            yield batch
-    except FILE_FAULTS as error:
-        raise unreadable(path, error) from None
-    if not any_rows:
-        yield Batch(DOCUMENT_SCHEMA.empty_table())
+    def cut(self, file: File, *, max_bytes: int) -> list[Part | None]:  # noqa: ARG002
+        """Pieces of about ``max_bytes``, in order; None is the whole. What they hold depends on the file alone."""
+        return [None]
 
-
-def unreadable(path: Path, error: BaseException) -> InputError:
-    """A file fault on one line."""
-    reason = (error.strerror if isinstance(error, OSError) else None) or " ".join(str(error).split())
-    return InputError(f"{path}: cannot be read: {reason}; replace the file, or leave it out of the input")
+    def count_rows(self, file: File) -> int | None:  # noqa: ARG002
+        """Its rows, where the file says so without being read."""
+        return None

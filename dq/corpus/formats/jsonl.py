@@ -1,57 +1,31 @@
-"""Rows out of JSON lines: each is an object or a fault with its line. Nothing is lost silently.
+"""JSON lines: each is an object or a fault with its line. Nothing is lost silently.
 
 Lines are parsed by orjson (about 1 GB/s); what it refuses is given to the standard library, which tells the valid but
-unusual (lone surrogates, control characters) from the broken.
+unusual (lone surrogates, control characters) from the broken. Compressed files are one piece; plain ones are cut at
+line ends.
 """
 
 from __future__ import annotations
 
-import gzip
 import json
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import IO, Any, ClassVar, NoReturn
 
 import orjson
-import pyarrow as pa
 
-__all__ = ["BadRow", "Row", "Span", "is_jsonl", "is_plain", "json_rows", "line_spans"]
+from dq.corpus.documents import FIRST_BYTES, BadRow, Batch, Origin, Row, batches_of_rows
+from dq.corpus.formats.base import Format
+from dq.corpus.formats.compression import COMPRESSIONS, decompressed
+from dq.corpus.places import File
 
-JSONL_ENDINGS = (".jsonl", ".ndjson", ".json")
+__all__ = ["JsonLines", "Span", "json_rows", "line_spans"]
+
+PLAIN_ENDINGS = (".jsonl", ".ndjson", ".json")
 # A valid text of n bytes can take 6 n bytes of JSON (\\u0041 for A); the rest of a row gets as much again.
 JSON_EXPANSION = 7
 CHUNK_BYTES = 4 << 20
-FIRST_BYTES = 64  # of a bad row, for the quarantine
-
-
-@dataclass(slots=True)
-class Row:
-    """One readable row: its fields and where it came from (line or row number, from 1)."""
-
-    fields: dict[str, Any]
-    line: int
-    replaced_surrogates: bool = False
-
-
-@dataclass(slots=True)
-class BadRow:
-    """One unreadable row, for the quarantine."""
-
-    line: int
-    reason: str
-    first_bytes: bytes
-
-
-def is_jsonl(path: Path) -> bool:
-    """Whether a file's name says that it holds JSON lines."""
-    return path.name.removesuffix(".gz").removesuffix(".zst").endswith(JSONL_ENDINGS)
-
-
-def is_plain(path: Path) -> bool:
-    """Whether a JSONL file is not compressed."""
-    return path.name.endswith(JSONL_ENDINGS)
 
 
 @dataclass(frozen=True)
@@ -63,14 +37,33 @@ class Span:
     line: int
 
 
-def line_spans(path: Path, *, max_bytes: int) -> list[Span]:
+class JsonLines(Format[Span]):
+    """One object a line, plain or compressed."""
+
+    endings: ClassVar = tuple(ending + packed for ending in PLAIN_ENDINGS for packed in COMPRESSIONS)
+
+    def batches(
+        self, file: File, origin: Origin, *, max_document_bytes: int, part: Span | None = None
+    ) -> Iterator[Batch]:
+        """The documents of the file, or of some of its lines."""
+        rows = json_rows(file, max_document_bytes=max_document_bytes, span=part)
+        return batches_of_rows(rows, origin, max_document_bytes=max_document_bytes)
+
+    def cut(self, file: File, *, max_bytes: int) -> list[Span | None]:
+        """Runs of lines of a plain file; a compressed one whole."""
+        if not file.name.endswith(PLAIN_ENDINGS) or file.size <= max_bytes:
+            return [None]
+        return [*line_spans(file, max_bytes=max_bytes)]
+
+
+def line_spans(file: File, *, max_bytes: int) -> list[Span]:
     """A plain file cut after the first line end past every ``max_bytes``.
 
     A file fault is the exception of who found it. The whole file is read for it, at about the speed of memory, because
     lines are numbered from the file's first.
     """
     spans, start, at, line, lines = [], 0, 0, 1, 0
-    with path.open("rb") as stream:
+    with file.open() as stream:
         while chunk := stream.read(CHUNK_BYTES):
             cut = chunk.find(b"\n") + 1 if at - start >= max_bytes else 0
             if cut:
@@ -82,12 +75,12 @@ def line_spans(path: Path, *, max_bytes: int) -> list[Span]:
     return [*spans, Span(start, at, line)] if at > start or not spans else spans
 
 
-def json_rows(path: Path, *, max_document_bytes: int, span: Span | None = None) -> Iterator[Row | BadRow]:
-    """Every row of a JSONL file (plain, .gz, .zst) or of some lines of a plain one.
+def json_rows(file: File, *, max_document_bytes: int, span: Span | None = None) -> Iterator[Row | BadRow]:
+    """Every row of a file, or of some lines of a plain one.
 
     A file fault is the exception of who found it.
     """
-    with _open(path) as stream:
+    with decompressed(file) as stream:
         if span is not None:
             stream.seek(span.start)
         lines = _lines(
@@ -96,14 +89,6 @@ def json_rows(path: Path, *, max_document_bytes: int, span: Span | None = None) 
             size=None if span is None else span.end - span.start,
         )
         yield from _json_rows(lines, first=1 if span is None else span.line)
-
-
-def _open(path: Path) -> IO[bytes]:
-    if path.name.endswith(".gz"):
-        return gzip.open(path, "rb")  # type: ignore[return-value]
-    if path.name.endswith(".zst"):
-        return pa.input_stream(str(path), compression="zstd")  # type: ignore[no-any-return]
-    return path.open("rb")
 
 
 def _lines(stream: IO[bytes], *, max_line_bytes: int, size: int | None) -> Iterator[tuple[bytes, bool]]:

@@ -9,8 +9,7 @@ import contextlib
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 import orjson
@@ -19,12 +18,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from dq.corpus.documents import BATCH_BYTES, BATCH_ROWS, DOCUMENT_SCHEMA, Batch, Origin
-from dq.corpus.formats.jsonl import FIRST_BYTES, BadRow
+from dq.corpus.documents import BATCH_BYTES, BATCH_ROWS, DOCUMENT_SCHEMA, FIRST_BYTES, BadRow, Batch, Origin
+from dq.corpus.formats.base import Format
+from dq.corpus.places import File
 from dq.errors import InputError
 from dq.text.buffers import string_array
 
-__all__ = ["Groups", "parquet_batches", "row_groups"]
+__all__ = ["Groups", "Parquet"]
 
 # Columns that dq's own files have beside a document: the corpus's, which the text gives again, and those of kept files.
 DERIVED = ({"content_key", "n_bytes"}, {"cluster_size"})
@@ -42,41 +42,52 @@ class Groups:
     row: int
 
 
-def row_groups(path: Path, *, max_bytes: int) -> list[Groups]:
-    """A file cut into runs of row groups of at most ``max_bytes`` uncompressed, one group at least."""
-    with pq.ParquetFile(path) as file:
-        groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
-    cuts, held = [0], 0
-    for number, group in enumerate(groups):
-        if held and held + group.total_byte_size > max_bytes:
-            cuts.append(number)
-            held = 0
-        held += group.total_byte_size
-    rows = list(itertools.accumulate((group.num_rows for group in groups), initial=0))
-    return [Groups(first, end, rows[first]) for first, end in itertools.pairwise([*cuts, len(groups)])]
+class Parquet(Format[Groups]):
+    """Columns, in row groups."""
+
+    endings: ClassVar = (".parquet",)
+    sample_ending: ClassVar = ".parquet"
+
+    def batches(
+        self, file: File, origin: Origin, *, max_document_bytes: int, part: Groups | None = None
+    ) -> Iterator[Batch]:
+        """The documents of the file, or of some of its row groups."""
+        with _opened(file) as table:
+            _check_columns(table, file.name, origin)
+            chosen = part or Groups(0, table.num_row_groups, 0)
+            numbers = list(range(chosen.first, chosen.end))
+            row = chosen.row
+            if not numbers:
+                return
+            size = _batch_rows(table, numbers)
+            for batch in table.iter_batches(batch_size=size, row_groups=numbers, use_threads=False):
+                rows = np.arange(row + 1, row + 1 + len(batch))
+                row += len(batch)
+                yield _batch(_plain(batch, origin), rows, origin, max_document_bytes=max_document_bytes)
+
+    def cut(self, file: File, *, max_bytes: int) -> list[Groups | None]:
+        """Runs of row groups of at most ``max_bytes`` uncompressed, one group at least."""
+        with _opened(file) as table:
+            groups = [table.metadata.row_group(number) for number in range(table.metadata.num_row_groups)]
+        cuts, held = [0], 0
+        for number, group in enumerate(groups):
+            if held and held + group.total_byte_size > max_bytes:
+                cuts.append(number)
+                held = 0
+            held += group.total_byte_size
+        rows = list(itertools.accumulate((group.num_rows for group in groups), initial=0))
+        return [Groups(first, end, rows[first]) for first, end in itertools.pairwise([*cuts, len(groups)])]
+
+    def count_rows(self, file: File) -> int:
+        """Its rows, by its own metadata."""
+        with _opened(file) as table:
+            return int(table.metadata.num_rows)
 
 
-def parquet_batches(
-    path: Path, origin: Origin, *, max_document_bytes: int, groups: Groups | None = None
-) -> Iterator[Batch]:
-    """The documents of a Parquet file or of some of its row groups, in order, in batches of about 8 MB.
-
-    A file fault is the exception of who found it.
-
-    Raises:
-        InputError: there is no column of texts.
-    """
-    with pq.ParquetFile(path, buffer_size=1 << 20) as file:
-        _check_columns(file, path, origin)
-        chosen = groups or Groups(0, file.num_row_groups, 0)
-        numbers = list(range(chosen.first, chosen.end))
-        row = chosen.row
-        if not numbers:
-            return
-        for batch in file.iter_batches(batch_size=_batch_rows(file, numbers), row_groups=numbers, use_threads=False):
-            rows = np.arange(row + 1, row + 1 + len(batch))
-            row += len(batch)
-            yield _batch(_plain(batch, origin), rows, origin, max_document_bytes=max_document_bytes)
+@contextlib.contextmanager
+def _opened(file: File) -> Iterator[pq.ParquetFile]:
+    with file.open() as stored, pq.ParquetFile(stored, buffer_size=1 << 20) as table:
+        yield table
 
 
 def _plain(batch: pa.RecordBatch, origin: Origin) -> pa.RecordBatch:
@@ -112,16 +123,16 @@ def _batch(batch: pa.RecordBatch, rows: Rows, origin: Origin, *, max_document_by
     return Batch(pa.Table.from_arrays(columns, schema=DOCUMENT_SCHEMA), tuple(bad))
 
 
-def _check_columns(file: pq.ParquetFile, path: Path, origin: Origin) -> None:
+def _check_columns(file: pq.ParquetFile, name: str, origin: Origin) -> None:
     schema, text, identity = file.schema_arrow, origin.spec.text_field, origin.spec.id_field
     if twice := {name for name in schema.names if schema.names.count(name) > 1}:
-        raise InputError(f"{path}: two columns are named `{min(twice)}`; rename one")
+        raise InputError(f"{name}: two columns are named `{min(twice)}`; rename one")
     if text not in schema.names:
-        raise InputError(f"{path}: no column `{text}`; there are {', '.join(schema.names)}; name the text field")
+        raise InputError(f"{name}: no column `{text}`; there are {', '.join(schema.names)}; name the text field")
     if not _is_text(schema.field(text).type):
-        raise InputError(f"{path}: column `{text}` holds {schema.field(text).type}, not text; name the text field")
+        raise InputError(f"{name}: column `{text}` holds {schema.field(text).type}, not text; name the text field")
     if identity in schema.names and pa.types.is_nested(schema.field(identity).type):
-        raise InputError(f"{path}: column `{identity}` holds {schema.field(identity).type}, not ids; name the id field")
+        raise InputError(f"{name}: column `{identity}` holds {schema.field(identity).type}, not ids; name the id field")
 
 
 def _is_text(kind: pa.DataType) -> bool:

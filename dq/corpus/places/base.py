@@ -1,0 +1,53 @@
+"""What a place is: a text that a user writes becomes files, and a file is opened where it is read.
+
+A place knows nothing of formats but the endings of their names, and a format nothing of places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import pyarrow as pa
+
+__all__ = ["File", "Place"]
+
+
+class File(Protocol):
+    """A file, wherever it lies: its name and how to reach it, to be sent to whoever reads it."""
+
+    @property
+    def name(self) -> str:
+        """What ids, quarantines and records call it; UTF-8 on one line."""
+
+    @property
+    def size(self) -> int:
+        """Bytes, as it lies there."""
+
+    def open(self) -> pa.NativeFile:
+        """The bytes, from any position. A file fault is the exception of who found it."""
+
+    def sha256(self) -> str:
+        """SHA-256 (hex) of the bytes.
+
+        Raises:
+            InputError: it cannot be read, or has no name that it could be called by.
+        """
+
+
+class Place(Protocol):
+    """Yields the files that an entry of the input means."""
+
+    def matches(self, entry: str) -> bool:
+        """Whether an entry, such as a path or an address, is one of this place."""
+
+    def files(self, entry: str, *, endings: Sequence[str]) -> list[File]:
+        """The files of an entry, sorted; none where there are none.
+
+        Args:
+            entry: of this place. What it names is read whatever it is called.
+            endings: of names that a folder is searched for.
+
+        Raises:
+            InputError: the entry means something that holds no documents.
+        """

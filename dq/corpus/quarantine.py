@@ -1,0 +1,99 @@
+"""What happens to rows: documents, or unreadable and listed in a file. Too many of these are an error."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import orjson
+
+from dq.corpus.config import RowLimits
+from dq.corpus.documents import BadRow, Batch
+from dq.errors import InputError
+from dq.store.files import replacing
+
+__all__ = ["QUARANTINE", "RowCounts", "quarantine"]
+
+QUARANTINE = "quarantined.jsonl"
+
+
+@dataclass
+class RowCounts:
+    """What happened to the rows of some files."""
+
+    rows: Counter[str] = field(default_factory=Counter)
+    """By file: documents and unreadable rows."""
+    quarantined: Counter[str] = field(default_factory=Counter)
+    """By reason."""
+    replaced_surrogates: int = 0
+    """Rows whose lone surrogates became U+FFFD."""
+
+    @property
+    def empty_files(self) -> list[str]:
+        """Files without a row."""
+        return [name for name, rows in self.rows.items() if not rows]
+
+    def add(self, name: str, batch: Batch) -> None:
+        """Count a batch of a file."""
+        self.rows[name] += batch.rows
+        self.quarantined.update(row.reason for row in batch.bad)
+        self.replaced_surrogates += batch.replaced_surrogates
+
+    def merge(self, other: RowCounts) -> None:
+        """Count what happened elsewhere, too."""
+        self.rows.update(other.rows)
+        self.quarantined.update(other.quarantined)
+        self.replaced_surrogates += other.replaced_surrogates
+
+    def check(self, limits: RowLimits, *, listed_in: Path) -> None:
+        """Refuse what is mostly unreadable, or empty.
+
+        Raises:
+            InputError: more than ``max_bad_fraction`` of the rows are unreadable, or there are no documents.
+        """
+        rows, bad = self.rows.total(), self.quarantined.total()
+        if bad > limits.max_bad_fraction * rows:
+            reasons = ", ".join(f"{reason} {count:,}" for reason, count in self.quarantined.most_common())
+            raise InputError(
+                f"{bad:,} of {rows:,} rows are unreadable ({reasons}), more than {limits.max_bad_fraction:g} of them; "
+                f"they are listed in {listed_in}: repair them, or raise `max_bad_fraction`",
+                field="max_bad_fraction",
+            )
+        if rows == bad:
+            raise InputError(f"no documents in {_some(self.empty_files) or 'the input'}; check what the input names")
+
+    def warnings(self) -> list[str]:
+        """What the user should know, a line each."""
+        found = [f"{name}: empty file" for name in self.empty_files]
+        if self.replaced_surrogates:
+            found.append(f"{self.replaced_surrogates:,} rows held lone surrogates; they became U+FFFD")
+        return found
+
+
+@contextmanager
+def quarantine(path: Path, counts: RowCounts) -> Iterator[Callable[[str, Batch], None]]:
+    """Count rows, and list the unreadable ones in ``path``, which is there when all have been taken.
+
+    Yields:
+        A function that takes a batch of a file, by the file's name.
+    """
+    with replacing(path) as temporary, temporary.open("wb") as file:
+
+        def take(name: str, batch: Batch) -> None:
+            counts.add(name, batch)
+            file.writelines(_line(name, row) for row in batch.bad)
+
+        yield take
+
+
+def _line(name: str, row: BadRow) -> bytes:
+    """File, line (or row, from 1), reason, first bytes."""
+    first = row.first_bytes.decode("utf-8", "replace")
+    return orjson.dumps({"file": name, "line": row.line, "reason": row.reason, "first_bytes": first}) + b"\n"
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3:,} more" if len(names) > 3 else "")

@@ -1,0 +1,93 @@
+"""What an entry of the input means: the same files in every command, whatever their place and format."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from dq.corpus import InputSpec
+from dq.corpus.formats import ENDINGS, FORMATS, format_of
+from dq.corpus.inputs import input_files, input_identity
+from dq.corpus.quarantine import QUARANTINE
+from dq.errors import InputError
+from dq.store import Workspace
+from tests.corpus.files import documents, jsonl, read, write
+
+
+def names(*inputs: InputSpec | str | Path, root: Path) -> list[str]:
+    """The files that entries mean, relative to a folder."""
+    entries = [str(one) if isinstance(one, Path) else one for one in inputs]
+    return [file.name.removeprefix(f"{root.as_posix()}/") for file in input_files(entries)]
+
+
+def touch(root: Path, *paths: str) -> None:
+    for path in paths:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).touch()
+
+
+def test_a_folder_is_read_whole_with_the_folders_in_it_sorted(tmp_path: Path) -> None:
+    touch(tmp_path, *(f"sub/deep/{number}{ending}" for number, ending in enumerate(ENDINGS)))
+    touch(tmp_path, "b.parquet", "a.jsonl", "sub/c.jsonl.gz", "notes.txt", "sub/readme.md")
+    deep = [f"sub/deep/{number}{ending}" for number, ending in enumerate(ENDINGS)]
+    expected = ["a.jsonl", "b.parquet", "sub/c.jsonl.gz", *deep]
+    assert names(tmp_path, root=tmp_path) == sorted(expected, key=lambda name: Path(name).parts)
+
+
+def test_what_a_folder_leaves_out_is_read_where_it_is_named(tmp_path: Path) -> None:
+    left_out = [".hidden.jsonl", ".git/a.jsonl", "stage.json", "started.json", QUARANTINE, f"scores.{QUARANTINE}"]
+    touch(tmp_path, "kept.jsonl", "mystage.json", *left_out)
+    assert names(tmp_path, root=tmp_path) == ["kept.jsonl", "mystage.json"]
+    assert names(*(tmp_path / name for name in left_out), root=tmp_path) == left_out
+
+
+def test_linked_folders_are_read_once_and_never_in_circles(tmp_path: Path) -> None:
+    touch(tmp_path, "data/a.jsonl", "elsewhere/b.jsonl")
+    (tmp_path / "data/again").symlink_to(tmp_path / "data")
+    (tmp_path / "data/linked").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "data/linked2").symlink_to(tmp_path / "elsewhere")
+    assert names(tmp_path / "data", root=tmp_path) == ["data/a.jsonl", "data/linked/b.jsonl"]
+
+
+def test_a_workspace_is_no_folder_of_documents_but_a_folder_in_it_is(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / "data/work").create()
+    touch(workspace.root, "kept/00000.parquet")
+    with pytest.raises(InputError, match=r"work: a workspace; name what to read of it, such as .*/work/kept"):
+        input_files([str(tmp_path / "data")])
+    assert names(workspace.kept(), root=workspace.root) == ["kept/00000.parquet"]
+
+
+def test_a_file_that_two_entries_name_is_read_once_unless_its_fields_are_others(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", jsonl([{"text": "x"}]))
+    assert names(path, tmp_path / "*.jsonl", tmp_path, root=tmp_path) == ["a.jsonl"]
+    as_source = InputSpec(path=str(path), source="mine")
+    assert names(path, as_source, root=tmp_path) == ["a.jsonl", "a.jsonl"]
+    assert len(documents(read([path, path], tmp_path / "out"))) == 1
+
+
+def test_the_identity_of_an_input_is_names_contents_and_fields(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jsonl", "b.parquet")
+    found = input_identity(input_files([str(tmp_path)]))
+    empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    spec = InputSpec(path=str(tmp_path))
+    assert found == [[f"{tmp_path}/a.jsonl", empty, spec], [f"{tmp_path}/b.parquet", empty, spec]]
+    news = input_identity(input_files([InputSpec(sample="news")]))
+    assert [row[0] for row in news] == ["news"]
+
+
+def test_every_ending_belongs_to_one_format() -> None:
+    assert len(set(ENDINGS)) == len(ENDINGS)
+    for one in FORMATS:
+        assert {type(format_of(f"in{ending}")) for ending in one.endings} == {type(one)}
+
+
+def test_the_files_of_a_pattern_are_named_as_they_were_found(tmp_path: Path) -> None:
+    touch(tmp_path, "d/a.jsonl")
+    here = Path.cwd()
+    os.chdir(tmp_path)
+    try:
+        assert names("./d/*.jsonl", root=tmp_path) == names("d/", root=tmp_path) == ["d/a.jsonl"]
+    finally:
+        os.chdir(here)
