@@ -11,8 +11,8 @@ import typer
 from dq.cli.common import AsJson, Workers, print_json, print_table, progress_bar, visible, worker_count
 
 if TYPE_CHECKING:
-    from dq.jobs.dropped import DroppedDocument
-    from dq.jobs.filtering import FilterResult, Reading
+    from dq.files.filter import FilterResult, Reading
+    from dq.inspect.dropped import DroppedDocument
     from dq.quality import RuleSet
     from dq.text.words import WordDefinition
 
@@ -57,7 +57,7 @@ def score(
     as_json: AsJson = False,
 ) -> None:
     """Compute signals of documents: id, source and one column a signal. Decides nothing."""
-    from dq.jobs.filtering import score_files
+    from dq.files.filter import score_files
 
     names = None if signals is None else [name.strip() for name in signals.split(",") if name.strip()]
     reading = _reading(text_field, words, model, max_bad_fraction=max_bad_fraction, workers=workers)
@@ -95,7 +95,7 @@ def filter_documents(
     as_json: AsJson = False,
 ) -> None:
     """Divide documents by the rules of a preset or of a file; every dropped one has the full list of its reasons."""
-    from dq.jobs.filtering import filter_files
+    from dq.files.filter import filter_files
 
     reading = _reading(text_field, words, model, max_bad_fraction=max_bad_fraction, workers=workers)
     judging = rule_set(preset, rules, models=[one.name for one in reading.models])
@@ -153,7 +153,7 @@ def inspect_dropped(
     as_json: AsJson = False,
 ) -> None:
     """Show documents that a rule dropped, the value it judged and which values it accepts."""
-    from dq.jobs.dropped import dropped_documents
+    from dq.inspect.dropped import dropped_documents
 
     found = dropped_documents(folder, reason, limit=limit)
     if as_json:
@@ -177,8 +177,8 @@ def rule_set(preset: str | None, rules: Path | None, *, models: Sequence[str] = 
 def _reading(
     text_field: str, words: WordDefinition, models: list[str] | None, *, max_bad_fraction: float, workers: int | None
 ) -> Reading:
-    from dq.jobs.filtering import Reading
-    from dq.jobs.pieces import Fields
+    from dq.files.filter import Reading
+    from dq.files.pieces import Fields
     from dq.quality.models import ModelFile
 
     files = tuple(ModelFile.parse(text) for text in models or ())

@@ -25,8 +25,8 @@ from dq.corpus.inputs import Piece
 from dq.corpus.quarantine import QUARANTINE, RowCounts, quarantine
 from dq.errors import ConfigError, WorkspaceError
 from dq.executors import run_tasks
-from dq.jobs.outputs import RECORD, SCORES, STARTED, claim_folder, join_quarantine, join_tables, table_writer
-from dq.jobs.pieces import Fields, split_inputs
+from dq.files.pieces import Fields, split_inputs
+from dq.files.tables import RECORD, SCORES, STARTED, claim_folder, join_quarantine, join_tables, table_writer
 from dq.quality import DEFAULT_SIGNALS, QuantileRule, RuleSet, signal
 from dq.quality.models import ModelFile, score_with_models
 from dq.store.files import write_json_atomic
@@ -263,7 +263,7 @@ def _run(
         if on_progress is not None:
             on_progress(done["pieces"], len(tasks))
 
-    for found in run_tasks(function, tasks, workers=workers, preload=["dq.jobs.filtering"], on_done=report):
+    for found in run_tasks(function, tasks, workers=workers, preload=["dq.files.filter"], on_done=report):
         tally.add(found)
     return tally
 

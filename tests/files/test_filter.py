@@ -16,9 +16,9 @@ from polars.testing import assert_frame_equal
 
 import dq
 from dq.errors import ConfigError, InputError, WorkspaceError
-from dq.jobs.dropped import dropped_documents
-from dq.jobs.filtering import Reading, filter_files, score_files
-from dq.jobs.pieces import Fields, split_inputs
+from dq.files.filter import Reading, filter_files, score_files
+from dq.files.pieces import Fields, split_inputs
+from dq.inspect.dropped import dropped_documents
 from dq.quality import LearnedOptions, QuantileRule, Rule, RuleSet, train_quality
 from dq.quality.models import ModelFile
 
@@ -92,7 +92,7 @@ def test_strict_judges_as_the_source_does(tmp_path: Path) -> None:
 
 
 def test_outputs_are_the_same_bytes_for_any_number_of_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dq.jobs.pieces.PIECE_BYTES", 2000)
+    monkeypatch.setattr("dq.files.pieces.PIECE_BYTES", 2000)
     inputs = [
         write_parquet(tmp_path / "a.parquet", row_group_size=7),
         write_jsonl(tmp_path / "b.jsonl.gz", [json.dumps(row) for row in ROWS]),
@@ -128,7 +128,7 @@ def test_jsonl_and_parquet_of_the_same_rows_give_the_same_documents(tmp_path: Pa
 def test_rows_without_id_or_source_are_named_by_file_and_row_also_past_the_first_row_groups(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dq.jobs.pieces.PIECE_BYTES", 100)
+    monkeypatch.setattr("dq.files.pieces.PIECE_BYTES", 100)
     path = write_parquet(tmp_path / "web.2024.parquet", [{"text": "a b c" * 9}] * 9, row_group_size=2)
     assert len(split_inputs([path])) > 2
     documents = read_documents(path)
@@ -312,7 +312,7 @@ def test_a_large_plain_file_is_read_in_parts_with_its_own_line_numbers(
     lines[150] = "{broken"
     path = write_jsonl(tmp_path / "in.jsonl", lines)
     whole = filter_files([path], RULES, kept=tmp_path / "whole", reading=Reading(max_bad_fraction=1))
-    monkeypatch.setattr("dq.jobs.pieces.PIECE_BYTES", 20_000)
+    monkeypatch.setattr("dq.files.pieces.PIECE_BYTES", 20_000)
     monkeypatch.setattr("dq.corpus.formats.jsonl.CHUNK_BYTES", 4_000)
     assert len(split_inputs([path])) > 5
     parts = filter_files([path], RULES, kept=tmp_path / "parts", reading=Reading(max_bad_fraction=1, workers=2))

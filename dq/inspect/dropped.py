@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from dq.errors import ConfigError, InputError, WorkspaceError
-from dq.jobs.outputs import RECORD
+from dq.files.tables import RECORD
 from dq.quality import FixedQuantileRule, Rule, RuleSet
 from dq.quality.rules import AnyRule
 from dq.store.files import read_json
