@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from dq.cli.common import AsJson, Workers, print_json, print_table, progress_bar, visible, worker_count
+from dq.cli.common import AsJson, Workers, print_json, print_table, visible, worker_count
 
 if TYPE_CHECKING:
-    from dq.files.filter import FilterResult, Reading
+    from dq.corpus import InputSpec
+    from dq.corpus.quarantine import RowCounts
+    from dq.files.filter import FilterResult
+    from dq.files.pieces import Scoring
     from dq.inspect.dropped import DroppedDocument
     from dq.quality import RuleSet
     from dq.text.words import WordDefinition
@@ -57,27 +60,18 @@ def score(
     as_json: AsJson = False,
 ) -> None:
     """Compute signals of documents: id, source and one column a signal. Decides nothing."""
-    from dq.files.filter import score_files
+    from dq.executors import LocalExecutor
+    from dq.files.score import score_files
 
     names = None if signals is None else [name.strip() for name in signals.split(",") if name.strip()]
-    reading = _reading(text_field, words, model, max_bad_fraction=max_bad_fraction, workers=workers)
-    with progress_bar("score") as advance:
-        done = score_files(
-            inputs, output, signals=names, reading=reading, on_progress=lambda n, total: advance("", n, total)
-        )
+    scoring = _scoring(words, model, max_bad_fraction=max_bad_fraction)
+    executor = LocalExecutor(worker_count(workers))
+    done = score_files(_inputs(inputs, text_field), output, signals=names, scoring=scoring, executor=executor)
     if as_json:
-        print_json(
-            {
-                "documents": done.documents,
-                "signals": list(done.signals),
-                "quarantined": done.quarantined,
-                "replaced_surrogates": done.replaced_surrogates,
-                "output": str(output),
-            }
-        )
+        print_json({**done.to_dict(), "output": str(output)})
         return
     typer.echo(f"{done.documents:,} documents, {len(done.signals)} signals: {output}")
-    _echo_faults(done.quarantined, done.replaced_surrogates, output.with_name(f"{output.stem}.quarantined.jsonl"))
+    _echo_faults(done.rows, output.with_name(f"{output.stem}.quarantined.jsonl"))
 
 
 def filter_documents(
@@ -95,25 +89,24 @@ def filter_documents(
     as_json: AsJson = False,
 ) -> None:
     """Divide documents by the rules of a preset or of a file; every dropped one has the full list of its reasons."""
+    from dq.executors import LocalExecutor
     from dq.files.filter import filter_files
 
-    reading = _reading(text_field, words, model, max_bad_fraction=max_bad_fraction, workers=workers)
-    judging = rule_set(preset, rules, models=[one.name for one in reading.models])
-    with progress_bar("filter") as advance:
-        done = filter_files(
-            inputs,
-            judging,
-            kept=output,
-            dropped=dropped,
-            strict=strict,
-            reading=reading,
-            on_progress=lambda n, total: advance("", n, total),
-        )
+    scoring = _scoring(words, model, max_bad_fraction=max_bad_fraction)
+    done = filter_files(
+        _inputs(inputs, text_field),
+        rule_set(preset, rules, models=[one.name for one in scoring.models]),
+        kept=output,
+        dropped=dropped,
+        strict=strict,
+        scoring=scoring,
+        executor=LocalExecutor(worker_count(workers)),
+    )
     if as_json:
         print_json(done.to_dict())
         return
     _echo_filter(done)
-    _echo_faults(done.quarantined, done.replaced_surrogates, output / "quarantined.jsonl")
+    _echo_faults(done.rows, output / "quarantined.jsonl")
 
 
 def signals(as_json: AsJson = False) -> None:
@@ -174,15 +167,19 @@ def rule_set(preset: str | None, rules: Path | None, *, models: Sequence[str] = 
     return load_rules(rules, models=models) if rules is not None else presets.preset(str(preset))
 
 
-def _reading(
-    text_field: str, words: WordDefinition, models: list[str] | None, *, max_bad_fraction: float, workers: int | None
-) -> Reading:
-    from dq.files.filter import Reading
-    from dq.files.pieces import Fields
+def _inputs(inputs: list[str], text_field: str) -> list[InputSpec]:
+    from dq.corpus import InputSpec
+
+    return [InputSpec(path=path, text_field=text_field) for path in inputs]
+
+
+def _scoring(words: WordDefinition, models: list[str] | None, *, max_bad_fraction: float) -> Scoring:
+    from dq.corpus.config import RowLimits
+    from dq.files.pieces import Scoring
     from dq.quality.models import ModelFile
 
-    files = tuple(ModelFile.parse(text) for text in models or ())
-    return Reading(Fields(text=text_field), words, max_bad_fraction, files, worker_count(workers))
+    limits = RowLimits(max_bad_fraction=max_bad_fraction)
+    return Scoring(limits, words, tuple(ModelFile.parse(text) for text in models or ()))
 
 
 def _echo_filter(done: FilterResult) -> None:
@@ -216,12 +213,12 @@ def _share(done: FilterResult) -> str:
     return f" ({done.kept / done.documents:.1%})" if done.documents else ""
 
 
-def _echo_faults(quarantined: dict[str, int], replaced_surrogates: int, path: Path) -> None:
-    if quarantined:
-        reasons = ", ".join(f"{reason} {count:,}" for reason, count in quarantined.items())
-        typer.echo(f"{sum(quarantined.values()):,} unreadable rows ({reasons}): {path}")
-    if replaced_surrogates:
-        typer.echo(f"{replaced_surrogates:,} rows held lone surrogates; they became U+FFFD")
+def _echo_faults(rows: RowCounts, path: Path) -> None:
+    if rows.quarantined:
+        reasons = ", ".join(f"{reason} {count:,}" for reason, count in rows.quarantined.items())
+        typer.echo(f"{rows.quarantined.total():,} unreadable rows ({reasons}): {path}")
+    for warning in rows.warnings():
+        typer.echo(visible(warning))
 
 
 def _echo_dropped(document: DroppedDocument) -> None:

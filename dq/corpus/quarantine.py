@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -15,7 +16,7 @@ from dq.corpus.documents import BadRow, Batch
 from dq.errors import InputError
 from dq.store.files import replacing
 
-__all__ = ["QUARANTINE", "RowCounts", "quarantine"]
+__all__ = ["QUARANTINE", "RowCounts", "quarantine", "row_warnings"]
 
 QUARANTINE = "quarantined.jsonl"
 
@@ -24,27 +25,51 @@ QUARANTINE = "quarantined.jsonl"
 class RowCounts:
     """What happened to the rows of some files."""
 
-    rows: Counter[str] = field(default_factory=Counter)
-    """By file: documents and unreadable rows."""
+    rows_by_file: Counter[str] = field(default_factory=Counter)
+    """Documents and unreadable rows."""
     quarantined: Counter[str] = field(default_factory=Counter)
-    """By reason."""
+    """Unreadable rows by reason."""
     replaced_surrogates: int = 0
-    """Rows whose lone surrogates became U+FFFD."""
+    """Documents whose lone surrogates became U+FFFD."""
+
+    @classmethod
+    def from_dict(cls, found: Mapping[str, Any]) -> RowCounts:
+        """What `to_dict` gave, other keys left out."""
+        rows, quarantined = Counter(found["rows_by_file"]), Counter(found["quarantined"])
+        return cls(rows, quarantined, found["replaced_surrogates"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for records and machines."""
+        return {
+            "rows_by_file": dict(self.rows_by_file),
+            "quarantined": dict(sorted(self.quarantined.items())),
+            "replaced_surrogates": self.replaced_surrogates,
+        }
+
+    @property
+    def rows(self) -> int:
+        """All rows."""
+        return self.rows_by_file.total()
+
+    @property
+    def documents(self) -> int:
+        """Readable rows."""
+        return self.rows - self.quarantined.total()
 
     @property
     def empty_files(self) -> list[str]:
         """Files without a row."""
-        return [name for name, rows in self.rows.items() if not rows]
+        return [name for name, rows in self.rows_by_file.items() if not rows]
 
     def add(self, name: str, batch: Batch) -> None:
         """Count a batch of a file."""
-        self.rows[name] += batch.rows
+        self.rows_by_file[name] += batch.rows
         self.quarantined.update(row.reason for row in batch.bad)
         self.replaced_surrogates += batch.replaced_surrogates
 
     def merge(self, other: RowCounts) -> None:
-        """Count what happened elsewhere, too."""
-        self.rows.update(other.rows)
+        """Count what was counted elsewhere, too."""
+        self.rows_by_file.update(other.rows_by_file)
         self.quarantined.update(other.quarantined)
         self.replaced_surrogates += other.replaced_surrogates
 
@@ -54,7 +79,7 @@ class RowCounts:
         Raises:
             InputError: more than ``max_bad_fraction`` of the rows are unreadable, or there are no documents.
         """
-        rows, bad = self.rows.total(), self.quarantined.total()
+        rows, bad = self.rows, self.quarantined.total()
         if bad > limits.max_bad_fraction * rows:
             reasons = ", ".join(f"{reason} {count:,}" for reason, count in self.quarantined.most_common())
             raise InputError(
@@ -67,10 +92,15 @@ class RowCounts:
 
     def warnings(self) -> list[str]:
         """What the user should know, a line each."""
-        found = [f"{name}: empty file" for name in self.empty_files]
-        if self.replaced_surrogates:
-            found.append(f"{self.replaced_surrogates:,} rows held lone surrogates; they became U+FFFD")
-        return found
+        return row_warnings(self.empty_files, self.replaced_surrogates)
+
+
+def row_warnings(empty_files: Sequence[str], replaced_surrogates: int) -> list[str]:
+    """What the user should know of how rows were read, a line each."""
+    found = [f"{name}: empty file" for name in empty_files]
+    if replaced_surrogates:
+        found.append(f"{replaced_surrogates:,} rows held lone surrogates; they became U+FFFD")
+    return found
 
 
 @contextmanager

@@ -1,90 +1,55 @@
-"""One stage, files to files: signals of documents, and documents divided by rules into kept and dropped.
+"""Documents divided by rules, files to files: the kept ones in one folder, the dropped ones with reasons in another.
 
-Pieces of the input are read, scored and written in parallel; each piece has its own output file, cut by the input's
-files alone, so the outputs are the same bytes for any number of workers. What is finished has its record,
-``filter.json``, written last.
+Each piece of the input has its own file in both. What is finished has its record, written last; the same command finds
+it, goes on after any interruption to the same bytes, and no other one replaces it.
 """
 
 from __future__ import annotations
 
+import json
 import shutil
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
-import pyarrow as pa
 import pyarrow.compute as pc
 
-from dq.corpus.config import RowLimits
-from dq.corpus.documents import Batch
-from dq.corpus.inputs import Piece
-from dq.corpus.quarantine import QUARANTINE, RowCounts, quarantine
+from dq.corpus.config import InputSpec
+from dq.corpus.inputs import Piece, input_files, input_identity
+from dq.corpus.quarantine import QUARANTINE, RowCounts
 from dq.errors import ConfigError, WorkspaceError
-from dq.executors import run_tasks
-from dq.files.pieces import Fields, split_inputs
-from dq.files.tables import RECORD, SCORES, STARTED, claim_folder, join_quarantine, join_tables, table_writer
-from dq.quality import DEFAULT_SIGNALS, QuantileRule, RuleSet, signal
-from dq.quality.models import ModelFile, score_with_models
-from dq.store.files import write_json_atomic
-from dq.text.words import WordDefinition
+from dq.executors import QUIET, Executor, LocalExecutor, Progress
+from dq.files.output import claimed
+from dq.files.pieces import PieceTask, Scoring, counted, cut, join_quarantine, run_pieces
+from dq.files.score import score_piece, score_tasks
+from dq.files.tables import arrow, table_writer, with_columns
+from dq.files.tally import Tally
+from dq.quality import QuantileRule, RuleSet
+from dq.store import Stage
 
-__all__ = ["FilterResult", "Reading", "ScoreResult", "filter_files", "score_files"]
+__all__ = ["FilterResult", "filter_files"]
 
-Progress = Callable[[int, int], None]
-"""Called with the pieces done and all pieces."""
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How documents are read and their words split, and the share of unreadable rows past which that is an error."""
-
-    fields: Fields = field(default_factory=Fields)
-    words: WordDefinition = "unicode"
-    max_bad_fraction: float = 0.01
-    models: tuple[ModelFile, ...] = ()
-    """Classifiers, whose names are signals beside the registered ones."""
-    workers: int = 1
-
-
-@dataclass
-class _Tally:
-    """What happened in a piece, or in all of them."""
-
-    documents: Counter[str] = field(default_factory=Counter)
-    """By source."""
-    bytes: Counter[str] = field(default_factory=Counter)
-    kept: Counter[str] = field(default_factory=Counter)
-    kept_bytes: Counter[str] = field(default_factory=Counter)
-    dropped: Counter[str] = field(default_factory=Counter)
-    """By reason: documents that a rule drops."""
-    alone: Counter[str] = field(default_factory=Counter)
-    """By reason: documents that only this rule drops."""
-    rows: RowCounts = field(default_factory=RowCounts)
-
-    def add(self, other: _Tally) -> None:
-        for name in ("documents", "bytes", "kept", "kept_bytes", "dropped", "alone"):
-            getattr(self, name).update(getattr(other, name))
-        self.rows.merge(other.rows)
-
-
-@dataclass(frozen=True)
-class ScoreResult:
-    """What `score_files` did.
-
-    Attributes:
-        documents: rows of the table.
-        signals: its columns beside id and source.
-        quarantined: unreadable rows by reason.
-    """
-
-    documents: int
-    signals: tuple[str, ...]
-    quarantined: dict[str, int]
-    replaced_surrogates: int
+VERSION = 1
+SCRATCH = ".pieces"  # in the folder of the kept documents: tallies and quarantines of pieces, until all are done
+RANKED = ".ranked"  # the same, of a first pass for rules that rank the whole input
+BY_RULE = {
+    "reason": pl.String,
+    "signal": pl.String,
+    "minimum": pl.Float64,
+    "maximum": pl.Float64,
+    "dropped": pl.Int64,
+    "alone": pl.Int64,
+}
+BY_SOURCE = {
+    "source": pl.String,
+    "documents": pl.Int64,
+    "bytes": pl.Int64,
+    "kept": pl.Int64,
+    "kept_bytes": pl.Int64,
+}
 
 
 @dataclass(frozen=True)
@@ -92,255 +57,33 @@ class FilterResult:
     """What `filter_files` did.
 
     Attributes:
+        rules: who judged, with the thresholds that ranking gave.
         by_rule: one row a rule, in rule order: reason, signal, minimum, maximum, dropped (documents that fail it),
             alone (documents that fail nothing else).
         by_source: one row a source, by name: documents, bytes (UTF-8 of text), kept, kept_bytes.
-        quarantined: unreadable rows by reason.
+        rows: what happened to the rows of the files.
     """
 
     rules: RuleSet
     strict: bool
     by_rule: pl.DataFrame
     by_source: pl.DataFrame
-    quarantined: dict[str, int]
-    replaced_surrogates: int
+    rows: RowCounts
 
     @property
     def documents(self) -> int:
         """Documents that were judged."""
-        return int(self.by_source["documents"].sum())
+        return self.rows.documents
 
     @property
     def kept(self) -> int:
         """Documents that every rule accepts."""
         return int(self.by_source["kept"].sum())
 
-    def to_dict(self) -> dict[str, Any]:
-        """The record that both output folders hold, without anything that differs between two equal runs."""
-        return {
-            "documents": self.documents,
-            "kept": self.kept,
-            "dropped": self.documents - self.kept,
-            "quarantined": self.quarantined,
-            "replaced_surrogates": self.replaced_surrogates,
-            "strict": self.strict,
-            "rules": self.by_rule.to_dicts(),
-            "sources": self.by_source.to_dicts(),
-            "rule_set": self.rules.model_dump(mode="json"),
-        }
-
-
-def score_files(
-    inputs: Sequence[str],
-    output: Path,
-    *,
-    signals: Sequence[str] | None = None,
-    reading: Reading = Reading(),
-    on_progress: Progress | None = None,
-) -> ScoreResult:
-    """Signals of every document of some files: one Parquet table, one row a document: id, source, signals.
-
-    Unreadable rows go to a file beside it, ``<name>.quarantined.jsonl``.
-
-    Raises:
-        DqError: the output is there already, a signal is unknown, or the input cannot be read.
-    """
-    learned = [model.name for model in reading.models]
-    names = (*DEFAULT_SIGNALS, *learned) if signals is None else tuple(dict.fromkeys(signals))
-    _check_signals(names, reading)
-    if output.exists():
-        raise WorkspaceError(f"{output}: already there; delete it, or name another file")
-    if not output.parent.is_dir():
-        raise WorkspaceError(f"{output.parent}: no such folder; make it, or name another")
-    pieces = split_inputs(inputs, reading.fields)
-    parts = output.with_name(f".{output.name}.parts")
-    shutil.rmtree(parts, ignore_errors=True)
-    parts.mkdir()
-    try:
-        tasks = [_Task(piece, number, reading, parts, signals=names) for number, piece in enumerate(pieces)]
-        tally = _run(_score_piece, tasks, workers=reading.workers, on_progress=on_progress)
-        listed_in = output.with_name(f"{output.stem}.{QUARANTINE}")
-        join_quarantine(parts, listed_in if tally.rows.quarantined else None)
-        tally.rows.check(RowLimits(max_bad_fraction=reading.max_bad_fraction), listed_in=listed_in)
-        join_tables(sorted(parts.glob("[0-9]*.parquet")), output)
-    finally:
-        shutil.rmtree(parts, ignore_errors=True)
-    rows = tally.rows
-    return ScoreResult(tally.documents.total(), names, dict(sorted(rows.quarantined.items())), rows.replaced_surrogates)
-
-
-def filter_files(
-    inputs: Sequence[str],
-    rules: RuleSet,
-    *,
-    kept: Path,
-    dropped: Path | None = None,
-    strict: bool = False,
-    reading: Reading = Reading(),
-    on_progress: Progress | None = None,
-) -> FilterResult:
-    """Divide the documents of some files by rules.
-
-    Args:
-        inputs: files, patterns and folders.
-        rules: who judges.
-        kept: a new or empty folder for Parquet files of id, source, text, meta.
-        dropped: one for the others, with their full list of reasons and the values of the rules' signals.
-        strict: judge as the rules' sources do, defects included.
-
-    Raises:
-        DqError: a folder holds something already, or the input cannot be read.
-    """
-    _check_signals(rules.signals(strict=strict), reading)
-    if other := set(rules.groups) - {"source"}:
-        raise ConfigError(
-            f"rule set `{rules.name}` ranks by `{min(other)}`; files can be ranked by `source`, or in all"
-        )
-    folders = [kept] if dropped is None else [kept, dropped]
-    if dropped is not None and kept.resolve() == dropped.resolve():
-        raise ConfigError(f"{kept}: kept and dropped documents need two folders")
-    pieces = split_inputs(inputs, reading.fields)
-    for folder in folders:
-        claim_folder(folder)
-    if not rules.is_fixed:
-        rules = _fixed(rules, pieces, reading, folder=kept / SCORES, on_progress=on_progress)
-    tasks = [
-        _Task(piece, number, reading, kept, dropped=dropped, rules=rules, strict=strict)
-        for number, piece in enumerate(pieces)
-    ]
-    tally = _run(_filter_piece, tasks, workers=reading.workers, on_progress=on_progress)
-    join_quarantine(kept, kept / QUARANTINE if tally.rows.quarantined else None)
-    tally.rows.check(RowLimits(max_bad_fraction=reading.max_bad_fraction), listed_in=kept / QUARANTINE)
-    result = _result(rules, tally, strict=strict)
-    for folder in folders:
-        write_json_atomic(folder / RECORD, result.to_dict())
-        (folder / STARTED).unlink()
-    return result
-
-
-def _check_signals(names: Sequence[str], reading: Reading) -> None:
-    learned = {model.name: model for model in reading.models}
-    if len(learned) < len(reading.models):
-        raise ConfigError(f"two models have one name; there are: {', '.join(model.name for model in reading.models)}")
-    for name in names:
-        learned[name].load() if name in learned else signal(name)
-
-
-def _fixed(
-    rules: RuleSet, pieces: Sequence[Piece], reading: Reading, *, folder: Path, on_progress: Progress | None
-) -> RuleSet:
-    """The rules with the thresholds of the whole input, which is scored once for them."""
-    names = tuple(dict.fromkeys(rule.signal for rule in rules.rules if isinstance(rule, QuantileRule)))
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    try:
-        tasks = [_Task(piece, number, reading, folder, signals=names) for number, piece in enumerate(pieces)]
-        _run(_score_piece, tasks, workers=reading.workers, on_progress=on_progress)
-        return rules.fixed(pl.read_parquet(folder / "[0-9]*.parquet", columns=["source", *names]))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@dataclass(frozen=True)
-class _Task:
-    piece: Piece
-    number: int
-    reading: Reading
-    folder: Path
-    signals: tuple[str, ...] = ()
-    dropped: Path | None = None
-    rules: RuleSet | None = None
-    strict: bool = False
-
-
-def _run(
-    function: Callable[[_Task], _Tally], tasks: list[_Task], *, workers: int, on_progress: Progress | None
-) -> _Tally:
-    tally, done = _Tally(), Counter[str]()
-
-    def report(_index: int, _result: _Tally) -> None:
-        done["pieces"] += 1
-        if on_progress is not None:
-            on_progress(done["pieces"], len(tasks))
-
-    for found in run_tasks(function, tasks, workers=workers, preload=["dq.files.filter"], on_done=report):
-        tally.add(found)
-    return tally
-
-
-def _score_piece(task: _Task) -> _Tally:
-    tally = _Tally()
-    with ExitStack() as stack:
-        writer = stack.enter_context(table_writer(task.folder, task.number))
-        for batch in _batches(task, tally):
-            scores = _scores(batch.documents, task.signals, task)
-            writer.add(_with_columns(batch.documents.select(["id", "source"]), scores))
-    return tally
-
-
-def _filter_piece(task: _Task) -> _Tally:
-    assert task.rules is not None
-    names = task.rules.signals(strict=task.strict)
-    tally = _Tally()
-    with ExitStack() as stack:
-        kept = stack.enter_context(table_writer(task.folder, task.number))
-        dropped = None if task.dropped is None else stack.enter_context(table_writer(task.dropped, task.number))
-        for batch in _batches(task, tally):
-            scores = _scores(batch.documents, names, task)
-            source = pl.Series("source", batch.documents.column("source"))
-            verdicts = task.rules.judge(scores.with_columns(source), strict=task.strict)
-            keep = _arrow(verdicts["keep"])
-            chosen = batch.documents.filter(keep)
-            _count(tally.kept, tally.kept_bytes, chosen)
-            failed = verdicts.filter(~pl.col("keep")).select("reasons")
-            _count_reasons(tally, failed["reasons"])
-            kept.add(chosen)
-            if dropped is not None:
-                values = pl.concat([failed, scores.filter(~verdicts["keep"])], how="horizontal")
-                dropped.add(_with_columns(batch.documents.filter(pc.invert(keep)), values))
-    return tally
-
-
-def _batches(task: _Task, tally: _Tally) -> Iterator[Batch]:
-    """The batches of a task's piece, counted; its unreadable rows are in a file of the task's own."""
-    with quarantine(task.folder / f"{QUARANTINE}.{task.number:05d}", tally.rows) as take:
-        for batch in task.piece.batches(max_document_bytes=task.reading.fields.max_document_bytes):
-            take(task.piece.input.name, batch)
-            _count(tally.documents, tally.bytes, batch.documents)
-            yield batch
-
-
-def _scores(documents: pa.Table, names: Sequence[str], task: _Task) -> pl.DataFrame:
-    return score_with_models(documents.column("text"), names, task.reading.models, words=task.reading.words)
-
-
-def _count(documents: Counter[str], sizes: Counter[str], table: pa.Table) -> None:
-    columns = {"source": pl.Series(table.column("source")), "bytes": pl.Series(table.column("text")).str.len_bytes()}
-    by_source = pl.DataFrame(columns).group_by("source").agg(pl.len(), pl.col("bytes").sum())
-    for source, count, size in by_source.iter_rows():
-        documents[source] += count
-        sizes[source] += size
-
-
-def _count_reasons(tally: _Tally, reasons: pl.Series) -> None:
-    for counter, rows in ((tally.dropped, reasons), (tally.alone, reasons.filter(reasons.list.len() == 1))):
-        if len(rows):
-            counter.update(dict(rows.explode().value_counts().iter_rows()))
-
-
-def _arrow(column: pl.Series) -> pa.Array:
-    return column.to_arrow(compat_level=pl.CompatLevel.oldest())
-
-
-def _with_columns(table: pa.Table, columns: pl.DataFrame) -> pa.Table:
-    for column in columns:
-        table = table.append_column(column.name, _arrow(column))
-    return table
-
-
-def _result(rules: RuleSet, tally: _Tally, *, strict: bool) -> FilterResult:
-    by_rule = pl.DataFrame(
-        [
+    @classmethod
+    def of(cls, rules: RuleSet, tally: Tally, *, strict: bool) -> FilterResult:
+        """The result of all pieces."""
+        by_rule = [
             {
                 "reason": rule.reason,
                 "signal": rule.signals(strict=strict)[0],
@@ -350,21 +93,149 @@ def _result(rules: RuleSet, tally: _Tally, *, strict: bool) -> FilterResult:
                 "alone": tally.alone[rule.reason],
             }
             for rule in rules.rules
-        ],
-        schema={
-            "reason": pl.String,
-            "signal": pl.String,
-            "minimum": pl.Float64,
-            "maximum": pl.Float64,
-            "dropped": pl.Int64,
-            "alone": pl.Int64,
-        },
-    )
-    sources = sorted(tally.documents)
-    counters = {"documents": tally.documents, "bytes": tally.bytes, "kept": tally.kept, "kept_bytes": tally.kept_bytes}
-    by_source = pl.DataFrame(
-        {"source": sources, **{name: [counter[source] for source in sources] for name, counter in counters.items()}},
-        schema={"source": pl.String, **dict.fromkeys(counters, pl.Int64)},
-    )
-    quarantined = dict(sorted(tally.rows.quarantined.items()))
-    return FilterResult(rules, strict, by_rule, by_source, quarantined, tally.rows.replaced_surrogates)
+        ]
+        counters = (tally.documents, tally.bytes, tally.kept, tally.kept_bytes)
+        by_source = [[source, *(counter[source] for counter in counters)] for source in sorted(tally.documents)]
+        return cls(
+            rules,
+            strict,
+            pl.DataFrame(by_rule, schema=BY_RULE),
+            pl.DataFrame(by_source, schema=BY_SOURCE, orient="row"),
+            tally.rows,
+        )
+
+    @classmethod
+    def from_dict(cls, found: Mapping[str, Any]) -> FilterResult:
+        """What `to_dict` gave."""
+        return cls(
+            RuleSet.model_validate_json(json.dumps(found["rule_set"])),
+            found["strict"],
+            pl.DataFrame(found["rules"], schema=BY_RULE),
+            pl.DataFrame(found["sources"], schema=BY_SOURCE),
+            RowCounts.from_dict(found),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """What the records of both output folders hold; nothing in it differs between two equal runs."""
+        return {
+            "documents": self.documents,
+            "kept": self.kept,
+            "dropped": self.documents - self.kept,
+            **self.rows.to_dict(),
+            "strict": self.strict,
+            "rules": self.by_rule.to_dicts(),
+            "sources": self.by_source.to_dicts(),
+            "rule_set": self.rules.model_dump(mode="json"),
+        }
+
+
+def filter_files(
+    inputs: Sequence[InputSpec | str],
+    rules: RuleSet,
+    *,
+    kept: Path,
+    dropped: Path | None = None,
+    strict: bool = False,
+    scoring: Scoring | None = None,
+    executor: Executor | None = None,
+    progress: Progress = QUIET,
+) -> FilterResult:
+    """Divide the documents of some files by rules. The same call goes on after any interruption.
+
+    Args:
+        inputs: files, patterns, folders and samples.
+        rules: who judges.
+        kept: a new or empty folder for Parquet files of id, source, text, meta.
+        dropped: one for the others, with their full list of reasons and the values of the rules' signals.
+        strict: judge as the rules' sources do, defects included.
+        scoring: how rows become documents, and these signals.
+        executor: who works on pieces of the input; default this process.
+        progress: told of the step `filter`, and of `rank` before it where rules rank, in pieces.
+
+    Raises:
+        DqError: a folder holds something else, or the input cannot be read.
+    """
+    scoring, executor = scoring or Scoring(), executor or LocalExecutor()
+    _check(rules, scoring, strict=strict)
+    folders = {"kept": kept} if dropped is None else {"kept": kept, "dropped": dropped}
+    if dropped is not None and kept.resolve() == dropped.resolve():
+        raise ConfigError(f"{kept}: kept and dropped documents need two folders")
+    files = input_files(inputs)
+    config = {"inputs": input_identity(files), "rules": rules, "strict": strict, **scoring.identity}
+    stages = [
+        Stage("filter", VERSION, folder, config={**config, "outputs": [*folders], "holds": name})
+        for name, folder in folders.items()
+    ]
+    with claimed(stages):
+        records = [stage.done() for stage in stages]
+        if records[0] is not None and None in records:
+            raise WorkspaceError(f"{kept}: finished, but {dropped} is gone; delete {kept} too, or name new folders")
+        if records[0] is None:
+            pieces = cut(files)
+            if not rules.is_fixed:
+                rules = _fixed(rules, pieces, scoring, scratch=kept / RANKED, executor=executor, progress=progress)
+            tasks = [
+                FilterTask(piece, number, kept / SCRATCH, scoring, kept, dropped, rules, strict)
+                for number, piece in enumerate(pieces)
+            ]
+            with progress.step("filter", unit="pieces", total=len(tasks)) as step:
+                tally = run_pieces(_filter_piece, tasks, executor=executor, step=step)
+            join_quarantine(kept / SCRATCH, kept / QUARANTINE)
+            tally.rows.check(scoring.limits, listed_in=kept / QUARANTINE)
+            summary = FilterResult.of(rules, tally, strict=strict).to_dict()
+            # The folder that holds the tallies is the last: without its record, all the others can be made again.
+            records = [stage.commit(summary) for stage in reversed(stages)]
+        assert records[0] is not None
+        for name in (SCRATCH, RANKED):
+            shutil.rmtree(kept / name, ignore_errors=True)
+    result = FilterResult.from_dict(records[0].summary)
+    result.rows.check(scoring.limits, listed_in=kept / QUARANTINE)
+    return result
+
+
+def _check(rules: RuleSet, scoring: Scoring, *, strict: bool) -> None:
+    scoring.check(rules.signals(strict=strict))
+    if other := set(rules.groups) - {"source"}:
+        raise ConfigError(
+            f"rule set `{rules.name}` ranks by `{min(other)}`; files can be ranked by `source`, or in all"
+        )
+
+
+def _fixed(
+    rules: RuleSet, pieces: Sequence[Piece], scoring: Scoring, *, scratch: Path, executor: Executor, progress: Progress
+) -> RuleSet:
+    """The rules with the thresholds of the whole input, which is scored once for them."""
+    names = tuple(dict.fromkeys(rule.signal for rule in rules.rules if isinstance(rule, QuantileRule)))
+    tasks = score_tasks(pieces, names, scoring=scoring, scratch=scratch)
+    with progress.step("rank", unit="pieces", total=len(tasks)) as step:
+        run_pieces(score_piece, tasks, executor=executor, step=step)
+    return rules.fixed(pl.concat([pl.read_parquet(task.output, columns=["source", *names]) for task in tasks]))
+
+
+@dataclass(frozen=True)
+class FilterTask(PieceTask):
+    """A piece, who judges it, and the folders of its documents."""
+
+    kept: Path
+    dropped: Path | None
+    rules: RuleSet
+    strict: bool
+
+
+def _filter_piece(task: FilterTask) -> None:
+    names, file = task.rules.signals(strict=task.strict), f"{task.number:05d}.parquet"
+    with counted(task) as (tally, batches), ExitStack() as files:
+        kept = files.enter_context(table_writer(task.kept / file))
+        dropped = None if task.dropped is None else files.enter_context(table_writer(task.dropped / file))
+        for batch in batches:
+            scores = task.scoring.scores(batch.documents, names)
+            source = pl.Series("source", batch.documents.column("source"))
+            verdicts = task.rules.judge(scores.with_columns(source), strict=task.strict)
+            keep, failed = arrow(verdicts["keep"]), ~verdicts["keep"]
+            chosen = batch.documents.filter(keep)
+            tally.count_kept(chosen)
+            tally.count_reasons(verdicts.filter(failed)["reasons"])
+            kept.add(chosen)
+            if dropped is not None:
+                why = pl.concat([verdicts.select("reasons"), scores], how="horizontal").filter(failed)
+                dropped.add(with_columns(batch.documents.filter(pc.invert(keep)), why))

@@ -1,35 +1,127 @@
-"""Files to batches of documents for one-stage commands, streamed: pieces of the input, cut by the files alone."""
+"""The input in pieces, worked on in parallel, each with files of its own: what `score` and `filter` share.
+
+A piece writes its outputs, its quarantine and, last, its tally. Where the tally is, the piece is done: a command that
+was killed goes on with the other pieces. Files are numbered, and cut, by the input alone, so the outputs are the same
+bytes for any number of workers and of interruptions.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
 
-from dq.corpus.config import InputSpec
-from dq.corpus.inputs import Piece, input_files
+import polars as pl
+import pyarrow as pa
 
-__all__ = ["Fields", "split_inputs"]
+from dq.corpus.config import RowLimits
+from dq.corpus.documents import Batch
+from dq.corpus.inputs import InputFile, Piece
+from dq.corpus.quarantine import QUARANTINE, quarantine
+from dq.errors import ConfigError
+from dq.executors import Executor, Step
+from dq.files.tally import Tally
+from dq.quality import signal
+from dq.quality.models import ModelFile, score_with_models
+from dq.store import file_sha256
+from dq.store.files import replacing
+from dq.text.words import WordDefinition
+
+__all__ = ["PieceTask", "Scoring", "counted", "cut", "join_quarantine", "run_pieces"]
 
 PIECE_BYTES = 64 << 20  # uncompressed: enough to pay for a task
 
 
 @dataclass(frozen=True)
-class Fields:
-    """Where a row keeps its text, id and source, and how long a text may be (bytes of UTF-8)."""
+class Scoring:
+    """How rows become documents and texts become signals."""
 
-    text: str = "text"
-    id: str = "id"
-    source: str = "source"
-    max_document_bytes: int = 64_000_000
+    limits: RowLimits = field(default_factory=RowLimits)
+    words: WordDefinition = "unicode"
+    models: tuple[ModelFile, ...] = ()
+    """Classifiers, whose names are signals beside the registered ones."""
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What a record holds of it; ``max_bad_fraction`` decides whether there is a result and not what is in it."""
+        models = [[model.name, file_sha256(model.path), model.label] for model in self.models]
+        return {"max_document_bytes": self.limits.max_document_bytes, "words": self.words, "models": models}
+
+    def check(self, names: Sequence[str]) -> None:
+        """Refuse names that are no signals, and models that cannot be loaded.
+
+        Raises:
+            DqError: which, and what there is.
+        """
+        learned = {model.name: model for model in self.models}
+        if len(learned) < len(self.models):
+            raise ConfigError(f"two models have one name; there are: {', '.join(model.name for model in self.models)}")
+        for name in names:
+            learned[name].load() if name in learned else signal(name)
+
+    def scores(self, documents: pa.Table, names: Sequence[str]) -> pl.DataFrame:
+        """One column a name, one row a document."""
+        return score_with_models(documents.column("text"), names, self.models, words=self.words)
 
 
-def split_inputs(inputs: Sequence[str], fields: Fields = Fields()) -> list[Piece]:
-    """The pieces of files, patterns and folders, in the order given, sorted within a pattern or folder.
+@dataclass(frozen=True)
+class PieceTask:
+    """A piece of the input and where its tally and its quarantine go."""
+
+    piece: Piece
+    number: int
+    scratch: Path
+    scoring: Scoring
+
+    @property
+    def tally(self) -> Path:
+        """The file that says that the piece is done."""
+        return self.scratch / f"{self.number:05d}.json"
+
+
+Task = TypeVar("Task", bound=PieceTask)
+
+
+def cut(files: Sequence[InputFile]) -> list[Piece]:
+    """The pieces of some files, in order.
 
     Raises:
-        InputError: a pattern matches nothing, or a Parquet file cannot be read.
+        InputError: a file cannot be read.
     """
-    specs = [
-        InputSpec(path=path, text_field=fields.text, id_field=fields.id, source_field=fields.source) for path in inputs
-    ]
-    return [piece for file in input_files(specs) for piece in file.pieces(max_bytes=PIECE_BYTES)]
+    return [piece for file in files for piece in file.pieces(max_bytes=PIECE_BYTES)]
+
+
+@contextmanager
+def counted(task: PieceTask) -> Iterator[tuple[Tally, Iterator[Batch]]]:
+    """The batches of a piece, counted as they are read; the tally is written when the block has ended well."""
+    tally = Tally()
+    with quarantine(task.scratch / f"{task.number:05d}.{QUARANTINE}", tally.rows) as take:
+
+        def batches() -> Iterator[Batch]:
+            for batch in task.piece.batches(max_document_bytes=task.scoring.limits.max_document_bytes):
+                take(task.piece.input.name, batch)
+                tally.count_documents(batch.documents)
+                yield batch
+
+        yield tally, batches()
+    tally.write(task.tally)
+
+
+def run_pieces(function: Callable[[Task], None], tasks: Sequence[Task], *, executor: Executor, step: Step) -> Tally:
+    """Work on the pieces that are not done, and add up the tallies of all."""
+    tasks[0].scratch.mkdir(parents=True, exist_ok=True)
+    executor.run(function, tasks, output=lambda task: task.tally, step=step)
+    return Tally.sum(task.tally for task in tasks)
+
+
+def join_quarantine(scratch: Path, target: Path) -> None:
+    """The pieces' quarantines as one file, in order; none where there is nothing in them."""
+    parts = [path for path in sorted(scratch.glob(f"[0-9]*.{QUARANTINE}")) if path.stat().st_size]
+    if parts:
+        with replacing(target) as temporary, temporary.open("wb") as output:
+            for part in parts:
+                with part.open("rb") as lines:
+                    shutil.copyfileobj(lines, output)

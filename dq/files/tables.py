@@ -1,42 +1,34 @@
-"""What one-stage commands write: Parquet files in row groups of bounded size, quarantines, folders of their own."""
+"""Parquet files of documents and scores, written as they come, in row groups of bounded size."""
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dq.corpus.quarantine import QUARANTINE
-from dq.errors import WorkspaceError
-from dq.store.files import replacing, write_json_atomic
+from dq.store.files import replacing
 
-__all__ = [
-    "RECORD",
-    "SCORES",
-    "STARTED",
-    "TableWriter",
-    "claim_folder",
-    "join_quarantine",
-    "join_tables",
-    "table_writer",
-]
+__all__ = ["TableWriter", "arrow", "join_tables", "table_writer", "with_columns"]
 
-RECORD, STARTED = "filter.json", "started.json"
-SCORES = ".scores"  # folder of a first pass, for rules that rank the whole input
 WRITE_BYTES = 32 << 20  # of a row group, in memory
 COMPRESSION_LEVEL = 1  # of zstd
 REPEATED = ("source", "reasons.list.element")  # columns of few values, worth a dictionary
 
 
 class TableWriter:
-    """Tables to one Parquet file in row groups of about WRITE_BYTES; a file without documents has the columns."""
+    """Tables to one Parquet file in row groups of about WRITE_BYTES; a file without documents has the columns.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    Args:
+        path: of the file.
+        metadata: what the file says about itself.
+    """
+
+    def __init__(self, path: Path, *, metadata: Mapping[str, str] | None = None) -> None:
+        self._path, self._metadata = path, metadata
         self._file: pq.ParquetWriter | None = None
         self._tables: list[pa.Table] = []
         self._held = 0
@@ -56,14 +48,14 @@ class TableWriter:
         if self._file is None:
             self._file = pq.ParquetWriter(
                 self._path,
-                table.schema,
+                table.schema.with_metadata(self._metadata),
                 compression="zstd",
                 compression_level=COMPRESSION_LEVEL,
                 use_dictionary=[name for name in REPEATED if name.partition(".")[0] in table.column_names],
                 write_statistics=False,
             )
         if len(table):
-            self._file.write_table(table, row_group_size=max(1, len(table)))
+            self._file.write_table(table.replace_schema_metadata(self._metadata), row_group_size=max(1, len(table)))
         self._tables, self._held = [], 0
 
     def close(self) -> None:
@@ -74,18 +66,18 @@ class TableWriter:
 
 
 @contextmanager
-def table_writer(folder: Path, number: int) -> Iterator[TableWriter]:
-    """The writer of an output file by its number; the file appears when it is whole."""
-    with replacing(folder / f"{number:05d}.parquet") as temporary:
+def table_writer(path: Path) -> Iterator[TableWriter]:
+    """The writer of a file, which appears when it is whole."""
+    with replacing(path) as temporary:
         writer = TableWriter(temporary)
         yield writer
         writer.close()
 
 
-def join_tables(parts: list[Path], output: Path) -> None:
-    """The parts as one file, row group by row group."""
+def join_tables(parts: Sequence[Path], output: Path, *, metadata: Mapping[str, str]) -> None:
+    """The parts as one file, in order."""
     with replacing(output) as temporary:
-        writer = TableWriter(temporary)
+        writer = TableWriter(temporary, metadata=metadata)
         for part in parts:
             with pq.ParquetFile(part) as file:
                 writer.add(pa.Table.from_batches([], schema=file.schema_arrow))
@@ -94,30 +86,13 @@ def join_tables(parts: list[Path], output: Path) -> None:
         writer.close()
 
 
-def join_quarantine(folder: Path, target: Path | None) -> None:
-    """The pieces' quarantines as one file, in order; without a target, there is nothing in them."""
-    parts = sorted(folder.glob(f"{QUARANTINE}.[0-9]*"))
-    if target is not None:
-        with replacing(target) as temporary, temporary.open("wb") as output:
-            for part in parts:
-                with part.open("rb") as lines:
-                    shutil.copyfileobj(lines, output)
-    for part in parts:
-        part.unlink()
+def arrow(column: pl.Series) -> pa.Array:
+    """A column for Arrow, of types that every reader knows."""
+    return column.to_arrow(compat_level=pl.CompatLevel.oldest())
 
 
-def claim_folder(folder: Path) -> None:
-    """Make an output folder this run's; what an interrupted run left is deleted, anything else is an error."""
-    if (folder / RECORD).exists():
-        raise WorkspaceError(f"{folder}: holds what an earlier filter made; delete it, or name another folder")
-    if (folder / STARTED).exists():
-        for path in [*folder.glob("[0-9]*.parquet"), *folder.glob(f"{QUARANTINE}*"), *folder.glob(".*.partial")]:
-            path.unlink()
-        shutil.rmtree(folder / SCORES, ignore_errors=True)
-    elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise WorkspaceError(f"{folder}: not an empty folder; name another")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WorkspaceError(f"{folder}: cannot be made: {error.strerror}; name another place") from None
-    write_json_atomic(folder / STARTED, {"stage": "filter"})
+def with_columns(table: pa.Table, columns: pl.DataFrame) -> pa.Table:
+    """A table with columns to its right."""
+    for column in columns:
+        table = table.append_column(column.name, arrow(column))
+    return table

@@ -1,23 +1,28 @@
-"""Dropped documents again: those that a rule dropped, with the value it judged and the bound that the value missed."""
+"""Dropped documents again: those that a rule dropped, with the value it judged and the bound that the value missed.
+
+Whatever dropped them: a workspace keeps verdicts and signals beside its corpus, `dq filter` a folder of dropped
+documents.
+"""
 
 from __future__ import annotations
 
-import difflib
-import json
+import itertools
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from dq.errors import ConfigError, InputError, WorkspaceError
-from dq.files.tables import RECORD
-from dq.quality import FixedQuantileRule, Rule, RuleSet
+from dq.corpus import Corpus
+from dq.errors import ConfigError, InputError, WorkspaceError, nearest
+from dq.quality import FixedQuantileRule, QuantileRule, Rule, RuleSet
 from dq.quality.rules import AnyRule
-from dq.store.files import read_json
+from dq.store import Workspace, read_json, read_record
+from dq.variants import VERSION
 
 __all__ = ["DroppedDocument", "dropped_documents"]
 
@@ -44,7 +49,7 @@ def dropped_documents(folder: Path, reason: str, *, limit: int = 10) -> list[Dro
     """The first documents that a rule dropped, in the order of the files.
 
     Args:
-        folder: what ``dq filter --dropped`` wrote.
+        folder: what ``dq filter --dropped`` wrote, or the workspace of ``dq run``.
         reason: a reason of its rules.
         limit: at most so many.
 
@@ -52,36 +57,103 @@ def dropped_documents(folder: Path, reason: str, *, limit: int = 10) -> list[Dro
         ConfigError: no rule gives this reason; the message names the nearest.
         InputError, WorkspaceError: the folder does not hold dropped documents.
     """
-    if not (folder / RECORD).exists():
-        raise WorkspaceError(f"{folder}: no {RECORD} in it; give the folder that `dq filter --dropped` wrote")
-    record = read_json(folder / RECORD)
-    rules, strict = RuleSet.model_validate_json(json.dumps(record["rule_set"])), bool(record["strict"])
-    rule = _rule(rules, reason)
-    signal = rule.signals(strict=strict)[0]
-    found: list[DroppedDocument] = []
-    for row in _rows(folder, reason, ["id", "source", "text", "reasons", signal]):
-        if len(found) == limit:
-            break
-        found.append(
-            DroppedDocument(
-                id=row["id"],
-                source=row["source"],
-                reason=reason,
-                signal=signal,
-                value=row[signal],
-                accepted=_accepted(rule, row["source"]),
-                reasons=tuple(row["reasons"]),
-                text=row["text"],
-            )
+    judged: _Judged = _InWorkspace(folder) if Workspace(folder).marker.exists() else _InFolder(folder)
+    rule = _rule(judged.rules, reason)
+    signal = rule.signals(strict=judged.strict)[0]
+    return [
+        DroppedDocument(
+            id=row["id"],
+            source=row["source"],
+            reason=reason,
+            signal=signal,
+            value=row[signal],
+            accepted=_accepted(rule, row["source"]),
+            reasons=tuple(row["reasons"]),
+            text=row["text"],
         )
-    return found
+        for row in itertools.islice(judged.rows(reason, signal), limit)
+    ]
+
+
+class _Judged(Protocol):
+    """Documents that rules have judged."""
+
+    rules: RuleSet
+    strict: bool
+
+    def rows(self, reason: str, signal: str) -> Iterator[dict[str, Any]]:
+        """Those with a reason, in order: id, source, text, reasons and the signal's value."""
+
+
+class _InFolder:
+    """What `dq filter` dropped."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        if not (folder / "stage.json").exists() or (record := read_record(folder)).stage != "filter":
+            raise WorkspaceError(
+                f"{folder}: no dropped documents; give the folder that `dq filter --dropped` wrote, or a workspace of "
+                "`dq run`"
+            )
+        self.rules = RuleSet.model_validate(record.summary["rule_set"], strict=False)
+        self.strict = bool(record.summary["strict"])
+
+    def rows(self, reason: str, signal: str) -> Iterator[dict[str, Any]]:
+        """Those with a reason, file by file."""
+        for path in sorted(self._folder.glob("[0-9]*.parquet")):
+            try:
+                with pq.ParquetFile(path, buffer_size=1 << 20) as file:
+                    if "reasons" not in file.schema_arrow.names:
+                        raise InputError(f"{path}: holds kept documents; give the folder of `dq filter --dropped`")
+                    columns = ["id", "source", "text", "reasons", signal]
+                    for batch in file.iter_batches(batch_size=256, columns=columns):
+                        yield from _with_reason(batch, reason)
+            except (OSError, pa.ArrowException) as error:
+                what = " ".join(str(error).split())
+                raise InputError(f"{path}: cannot be read: {what}; run the filter again") from None
+
+
+def _with_reason(batch: pa.RecordBatch, reason: str) -> list[dict[str, Any]]:
+    reasons = batch.column("reasons")
+    hits = pc.equal(reasons.flatten(), reason)
+    rows = pc.list_parent_indices(reasons).filter(hits)
+    return list(batch.take(rows).to_pylist())
+
+
+class _InWorkspace:
+    """What the rules of `dq run` drop, held-out documents among them."""
+
+    def __init__(self, folder: Path) -> None:
+        workspace = Workspace(folder).existing()
+        self._corpus = Corpus(workspace.corpus(VERSION))
+        self._signals, self._verdicts = workspace.signals(VERSION), workspace.verdicts(VERSION)
+        if read_record(self._verdicts).inputs["signals"] != read_record(self._signals).fingerprint:
+            raise WorkspaceError(f"{folder}: its verdicts are older than its signals; run the job again to finish")
+        given = RuleSet.model_validate(read_json(self._verdicts / "stage.json")["config"], strict=False)
+        ranked = [rule.signal for rule in given.rules if isinstance(rule, QuantileRule)]
+        self.rules = given.fixed(self._scores([*dict.fromkeys(ranked)])) if ranked else given
+        self.strict = False
+
+    def _scores(self, names: list[str]) -> pl.DataFrame:
+        scores = [pl.read_parquet(self._signals / path.name, columns=names) for path in self._corpus.shards]
+        return pl.concat(scores).with_columns(self._corpus.documents["source"])
+
+    def rows(self, reason: str, signal: str) -> Iterator[dict[str, Any]]:
+        """Those with a reason, a shard's texts at a time."""
+        documents = self._corpus.documents.select("id", "source", "shard").with_row_index("document")
+        reasons = pl.read_parquet(self._verdicts / "verdicts.parquet", columns=["reasons"])
+        found = documents.hstack(reasons).hstack(self._scores([signal]).select(signal))
+        found = found.with_columns(first=pl.col("document").min().over("shard"))
+        for shard in found.filter(pl.col("reasons").list.contains(reason)).partition_by("shard", maintain_order=True):
+            texts = self._corpus.texts(shard["shard"][0])
+            for row in shard.iter_rows(named=True):
+                yield {**row, "text": texts[row["document"] - row["first"]].as_py()}
 
 
 def _rule(rules: RuleSet, reason: str) -> AnyRule:
     known = {rule.reason: rule for rule in rules.rules}
     if reason not in known:
-        nearest = difflib.get_close_matches(reason, known, n=1, cutoff=0.0)
-        raise ConfigError(f"no rule of {rules.name} gives the reason `{reason}`; did you mean `{nearest[0]}`?")
+        raise ConfigError(f"{rules.name}: {nearest(reason, known, what='reason')}", field="reason")
     return known[reason]
 
 
@@ -97,23 +169,3 @@ def _accepted(rule: AnyRule, source: str) -> str:
     if rule.maximum is not None:
         parts.append(f"{'below' if rule.open_maximum else 'at most'} {rule.maximum:g}")
     return " and ".join(parts)
-
-
-def _rows(folder: Path, reason: str, columns: list[str]) -> Iterator[dict[str, Any]]:
-    paths = sorted(folder.glob("[0-9]*.parquet"))
-    for path in paths:
-        try:
-            with pq.ParquetFile(path, buffer_size=1 << 20) as file:
-                if "reasons" not in file.schema_arrow.names:
-                    raise InputError(f"{path}: holds kept documents; give the folder of `dq filter --dropped`")
-                for batch in file.iter_batches(batch_size=256, columns=columns):
-                    yield from _with_reason(batch, reason)
-        except (OSError, pa.ArrowException) as error:
-            raise InputError(f"{path}: cannot be read: {' '.join(str(error).split())}; run the filter again") from None
-
-
-def _with_reason(batch: pa.RecordBatch, reason: str) -> list[dict[str, Any]]:
-    reasons = batch.column("reasons")
-    hits = pc.equal(reasons.flatten(), reason)
-    rows = pc.list_parent_indices(reasons).filter(hits)
-    return list(batch.take(rows).to_pylist())

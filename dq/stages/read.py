@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from dq.corpus.config import InputSpec, ReadConfig
 from dq.corpus.corpus import Corpus
 from dq.corpus.inputs import InputFile, input_files, input_identity
-from dq.corpus.quarantine import QUARANTINE, RowCounts, quarantine
+from dq.corpus.quarantine import QUARANTINE, RowCounts, quarantine, row_warnings
 from dq.executors import QUIET, Step
 from dq.stages.base import Output, View
 from dq.store import Stage, write_table
@@ -167,7 +167,7 @@ def _summary(folder: Path, counts: RowCounts) -> dict[str, Any]:
         .sort("source")
     )
     return {
-        "rows": counts.rows.total(),
+        "rows": counts.rows,
         "documents": int(by_source["documents"].sum()),
         "quarantined": dict(sorted(counts.quarantined.items())),
         "replaced_surrogates": counts.replaced_surrogates,
@@ -180,7 +180,4 @@ def _summary(folder: Path, counts: RowCounts) -> dict[str, Any]:
 
 def reading_warnings(summary: Mapping[str, Any]) -> list[str]:
     """What the user should know of how the rows were read, of the record's summary."""
-    found = [f"{name}: empty file" for name in summary["empty_files"]]
-    if summary["replaced_surrogates"]:
-        found.append(f"{summary['replaced_surrogates']:,} rows held lone surrogates; they became U+FFFD")
-    return found
+    return row_warnings(summary["empty_files"], summary["replaced_surrogates"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,14 @@ import pytest
 from polars.testing import assert_frame_equal
 
 import dq
+from dq.corpus import InputSpec
+from dq.corpus.config import RowLimits
+from dq.corpus.inputs import input_files
 from dq.errors import ConfigError, InputError, WorkspaceError
-from dq.files.filter import Reading, filter_files, score_files
-from dq.files.pieces import Fields, split_inputs
+from dq.executors import LocalExecutor
+from dq.files.filter import FilterResult, filter_files
+from dq.files.pieces import Scoring, cut
+from dq.files.score import score_files
 from dq.inspect.dropped import dropped_documents
 from dq.quality import LearnedOptions, QuantileRule, Rule, RuleSet, train_quality
 from dq.quality.models import ModelFile
@@ -45,12 +51,12 @@ def read(folder: Path) -> pl.DataFrame:
 
 def read_documents(path: str) -> pa.Table:
     """The documents of all pieces of a file."""
-    batches = [batch for piece in split_inputs([path]) for batch in piece.batches(max_document_bytes=1000)]
+    batches = [batch for piece in cut(input_files([path])) for batch in piece.batches(max_document_bytes=1000)]
     return pa.concat_tables([batch.documents for batch in batches])
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.name != ".lock"}
 
 
 @pytest.fixture
@@ -80,7 +86,8 @@ def test_the_summary_counts_each_rule_alone_and_each_source(tmp_path: Path) -> N
     assert result.by_source["documents"].to_list() == [30, 30]
     assert result.by_source["bytes"].sum() == sum(len(row["text"].encode()) for row in ROWS)
     assert result.kept == sum(not found for found in reasons) == result.by_source["kept"].sum()
-    assert json.loads((tmp_path / "kept/filter.json").read_text()) == result.to_dict()
+    assert json.loads((tmp_path / "kept/stage.json").read_text())["summary"] == result.to_dict()
+    assert FilterResult.from_dict(result.to_dict()).to_dict() == result.to_dict()
 
 
 def test_strict_judges_as_the_source_does(tmp_path: Path) -> None:
@@ -97,12 +104,12 @@ def test_outputs_are_the_same_bytes_for_any_number_of_workers(tmp_path: Path, mo
         write_parquet(tmp_path / "a.parquet", row_group_size=7),
         write_jsonl(tmp_path / "b.jsonl.gz", [json.dumps(row) for row in ROWS]),
     ]
-    assert len(split_inputs(inputs)) > 3
+    assert len(cut(input_files(inputs))) > 3
     for workers in (1, 3):
         place = tmp_path / str(workers)
         place.mkdir()
-        filter_files(inputs, RULES, kept=place / "k", dropped=place / "d", reading=Reading(workers=workers))
-        score_files(inputs, place / "s.parquet", signals=["word_count"], reading=Reading(workers=workers))
+        filter_files(inputs, RULES, kept=place / "k", dropped=place / "d", executor=LocalExecutor(workers))
+        score_files(inputs, place / "s.parquet", signals=["word_count"], executor=LocalExecutor(workers))
     for folder in ("k", "d"):
         assert contents(tmp_path / "1" / folder) == contents(tmp_path / "3" / folder)
     assert (tmp_path / "1/s.parquet").read_bytes() == (tmp_path / "3/s.parquet").read_bytes()
@@ -130,7 +137,7 @@ def test_rows_without_id_or_source_are_named_by_file_and_row_also_past_the_first
 ) -> None:
     monkeypatch.setattr("dq.files.pieces.PIECE_BYTES", 100)
     path = write_parquet(tmp_path / "web.2024.parquet", [{"text": "a b c" * 9}] * 9, row_group_size=2)
-    assert len(split_inputs([path])) > 2
+    assert len(cut(input_files([path]))) > 2
     documents = read_documents(path)
     assert documents.column("id").to_pylist() == [f"{path}:{row}" for row in range(1, 10)]
     assert set(documents.column("source").to_pylist()) == {"web"}
@@ -144,8 +151,8 @@ def test_unreadable_rows_are_quarantined_with_file_and_row(tmp_path: Path) -> No
     pq.write_table(table.set_column(1, "text", column), tmp_path / "p.parquet")
     lines = ['{"text": "fine", "id": "j"}', "{broken", '{"text": 3}', '{"text": "\\ud800 lone"}']
     inputs = [str(tmp_path / "p.parquet"), write_jsonl(tmp_path / "j.jsonl", lines)]
-    reading = Reading(Fields(max_document_bytes=100), max_bad_fraction=0.6)
-    result = filter_files(inputs, RULES, kept=tmp_path / "k", dropped=tmp_path / "d", reading=reading)
+    scoring = Scoring(RowLimits(max_document_bytes=100, max_bad_fraction=0.6))
+    result = filter_files(inputs, RULES, kept=tmp_path / "k", dropped=tmp_path / "d", scoring=scoring)
     found = [json.loads(line) for line in (tmp_path / "k/quarantined.jsonl").read_text().splitlines()]
     assert [(row["file"].rpartition("/")[2], row["line"], row["reason"]) for row in found] == [
         ("p.parquet", 2, "text_missing"),
@@ -156,9 +163,9 @@ def test_unreadable_rows_are_quarantined_with_file_and_row(tmp_path: Path) -> No
     ]
     assert found[1]["first_bytes"].startswith("bad ")
     assert read(tmp_path / "d")["id"].to_list() == ["0", "4", "j", f"{tmp_path}/j.jsonl:4"]
-    assert (result.quarantined["invalid_utf8"], result.replaced_surrogates) == (1, 1)
+    assert (result.rows.quarantined["invalid_utf8"], result.rows.replaced_surrogates) == (1, 1)
     with pytest.raises(InputError, match=r"5 of 9 rows are unreadable .* raise `max_bad_fraction`"):
-        score_files(inputs, tmp_path / "s.parquet", reading=Reading(Fields(max_document_bytes=100)))
+        score_files(inputs, tmp_path / "s.parquet", scoring=Scoring(RowLimits(max_document_bytes=100)))
     assert not (tmp_path / "s.parquet").exists()
     assert len((tmp_path / "s.quarantined.jsonl").read_text().splitlines()) == 5
 
@@ -183,7 +190,7 @@ def test_columns_of_other_types_become_meta(tmp_path: Path) -> None:
     pq.write_table(table, tmp_path / "a.parquet")
     (batch,) = [
         batch
-        for piece in split_inputs([str(tmp_path / "a.parquet")])
+        for piece in cut(input_files([str(tmp_path / "a.parquet")]))
         for batch in piece.batches(max_document_bytes=1000)
     ]
     meta = json.loads(batch.documents.column("meta")[0].as_py())
@@ -192,25 +199,31 @@ def test_columns_of_other_types_become_meta(tmp_path: Path) -> None:
 
 def test_an_output_that_is_there_is_never_overwritten(done: Path) -> None:
     inputs = [str(done / "in.parquet")]
-    with pytest.raises(WorkspaceError, match="earlier filter"):
-        filter_files(inputs, RULES, kept=done / "kept")
     (done / "mine").mkdir()
     (done / "mine/notes.txt").write_text("keep me")
     with pytest.raises(WorkspaceError, match="not an empty folder"):
         filter_files(inputs, RULES, kept=done / "mine")
+    assert contents(done / "mine") == {"notes.txt": b"keep me"}
+    with pytest.raises(WorkspaceError, match=r"in\.parquet: not an empty folder"):
+        filter_files(inputs, RULES, kept=done / "in.parquet")
     with pytest.raises(WorkspaceError, match="already there"):
         score_files(inputs, done / "in.parquet")
     with pytest.raises(ConfigError, match="two folders"):
         filter_files(inputs, RULES, kept=done / "x", dropped=done / "x")
+    shutil.rmtree(done / "dropped")
+    with pytest.raises(WorkspaceError, match=r"kept: finished, but .*dropped is gone; delete"):
+        filter_files(inputs, RULES, kept=done / "kept", dropped=done / "dropped")
 
 
-def test_what_an_interrupted_filter_left_is_made_anew(done: Path) -> None:
-    whole = contents(done / "kept")
-    (done / "kept/filter.json").unlink()
-    (done / "kept/started.json").write_text("{}")
-    (done / "kept/00007.parquet").write_bytes(b"half")
-    filter_files([str(done / "in.parquet")], RULES, kept=done / "kept")
-    assert contents(done / "kept") == whole
+def test_a_result_that_was_lenient_is_refused_to_one_that_is_not(tmp_path: Path) -> None:
+    path = write_jsonl(tmp_path / "in.jsonl", [json.dumps({"text": GOOD}), "{broken"])
+    with pytest.raises(InputError, match="1 of 2 rows are unreadable") as refused:
+        filter_files([path], RULES, kept=tmp_path / "kept")
+    assert refused.value.field == "max_bad_fraction"
+    lenient = Scoring(RowLimits(max_bad_fraction=0.5))
+    assert filter_files([path], RULES, kept=tmp_path / "kept", scoring=lenient).documents == 1
+    with pytest.raises(InputError, match="1 of 2 rows are unreadable"):
+        filter_files([path], RULES, kept=tmp_path / "kept")
 
 
 @pytest.mark.parametrize(
@@ -231,7 +244,7 @@ def test_a_missing_text_column_names_those_there_are(tmp_path: Path) -> None:
     path = write_parquet(tmp_path / "a.parquet", [{"body": "x", "n": 1}])
     with pytest.raises(InputError, match="no column `text`; there are body, n"):
         filter_files([path], RULES, kept=tmp_path / "k")
-    assert filter_files([path], RULES, kept=tmp_path / "k", reading=Reading(Fields(text="body"))).documents == 1
+    assert filter_files([InputSpec(path=path, text_field="body")], RULES, kept=tmp_path / "k").documents == 1
 
 
 def test_dropped_documents_show_value_bound_and_all_reasons(done: Path) -> None:
@@ -246,7 +259,7 @@ def test_dropped_documents_show_value_bound_and_all_reasons(done: Path) -> None:
         dropped_documents(done / "dropped", "too_few_word")
     with pytest.raises(InputError, match="kept documents"):
         dropped_documents(done / "kept", "too_few_words")
-    with pytest.raises(WorkspaceError, match=r"no filter\.json"):
+    with pytest.raises(WorkspaceError, match="no dropped documents"):
         dropped_documents(done, "too_few_words")
 
 
@@ -264,7 +277,7 @@ def test_a_quantile_rule_ranks_the_whole_input_whatever_its_pieces(tmp_path: Pat
     paths = [write_parquet(tmp_path / f"{part}.parquet", rows[part::3]) for part in range(3)]
     for workers in (1, 2):
         kept, dropped = tmp_path / f"kept{workers}", tmp_path / f"dropped{workers}"
-        done = filter_files(paths, RANKED, kept=kept, dropped=dropped, reading=Reading(workers=workers))
+        done = filter_files(paths, RANKED, kept=kept, dropped=dropped, executor=LocalExecutor(workers))
         assert sorted(text.count("word") for text in read(kept)["text"]) == list(range(30, 40))
         assert done.rules.is_fixed
     assert contents(tmp_path / "kept1") == contents(tmp_path / "kept2")
@@ -277,11 +290,11 @@ def test_a_classifier_is_a_signal_of_files(tmp_path: Path) -> None:
     have = [f"Buy now, offer {n}! Click here to win the best deal." for n in range(60)]
     train_quality(wanted, have, LearnedOptions(bits=12)).model.save(tmp_path / "m.safetensors")
     path = write_parquet(tmp_path / "in.parquet", [{"text": text} for text in [*wanted[:3], *have[:3]]])
-    reading = Reading(models=(ModelFile.parse(f"like_rivers={tmp_path / 'm.safetensors'}"),))
+    scoring = Scoring(models=(ModelFile.parse(f"like_rivers={tmp_path / 'm.safetensors'}"),))
     rules = RuleSet(name="mine", rules=(Rule(signal="like_rivers", minimum=0.5, reason="unlike_rivers"),))
-    assert filter_files([path], rules, kept=tmp_path / "kept", reading=reading).kept == 3
+    assert filter_files([path], rules, kept=tmp_path / "kept", scoring=scoring).kept == 3
     assert read(tmp_path / "kept")["text"].to_list() == wanted[:3]
-    scored = score_files([path], tmp_path / "s.parquet", reading=reading)
+    scored = score_files([path], tmp_path / "s.parquet", scoring=scoring)
     assert scored.signals[-1] == "like_rivers"
     assert pl.read_parquet(tmp_path / "s.parquet")["like_rivers"].is_between(0, 1).all()
     with pytest.raises(InputError, match=r"absent\.safetensors: no such file"):
@@ -289,7 +302,7 @@ def test_a_classifier_is_a_signal_of_files(tmp_path: Path) -> None:
             [path],
             rules,
             kept=tmp_path / "k",
-            reading=Reading(models=(ModelFile("like_rivers", Path("absent.safetensors")),)),
+            scoring=Scoring(models=(ModelFile("like_rivers", Path("absent.safetensors")),)),
         )
 
 
@@ -310,12 +323,12 @@ def test_a_large_plain_file_is_read_in_parts_with_its_own_line_numbers(
 ) -> None:
     lines = [json.dumps({"text": f"{n} {GOOD}"}) for n in range(300)]
     lines[150] = "{broken"
-    path = write_jsonl(tmp_path / "in.jsonl", lines)
-    whole = filter_files([path], RULES, kept=tmp_path / "whole", reading=Reading(max_bad_fraction=1))
+    path, lenient = write_jsonl(tmp_path / "in.jsonl", lines), Scoring(RowLimits(max_bad_fraction=1))
+    whole = filter_files([path], RULES, kept=tmp_path / "whole", scoring=lenient)
     monkeypatch.setattr("dq.files.pieces.PIECE_BYTES", 20_000)
     monkeypatch.setattr("dq.corpus.formats.jsonl.CHUNK_BYTES", 4_000)
-    assert len(split_inputs([path])) > 5
-    parts = filter_files([path], RULES, kept=tmp_path / "parts", reading=Reading(max_bad_fraction=1, workers=2))
+    assert len(cut(input_files([path]))) > 5
+    parts = filter_files([path], RULES, kept=tmp_path / "parts", scoring=lenient, executor=LocalExecutor(2))
     assert parts.to_dict() == whole.to_dict()
     assert_frame_equal(read(tmp_path / "parts"), read(tmp_path / "whole"))
     quarantines = [(tmp_path / name / "quarantined.jsonl").read_bytes() for name in ("whole", "parts")]

@@ -17,8 +17,8 @@ from dq.store import Workspace, file_sha256
 
 __all__ = ["LocalFile", "LocalPlace"]
 
-OWN = ("stage.json", "started.json", QUARANTINE)
-"""What dq writes beside documents; quarantines also as ``<name>.quarantined.jsonl``."""
+OWN = ("stage.json", "started.json", "filter.json", QUARANTINE)
+"""What dq writes, or once wrote, beside documents; quarantines also as ``<name>.quarantined.jsonl``."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,146 @@
+"""Signals of documents, files to one file: a Parquet table, one row a document. It decides nothing.
+
+The table's own metadata says what it was made from, so the same command finds it and any other one does not replace it.
+Until it is whole, its parts lie in a hidden folder beside it.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dq.corpus.config import InputSpec
+from dq.corpus.inputs import Piece, input_files, input_identity
+from dq.corpus.quarantine import QUARANTINE, RowCounts
+from dq.errors import WorkspaceError
+from dq.executors import QUIET, Executor, LocalExecutor, Progress
+from dq.files.output import claimed
+from dq.files.pieces import PieceTask, Scoring, counted, cut, join_quarantine, run_pieces
+from dq.files.tables import join_tables, table_writer, with_columns
+from dq.quality import DEFAULT_SIGNALS
+from dq.store import Stage
+
+__all__ = ["ScoreResult", "score_files", "score_piece", "score_tasks"]
+
+VERSION = 1
+MADE_FROM, RESULT = "dq.fingerprint", "dq.result"
+
+
+@dataclass(frozen=True)
+class ScoreResult:
+    """What `score_files` did.
+
+    Attributes:
+        signals: the table's columns beside id and source.
+        rows: what happened to the rows of the files; the table has one for each that is readable.
+    """
+
+    signals: tuple[str, ...]
+    rows: RowCounts
+
+    @property
+    def documents(self) -> int:
+        """Rows of the table."""
+        return self.rows.documents
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for machines."""
+        return {"documents": self.documents, "signals": list(self.signals), **self.rows.to_dict()}
+
+
+def score_files(
+    inputs: Sequence[InputSpec | str],
+    output: Path,
+    *,
+    signals: Sequence[str] | None = None,
+    scoring: Scoring | None = None,
+    executor: Executor | None = None,
+    progress: Progress = QUIET,
+) -> ScoreResult:
+    """Signals of every document of some files: one Parquet table, one row a document: id, source, signals.
+
+    The same call goes on after any interruption, and finds what is finished. Unreadable rows go to a file beside it,
+    ``<name>.quarantined.jsonl``.
+
+    Args:
+        inputs: files, patterns, folders and samples.
+        output: a file that is not there.
+        signals: names; default those of the four rule sets and the models.
+        scoring: how rows become documents, and these signals.
+        executor: who works on pieces of the input; default this process.
+        progress: told of the step `score`, in pieces.
+
+    Raises:
+        DqError: the output is of something else, a signal is unknown, or the input cannot be read.
+    """
+    scoring, executor = scoring or Scoring(), executor or LocalExecutor()
+    learned = [model.name for model in scoring.models]
+    names = (*DEFAULT_SIGNALS, *learned) if signals is None else tuple(dict.fromkeys(signals))
+    scoring.check(names)
+    if not output.parent.is_dir():
+        raise WorkspaceError(f"{output.parent}: no such folder; make it, or name another")
+    files = input_files(inputs)
+    parts = output.with_name(f".{output.name}.parts")
+    config = {"inputs": input_identity(files), "signals": names, **scoring.identity}
+    stage = Stage("score", VERSION, parts, config=config)
+    listed_in = output.with_name(f"{output.stem}.{QUARANTINE}")
+    if not output.exists():
+        with claimed([stage]):
+            tasks = score_tasks(cut(files), names, scoring=scoring, scratch=parts)
+            with progress.step("score", unit="pieces", total=len(tasks)) as step:
+                tally = run_pieces(score_piece, tasks, executor=executor, step=step)
+            join_quarantine(parts, listed_in)
+            tally.rows.check(scoring.limits, listed_in=listed_in)
+            metadata = {MADE_FROM: stage.fingerprint, RESULT: json.dumps(tally.rows.to_dict())}
+            whole = parts / "whole.parquet"
+            join_tables([task.output for task in tasks], whole, metadata=metadata)
+            whole.replace(output)
+    rows = _read(output, stage.fingerprint)
+    shutil.rmtree(parts, ignore_errors=True)
+    rows.check(scoring.limits, listed_in=listed_in)
+    return ScoreResult(names, rows)
+
+
+def _read(output: Path, fingerprint: str) -> RowCounts:
+    """The counts of a finished table, which must have been made from the same."""
+    try:
+        metadata = pq.read_schema(output).metadata or {}
+    except (OSError, pa.ArrowException):
+        metadata = {}
+    if metadata.get(MADE_FROM.encode()) != fingerprint.encode():
+        raise WorkspaceError(
+            f"{output}: already there, and not of these inputs, signals and settings; delete it, or name another file"
+        )
+    return RowCounts.from_dict(json.loads(metadata[RESULT.encode()]))
+
+
+@dataclass(frozen=True)
+class ScoreTask(PieceTask):
+    """A piece, whose signals go where its tally goes."""
+
+    names: tuple[str, ...]
+
+    @property
+    def output(self) -> Path:
+        """The table."""
+        return self.scratch / f"{self.number:05d}.parquet"
+
+
+def score_tasks(pieces: Sequence[Piece], names: Sequence[str], *, scoring: Scoring, scratch: Path) -> list[ScoreTask]:
+    """A task a piece."""
+    return [ScoreTask(piece, number, scratch, scoring, tuple(names)) for number, piece in enumerate(pieces)]
+
+
+def score_piece(task: ScoreTask) -> None:
+    """Write the signals of a piece: id, source, signals."""
+    with counted(task) as (_tally, batches), table_writer(task.output) as table:
+        for batch in batches:
+            scores = task.scoring.scores(batch.documents, task.names)
+            table.add(with_columns(batch.documents.select(["id", "source"]), scores))

@@ -1,0 +1,70 @@
+"""What happened to the documents of a piece, or of all pieces: counts that add up, kept as JSON."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+
+from dq.corpus.quarantine import RowCounts
+from dq.store import read_json, write_json_atomic
+
+__all__ = ["Tally"]
+
+
+@dataclass
+class Tally:
+    """Documents by source and by reason."""
+
+    documents: Counter[str] = field(default_factory=Counter)
+    """By source."""
+    bytes: Counter[str] = field(default_factory=Counter)
+    """UTF-8 of their texts, by source."""
+    kept: Counter[str] = field(default_factory=Counter)
+    kept_bytes: Counter[str] = field(default_factory=Counter)
+    dropped: Counter[str] = field(default_factory=Counter)
+    """By reason: documents that a rule drops."""
+    alone: Counter[str] = field(default_factory=Counter)
+    """By reason: documents that only this rule drops."""
+    rows: RowCounts = field(default_factory=RowCounts)
+
+    @classmethod
+    def sum(cls, paths: Iterable[Path]) -> Tally:
+        """The tallies of some pieces, added up."""
+        total = cls()
+        for path in paths:
+            found = read_json(path)
+            total.rows.merge(RowCounts.from_dict(found.pop("rows")))
+            for name, counts in found.items():
+                getattr(total, name).update(counts)
+        return total
+
+    def write(self, path: Path) -> None:
+        """Write it whole, or not at all."""
+        write_json_atomic(path, {**vars(self), "rows": self.rows.to_dict()})
+
+    def count_documents(self, table: pa.Table) -> None:
+        """Count documents (columns of DOCUMENT_SCHEMA)."""
+        _count(self.documents, self.bytes, table)
+
+    def count_kept(self, table: pa.Table) -> None:
+        """Count documents that every rule accepts."""
+        _count(self.kept, self.kept_bytes, table)
+
+    def count_reasons(self, reasons: pl.Series) -> None:
+        """Count the rules that drop documents, given the list of reasons of each."""
+        for counter, rows in ((self.dropped, reasons), (self.alone, reasons.filter(reasons.list.len() == 1))):
+            if len(rows):
+                counter.update(dict(rows.explode().value_counts().iter_rows()))
+
+
+def _count(documents: Counter[str], sizes: Counter[str], table: pa.Table) -> None:
+    columns = {"source": pl.Series(table.column("source")), "bytes": pl.Series(table.column("text")).str.len_bytes()}
+    by_source = pl.DataFrame(columns).group_by("source").agg(pl.len(), pl.col("bytes").sum())
+    for source, count, size in by_source.iter_rows():
+        documents[source] += count
+        sizes[source] += size
