@@ -12,7 +12,7 @@ from dq.stages.tokenizer import BOS_ID
 from dq.store import Workspace, read_record
 from dq.study.config import CONTROL_PREFIX, StudyConfig
 from dq.training import RunSpec
-from dq.variants import AnyVariant, TokenNoise, Universe, Variant, variant_inputs
+from dq.variants import Kind, TokenNoise, Universe, Variant, variant_inputs
 
 __all__ = ["AA", "TOKEN_REPLACEMENT", "Arm", "PlannedRun", "plan_grid"]
 
@@ -46,7 +46,7 @@ def plan_grid(config: StudyConfig, workspace: Workspace, universe: Universe) -> 
         WorkspaceError: the workspace is not finished.
     """
     shares = _shares(config, universe)
-    specs: dict[str, tuple[AnyVariant, tuple[int, ...]]] = {
+    specs: dict[str, tuple[Kind, tuple[int, ...]]] = {
         name: (spec, tuple(range(config.seeds))) for name, spec in config.variants.items()
     }
     if (controls := config.active_controls) is not None:

@@ -17,9 +17,9 @@ import polars as pl
 from dq.config import fingerprint
 from dq.stages.tokens import TokenPool
 from dq.store import write_json_atomic, write_parquet
-from dq.variants.noise import TokenReplacement, replaced_tokens
-from dq.variants.parts import Part, Universe, make_parts
-from dq.variants.spec import AnyVariant, TokenNoise
+from dq.variants.documents import Universe
+from dq.variants.kind import Kind
+from dq.variants.parts import Part, make_parts
 from dq.variants.stream import STREAM_VERSION, Stream, StreamOrder, order_stream
 
 __all__ = ["Manifest", "PartMeasure", "Variant"]
@@ -45,8 +45,8 @@ class PartMeasure:
 class Manifest:
     """A variant at a budget: its recipe, its inputs' fingerprints, and the measured content of each seed's stream.
 
-    ``replaced_fraction`` is the share of the tokens that token noise replaced, BOS and all, measured over the whole
-    documents of every seed's stream; None for other variants.
+    ``noise_fraction`` is the share of the tokens, BOS and all, that noise rewrote, over the whole documents of every
+    seed's stream: 0 where the kind has no noise.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Manifest:
     shares: Mapping[str, float]
     inputs: Mapping[str, str]
     parts: tuple[PartMeasure, ...]
-    replaced_fraction: float | None
+    noise_fraction: float
     warnings: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -73,7 +73,7 @@ class Variant:
     """
 
     name: str
-    spec: AnyVariant
+    spec: Kind
     budget_tokens: int
     shares: Mapping[str, float]
     inputs: Mapping[str, str]
@@ -89,9 +89,7 @@ class Variant:
     def stream(self, universe: Universe, pool: TokenPool, *, context: int, seed: int, vocabulary_size: int) -> Stream:
         """The tokens of one seed."""
         order = order_stream(universe, self.parts(universe), budget_tokens=self.budget_tokens, seed=seed)
-        noise = None
-        if isinstance(self.spec, TokenNoise):
-            noise = TokenReplacement(universe, dose=self.spec.dose, vocabulary_size=vocabulary_size, seed=seed)
+        noise = self.spec.noise(universe, vocabulary_size=vocabulary_size, seed=seed)
         return Stream(order, pool, budget_tokens=self.budget_tokens, context=context, noise=noise)
 
     def manifest(self, universe: Universe, seeds: Sequence[int]) -> Manifest:
@@ -102,11 +100,12 @@ class Variant:
         """
         parts = self.parts(universe)
         measures: list[PartMeasure] = []
-        seen = []
+        seen: list[np.ndarray[Any, np.dtype[np.int64]]] = []
         for seed in seeds:
             order = order_stream(universe, parts, budget_tokens=self.budget_tokens, seed=seed)
             measures += _measure(order, parts, budget_tokens=self.budget_tokens, seed=seed)
             seen.append(universe.lengths[order.documents])
+        lengths = np.concatenate(seen)
         return Manifest(
             name=self.name,
             spec=self.spec.model_dump(mode="json"),
@@ -114,7 +113,7 @@ class Variant:
             shares=dict(self.shares),
             inputs=dict(self.inputs),
             parts=tuple(measures),
-            replaced_fraction=_replaced_fraction(self.spec, np.concatenate(seen)),
+            noise_fraction=float(self.spec.rewritten_tokens(lengths - 1).sum() / lengths.sum()),
             warnings=tuple(_warnings(measures)),
         )
 
@@ -152,12 +151,6 @@ def _measure(order: StreamOrder, parts: Sequence[Part], *, budget_tokens: int, s
             )
         )
     return measures
-
-
-def _replaced_fraction(spec: AnyVariant, lengths: np.ndarray[Any, np.dtype[np.int64]]) -> float | None:
-    if not isinstance(spec, TokenNoise):
-        return None
-    return float(replaced_tokens(lengths - 1, spec.dose).sum() / lengths.sum())
 
 
 def _warnings(measures: Sequence[PartMeasure]) -> list[str]:

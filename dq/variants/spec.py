@@ -1,59 +1,61 @@
-"""What a study says about a variant: which documents, how often, with what noise."""
+"""What a study says about a variant: one of the kinds that the files of `kinds` and `noise` define.
+
+Discovered, not listed: a list is one more place to forget, and a forgotten kind is wrong science without a word.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import reduce
+from operator import or_
+from types import ModuleType
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from pydantic import Field
 
-from dq.config import StrictModel
+from dq.variants import kinds, noise
+from dq.variants.kind import Kind
 
-__all__ = ["AnyVariant", "Curated", "Noisy", "Raw", "Repeated", "TokenNoise", "VariantSpec"]
-
-
-class _Variant(StrictModel):
-    when_short: Literal["error", "repeat"] = "error"
-    """What happens where the pool is smaller than the budget: stop, or repeat all of it as often as needed."""
+__all__ = ["KINDS", "KindDescription", "VariantSpec", "describe_kinds"]
 
 
-class Raw(_Variant):
-    """Everything that is not held out or excluded: no rule, no deduplication."""
-
-    kind: Literal["raw"]
-
-
-class Curated(_Variant):
-    """What the rules and the deduplication keep."""
-
-    kind: Literal["curated"]
+def _kinds_in(package: ModuleType) -> Iterator[type[Kind]]:
+    """The kinds that the files of a package define: all that is not abstract."""
+    for file in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        for _, one in inspect.getmembers(importlib.import_module(file.name), inspect.isclass):
+            if issubclass(one, Kind) and one.__module__ == file.name and not inspect.isabstract(one):
+                yield one
 
 
-class Repeated(_Variant):
-    """A part of the curated documents, `epochs` times, reshuffled every time."""
+KINDS: tuple[type[Kind], ...] = (*_kinds_in(kinds), *_kinds_in(noise))
 
-    kind: Literal["repeated"]
-    epochs: int = Field(ge=2, le=1000)
-    """How often each document is seen; the pool has budget / epochs tokens."""
-
-
-class Noisy(_Variant):
-    """Curated documents, a share of the tokens replaced by documents that the rules dropped."""
-
-    kind: Literal["noisy"]
-    dose: float = Field(gt=0, le=1)
-    """Share of the tokens that comes from dropped documents. They are never repeated."""
-    when_short: Literal["error"] = "error"
-    """Dropped documents are never repeated: a dose that they cannot fill is an error."""
+if TYPE_CHECKING:
+    VariantSpec: TypeAlias = Kind
+else:
+    VariantSpec = Annotated[reduce(or_, KINDS), Field(discriminator="kind")]
+    """Any variant, told apart by its `kind`."""
 
 
-class TokenNoise(_Variant):
-    """Raw documents with a share of each one's tokens replaced by random ones: a control with a known sign."""
+@dataclass(frozen=True)
+class KindDescription:
+    """A kind for people: its name in a study, its settings, and what it is."""
 
-    kind: Literal["token_noise"]
-    dose: float = Field(gt=0, le=1)
-    """Share of the tokens of each document that is replaced, exact to one token a document."""
+    kind: str
+    fields: tuple[str, ...]
+    meaning: str
 
 
-AnyVariant: TypeAlias = Raw | Curated | Repeated | Noisy | TokenNoise
-VariantSpec = Annotated[AnyVariant, Field(discriminator="kind")]
-"""Any variant, told apart by its `kind`."""
+def describe_kinds() -> tuple[KindDescription, ...]:
+    """All kinds, by name, as documentation shows them."""
+    return tuple(
+        KindDescription(
+            kind=one.model_fields["kind"].default,
+            fields=tuple(name for name in one.model_fields if name != "kind"),
+            meaning=(inspect.getdoc(one) or "").partition("\n")[0],
+        )
+        for one in KINDS
+    )

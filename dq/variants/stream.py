@@ -12,7 +12,7 @@ the id, never the position.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -20,7 +20,9 @@ import numpy as np
 from dq.stages.tokenizer import BOS_ID
 from dq.stages.tokens import TokenPool
 from dq.text.hashing import content_keys, mix64, uniform
-from dq.variants.parts import ROUNDING_TOKENS, Part, Universe
+from dq.variants.documents import Universe
+from dq.variants.kind import Noise
+from dq.variants.parts import ROUNDING_TOKENS, Part
 
 __all__ = ["STREAM_VERSION", "Stream", "StreamOrder", "order_stream"]
 
@@ -29,9 +31,6 @@ STREAM_VERSION = 2  # raised when the same recipe gives another stream: runs of 
 I64: TypeAlias = "np.ndarray[Any, np.dtype[np.int64]]"
 F64: TypeAlias = "np.ndarray[Any, np.dtype[np.float64]]"
 DRAW = 0x73747265  # names this use of the documents' keys
-
-Noise: TypeAlias = Callable[[int, "np.ndarray[Any, np.dtype[np.int32]]"], "np.ndarray[Any, np.dtype[np.int32]]"]
-"""Rewrites a document's tokens (without BOS), given its global number; the same in every epoch."""
 
 
 class StreamOrder:

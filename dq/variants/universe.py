@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from dq.stages.base import Output, View
+from dq.stages.base import View
 from dq.stages.fates import Fates
-from dq.stages.heldout import Heldout
 from dq.stages.read import Documents
-from dq.stages.selection import Selected
 from dq.stages.tokens import TokenPool
-from dq.stages.verdicts import Verdicts
 from dq.store import Workspace
-from dq.variants.parts import Universe
-from dq.variants.spec import AnyVariant, Raw, TokenNoise
+from dq.variants.documents import Universe
+from dq.variants.kind import Kind
 
 __all__ = ["open_universe", "variant_inputs"]
 
@@ -35,10 +32,7 @@ def open_universe(workspace: Workspace) -> Universe:
     )
 
 
-def variant_inputs(workspace: Workspace, spec: AnyVariant) -> dict[str, str]:
+def variant_inputs(workspace: Workspace, spec: Kind) -> dict[str, str]:
     """Fingerprints of exactly what a variant depends on: a changed rule leaves `raw` and its runs alone."""
-    needed: dict[str, type[Output]] = {"tokens": TokenPool, "heldout": Heldout}
-    if not isinstance(spec, Raw | TokenNoise):
-        needed |= {"verdicts": Verdicts, "selection": Selected}
     view = View.of(workspace)
-    return {name: view.record(output).fingerprint for name, output in needed.items()}
+    return {name: view.record(need.output, need.of).fingerprint for name, need in spec.needs.items()}

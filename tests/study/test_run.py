@@ -85,7 +85,7 @@ def test_the_noise_control_is_paired_with_its_own_seeds_and_measured(study: Stud
         for seed in range(3)
     ]
     assert outcome.comparison is not None and outcome.comparison.difference == pytest.approx(np.mean(pairs))
-    assert study.result.manifests[TOKEN_REPLACEMENT].replaced_fraction == pytest.approx(0.5, abs=0.01)
+    assert study.result.manifests[TOKEN_REPLACEMENT].noise_fraction == pytest.approx(0.5, abs=0.01)
     raw, noisy = study.result.manifests["raw"], study.result.manifests[TOKEN_REPLACEMENT]
     assert raw.parts == noisy.parts  # the same documents, tokens replaced
 

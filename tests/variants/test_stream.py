@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dq.stages.tokens import TokenPool
@@ -130,18 +130,6 @@ def test_repeated_equals_curated_token_for_token(
         assert (all_tokens(repeated) != all_tokens(curated)).any()
 
 
-@FEW
-@given(SEEDS, st.sampled_from([RAW, CURATED]), st.floats(0.01, 1), st.floats(0.01, 1))
-def test_the_stream_of_a_smaller_budget_is_a_prefix(seed: int, spec: Raw | Curated, one: float, other: float) -> None:
-    world = universe(seed, 80)
-    shares = world.raw_shares()
-    most = fitting_budget(world, shares, world.kept)
-    small, large = sorted((max(1, int(one * most)), max(1, int(other * most))))
-    short, _ = order_of(world, variant(spec, small, shares), seed=seed)
-    long, _ = order_of(world, variant(spec, large, shares), seed=seed)
-    assert short.documents.tolist() == long.documents[: len(short.documents)].tolist()
-
-
 def test_a_prefix_holds_where_sources_tie_exactly_along_the_stream() -> None:
     # Documents of equal length in shares of 3 to 7: their keys meet again and again, but for rounding.
     n = 400
@@ -235,33 +223,6 @@ def test_every_tenth_of_a_repeated_stream_has_each_source_near_its_share() -> No
         for number, part in enumerate(parts):
             tokens = np.bincount(tenth, np.where(order.parts == number, np.diff(order.starts), 0), minlength=10)
             assert np.abs(tokens / (budget / 20) - part.share).max() < 0.05
-
-
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(seed=SEEDS, spec=st.sampled_from([RAW, CURATED, Repeated(kind="repeated", epochs=3)]))
-def test_the_order_of_documents_changes_nothing_and_the_seed_everything(
-    seed: int, spec: Any, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    world = universe(seed, 60)
-    shuffled = permuted(world, np.random.default_rng(seed).permutation(60))
-    shares = world.raw_shares()
-    made = variant(spec, fitting_budget(world, shares, world.kept), shares)
-    tokens = pool(tmp_path_factory.mktemp("one"), world)
-    one = all_tokens(stream_of(world, tokens, made, seed=seed))
-    other = all_tokens(stream_of(shuffled, pool(tmp_path_factory.mktemp("other"), shuffled), made, seed=seed))
-    np.testing.assert_array_equal(one, other)
-    assert (one != all_tokens(stream_of(world, tokens, made, seed=seed + 1))).any()
-
-
-def test_shares_in_another_order_are_the_same_stream(world: Universe, shares: dict[str, float], budget: int) -> None:
-    turned = dict(reversed(shares.items()))
-    one, _ = order_of(world, variant(CURATED, budget, shares))
-    other, _ = order_of(world, variant(CURATED, budget, turned))
-    assert list(shares) != list(turned)
-    assert one.documents.tolist() == other.documents.tolist()
-    assert variant(CURATED, budget, shares).stream_fingerprint(0) == variant(
-        CURATED, budget, turned
-    ).stream_fingerprint(0)
 
 
 def test_two_seeds_draw_different_pools(world: Universe, shares: dict[str, float], budget: int) -> None:

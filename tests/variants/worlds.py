@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, cast
 
 import numpy as np
 import polars as pl
+from hypothesis import Phase, find, settings
+from hypothesis import strategies as st
 
 from dq.stages.tokens import TokenPool
 from dq.store import Stage, write_bytes_atomic, write_parquet
-from dq.variants import Part, Stream, Universe, Variant
+from dq.variants import Kind, Part, Stream, Universe, Variant
 from dq.variants.stream import StreamOrder, order_stream
 
 VOCABULARY = 500
@@ -91,3 +93,33 @@ def stream_of(world: Universe, tokens: TokenPool, made: Variant, *, seed: int = 
 def all_tokens(stream: Stream) -> np.ndarray[Any, np.dtype[np.int32]]:
     """Positions 0..T, the last target among them."""
     return stream.tokens(0, stream.n_tokens + 1)
+
+
+def specs_of(kind: type[Kind]) -> st.SearchStrategy[Kind]:
+    """Any settings that a kind requires, within the bounds that it states; fractions of at least a thousandth."""
+    required = {name: field for name, field in kind.model_fields.items() if field.is_required()}
+    values: dict[str, Any] = {
+        name: st.from_type(cast("Any", Annotated[field.annotation, *field.metadata])).filter(
+            lambda value: not isinstance(value, float) or value >= 1e-3
+        )
+        for name, field in required.items()
+    }
+    return st.builds(kind, **values)
+
+
+def simplest(kind: type[Kind]) -> Kind:
+    """One of a kind, always the same: the first that hypothesis draws."""
+    first = settings(phases=[Phase.generate], derandomize=True, database=None)
+    return find(specs_of(kind), lambda _: True, settings=first)
+
+
+def most_tokens(world: Universe, spec: Kind, shares: dict[str, float]) -> int:
+    """The largest T that the members of every source can fill, from the definition of a composition."""
+    return int(
+        min(
+            tokens_in(world, world.members(one.of), source) * one.epochs / (share * one.fraction)
+            for one in spec.composition()
+            for source, share in shares.items()
+            if one.fraction > 0
+        )
+    )

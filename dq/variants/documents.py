@@ -1,0 +1,68 @@
+"""The documents that variants choose from: how long they are, who they are, and what the stages before said of them."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from dq.text.hashing import content_keys
+
+__all__ = ["Members", "Universe"]
+
+Members: TypeAlias = Literal["all", "kept", "dropped"]
+"""Documents that a part draws from: all that are available, those that are kept, those that a rule dropped."""
+
+
+@dataclass(frozen=True)
+class Universe:
+    """What variants choose from; arrays over all documents of the corpus, in its order.
+
+    Attributes:
+        lengths: int64, tokens with BOS.
+        sources: str, the source of each document.
+        content_keys: uint64. Identity for random draws, with source and occurrence.
+        occurrences: uint32, number among identical documents of one source.
+        available: bool, neither held out nor excluded.
+        kept: bool, kept by the rules and by deduplication (a subset of available).
+        dropped: bool, dropped by a rule (a subset of available).
+    """
+
+    lengths: np.ndarray[Any, np.dtype[np.int64]]
+    sources: np.ndarray[Any, np.dtype[np.object_]]
+    content_keys: np.ndarray[Any, np.dtype[np.uint64]]
+    occurrences: np.ndarray[Any, np.dtype[np.uint32]]
+    available: np.ndarray[Any, np.dtype[np.bool_]]
+    kept: np.ndarray[Any, np.dtype[np.bool_]]
+    dropped: np.ndarray[Any, np.dtype[np.bool_]]
+
+    def members(self, of: Members) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Which documents these are: bool."""
+        return {"all": self.available, "kept": self.kept, "dropped": self.dropped}[of]
+
+    def tokens_by_source(self, of: Members) -> dict[str, int]:
+        """How many tokens the members of each available source have, by name."""
+        lengths = np.where(self.members(of), self.lengths, 0)
+        names = sorted(set(self.sources[self.available]))
+        return {str(name): int(lengths[self.sources == name].sum()) for name in names}
+
+    def raw_shares(self) -> dict[str, float]:
+        """Each source's share of the available tokens."""
+        tokens = self.tokens_by_source("all")
+        total = sum(tokens.values())
+        return {source: count / total for source, count in tokens.items()}
+
+    def identity(self, document: int) -> tuple[np.uint64, np.uint64, np.uint32]:
+        """What random draws hash of a document: its content, its source, its number among identical ones."""
+        return (
+            self.content_keys[document],
+            self._source_keys[str(self.sources[document])],
+            self.occurrences[document],
+        )
+
+    @functools.cached_property
+    def _source_keys(self) -> dict[str, np.uint64]:
+        names = sorted(set(self.sources))
+        return dict(zip(names, content_keys(names), strict=True))

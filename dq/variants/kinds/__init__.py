@@ -1,0 +1,1 @@
+"""Kinds of variants that choose documents, one a file; see `dq.variants.kind`."""

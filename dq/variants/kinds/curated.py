@@ -1,0 +1,20 @@
+"""What a pipeline makes."""
+
+from __future__ import annotations
+
+from typing import Literal, final
+
+from dq.variants.kind import Ingredient, Kind
+
+__all__ = ["Curated"]
+
+
+@final
+class Curated(Kind):
+    """What the rules and the deduplication keep."""
+
+    kind: Literal["curated"] = "curated"
+
+    def composition(self) -> tuple[Ingredient, ...]:
+        """The kept documents."""
+        return (Ingredient("kept"),)
