@@ -21,7 +21,7 @@ def test_every_recipe_is_valid(name: str) -> None:
 def test_the_quickstart_study_runs_its_controls_with_enough_tokens() -> None:
     study = load_yaml(recipe_path("ablations/quickstart.yaml"), StudyConfig)
     assert study.active_controls is not None
-    assert study.exact_budget_tokens >= 200_000
+    assert study.budget_tokens >= 200_000
     assert study.seeds >= 3
 
 

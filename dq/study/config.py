@@ -6,7 +6,7 @@ import math
 import re
 from typing import Annotated
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from dq.config import StrictModel
 from dq.training import SIZES, TrainingConfig
@@ -35,8 +35,10 @@ class StudyConfig(StrictModel):
     """Names the folder of its results."""
     workspace: str = "dq-workspace"
     """The workspace that `dq run` made, relative to the current folder."""
+    training: TrainingConfig = TrainingConfig()
+    """How every run is trained."""
     budget_tokens: int = Field(ge=1)
-    """T: tokens every run is trained on, BOS included; rounded down to whole optimiser steps."""
+    """T: tokens every run is trained on, BOS included. Rounded down to whole optimiser steps when it is read."""
     variants: dict[str, VariantSpec] = Field(min_length=2)
     """The variants by name; names that begin with `control-` are the controls'."""
     baseline: str = "raw"
@@ -51,10 +53,17 @@ class StudyConfig(StrictModel):
     """Let the interval with the seed spread pooled over variants decide; fixed before running."""
     shares: dict[str, Annotated[float, Field(ge=0, le=1)]] | None = None
     """Share of the budget per source, pinned in every variant. Default: the sources' shares of the raw tokens."""
-    training: TrainingConfig = TrainingConfig()
-    """How every run is trained."""
     controls: ControlsConfig | None = ControlsConfig()
     """Controls; null leaves them out. They do not run below 200,000 tokens, where even a sound model tells little."""
+
+    @field_validator("budget_tokens")
+    @classmethod
+    def _whole_steps(cls, budget_tokens: int, info: ValidationInfo) -> int:
+        if (training := info.data.get("training")) is None:  # at fault itself, and named for it
+            return budget_tokens
+        if budget_tokens < training.tokens_per_step:
+            raise ValueError(f"below one optimiser step of {training.tokens_per_step:,} tokens")
+        return int(training.steps_for(budget_tokens) * training.tokens_per_step)
 
     @field_validator("variants")
     @classmethod
@@ -72,8 +81,6 @@ class StudyConfig(StrictModel):
             raise ValueError(f"baseline `{self.baseline}` is not one of the variants {', '.join(self.variants)}")
         if self.size not in SIZES:
             raise ValueError(f"size `{self.size}` is not on the ladder: {', '.join(SIZES)}")
-        if self.steps < 1:
-            raise ValueError(f"budget_tokens is below one optimiser step of {self.training.tokens_per_step:,} tokens")
         if self.shares is not None and not math.isclose(sum(self.shares.values()), 1.0, abs_tol=1e-6):
             raise ValueError(f"shares sum to {sum(self.shares.values()):g}, not to 1")
         return self
@@ -81,14 +88,14 @@ class StudyConfig(StrictModel):
     @property
     def active_controls(self) -> ControlsConfig | None:
         """The controls that run: none where the budget is too small for their answers to be known."""
-        return self.controls if self.exact_budget_tokens >= MIN_CONTROL_TOKENS else None
+        return self.controls if self.budget_tokens >= MIN_CONTROL_TOKENS else None
 
     @property
     def steps(self) -> int:
-        """Whole optimiser steps in the budget."""
+        """Optimiser steps of every run."""
         return self.training.steps_for(self.budget_tokens)
 
     @property
-    def exact_budget_tokens(self) -> int:
-        """T after rounding down to whole optimiser steps."""
-        return self.steps * self.training.tokens_per_step
+    def aa_seed_pairs(self) -> tuple[tuple[int, int], ...]:
+        """Seeds of the A/A control, each with the baseline's that it is compared with: none is both."""
+        return tuple((self.seeds + seed, seed) for seed in range(self.seeds))

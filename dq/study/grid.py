@@ -51,13 +51,13 @@ def plan_grid(config: StudyConfig, workspace: Workspace, universe: Universe) -> 
     }
     if (controls := config.active_controls) is not None:
         baseline = config.variants[config.baseline]
-        specs[AA] = (baseline, tuple(range(config.seeds, 2 * config.seeds)))
+        specs[AA] = (baseline, tuple(seed for seed, _ in config.aa_seed_pairs))
         noise = TokenNoise(kind="token_noise", dose=controls.replaced_tokens)
         specs[TOKEN_REPLACEMENT] = (noise, tuple(range(config.seeds)))
     arms = [
         Arm(
             name,
-            Variant(name, spec, config.exact_budget_tokens, shares, variant_inputs(workspace, spec)),
+            Variant(name, spec, config.budget_tokens, shares, variant_inputs(workspace, spec)),
             seeds,
         )
         for name, (spec, seeds) in specs.items()

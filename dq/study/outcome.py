@@ -47,7 +47,7 @@ class StudyResult:
         """Plain data: what `--json` prints and `studies/<name>/comparison.json` holds."""
         return {
             "study": self.config.name,
-            "budget_tokens": self.config.exact_budget_tokens,
+            "budget_tokens": self.config.budget_tokens,
             "comparison": self.comparison.to_dict(),
             "controls": [control.to_dict() for control in self.controls],
             "manifests": {name: manifest.to_dict() for name, manifest in self.manifests.items()},
@@ -106,9 +106,8 @@ def _collect(outcomes: Sequence[RunOutcome], file: str) -> pl.DataFrame:
 def _controls(config: StudyConfig) -> list[Control]:
     if config.active_controls is None:
         return []
-    other_seeds = tuple((config.seeds + seed, seed) for seed in range(config.seeds))
     return [
-        Control(kind=ControlKind.AA, variant=AA, seed_pairs=other_seeds),
+        Control(kind=ControlKind.AA, variant=AA, seed_pairs=config.aa_seed_pairs),
         Control(kind=ControlKind.TOKEN_REPLACEMENT, variant=TOKEN_REPLACEMENT),
     ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dq.errors import ConfigError
+from dq.errors import BudgetError, ConfigError
 from dq.stages.base import View
 from dq.stages.heldout import Heldout
 from dq.store import Workspace
@@ -31,6 +31,10 @@ def run_study(
             raise ConfigError(f"{workspace.root}: no neutral held-out set; add one under `heldout.neutral` of the job")
         universe = open_universe(workspace)
         runs = plan_grid(config, workspace, universe)
-        manifests = write_manifests(workspace, universe, runs)
+        try:
+            manifests = write_manifests(workspace, universe, runs)
+        except BudgetError as error:
+            rounded = f"whole optimiser steps of {config.training.tokens_per_step:,} tokens"
+            raise BudgetError(f"{error} (it is {config.budget_tokens:,}: {rounded})") from None
         outcomes = run_grid(workspace, runs, workers=workers, on_progress=on_progress)
         return conclude(config, workspace, outcomes, universe=universe, manifests=manifests)

@@ -25,13 +25,25 @@ def test_the_budget_is_rounded_down_to_whole_steps(context: int, windows: int, e
     training = TrainingConfig(context=context, batch_windows=windows)
     config = tiny_study(budget_tokens=steps * a_step + extra, training=training)
     assert config.steps == steps
-    assert config.exact_budget_tokens == steps * a_step
+    assert config.budget_tokens == steps * a_step
+    assert tiny_study(budget_tokens=config.budget_tokens, training=training) == config
 
 
 def test_a_budget_below_one_step_is_refused_and_one_step_is_not() -> None:
     with pytest.raises(pydantic.ValidationError, match="below one optimiser step of 256 tokens"):
         tiny_study(budget_tokens=255)
     assert tiny_study(budget_tokens=256).steps == 1
+
+
+def test_a_fault_of_the_training_is_named_and_not_the_budget_that_it_would_round(tmp_path: Path) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_text("training: {context: 0}\nbudget_tokens: 5\nmargin_bits_per_byte: 1.0\nvariants: {}\n")
+    with pytest.raises(ConfigError, match=r"study\.yaml:1: `training\.context`"):
+        load_yaml(path, StudyConfig)
+
+
+def test_the_seeds_of_the_aa_control_are_the_ones_behind_the_studys() -> None:
+    assert tiny_study(seeds=3).aa_seed_pairs == ((3, 0), (4, 1), (5, 2))
 
 
 def test_controls_do_not_run_below_200000_tokens() -> None:
@@ -89,4 +101,4 @@ def test_a_file_names_its_line_and_the_nearest_key(tmp_path: Path) -> None:
         load_yaml(path, StudyConfig)
     path.write_text(text.replace("epoch:", "epochs:"))
     config = load_yaml(path, StudyConfig)
-    assert config.exact_budget_tokens == 299_008 and config.controls == ControlsConfig()
+    assert config.budget_tokens == 299_008 and config.controls == ControlsConfig()

@@ -128,7 +128,9 @@ def test_a_study_needs_a_neutral_set(world: World, tmp_path: Path) -> None:
 def test_a_corpus_too_small_fails_before_anything_is_trained(world: World) -> None:
     before = set((world.workspace.root).glob("runs/*"))
     with pytest.raises(
-        BudgetError, match=r"variant curated: (news|web)/kept holds [\d,]+ tokens and [\d,]+ are needed"
+        BudgetError,
+        match=r"variant curated: (news|web)/kept holds [\d,]+ tokens and [\d,]+ are needed; lower `budget_tokens` "
+        r"to at most [\d,]+, or set `when_short: repeat` \(it is 89,856: whole optimiser steps of 256 tokens\)",
     ):
         run_study(tiny_study(budget_tokens=90_000), world.workspace, workers=1)
     assert set((world.workspace.root).glob("runs/*")) == before
