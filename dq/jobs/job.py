@@ -8,9 +8,12 @@ from pydantic import Field, field_validator, model_validator
 
 from dq.config import StrictModel
 from dq.corpus import InputSpec, ReadConfig
+from dq.errors import nearest
 from dq.quality import QuantileRule, RuleSet, all_signals, presets
 from dq.quality.models import RESERVED
 from dq.quality.rules import AnyRule
+from dq.stages.base import ORIGINAL, TextVersions
+from dq.stages.cleaned import CleanConfig
 from dq.stages.heldout import HeldoutConfig
 from dq.stages.learned import LearnedConfig
 from dq.stages.selection import DeduplicationConfig
@@ -73,6 +76,10 @@ class JobConfig(StrictModel):
     """The corpus: files and samples."""
     read: ReadConfig = ReadConfig()
     """How rows become documents."""
+    clean: tuple[CleanConfig, ...] = ()
+    """Cleaners, in order: each makes a text version under the same ids."""
+    texts: TextVersions = TextVersions()
+    """Which version of the text is judged, deduplicated and trained on."""
     heldout: HeldoutConfig = HeldoutConfig()
     """Which documents measure the models."""
     dedup: DeduplicationConfig = DeduplicationConfig()
@@ -81,3 +88,17 @@ class JobConfig(StrictModel):
     """Rules."""
     tokenizer: TokenizerConfig = TokenizerConfig()
     """The tokenizer."""
+
+    @model_validator(mode="after")
+    def _versions_exist(self) -> Self:
+        made = [ORIGINAL]
+        for one in self.clean:
+            if one.of not in made:
+                raise ValueError(f"clean: of: {nearest(one.of, made, what='text version')}")
+            if one.version in made:
+                raise ValueError(f"clean: two cleaners make the version `{one.version}`; give one another name")
+            made.append(one.version)
+        for role, version in self.texts.model_dump().items():
+            if version not in made:
+                raise ValueError(f"texts: {role}: {nearest(version, made, what='text version')}")
+        return self

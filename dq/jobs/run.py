@@ -10,6 +10,7 @@ from dq.dedup import Resources
 from dq.executors import QUIET, Executor, LocalExecutor, Progress
 from dq.jobs.job import JobConfig
 from dq.stages.base import View
+from dq.stages.cleaned import clean_documents
 from dq.stages.duplicates import find_pairs
 from dq.stages.fates import count_fates, settle_fates
 from dq.stages.heldout import Heldout, hold_out
@@ -63,10 +64,13 @@ def run_job(
     """
     executor = executor or LocalExecutor()
     workspace.create()
-    view = View(workspace)
+    view = View(workspace, config.texts)
     with workspace.lock():
         with progress.step("read", unit="rows") as step:
             ingest(Documents.place(view, ""), config.input, config.read, step=step)
+        for one in config.clean:
+            with progress.step(f"clean: {one.version}", unit="shards") as step:
+                clean_documents(view, one, executor=executor, step=step)
         with progress.step("find duplicates"):
             find_pairs(view, config.dedup.method, resources=Resources(workers=executor.workers))
         with progress.step("hold out", unit="shards") as step:

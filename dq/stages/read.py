@@ -21,7 +21,7 @@ from dq.corpus.corpus import Corpus
 from dq.corpus.inputs import InputFile, input_files, input_identity
 from dq.corpus.quarantine import QUARANTINE, RowCounts, quarantine, row_warnings
 from dq.executors import QUIET, Step
-from dq.stages.base import Output, View
+from dq.stages.base import Need, Output, View
 from dq.store import Stage, write_table
 from dq.text.hashing import content_keys
 
@@ -41,12 +41,18 @@ def _stage(folder: Path, inputs: Sequence[InputSpec], config: ReadConfig) -> tup
 class Documents(Corpus, Output):
     """A text version of the corpus: as it was read, or as cleaners made it."""
 
-    made_by: ClassVar = {"read": STAGE_VERSION}
+    made_by: ClassVar = {"read": STAGE_VERSION, "clean": 1}
 
     @classmethod
     def place(cls, view: View, of: str) -> Path:
         """``corpus/<version>``."""
         return view.workspace.corpus(view.texts.version(of))
+
+    @classmethod
+    def need(cls, name: str, config: Any) -> Need:
+        """A cleaned version is made from another version."""
+        assert name == "corpus"
+        return Need(Documents, config["of"])
 
 
 class NeutralDocuments(Documents):

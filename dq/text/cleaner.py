@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from dq.text.buffers import Texts
 
@@ -27,6 +27,7 @@ class Cleaned:
     """What was rewritten, by kind, such as ``masked_emails``."""
 
 
+@runtime_checkable
 class Cleaner(Protocol):
     """Makes a text version. The same text gives the same result whatever the batch around it."""
 
@@ -44,6 +45,7 @@ class Cleaner(Protocol):
         ...
 
 
+@runtime_checkable
 class CorpusCleaner(Protocol):
     """Makes a text version that the whole corpus decides, in two passes: a survey of all shards, then a cleaner."""
 
