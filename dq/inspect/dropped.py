@@ -17,12 +17,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from dq.corpus import Corpus
 from dq.errors import ConfigError, InputError, WorkspaceError, nearest
-from dq.quality import FixedQuantileRule, QuantileRule, Rule, RuleSet
+from dq.quality import FixedQuantileRule, Rule, RuleSet
 from dq.quality.rules import AnyRule
-from dq.store import Workspace, read_json, read_record
-from dq.variants import VERSION
+from dq.stages.base import View
+from dq.stages.read import Documents
+from dq.stages.signals import Signals
+from dq.stages.verdicts import Verdicts
+from dq.store import Workspace, read_record
 
 __all__ = ["DroppedDocument", "dropped_documents"]
 
@@ -124,27 +126,19 @@ class _InWorkspace:
     """What the rules of `dq run` drop, held-out documents among them."""
 
     def __init__(self, folder: Path) -> None:
-        workspace = Workspace(folder).existing()
-        self._corpus = Corpus(workspace.corpus(VERSION))
-        self._signals, self._verdicts = workspace.signals(VERSION), workspace.verdicts(VERSION)
-        if read_record(self._verdicts).inputs["signals"] != read_record(self._signals).fingerprint:
-            raise WorkspaceError(f"{folder}: its verdicts are older than its signals; run the job again to finish")
-        given = RuleSet.model_validate(read_json(self._verdicts / "stage.json")["config"], strict=False)
-        ranked = [rule.signal for rule in given.rules if isinstance(rule, QuantileRule)]
-        self.rules = given.fixed(self._scores([*dict.fromkeys(ranked)])) if ranked else given
-        self.strict = False
-
-    def _scores(self, names: list[str]) -> pl.DataFrame:
-        scores = [pl.read_parquet(self._signals / path.name, columns=names) for path in self._corpus.shards]
-        return pl.concat(scores).with_columns(self._corpus.documents["source"])
+        view = View.of(Workspace(folder))
+        self._corpus, self._verdicts = view.open(Documents, "judged"), view.open(Verdicts)
+        self._signals = view.open(Signals)
+        self.rules, self.strict = self._verdicts.rules, False
+        if not self.rules.is_fixed:
+            self.rules = self.rules.fixed(self._signals.table().with_columns(self._corpus.documents["source"]))
 
     def rows(self, reason: str, signal: str) -> Iterator[dict[str, Any]]:
         """Those with a reason, a shard's texts at a time."""
         documents = self._corpus.documents.select("id", "source", "shard").with_row_index("document")
-        reasons = pl.read_parquet(self._verdicts / "verdicts.parquet", columns=["reasons"])
-        found = documents.hstack(reasons).hstack(self._scores([signal]).select(signal))
-        found = found.with_columns(first=pl.col("document").min().over("shard"))
-        for shard in found.filter(pl.col("reasons").list.contains(reason)).partition_by("shard", maintain_order=True):
+        table = documents.hstack(self._verdicts.table.select("reasons")).hstack(self._signals.table([signal]))
+        table = table.with_columns(first=pl.col("document").min().over("shard"))
+        for shard in table.filter(pl.col("reasons").list.contains(reason)).partition_by("shard", maintain_order=True):
             texts = self._corpus.texts(shard["shard"][0])
             for row in shard.iter_rows(named=True):
                 yield {**row, "text": texts[row["document"] - row["first"]].as_py()}
