@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dq.cli import duplicates, quality, rules
-from dq.cli.common import AsJson, Workers, print_json, progress_bar, status_line, terminal_width, visible, worker_count
+from dq.cli.common import AsJson, Workers, print_json, status_line, terminal_width, visible, worker_count
 from dq.errors import DqError
 
 if TYPE_CHECKING:
@@ -147,13 +147,14 @@ def _run_job(config: JobConfig, workspace: Path | None, workers: int | None) -> 
 
 
 def _run_study(config: StudyConfig, workspace: Path | None, workers: int | None) -> tuple[StudyResult, Path]:
+    from dq.executors import LocalExecutor
     from dq.report import build_report
     from dq.store import Workspace
     from dq.study import run_study
 
     place = Workspace(workspace or config.workspace)
-    with progress_bar("train") as advance:
-        result = run_study(config, place, workers=worker_count(workers), on_progress=advance)
+    with status_line() as progress:
+        result = run_study(config, place, executor=LocalExecutor(worker_count(workers)), progress=progress)
     return result, build_report(place, config.name)
 
 

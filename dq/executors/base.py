@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from dq.errors import ConfigError, DqError
 from dq.executors.progress import QUIET, Step
 
-__all__ = ["Executor", "Placement", "WorkerDiedError"]
+__all__ = ["ON_CPU", "Executor", "Placement", "WorkerDiedError"]
 
 Task = TypeVar("Task")
 
@@ -35,6 +35,9 @@ class Placement:
     def __post_init__(self) -> None:
         if not 0 <= self.rank < self.world:
             raise ConfigError(f"rank {self.rank} in a world of {self.world}: ranks are counted from 0 and below it")
+
+
+ON_CPU = Placement()
 
 
 class WorkerDiedError(DqError):

@@ -25,7 +25,7 @@ from dq.errors import DqError
 from dq.executors.base import Executor, WorkerDiedError
 from dq.executors.worker import reports_to, start_worker
 
-__all__ = ["LocalExecutor", "run_tasks"]
+__all__ = ["HERE", "LocalExecutor", "run_tasks"]
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -60,6 +60,10 @@ class LocalExecutor(Executor):
             for task in tasks:
                 function(task)
                 on_done(task)
+
+
+HERE = LocalExecutor()
+"""One task after another, in this process."""
 
 
 def _attempt_in_pool(

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from dq.errors import BudgetError, ConfigError
+from dq.executors import QUIET, Executor, LocalExecutor, Progress
 from dq.stages.base import View
 from dq.stages.heldout import Heldout
 from dq.store import Workspace
 from dq.study.config import StudyConfig
 from dq.study.grid import plan_grid
 from dq.study.outcome import StudyResult, conclude
-from dq.study.runner import Progress, run_grid, write_manifests
+from dq.study.runner import run_grid, write_manifests
 from dq.variants import open_universe
 
 __all__ = ["run_study"]
 
 
 def run_study(
-    config: StudyConfig, workspace: Workspace, *, workers: int, on_progress: Progress | None = None
+    config: StudyConfig, workspace: Workspace, *, executor: Executor | None = None, progress: Progress = QUIET
 ) -> StudyResult:
     """Train what is not trained yet, compare, and write the result. The same command goes on after any interruption.
 
@@ -36,5 +37,5 @@ def run_study(
         except BudgetError as error:
             rounded = f"whole optimiser steps of {config.training.tokens_per_step:,} tokens"
             raise BudgetError(f"{error} (it is {config.budget_tokens:,}: {rounded})") from None
-        outcomes = run_grid(workspace, runs, workers=workers, on_progress=on_progress)
+        outcomes = run_grid(workspace, runs, executor=executor or LocalExecutor(), progress=progress)
         return conclude(config, workspace, outcomes, universe=universe, manifests=manifests)

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dq import training
-from dq.executors import report, run_tasks
-from dq.stages.base import View
-from dq.stages.tokens import TokenPool
-from dq.store import FolderLock, Workspace, read_json, write_bytes_atomic
+from dq.executors import QUIET, Executor, Progress, Step
+from dq.store import Workspace, read_json, write_bytes_atomic
 from dq.study.grid import Arm, PlannedRun
-from dq.study.heldout_tokens import tokenized_sets
-from dq.training import RunSpec
-from dq.variants import Manifest, Universe, Variant, open_universe
+from dq.training import RunFolder
+from dq.variants import Manifest, Universe
 
 __all__ = ["RunOutcome", "run_grid", "write_manifests"]
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is being trained, the number of finished optimiser steps and their total."""
 
 
 @dataclass(frozen=True)
@@ -29,14 +23,6 @@ class RunOutcome:
     run: PlannedRun
     folder: Path
     status: str
-
-
-@dataclass(frozen=True)
-class _RunTask:
-    workspace: Path
-    variant: Variant
-    spec: RunSpec
-    folder: Path
 
 
 def write_manifests(workspace: Workspace, universe: Universe, runs: Sequence[PlannedRun]) -> dict[str, Manifest]:
@@ -52,64 +38,40 @@ def write_manifests(workspace: Workspace, universe: Universe, runs: Sequence[Pla
 
 
 def run_grid(
-    workspace: Workspace, runs: Sequence[PlannedRun], *, workers: int, on_progress: Progress | None = None
+    workspace: Workspace, runs: Sequence[PlannedRun], *, executor: Executor, progress: Progress = QUIET
 ) -> list[RunOutcome]:
     """Train the runs that have not finished; finished ones are read. Interrupted ones go on from their checkpoint."""
-    tasks = [_RunTask(workspace.root, run.arm.variant, run.spec, workspace.run(run.run_id)) for run in runs]
-    open_tasks = [task for task in tasks if not _finished(task.folder)]
-    steps = {task.folder.name: task.spec.steps if task not in open_tasks else 0 for task in tasks}
-    total = sum(task.spec.steps for task in tasks)
-
-    def advance(report: tuple[str, int]) -> None:
-        steps[report[0]] = report[1]
-        if on_progress is not None:
-            on_progress(report[0], sum(steps.values()), total)
-
-    if on_progress is not None:
-        on_progress("", sum(steps.values()), total)
-    run_tasks(_train, open_tasks, workers=workers, preload=["dq.training.worker"], on_report=advance, always_fork=True)
-    for task in tasks:
-        _add_tokenizer(task.folder, workspace.tokenizer() / "tokenizer.json")
+    folders = [RunFolder(workspace.run(run.run_id)) for run in runs]
+    with progress.step("train", unit="optimiser steps", total=sum(run.spec.steps for run in runs)) as step:
+        waiting = [run for run, folder in zip(runs, folders, strict=True) if not folder.status.exists()]
+        step.advance(sum(run.spec.steps for run in runs if run not in waiting))
+        if waiting:
+            _train(workspace, waiting, executor=executor, step=step)
+    for folder in folders:
+        _add_tokenizer(folder, workspace.tokenizer() / "tokenizer.json")
     return [
-        RunOutcome(run, task.folder, str(read_json(task.folder / "status.json")["status"]))
-        for run, task in zip(runs, tasks, strict=True)
+        RunOutcome(run, folder.path, str(read_json(folder.status)["status"]))
+        for run, folder in zip(runs, folders, strict=True)
     ]
 
 
-def _finished(folder: Path) -> bool:
-    return (folder / "status.json").exists()
+def _train(workspace: Workspace, runs: Sequence[PlannedRun], *, executor: Executor, step: Step) -> None:
+    """Hear of each run how many optimiser steps it has done: fewer than before where it goes on from a checkpoint."""
+    from dq.study.worker import RunTask, train_run  # noqa: PLC0415  torch takes 2 s, and only what is trained needs it
+
+    done = defaultdict[str, float](float)
+
+    def advance(report: tuple[str, float]) -> None:
+        name, steps = report
+        step.advance(steps - done[name], detail=name)
+        done[name] = steps
+
+    tasks = [RunTask(workspace.root, run.arm.variant, run.spec, workspace.run(run.run_id)) for run in runs]
+    executor.run(train_run, tasks, output=lambda task: task.output, on_report=advance, isolated=True)
 
 
-def _reporter(name: str) -> Callable[[int, int], None]:
-    """Report about fifty times a run."""
-
-    def on_step(step: int, steps: int) -> None:
-        if step == steps or step % max(1, steps // 50) == 0:
-            report((name, step))
-
-    return on_step
-
-
-def _add_tokenizer(folder: Path, tokenizer: Path) -> None:
+def _add_tokenizer(folder: RunFolder, tokenizer: Path) -> None:
     """A model folder that `from_pretrained` loads has its tokenizer beside it."""
-    target = folder / "model" / "tokenizer.json"
-    if target.parent.exists() and not target.exists():
+    target = folder.model / "tokenizer.json"
+    if folder.model.exists() and not target.exists():
         write_bytes_atomic(target, tokenizer.read_bytes())
-
-
-def _train(task: _RunTask) -> str:
-    """In a worker: open the workspace, make the stream, train. Only here is torch loaded."""
-    workspace = Workspace(task.workspace)
-    universe, pool = open_universe(workspace), View.of(workspace).open(TokenPool)
-    stream = task.variant.stream(
-        universe,
-        pool,
-        context=task.spec.training.context,
-        seed=task.spec.seed,
-        vocabulary_size=task.spec.vocabulary_size,
-    )
-    with FolderLock(task.folder):
-        record = training.train_in_worker(
-            task.spec, stream, tokenized_sets(workspace), run_dir=task.folder, on_progress=_reporter(task.folder.name)
-        )
-    return record.status

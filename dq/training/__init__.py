@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from dq.training.hf import save_hf
     from dq.training.model import Llama, initialise
     from dq.training.trainer import train
-    from dq.training.worker import train_in_worker
 
 __all__ = [
     "SIZES",
@@ -43,7 +42,6 @@ __all__ = [
     "read_run",
     "save_hf",
     "train",
-    "train_in_worker",
 ]
 
 _NEEDS_TORCH = {
@@ -53,7 +51,6 @@ _NEEDS_TORCH = {
     "initialise": "model",
     "save_hf": "hf",
     "train": "trainer",
-    "train_in_worker": "worker",
 }
 
 

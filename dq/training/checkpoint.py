@@ -22,14 +22,14 @@ from dq.errors import TrainingError
 from dq.store.files import replacing
 from dq.training.model import Llama
 
-__all__ = ["Progress", "load_checkpoint", "save_checkpoint"]
+__all__ = ["RunState", "load_checkpoint", "save_checkpoint"]
 
 _STATE = "state.safetensors"
 _MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 
 
 @dataclass(kw_only=True)
-class Progress:
+class RunState:
     """How far a run is, and everything it has measured."""
 
     step: int = 0
@@ -46,7 +46,7 @@ class Progress:
     """Rows of the timing table so far."""
 
 
-def save_checkpoint(folder: Path, model: Llama, optimizer: torch.optim.Optimizer, *, progress: Progress) -> None:
+def save_checkpoint(folder: Path, model: Llama, optimizer: torch.optim.Optimizer, *, state: RunState) -> None:
     """Replace the folder's checkpoint."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {f"model.{name}": value.detach().contiguous() for name, value in model.state_dict().items()}
@@ -54,10 +54,10 @@ def save_checkpoint(folder: Path, model: Llama, optimizer: torch.optim.Optimizer
         for moment in _MOMENTS:
             tensors[f"{moment}.{name}"] = optimizer.state[parameter][moment]
     with replacing(folder / _STATE) as temporary:
-        save_file(tensors, temporary, metadata={"progress": canonical_json(asdict(progress))})
+        save_file(tensors, temporary, metadata={"progress": canonical_json(asdict(state))})
 
 
-def load_checkpoint(folder: Path, model: Llama, optimizer: torch.optim.Optimizer) -> Progress | None:
+def load_checkpoint(folder: Path, model: Llama, optimizer: torch.optim.Optimizer) -> RunState | None:
     """Put a checkpoint into a model and its optimiser; None, and nothing changed, where there is none.
 
     Raises:
@@ -70,7 +70,7 @@ def load_checkpoint(folder: Path, model: Llama, optimizer: torch.optim.Optimizer
     try:
         with safe_open(path, framework="pt", device=str(device)) as file:
             tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            progress = Progress(**json.loads(file.metadata()["progress"]))
+            state = RunState(**json.loads(file.metadata()["progress"]))
         model.load_state_dict({name: tensors[f"model.{name}"] for name in model.state_dict()})
         for name, parameter in model.named_parameters():
             optimizer.state[parameter] = {moment: tensors[f"{moment}.{name}"] for moment in _MOMENTS}
@@ -78,4 +78,4 @@ def load_checkpoint(folder: Path, model: Llama, optimizer: torch.optim.Optimizer
         raise TrainingError(
             f"{path}: cannot be resumed from ({error}); delete the run's folder to start again"
         ) from None
-    return progress
+    return state

@@ -1,7 +1,6 @@
 """One run, from initial weights to a run folder; readable top to bottom.
 
-`train` is resumed by calling it again: it goes on from the checkpoint, or returns the finished run. On a CPU it wants a
-process of its own with one thread (`torch.set_num_threads(1)`): two threads collapse as soon as anything else runs.
+`train` is resumed by calling it again: it goes on from the checkpoint, or returns the finished run.
 """
 
 from __future__ import annotations
@@ -9,21 +8,23 @@ from __future__ import annotations
 import math
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 import torch
 from torch import Tensor
 
 from dq.errors import TrainingError
+from dq.executors import ON_CPU, QUIET, Placement, Progress
 from dq.store.files import write_json_atomic
-from dq.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from dq.training.checkpoint import RunState, load_checkpoint, save_checkpoint
 from dq.training.config import RunSpec
+from dq.training.device import working_on
 from dq.training.evaluation import DocumentLosses, evaluate
+from dq.training.feed import step_windows
 from dq.training.hf import save_hf
 from dq.training.loss import chunked_loss
 from dq.training.model import Llama, initialise
@@ -43,10 +44,7 @@ from dq.training.record import (
 from dq.training.schedule import Schedule
 from dq.training.stream import HeldoutTokens, TokenStream
 
-__all__ = ["OnProgress", "train"]
-
-OnProgress = Callable[[int, int], None]
-"""Called after each step with steps done and steps in all."""
+__all__ = ["train"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,16 +68,18 @@ def train(
     heldout: Sequence[HeldoutTokens],
     *,
     run_dir: Path,
-    device: str = "cpu",
-    on_progress: OnProgress | None = None,
+    placement: Placement = ON_CPU,
+    progress: Progress = QUIET,
 ) -> RunRecord:
     """Train a model, evaluate it along the way, and leave everything in `run_dir`.
 
     A folder with a finished run of the same specification is returned as it is; one with a checkpoint is continued.
-    A loss or gradient that is not finite ends the run as `diverged`: a recorded outcome, not an error.
+    A loss or gradient that is not finite ends the run as `diverged`: a recorded outcome, not an error. Progress is one
+    step by the run folder's name, in optimiser steps; those that a checkpoint brings are told at once.
 
     Raises:
-        TrainingError: the folder holds another run, the stream is too short, or nothing is held out.
+        TrainingError: the folder holds another run, the stream is too short, nothing is held out, or the device is
+            not there.
     """
     folder = RunFolder(run_dir)
     _check_inputs(spec, stream, heldout)
@@ -87,30 +87,35 @@ def train(
     finished = read_run(run_dir)
     if finished is not None:
         return finished
+    with working_on(placement) as device:
+        return _train(_start(spec, stream, heldout, folder=folder, device=device), progress)
 
-    run = _start(spec, stream, heldout, folder=folder, device=torch.device(device))
-    progress = load_checkpoint(folder.checkpoint, run.model, run.optimizer) or Progress()
+
+def _train(run: _Run, progress: Progress) -> RunRecord:
+    spec, checkpoint = run.spec, run.folder.checkpoint
+    state = load_checkpoint(checkpoint, run.model, run.optimizer) or RunState()
     evaluation_steps = set(run.schedule.evaluation_steps())
-
-    while progress.step < spec.steps:
+    with progress.step(run.folder.path.name, unit="optimiser steps", total=spec.steps) as bar:
+        bar.advance(state.step)
         started = time.perf_counter()
-        step_loss_nats = _train_step(run, progress.step + 1)
-        if step_loss_nats is None:
-            return _finish(run, progress, status="diverged", step=progress.step + 1)
-        progress.step += 1
-        progress.pending_loss_nats += step_loss_nats
-        progress.pending_tokens += spec.training.tokens_per_step
-        progress.pending_seconds += time.perf_counter() - started
-        if progress.step in evaluation_steps and progress.step < spec.steps:
-            _record_curve_point(run, progress)
-        if progress.step in evaluation_steps or progress.step % spec.training.checkpoint_every_steps == 0:
-            save_checkpoint(folder.checkpoint, run.model, run.optimizer, progress=progress)
-        if on_progress is not None:
-            on_progress(progress.step, spec.steps)
-
-    _record_final_point(run, progress)
-    save_hf(run.model, folder.model, bos_id=spec.bos_id)
-    return _finish(run, progress, status="complete", step=progress.step)
+        with step_windows(spec, run.stream, first_step=state.step + 1) as steps:
+            for windows_BT in steps:
+                step_loss_nats = _train_step(run, state.step + 1, windows_BT)
+                if step_loss_nats is None:
+                    return _finish(run, state, status="diverged", step=state.step + 1)
+                state.step += 1
+                state.pending_loss_nats += step_loss_nats
+                state.pending_tokens += spec.training.tokens_per_step
+                state.pending_seconds += time.perf_counter() - started
+                if state.step in evaluation_steps and state.step < spec.steps:
+                    _record_curve_point(run, state)
+                if state.step in evaluation_steps or state.step % spec.training.checkpoint_every_steps == 0:
+                    save_checkpoint(checkpoint, run.model, run.optimizer, state=state)
+                bar.advance()
+                started = time.perf_counter()
+        _record_final_point(run, state)
+        save_hf(run.model, run.folder.model, bos_id=spec.bos_id)
+    return _finish(run, state, status="complete", step=state.step)
 
 
 # --- before ---------------------------------------------------------------------------------------------------------
@@ -188,36 +193,27 @@ def _start(
 # --- during ---------------------------------------------------------------------------------------------------------
 
 
-def _train_step(run: _Run, step: int) -> float | None:
-    """One optimiser step; the loss summed over its tokens in nats, or None where loss or gradient is not finite."""
-    config = run.spec.training
-    loss_nats = 0.0
-    for windows_BT in torch.split(_step_windows(run, step), config.microbatch_windows or config.batch_windows):
+def _train_step(run: _Run, step: int, windows_BT: Tensor) -> float | None:
+    """One optimiser step; the loss summed over its tokens in nats, or None where loss or gradient is not finite.
+
+    The device is asked once, when all its work is under way. A step that is not finite has spoilt the model by then,
+    which is of no use anyway: a diverged run keeps none.
+    """
+    config, measured = run.spec.training, []
+    windows_BT = windows_BT.to(run.device)
+    for part_BT in torch.split(windows_BT, config.microbatch_windows or config.batch_windows):
         with autocast(run.precision, device=run.device):
-            hidden_ND = run.model.hidden(windows_BT[:, :-1]).flatten(0, 1)
-            loss = chunked_loss(hidden_ND, run.model.head_VD, windows_BT[:, 1:].flatten())
+            hidden_ND = run.model.hidden(part_BT[:, :-1]).flatten(0, 1)
+            loss = chunked_loss(hidden_ND, run.model.head_VD, part_BT[:, 1:].flatten())
         torch.autograd.backward(loss / config.tokens_per_step)
-        loss_nats += loss.item()
-    gradient_norm = torch.nn.utils.clip_grad_norm_(run.model.parameters(), config.gradient_clip).item()
-    if not (math.isfinite(loss_nats) and math.isfinite(gradient_norm)):
-        return None
+        measured.append(loss.detach())
+    measured.append(torch.nn.utils.clip_grad_norm_(run.model.parameters(), config.gradient_clip))
     set_learning_rate(run.optimizer, run.schedule.learning_rate(step))
     run.optimizer.step()
     run.optimizer.zero_grad()
-    return loss_nats
-
-
-def _step_windows(run: _Run, step: int) -> Tensor:
-    """(batch_windows, context + 1) int64 windows of a step, on the device."""
-    count = run.spec.training.batch_windows
-    windows_BT = run.stream.windows((step - 1) * count, count)
-    expected = (count, run.spec.training.context + 1)
-    if windows_BT.shape != expected:
-        raise TrainingError(
-            f"variant {run.spec.variant!r}, step {step}: the stream gave windows of shape {windows_BT.shape}, "
-            f"expected {expected}; was it built for another context?"
-        )
-    return torch.from_numpy(windows_BT.astype(np.int64)).to(run.device)
+    *losses_nats, gradient_norm = torch.stack(measured).tolist()
+    loss_nats: float = sum(losses_nats)
+    return loss_nats if math.isfinite(loss_nats) and math.isfinite(gradient_norm) else None
 
 
 # --- records --------------------------------------------------------------------------------------------------------
@@ -232,15 +228,15 @@ class _Point:
     losses: DocumentLosses
 
 
-def _record_curve_point(run: _Run, progress: Progress) -> None:
+def _record_curve_point(run: _Run, state: RunState) -> None:
     """Evaluate the fixed tenth of each set and record it."""
     started = time.perf_counter()
     tenths = [heldout_set.select(heldout_set.curve_documents()) for heldout_set in run.heldout]
     points = [_Point("tenth", tenth, _evaluate(run, tenth)) for tenth in tenths]
-    _record(run, progress, points, evaluation_seconds=time.perf_counter() - started)
+    _record(run, state, points, evaluation_seconds=time.perf_counter() - started)
 
 
-def _record_final_point(run: _Run, progress: Progress) -> None:
+def _record_final_point(run: _Run, state: RunState) -> None:
     """Evaluate every document; the tenths are taken out of the same losses."""
     started = time.perf_counter()
     points = []
@@ -249,7 +245,7 @@ def _record_final_point(run: _Run, progress: Progress) -> None:
         tenth_losses = DocumentLosses(losses.loss_nats[chosen], losses.n_tokens[chosen])
         points.append(_Point("tenth", heldout_set.select(chosen), tenth_losses))
         points.append(_Point("all", heldout_set, losses))
-    _record(run, progress, points, evaluation_seconds=time.perf_counter() - started)
+    _record(run, state, points, evaluation_seconds=time.perf_counter() - started)
     rows = [row for point in points if point.subset == "all" for row in _document_rows(point)]
     write_table(run.folder.documents, rows, schema=DOCUMENTS_SCHEMA)
 
@@ -258,9 +254,9 @@ def _evaluate(run: _Run, heldout_set: HeldoutTokens) -> DocumentLosses:
     return evaluate(run.model, heldout_set, bos_id=run.spec.bos_id, precision=run.precision)
 
 
-def _record(run: _Run, progress: Progress, points: list[_Point], *, evaluation_seconds: float) -> None:
+def _record(run: _Run, state: RunState, points: list[_Point], *, evaluation_seconds: float) -> None:
     """Add an evaluation to the ledger and the timing table, and start the next interval."""
-    step, tokens_seen = progress.step, progress.step * run.spec.training.tokens_per_step
+    step, tokens_seen = state.step, state.step * run.spec.training.tokens_per_step
     shared: dict[str, Any] = {
         "step": step,
         "tokens_seen": tokens_seen,
@@ -268,17 +264,17 @@ def _record(run: _Run, progress: Progress, points: list[_Point], *, evaluation_s
         "epoch": float(run.stream.epoch(tokens_seen)),
         "phase": run.schedule.phase(step),
         "learning_rate": run.schedule.learning_rate(step),
-        "train_loss_nats": progress.pending_loss_nats / progress.pending_tokens,
+        "train_loss_nats": state.pending_loss_nats / state.pending_tokens,
     }
-    progress.ledger.extend(shared | _measured(point) for point in points)
+    state.ledger.extend(shared | _measured(point) for point in points)
     timing = {
         "step": step,
-        "training_seconds": progress.pending_seconds,
+        "training_seconds": state.pending_seconds,
         "evaluation_seconds": evaluation_seconds,
-        "tokens_per_second": progress.pending_tokens / progress.pending_seconds,
+        "tokens_per_second": state.pending_tokens / state.pending_seconds,
     }
-    progress.timing.append(timing)
-    progress.pending_loss_nats, progress.pending_tokens, progress.pending_seconds = 0.0, 0, 0.0
+    state.timing.append(timing)
+    state.pending_loss_nats, state.pending_tokens, state.pending_seconds = 0.0, 0, 0.0
 
 
 def _measured(point: _Point) -> dict[str, Any]:
@@ -302,11 +298,11 @@ def _document_rows(point: _Point) -> list[dict[str, Any]]:
     ]
 
 
-def _finish(run: _Run, progress: Progress, *, status: RunStatus, step: int) -> RunRecord:
+def _finish(run: _Run, state: RunState, *, status: RunStatus, step: int) -> RunRecord:
     """Write the tables, then the status; only then is the checkpoint of no more use."""
     folder = run.folder
-    write_table(folder.ledger, progress.ledger, schema=LEDGER_SCHEMA)
-    write_table(folder.timing, progress.timing, schema=TIMING_SCHEMA)
+    write_table(folder.ledger, state.ledger, schema=LEDGER_SCHEMA)
+    write_table(folder.timing, state.timing, schema=TIMING_SCHEMA)
     if status == "diverged":
         write_table(folder.documents, [], schema=DOCUMENTS_SCHEMA)
     write_json_atomic(folder.status, {"status": status, "step": step})

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from dq.executors import LocalExecutor
 from dq.jobs import JobConfig, run_job
 from dq.store import Workspace
 from dq.study import ControlsConfig, StudyConfig, StudyResult, run_study
@@ -84,4 +85,4 @@ class Study:
 @pytest.fixture(scope="session")
 def study(world: World) -> Study:
     config = with_controls(tiny_study())
-    return Study(config, run_study(config, world.workspace, workers=2), world.workspace)
+    return Study(config, run_study(config, world.workspace, executor=LocalExecutor(2)), world.workspace)

@@ -111,10 +111,10 @@ def test_shares_of_an_unknown_source_name_the_known_ones(plan: Plan) -> None:
 
 def test_a_study_without_a_job_names_the_command_that_makes_one(tmp_path: Path) -> None:
     with pytest.raises(WorkspaceError, match="make one with `dq run"):
-        run_study(tiny_study(), Workspace(tmp_path / "none"), workers=1)
+        run_study(tiny_study(), Workspace(tmp_path / "none"))
     assert not (tmp_path / "none").exists()
     with pytest.raises(WorkspaceError, match="not finished; run `dq run"):
-        run_study(tiny_study(), Workspace(tmp_path / "new").create(), workers=1)
+        run_study(tiny_study(), Workspace(tmp_path / "new").create())
 
 
 def test_a_study_needs_a_neutral_set(world: World, tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_a_study_needs_a_neutral_set(world: World, tmp_path: Path) -> None:
     shutil.copytree(world.workspace.root, workspace.root)
     run_job(changed(world.job, heldout={"neutral": []}), workspace)
     with pytest.raises(ConfigError, match=r"no neutral held-out set; add one under `heldout\.neutral`"):
-        run_study(tiny_study(), workspace, workers=1)
+        run_study(tiny_study(), workspace)
 
 
 def test_a_corpus_too_small_fails_before_anything_is_trained(world: World) -> None:
@@ -132,5 +132,5 @@ def test_a_corpus_too_small_fails_before_anything_is_trained(world: World) -> No
         match=r"variant curated: (news|web)/kept holds [\d,]+ tokens and [\d,]+ are needed; lower `budget_tokens` "
         r"to at most [\d,]+, or set `when_short: repeat` \(it is 89,856: whole optimiser steps of 256 tokens\)",
     ):
-        run_study(tiny_study(budget_tokens=90_000), world.workspace, workers=1)
+        run_study(tiny_study(budget_tokens=90_000), world.workspace)
     assert set((world.workspace.root).glob("runs/*")) == before

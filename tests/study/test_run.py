@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import shutil
+import signal
 
 import numpy as np
 import polars as pl
@@ -11,6 +14,7 @@ import pytest
 
 from dq.compare import ControlKind
 from dq.errors import TrainingError, WorkspaceError
+from dq.executors import LocalExecutor
 from dq.stages.base import View
 from dq.stages.heldout import Heldout
 from dq.stages.tokenizer import load_tokenizer
@@ -20,6 +24,8 @@ from dq.study.grid import AA, TOKEN_REPLACEMENT
 from dq.study.heldout_tokens import tokenized_sets, unigram_bits_per_byte
 from dq.training import TrainingConfig
 from dq.variants import open_universe
+from tests.processes import alive
+from tests.progress import Heard
 from tests.study.conftest import Plan, Study, World, tiny_study
 
 
@@ -130,16 +136,41 @@ def test_the_same_study_trains_nothing_again_and_says_the_same(study: Study) -> 
     def times() -> dict[str, int]:
         return {str(path): path.stat().st_mtime_ns for path in study.workspace.root.glob("runs/*/*")}
 
-    before, seen = times(), list[tuple[str, int, int]]()
-    again = run_study(study.config, study.workspace, workers=2, on_progress=lambda *one: seen.append(one))
-    assert times() == before and seen == [("", 96, 96)]
+    before, heard = times(), Heard()
+    again = run_study(study.config, study.workspace, progress=heard)
+    assert times() == before
+    assert heard.steps == [("train", "optimiser steps", 96)] and heard.done == [96]
     assert again.to_dict() == study.result.to_dict()
 
     renamed = study.config.model_copy(update={"name": "renamed"})
-    run_study(renamed, study.workspace, workers=2)
+    run_study(renamed, study.workspace, executor=LocalExecutor(2))
     assert times() == before
     one, other = (json.loads((study.workspace.study(n) / "comparison.json").read_text()) for n in ("tiny", "renamed"))
     assert one | {"study": "renamed"} == other
+
+
+def test_a_killed_worker_is_replaced_and_its_run_ends_as_if_nothing_had_happened(world: World) -> None:
+    config = tiny_study(name="killed", seeds=1, budget_tokens=8192)
+    killed: list[int] = []
+
+    def kill(done: float) -> None:
+        if done and not killed:
+            killed.append(int((world.workspace.run(heard.details[-1]) / ".lock").read_text()))
+            os.kill(killed[0], signal.SIGKILL)
+
+    def tables() -> dict[str, bytes]:
+        return {name: (world.workspace.run(name) / "ledger.parquet").read_bytes() for name in set(heard.details) - {""}}
+
+    heard = Heard(kill)
+    run_study(config, world.workspace, executor=LocalExecutor(2), progress=heard)
+    assert killed and not alive(killed[0])
+    assert heard.done[-1] == 64
+    interrupted = tables()
+    assert len(interrupted) == 2
+    for name in interrupted:
+        shutil.rmtree(world.workspace.run(name))
+    run_study(config, world.workspace)
+    assert tables() == interrupted
 
 
 def test_a_run_that_diverges_is_named_with_what_to_do(world: World) -> None:
@@ -148,10 +179,10 @@ def test_a_run_that_diverges_is_named_with_what_to_do(world: World) -> None:
     message = r"2 of 2 runs diverged \(raw-0\.1M-seed0-[0-9a-f]{10}\); lower `training\.peak_learning_rate`"
     for _ in range(2):  # the second time from the recorded outcome
         with pytest.raises(TrainingError, match=message):
-            run_study(config, world.workspace, workers=1)
+            run_study(config, world.workspace)
     assert not world.workspace.study("wild").exists()
 
 
 def test_a_locked_workspace_is_not_studied(study: Study) -> None:
     with study.workspace.lock(), pytest.raises(WorkspaceError, match="in use by process"):
-        run_study(study.config, study.workspace, workers=1)
+        run_study(study.config, study.workspace)

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-import torch
 
 from dq.errors import TrainingError
 from dq.training import HeldoutTokens, RunSpec, train
+from tests.progress import Heard
 from tests.training.tokens import CyclicStream
 
 
@@ -22,22 +22,21 @@ def train_and_die(
     spec: RunSpec, stream: CyclicStream, heldout: Sequence[HeldoutTokens], run_dir: Path, last_step: int
 ) -> None:
     """In a child: end by SIGKILL after a step."""
-    torch.set_num_threads(1)
 
-    def on_progress(step: int, _steps: int) -> None:
+    def kill(step: float) -> None:
         if step == last_step:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    train(spec, stream, heldout, run_dir=run_dir, on_progress=on_progress)
+    train(spec, stream, heldout, run_dir=run_dir, progress=Heard(kill))
 
 
 def stop_at(spec: RunSpec, stream: CyclicStream, heldout: Sequence[HeldoutTokens], run_dir: Path, last: int) -> None:
-    def on_progress(step: int, _steps: int) -> None:
+    def stop(step: float) -> None:
         if step == last:
             raise StoppedError
 
     with pytest.raises(StoppedError):
-        train(spec, stream, heldout, run_dir=run_dir, on_progress=on_progress)
+        train(spec, stream, heldout, run_dir=run_dir, progress=Heard(stop))
 
 
 def assert_equal_runs(first: Path, second: Path) -> None:
@@ -58,9 +57,9 @@ def test_a_killed_process_resumes_to_the_same_run_bit_for_bit(
     assert (tmp_path / "killed/checkpoint/state.safetensors").exists()
     assert not (tmp_path / "killed/status.json").exists()
 
-    resumed: list[int] = []
-    train(spec, stream, heldout, run_dir=tmp_path / "killed", on_progress=lambda step, _: resumed.append(step))
-    assert resumed[0] == 8  # checkpoints are due every 7 steps
+    heard = Heard()
+    train(spec, stream, heldout, run_dir=tmp_path / "killed", progress=heard)
+    assert heard.done[:2] == [7, 8]  # checkpoints are due every 7 steps
     assert_equal_runs(tmp_path / "whole", tmp_path / "killed")
     assert not (tmp_path / "killed/checkpoint").exists()
 

@@ -12,6 +12,7 @@ from polars.testing import assert_frame_equal
 
 from dq.errors import TrainingError
 from dq.training import HeldoutTokens, RunSpec, TrainingConfig, read_run, train
+from tests.progress import Heard
 from tests.training.tokens import CyclicStream
 
 
@@ -28,11 +29,12 @@ def with_training(spec: RunSpec, **changes: object) -> RunSpec:
 def test_a_run_learns_and_leaves_a_whole_folder(
     spec: RunSpec, stream: CyclicStream, heldout: Sequence[HeldoutTokens], tmp_path: Path
 ) -> None:
-    seen: list[tuple[int, int]] = []
-    record = train(spec, stream, heldout, run_dir=tmp_path / "run", on_progress=lambda *s: seen.append(s))
+    heard = Heard()
+    record = train(spec, stream, heldout, run_dir=tmp_path / "run", progress=heard)
 
     assert record.status == "complete" and record.step == 20
-    assert seen == [(step, 20) for step in range(1, 21)]
+    assert heard.steps == [("run", "optimiser steps", 20)]
+    assert heard.done == list(range(21))
     names = sorted(path.name for path in (tmp_path / "run").iterdir())
     assert names == ["config.json", "documents.parquet", "ledger.parquet", "model", "status.json", "timing.parquet"]
     curve = record.ledger.filter(pl.col("set") == "near", pl.col("subset") == "tenth")["bits_per_byte"]

@@ -1,0 +1,84 @@
+"""What a worker of a study does: one run. Loading this loads torch, once for all workers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from dq.executors import ON_CPU, Placement, Step, report
+from dq.stages.base import View
+from dq.stages.tokens import TokenPool
+from dq.store import FolderLock, Workspace
+from dq.study.heldout_tokens import tokenized_sets
+from dq.training import RunFolder, RunSpec, train
+from dq.variants import Variant, open_universe
+
+__all__ = ["RunTask", "train_run"]
+
+REPORTS_A_RUN = 50
+
+
+@dataclass(frozen=True)
+class RunTask:
+    """One run, and where it works."""
+
+    workspace: Path
+    variant: Variant
+    spec: RunSpec
+    folder: Path
+    placement: Placement = ON_CPU
+
+    @property
+    def output(self) -> Path:
+        """The file that says how the run ended, written last."""
+        return RunFolder(self.folder).status
+
+
+def train_run(task: RunTask) -> None:
+    """Open the workspace, make the stream, train."""
+    workspace = Workspace(task.workspace)
+    universe, pool = open_universe(workspace), View.of(workspace).open(TokenPool)
+    stream = task.variant.stream(
+        universe,
+        pool,
+        context=task.spec.training.context,
+        seed=task.spec.seed,
+        vocabulary_size=task.spec.vocabulary_size,
+    )
+    with FolderLock(task.folder):
+        train(
+            task.spec,
+            stream,
+            tokenized_sets(workspace),
+            run_dir=task.folder,
+            placement=task.placement,
+            progress=_Reported(),
+        )
+
+
+class _Reported:
+    """Reports the name of a step and how much of it is done, some fifty times."""
+
+    @contextmanager
+    def step(self, name: str, *, unit: str = "", total: float | None = None) -> Iterator[Step]:
+        del unit
+        step = _ReportedStep(name, every=(total or 0) / REPORTS_A_RUN)
+        yield step
+        report((name, step.done))
+
+
+@dataclass
+class _ReportedStep:
+    name: str
+    every: float
+    done: float = 0
+    told: float = 0
+
+    def advance(self, amount: float = 1, *, detail: str = "") -> None:
+        del detail
+        self.done += amount
+        if self.done - self.told >= self.every:
+            self.told = self.done
+            report((self.name, self.done))
