@@ -85,7 +85,7 @@ class Executor(ABC):
             done += 1
             step.advance()
 
-        for attempts_left in (1, 0):
+        for again in (False, True):
             waiting = [task for task in tasks if not output(task).exists()]
             if len(tasks) - len(waiting) > done:
                 step.advance(len(tasks) - len(waiting) - done)
@@ -93,10 +93,11 @@ class Executor(ABC):
             if not waiting:
                 return
             try:
-                self.attempt(function, waiting, on_done=count, on_report=on_report, isolated=isolated)
+                # What has killed a worker is never tried in this process.
+                self.attempt(function, waiting, on_done=count, on_report=on_report, isolated=isolated or again)
                 return
             except WorkerDiedError:
-                if not attempts_left:
+                if again:
                     raise
 
     @abstractmethod

@@ -35,6 +35,8 @@ def step_windows(spec: RunSpec, stream: TokenStream, *, first_step: int) -> Iter
 
 
 def _one_ahead(thread: ThreadPoolExecutor, spec: RunSpec, stream: TokenStream, *, first_step: int) -> Iterator[Tensor]:
+    if first_step > spec.steps:
+        return
     coming = thread.submit(_fetch, spec, stream, first_step)
     for step in range(first_step, spec.steps + 1):
         windows_BT = coming.result()

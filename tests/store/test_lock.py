@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dq.errors import WorkspaceError
-from dq.executors import run_tasks
+from dq.executors import LocalExecutor
 from dq.store import FolderLock
 from tests.processes import finish, python, until
 
@@ -67,22 +67,23 @@ def test_an_error_inside_releases_the_lock(tmp_path: Path) -> None:
         pass
 
 
-def open_files(_task: int) -> list[str]:
-    """The files that this worker holds open."""
+def note_open_files(path: Path) -> None:
+    """Write which files this process holds open."""
     found = []
     for entry in Path("/proc/self/fd").iterdir():
         try:
             found.append(str(entry.readlink()))
         except FileNotFoundError:
             continue
-    return found
+    path.write_text("\n".join(found))
 
 
 def test_a_worker_holds_no_lock_of_its_parent(tmp_path: Path) -> None:
+    paths = [tmp_path / "here", tmp_path / "in one worker", tmp_path / "in another"]
     with FolderLock(tmp_path):
-        assert any(name.endswith(".lock") for name in open_files(0))
-        for names in run_tasks(open_files, [0, 1], workers=2):
-            assert not [name for name in names if name.endswith(".lock")]
+        note_open_files(paths[0])
+        LocalExecutor(2).run(note_open_files, paths, output=lambda path: path)
+    assert [".lock" in path.read_text() for path in paths] == [True, False, False]
 
 
 def test_a_killed_parent_frees_the_folder_while_its_child_still_runs(tmp_path: Path) -> None:
