@@ -1,13 +1,12 @@
 """Run a list of independent tasks, here or elsewhere, and tell how far long work is."""
 
 from dq.executors.base import ON_CPU, Executor, Placement, WorkerDiedError
-from dq.executors.local import HERE, LocalExecutor, run_tasks
+from dq.executors.local import LocalExecutor
 from dq.executors.progress import QUIET, Progress, Quiet, Step, StepTime, Timed
 from dq.executors.threads import run_in_threads
 from dq.executors.worker import end_with_parent, report
 
 __all__ = [
-    "HERE",
     "ON_CPU",
     "QUIET",
     "Executor",
@@ -22,5 +21,4 @@ __all__ = [
     "end_with_parent",
     "report",
     "run_in_threads",
-    "run_tasks",
 ]

@@ -71,7 +71,7 @@ class Executor(ABC):
             tasks: independent of each other; their order only decides who starts first.
             output: the file whose existence says that the task is done.
             step: advanced by 1 for each task that is done, by those that were done before too.
-            on_report: called in a thread of this process with what tasks pass to `dq.executors.report`.
+            on_report: called with what tasks pass to `dq.executors.report`, in this thread as `step` is.
             isolated: give even a single worker a process of its own.
 
         Raises:

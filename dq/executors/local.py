@@ -12,7 +12,7 @@ import multiprocessing
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
@@ -21,14 +21,12 @@ from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
-from dq.errors import DqError
 from dq.executors.base import Executor, WorkerDiedError
 from dq.executors.worker import reports_to, start_worker
 
-__all__ = ["HERE", "LocalExecutor", "run_tasks"]
+__all__ = ["LocalExecutor"]
 
 Task = TypeVar("Task")
-Result = TypeVar("Result")
 
 DIED = "a worker process died (killed, or out of memory); run the same command again to go on, with fewer workers"
 
@@ -62,10 +60,6 @@ class LocalExecutor(Executor):
                 on_done(task)
 
 
-HERE = LocalExecutor()
-"""One task after another, in this process."""
-
-
 def _attempt_in_pool(
     function: Callable[[Task], None],
     tasks: Sequence[Task],
@@ -77,7 +71,7 @@ def _attempt_in_pool(
     """Reports and finished tasks meet in one queue, so that the caller hears of both in its own thread."""
     events: SimpleQueue[tuple[Future[None] | None, Any]] = SimpleQueue()
     unfinished = len(tasks)
-    with _pool(size, [function.__module__], tell=lambda value: events.put((None, value))) as pool:
+    with _pool(size, function.__module__, tell=lambda value: events.put((None, value))) as pool:
         for task in tasks:
             pool.submit(function, task).add_done_callback(partial(_put, events, task))
         while unfinished:
@@ -97,15 +91,15 @@ def _put(events: SimpleQueue[tuple[Future[None] | None, Any]], task: Any, future
 
 
 @contextlib.contextmanager
-def _pool(size: int, preload: Sequence[str], *, tell: Callable[[Any], None]) -> Iterator[ProcessPoolExecutor]:
+def _pool(size: int, module: str, *, tell: Callable[[Any], None]) -> Iterator[ProcessPoolExecutor]:
     """Processes that are gone afterwards, at once after an error. ``tell`` gets their reports, in another thread."""
     context = multiprocessing.get_context("forkserver")
-    _start_fork_server(["dq.executors.worker", *(name for name in preload if name != "__main__")])
+    _start_fork_server(["dq.executors.worker", *([] if module == "__main__" else [module])])
     ending, stop = context.Pipe(duplex=False)
     reports, reporting = context.Pipe(duplex=False)
     listener = threading.Thread(target=_listen, args=(reports, tell), daemon=True)
     listener.start()
-    pool = ProcessPoolExecutor(max(1, size), mp_context=context, initializer=start_worker, initargs=(ending, reporting))
+    pool = ProcessPoolExecutor(size, mp_context=context, initializer=start_worker, initargs=(ending, reporting))
     try:
         yield pool
     finally:
@@ -139,41 +133,3 @@ def _start_fork_server(preload: Sequence[str]) -> None:
         forkserver.ensure_running()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def run_tasks(
-    function: Callable[[Task], Result],
-    tasks: Sequence[Task],
-    *,
-    workers: int,
-    preload: Sequence[str] = (),
-    on_done: Callable[[int, Result], None] | None = None,
-    on_report: Callable[[Any], None] | None = None,
-    always_fork: bool = False,
-) -> list[Result]:
-    """Run ``function`` on every task and return the results in the order of ``tasks``: `LocalExecutor` replaces it."""
-    if (workers <= 1 or len(tasks) <= 1) and not always_fork:
-        results = []
-        for index, task in enumerate(tasks):
-            results.append(function(task))
-            if on_done is not None:
-                on_done(index, results[-1])
-        return results
-    try:
-        with _pool(min(workers, len(tasks)), preload, tell=on_report or (lambda _value: None)) as pool:
-            return _collect({pool.submit(function, task): index for index, task in enumerate(tasks)}, on_done)
-    except BrokenProcessPool:
-        raise DqError(DIED) from None
-
-
-def _collect(futures: dict[Future[Result], int], on_done: Callable[[int, Result], None] | None) -> list[Result]:
-    results: dict[int, Result] = {}
-    pending = set(futures)
-    while pending:
-        finished, pending = wait(pending, return_when=FIRST_COMPLETED)
-        for future in finished:
-            index = futures[future]
-            results[index] = future.result()
-            if on_done is not None:
-                on_done(index, results[index])
-    return [results[index] for index in range(len(results))]

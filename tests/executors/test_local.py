@@ -15,9 +15,11 @@ from typing import Any
 import pytest
 
 from dq.errors import BudgetError, InputError
-from dq.executors import HERE, Executor, LocalExecutor, WorkerDiedError, report
+from dq.executors import Executor, LocalExecutor, WorkerDiedError, report
 from tests.processes import ROOT, alive, finish, python, session_of, until
 from tests.progress import Heard
+
+ALONE = LocalExecutor()
 
 
 def files(folder: Path, count: int) -> list[Path]:
@@ -25,7 +27,7 @@ def files(folder: Path, count: int) -> list[Path]:
 
 
 def run(
-    function: Callable[[Path], None], tasks: Sequence[Path], executor: Executor = HERE, **options: Any
+    function: Callable[[Path], None], tasks: Sequence[Path], executor: Executor = ALONE, **options: Any
 ) -> list[float]:
     """Run tasks; how many were done after each."""
     heard = Heard()
@@ -60,7 +62,7 @@ def fail_at_1(path: Path) -> None:
     begin(path)
     if path.name == "1":
         raise BudgetError("pool web: 5 tokens available, 9 needed")
-    time.sleep(0 if path.name == "0" else 30)
+    time.sleep(0 if path.name == "0" else 300)
     path.touch()
 
 
@@ -83,7 +85,7 @@ def die_at_1(path: Path) -> None:
     if path.name == "1":
         until(lambda: path.with_name("0").exists())
         os.kill(os.getpid(), signal.SIGKILL)
-    time.sleep(0 if path.name == "0" else 30)
+    time.sleep(0 if path.name == "0" else 300)
     path.touch()
 
 
@@ -137,7 +139,7 @@ def test_an_error_of_a_worker_is_the_same_error_here_ends_the_others_at_once_and
     start, tasks = time.monotonic(), files(tmp_path, 3)
     with pytest.raises(BudgetError, match=r"^pool web: 5 tokens available, 9 needed$"):
         run(fail_at_1, tasks, LocalExecutor(2))
-    assert time.monotonic() - start < 15
+    assert time.monotonic() - start < 100
     assert begun(tasks[1]).read_text() == "x"
     assert not tasks[2].exists()
 
@@ -147,7 +149,7 @@ def test_a_bug_in_a_worker_is_not_disguised(tmp_path: Path) -> None:
         run(raise_a_bug, files(tmp_path, 2), LocalExecutor(2))
 
 
-@pytest.mark.parametrize("executor", [HERE, LocalExecutor(2)])
+@pytest.mark.parametrize("executor", [ALONE, LocalExecutor(2)])
 def test_a_function_that_leaves_no_file_is_our_bug(tmp_path: Path, executor: Executor) -> None:
     with pytest.raises(AssertionError, match="write_nothing has not written"):
         run(write_nothing, files(tmp_path, 2), executor)
@@ -167,7 +169,7 @@ def test_workers_killed_twice_are_one_line_that_says_what_to_do(tmp_path: Path) 
     message = str(caught.value)
     assert message.startswith("a worker process died (killed, or out of memory); run the same command again")
     assert "\n" not in message
-    assert time.monotonic() - start < 15
+    assert time.monotonic() - start < 100
     assert tasks[0].exists() and begun(tasks[0]).read_text() == "x"
     assert begun(tasks[1]).read_text() == "xx"
 
@@ -190,7 +192,7 @@ def test_an_error_while_counting_ends_the_workers(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="counted 1"), Heard(refuse).step("test") as step:
         tasks = [tmp_path / "0", tmp_path / "2"]
         LocalExecutor(2).run(fail_at_1, tasks, output=lambda path: path, step=step)
-    assert time.monotonic() - start < 15
+    assert time.monotonic() - start < 100
 
 
 class Backwards(Executor):
@@ -331,7 +333,7 @@ def report_thrice(path: Path) -> None:
     path.touch()
 
 
-@pytest.mark.parametrize("executor", [HERE, LocalExecutor(2)])
+@pytest.mark.parametrize("executor", [ALONE, LocalExecutor(2)])
 def test_reports_of_tasks_reach_the_caller_before_the_call_returns(tmp_path: Path, executor: Executor) -> None:
     seen: list[tuple[str, int]] = []
     run(report_thrice, files(tmp_path, 3), executor, on_report=seen.append)
@@ -342,7 +344,7 @@ def test_reports_of_tasks_reach_the_caller_before_the_call_returns(tmp_path: Pat
     assert len(seen) == 9
 
 
-@pytest.mark.parametrize("executor", [HERE, LocalExecutor(2)])
+@pytest.mark.parametrize("executor", [ALONE, LocalExecutor(2)])
 def test_an_error_while_listening_ends_the_run(tmp_path: Path, executor: Executor) -> None:
     def refuse(value: object) -> None:
         raise InputError(f"heard {value}")
