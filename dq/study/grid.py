@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dq.config import fingerprint
@@ -14,26 +14,16 @@ from dq.study.config import CONTROL_PREFIX, StudyConfig
 from dq.training import RunSpec
 from dq.variants import Kind, TokenNoise, Universe, Variant, variant_inputs
 
-__all__ = ["AA", "TOKEN_REPLACEMENT", "Arm", "PlannedRun", "plan_grid"]
+__all__ = ["AA", "TOKEN_REPLACEMENT", "PlannedRun", "plan_grid"]
 
 AA, TOKEN_REPLACEMENT = f"{CONTROL_PREFIX}aa", f"{CONTROL_PREFIX}token-replacement"
 
 
 @dataclass(frozen=True)
-class Arm:
-    """One variant or control at the study's budget, and its seeds."""
-
-    name: str
-    variant: Variant
-    seeds: tuple[int, ...]
-
-
-@dataclass(frozen=True)
 class PlannedRun:
-    """One run: its arm, its seed, its specification and the folder name that follows from it."""
+    """One run: its variant or control, its specification and the folder name that follows from it."""
 
-    arm: Arm
-    seed: int
+    variant: Variant
     spec: RunSpec
     run_id: str
 
@@ -46,30 +36,24 @@ def plan_grid(config: StudyConfig, workspace: Workspace, universe: Universe) -> 
         WorkspaceError: the workspace is not finished.
     """
     shares = _shares(config, universe)
-    specs: dict[str, tuple[Kind, tuple[int, ...]]] = {
-        name: (spec, tuple(range(config.seeds))) for name, spec in config.variants.items()
+    arms: dict[str, tuple[Kind, Sequence[int]]] = {
+        n: (kind, range(config.seeds)) for n, kind in config.variants.items()
     }
     if (controls := config.active_controls) is not None:
-        baseline = config.variants[config.baseline]
-        specs[AA] = (baseline, tuple(seed for seed, _ in config.aa_seed_pairs))
-        noise = TokenNoise(kind="token_noise", dose=controls.replaced_tokens)
-        specs[TOKEN_REPLACEMENT] = (noise, tuple(range(config.seeds)))
-    arms = [
-        Arm(
-            name,
-            Variant(name, spec, config.budget_tokens, shares, variant_inputs(workspace, spec)),
-            seeds,
-        )
-        for name, (spec, seeds) in specs.items()
-    ]
+        arms[AA] = config.variants[config.baseline], [seed for seed, _ in config.aa_seed_pairs]
+        arms[TOKEN_REPLACEMENT] = TokenNoise(dose=controls.replaced_tokens), range(config.seeds)
+    variants = {
+        name: Variant(name, kind, config.budget_tokens, shares, variant_inputs(workspace, kind))
+        for name, (kind, _) in arms.items()
+    }
     vocabulary = int(read_record(workspace.tokenizer()).summary["vocab_size"])
     heldout = fingerprint(
         [read_record(workspace.heldout()).fingerprint, read_record(workspace.tokenizer()).fingerprint]
     )
     return [
-        _planned(config, arm, arm.seeds[number], vocabulary=vocabulary, heldout=heldout)
+        _planned(config, variants[name], seeds[number], vocabulary=vocabulary, heldout=heldout)
         for number in range(config.seeds)
-        for arm in arms
+        for name, (_, seeds) in arms.items()
     ]
 
 
@@ -85,16 +69,16 @@ def _shares(config: StudyConfig, universe: Universe) -> Mapping[str, float]:
     return {source: share / total for source, share in config.shares.items()}
 
 
-def _planned(config: StudyConfig, arm: Arm, seed: int, *, vocabulary: int, heldout: str) -> PlannedRun:
+def _planned(config: StudyConfig, variant: Variant, seed: int, *, vocabulary: int, heldout: str) -> PlannedRun:
     spec = RunSpec(
-        variant=arm.name,
+        variant=variant.name,
         size=config.size,
         seed=seed,
         steps=config.steps,
         vocabulary_size=vocabulary,
         bos_id=BOS_ID,
-        stream_fingerprint=arm.variant.stream_fingerprint(seed),
+        stream_fingerprint=variant.stream_fingerprint(seed),
         heldout_fingerprint=heldout,
         training=config.training,
     )
-    return PlannedRun(arm, seed, spec, f"{arm.name}-{config.size}-seed{seed}-{fingerprint(spec)[:10]}")
+    return PlannedRun(variant, spec, f"{variant.name}-{config.size}-seed{seed}-{fingerprint(spec)[:10]}")

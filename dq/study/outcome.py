@@ -96,7 +96,9 @@ def conclude(
 def _collect(outcomes: Sequence[RunOutcome], file: str) -> pl.DataFrame:
     frames = [
         pl.read_parquet(outcome.folder / file).select(
-            pl.lit(outcome.run.arm.name).alias("variant"), pl.lit(outcome.run.seed, pl.Int64).alias("seed"), pl.all()
+            pl.lit(outcome.run.variant.name).alias("variant"),
+            pl.lit(outcome.run.spec.seed, pl.Int64).alias("seed"),
+            pl.all(),
         )
         for outcome in outcomes
     ]

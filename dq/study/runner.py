@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dq.executors import QUIET, Executor, Progress, Step
 from dq.store import Workspace, read_json, write_bytes_atomic
-from dq.study.grid import Arm, PlannedRun
+from dq.study.grid import PlannedRun
 from dq.training import RunFolder
 from dq.variants import Manifest, Universe
 
@@ -26,14 +26,16 @@ class RunOutcome:
 
 
 def write_manifests(workspace: Workspace, universe: Universe, runs: Sequence[PlannedRun]) -> dict[str, Manifest]:
-    """Measure and write every arm's manifest before anything is trained.
+    """Measure and write the manifest of every variant and control before anything is trained.
 
     Raises:
         BudgetError: a pool is too small.
     """
-    arms: dict[str, Arm] = {run.arm.name: run.arm for run in runs}
+    variants = {run.variant.name: run.variant for run in runs}
+    seeds = {name: [run.spec.seed for run in runs if run.variant.name == name] for name in variants}
     return {
-        name: arm.variant.write_manifest(workspace.variant(name), universe, arm.seeds) for name, arm in arms.items()
+        name: variant.write_manifest(workspace.variant(name), universe, seeds[name])
+        for name, variant in variants.items()
     }
 
 
@@ -66,7 +68,7 @@ def _train(workspace: Workspace, runs: Sequence[PlannedRun], *, executor: Execut
         step.advance(steps - done[name], detail=name)
         done[name] = steps
 
-    tasks = [RunTask(workspace.root, run.arm.variant, run.spec, workspace.run(run.run_id)) for run in runs]
+    tasks = [RunTask(workspace.root, run.variant, run.spec, workspace.run(run.run_id)) for run in runs]
     executor.run(train_run, tasks, output=lambda task: task.output, on_report=advance, isolated=True)
 
 

@@ -21,30 +21,35 @@ from tests.study.conftest import Plan, World, tiny_study, with_controls
 
 
 def ids(plan: Plan, **changes: object) -> dict[tuple[str, int], str]:
-    return {(run.arm.name, run.seed): run.run_id for run in plan(tiny_study(**changes))}
+    return {(run.variant.name, run.spec.seed): run.run_id for run in plan(tiny_study(**changes))}
 
 
 def test_runs_go_seed_by_seed_with_the_baseline_first(plan: Plan) -> None:
     runs = plan(tiny_study(seeds=2))
-    assert [(run.arm.name, run.seed) for run in runs] == [("raw", 0), ("curated", 0), ("raw", 1), ("curated", 1)]
+    assert [(run.variant.name, run.spec.seed) for run in runs] == [
+        ("raw", 0),
+        ("curated", 0),
+        ("raw", 1),
+        ("curated", 1),
+    ]
     for run in runs:
-        assert re.fullmatch(rf"{run.arm.name}-0\.1M-seed{run.seed}-[0-9a-f]{{10}}", run.run_id)
-        assert run.spec.steps == 8 and run.spec.budget_tokens == run.arm.variant.budget_tokens == 2048
-        assert run.spec.seed == run.seed and run.spec.vocabulary_size == 400
+        assert re.fullmatch(rf"{run.variant.name}-0\.1M-seed{run.spec.seed}-[0-9a-f]{{10}}", run.run_id)
+        assert run.spec.steps == 8 and run.spec.budget_tokens == run.variant.budget_tokens == 2048
+        assert run.spec.variant == run.variant.name and run.spec.vocabulary_size == 400
     assert len({run.run_id for run in runs}) == 4
 
 
 def test_a_small_study_has_no_control_runs(plan: Plan) -> None:
-    assert {run.arm.name for run in plan(tiny_study(controls=ControlsConfig()))} == {"raw", "curated"}
+    assert {run.variant.name for run in plan(tiny_study(controls=ControlsConfig()))} == {"raw", "curated"}
 
 
 def test_controls_are_the_baseline_with_other_seeds_and_replaced_tokens(plan: Plan) -> None:
     runs = plan(with_controls(tiny_study(baseline="curated")))
-    arms = {run.arm.name: run.arm for run in runs}
-    assert list(arms) == ["raw", "curated", AA, TOKEN_REPLACEMENT] and len(runs) == 12
-    assert arms[AA].variant.spec == Curated(kind="curated") and arms[AA].seeds == (3, 4, 5)
-    assert arms[TOKEN_REPLACEMENT].variant.spec == TokenNoise(kind="token_noise", dose=0.5)
-    assert arms[TOKEN_REPLACEMENT].seeds == arms["raw"].seeds == (0, 1, 2)
+    kinds = {run.variant.name: run.variant.spec for run in runs}
+    seeds = {name: [run.spec.seed for run in runs if run.variant.name == name] for name in kinds}
+    assert kinds == {"raw": Raw(), "curated": Curated(), AA: Curated(), TOKEN_REPLACEMENT: TokenNoise(dose=0.5)}
+    assert list(kinds) == list(seeds) and seeds.pop(AA) == [3, 4, 5]
+    assert all(mine == [0, 1, 2] for mine in seeds.values())
 
 
 def test_a_renamed_study_and_the_rule_that_decides_change_no_run(plan: Plan) -> None:
@@ -88,7 +93,7 @@ def test_other_rules_change_the_runs_of_curated_and_leave_those_of_raw(
     def after(**sections: dict[str, object]) -> dict[tuple[str, int], str]:
         run_job(changed(world.job, **sections), workspace)
         runs = plan_grid(tiny_study(), workspace, open_universe(workspace))
-        return {(run.arm.name, run.seed): run.run_id for run in runs}
+        return {(run.variant.name, run.spec.seed): run.run_id for run in runs}
 
     for sections in ({"quality": {"preset": "gopher_quality"}}, {"dedup": {"threshold": 0.95}}):
         now = after(**sections)
@@ -100,8 +105,8 @@ def test_other_rules_change_the_runs_of_curated_and_leave_those_of_raw(
 
 def test_shares_sum_to_one_however_they_are_rounded(plan: Plan) -> None:
     run = plan(tiny_study(shares={"news": 0.3333337, "web": 0.666666}))[0]
-    assert math.fsum(run.arm.variant.shares.values()) == pytest.approx(1, abs=1e-12)
-    assert run.arm.variant.shares["news"] == pytest.approx(0.3333337, rel=1e-5)
+    assert math.fsum(run.variant.shares.values()) == pytest.approx(1, abs=1e-12)
+    assert run.variant.shares["news"] == pytest.approx(0.3333337, rel=1e-5)
 
 
 def test_shares_of_an_unknown_source_name_the_known_ones(plan: Plan) -> None:
