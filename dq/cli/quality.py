@@ -176,7 +176,7 @@ def _inputs(inputs: list[str], text_field: str) -> list[InputSpec]:
 def _scoring(words: WordDefinition, models: list[str] | None, *, max_bad_fraction: float) -> Scoring:
     from dq.corpus.config import RowLimits
     from dq.files.pieces import Scoring
-    from dq.quality.models import ModelFile
+    from dq.quality.scorers.files import ModelFile
 
     limits = RowLimits(max_bad_fraction=max_bad_fraction)
     return Scoring(limits, words, tuple(ModelFile.parse(text) for text in models or ()))

@@ -25,7 +25,7 @@ from dq.errors import ConfigError
 from dq.executors import Executor, Step
 from dq.files.tally import Tally
 from dq.quality import signal
-from dq.quality.models import ModelFile, score_with_models
+from dq.quality.scorers.files import ModelFile, score_with_models
 from dq.store import file_sha256
 from dq.store.files import replacing
 from dq.text.words import WordDefinition

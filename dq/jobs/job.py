@@ -10,8 +10,8 @@ from dq.config import StrictModel
 from dq.corpus import InputSpec, ReadConfig
 from dq.errors import nearest
 from dq.quality import QuantileRule, RuleSet, all_signals, presets
-from dq.quality.models import RESERVED
 from dq.quality.rules import AnyRule
+from dq.quality.scorers.files import RESERVED
 from dq.stages.base import ORIGINAL, TextVersions
 from dq.stages.cleaned import CleanConfig
 from dq.stages.heldout import HeldoutConfig

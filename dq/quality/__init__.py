@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from dq.quality import presets
 from dq.quality.cleaners import C4Lines, FixText, MaskPii
-from dq.quality.judging import judge_texts
-from dq.quality.learned import FastTextModel, LearnedOptions, QualityModel, Trained, train_quality
 from dq.quality.queries import Solution, attribution, by_source, solve, sweep
-from dq.quality.registry import Signal, all_signals, signal
 from dq.quality.rules import FixedQuantileRule, QuantileRule, Rule, RuleSet, load_rules
-from dq.quality.signals import DEFAULT_SIGNALS, score
+from dq.quality.scorers.fasttext import FastTextModel
+from dq.quality.scorers.learned import LearnedOptions, QualityModel, Trained, train_quality
+from dq.quality.scoring import DEFAULT_SIGNALS, judge_texts, score
+from dq.quality.signals import Signal, all_signals, signal
 
 __all__ = [
     "DEFAULT_SIGNALS",

@@ -16,6 +16,7 @@ import numpy as np
 
 from dq.errors import InputError
 from dq.executors import run_in_threads
+from dq.quality.english import stop_words
 from dq.quality.kernels import tally as line_tally
 from dq.quality.kernels.c4 import KEPT_SENTENCES
 from dq.quality.kernels.c4_phrases import C4_COUNTS
@@ -23,7 +24,6 @@ from dq.quality.kernels.c4_rewrite import rewrite_documents
 from dq.quality.kernels.documents import DOCUMENT_COLUMNS, measure_documents
 from dq.quality.kernels.lines import LINE_COLUMNS, measure_lines, most_lines, odd_lines, seen_lines
 from dq.quality.kernels.ngrams import N_GRAM_COLUMNS, measure_ngrams, ngram_arrays
-from dq.quality.stop_words import stop_words
 from dq.text.buffers import TextBatch
 from dq.text.kernels.describe import describe_batch
 from dq.text.kernels.scan import MASKS, scan_batch

@@ -18,7 +18,7 @@ import pydantic
 
 from dq.config import StrictModel, load_yaml
 from dq.errors import ConfigError
-from dq.quality.registry import signal
+from dq.quality.signals import signal
 from dq.text.buffers import string_array
 
 __all__ = ["AnyRule", "FixedQuantileRule", "QuantileRule", "Rule", "RuleSet", "load_rules"]

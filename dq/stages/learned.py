@@ -16,7 +16,7 @@ from pydantic import Field
 from dq.config import StrictModel
 from dq.corpus import Corpus, InputSpec, ReadConfig
 from dq.quality import LearnedOptions, train_quality
-from dq.quality.models import ModelFile
+from dq.quality.scorers.files import ModelFile
 from dq.stages.base import Need, Output, View
 from dq.stages.heldout import Heldout
 from dq.stages.read import Documents, WantedDocuments, ingest

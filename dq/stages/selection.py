@@ -18,7 +18,7 @@ from pydantic import Field, field_validator
 from dq.dedup import DedupConfig, Policy, Selection, guard_removal, select
 from dq.dedup.policy import LONGEST
 from dq.errors import ConfigError
-from dq.quality.registry import signal
+from dq.quality.signals import signal
 from dq.stages.base import Need, Output, View
 from dq.stages.duplicates import FoundDuplicates
 from dq.stages.heldout import Heldout

@@ -11,7 +11,7 @@ import polars as pl
 
 from dq.corpus import Corpus
 from dq.executors import QUIET, Executor, Step
-from dq.quality.models import ModelFile, score_with_models
+from dq.quality.scorers.files import ModelFile, score_with_models
 from dq.stages.base import Need, Output, View
 from dq.stages.learned import LearnedModel
 from dq.stages.read import Documents

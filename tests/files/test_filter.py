@@ -26,7 +26,7 @@ from dq.files.pieces import Scoring, cut
 from dq.files.score import score_files
 from dq.inspect.dropped import dropped_documents
 from dq.quality import LearnedOptions, QuantileRule, Rule, RuleSet, train_quality
-from dq.quality.models import ModelFile
+from dq.quality.scorers.files import ModelFile
 
 RULES = dq.presets.gopher_quality()
 GOOD = "The people of the town stood on the old bridge to look at the water that had risen. " * 6

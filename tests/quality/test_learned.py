@@ -11,7 +11,7 @@ import pytest
 
 from dq.errors import ConfigError, InputError
 from dq.quality import FastTextModel, LearnedOptions, QualityModel, Trained, score, train_quality
-from dq.quality.learned import auc_interval
+from dq.quality.scorers.learned import auc_interval
 
 NOUNS = ["river", "theorem", "harvest", "bridge", "letter", "engine", "garden", "winter", "treaty", "melody"]
 SHOUTS = ["click", "buy", "now", "free", "sale", "offer", "deal", "winner", "cheap", "limited"]

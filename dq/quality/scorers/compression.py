@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from dq.errors import MissingExtraError, require
-from dq.quality.learned import as_lines
+from dq.quality.scorers.fasttext import as_lines
 from dq.text.buffers import Texts, text_batch
 
 __all__ = ["SLOW_COLUMNS", "measure_slow"]

@@ -11,7 +11,7 @@ import polars as pl
 
 from dq.errors import ConfigError
 from dq.quality import FastTextModel, QualityModel, score
-from dq.quality.learned import Scorer
+from dq.quality.scorers.base import Scorer
 from dq.text.buffers import Texts
 from dq.text.words import WordDefinition
 

@@ -1,0 +1,1 @@
+"""Scorers: signals that are no compiled kernel's."""
