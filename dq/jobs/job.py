@@ -43,20 +43,21 @@ class QualityConfig(StrictModel):
     @field_validator("preset")
     @classmethod
     def _known(cls, name: str | None) -> str | None:
-        if name is not None and name not in presets.presets():
-            raise ValueError(f"no preset `{name}`; there are {', '.join(sorted(presets.presets()))}")
+        if name is not None and name not in (known := presets.presets()):
+            raise ValueError(nearest(name, known, what="preset"))
         return name
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         learned = self.learned.name if self.learned else None
+        known = (*all_signals(), *([learned] if learned else ()))
         if learned in all_signals():
             raise ValueError(f"learned.name: `{learned}` is a signal of dq; choose another name")
         if learned in RESERVED:
             raise ValueError(f"learned.name: `{learned}` is a column of dq's tables; choose another name")
         for rule in self.rules:
-            if rule.signal != learned and rule.signal not in all_signals():
-                raise ValueError(f"rule `{rule.reason}`: unknown signal `{rule.signal}`; `dq signals` lists them")
+            if rule.signal not in known:
+                raise ValueError(f"rule `{rule.reason}`: {nearest(rule.signal, known, what='signal')}")
             if isinstance(rule, QuantileRule) and rule.per not in (None, "source"):
                 raise ValueError(f"rule `{rule.reason}`: per: {rule.per}: documents are ranked per `source`, or null")
         if learned is not None and learned not in {rule.signal for rule in self.rules}:

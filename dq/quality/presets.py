@@ -9,7 +9,7 @@ language.
 
 from __future__ import annotations
 
-from dq.errors import ConfigError
+from dq.errors import ConfigError, nearest
 from dq.quality.rules import Rule, RuleSet
 
 __all__ = [
@@ -194,5 +194,5 @@ def preset(name: str) -> RuleSet:
     """
     known = presets()
     if name not in known:
-        raise ConfigError(f"unknown preset `{name}`; known: {', '.join(known)}")
+        raise ConfigError(nearest(name, known, what="preset"))
     return known[name]

@@ -190,7 +190,7 @@ def test_an_unknown_key_is_named_before_the_missing_one_that_it_causes(tmp_path:
             JobConfig,
             "\n\n" + INPUT + "quality: {preset: gopher}\n",
             5,
-            "`quality.preset`: no preset `gopher`; there are",
+            "`quality.preset`: unknown preset `gopher`; did you mean",
         ),
     ],
 )

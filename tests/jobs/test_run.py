@@ -250,7 +250,7 @@ def test_a_source_that_is_held_out_whole_is_an_input_error(finished: Finished, t
 
 
 def test_an_unknown_preset_names_the_known_ones() -> None:
-    with pytest.raises(pydantic.ValidationError, match=r"no preset `gofer`; there are c4, .*quickstart"):
+    with pytest.raises(pydantic.ValidationError, match=r"`gofer`; there are gopher_quality, .*quickstart"):
         JobConfig.model_validate({"input": (InputSpec(sample="web"),), "quality": {"preset": "gofer"}})
 
 
