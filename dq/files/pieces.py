@@ -24,8 +24,8 @@ from dq.corpus.quarantine import QUARANTINE, quarantine
 from dq.errors import ConfigError
 from dq.executors import Executor, Step
 from dq.files.tally import Tally
-from dq.quality import signal
-from dq.quality.scorers.files import ModelFile, score_with_models
+from dq.quality import check_signals, score
+from dq.quality.scorers.files import ModelFile, load_models
 from dq.store import file_sha256
 from dq.store.files import replacing
 from dq.text.words import WordDefinition
@@ -56,15 +56,15 @@ class Scoring:
         Raises:
             DqError: which, and what there is.
         """
-        learned = {model.name: model for model in self.models}
-        if len(learned) < len(self.models):
-            raise ConfigError(f"two models have one name; there are: {', '.join(model.name for model in self.models)}")
-        for name in names:
-            learned[name].load() if name in learned else signal(name)
+        learned = [model.name for model in self.models]
+        if len(set(learned)) < len(learned):
+            raise ConfigError(f"two models have one name; there are: {', '.join(learned)}")
+        check_signals(names, others=learned)
+        load_models(self.models, names)
 
     def scores(self, documents: pa.Table, names: Sequence[str]) -> pl.DataFrame:
         """One column a name, one row a document."""
-        return score_with_models(documents.column("text"), names, self.models, words=self.words)
+        return score(documents.column("text"), names, scorers=load_models(self.models, names), words=self.words)
 
 
 @dataclass(frozen=True)

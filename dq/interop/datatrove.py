@@ -7,12 +7,13 @@ rules' signals in ``metadata["filter_values"]``, and ``failed_<reason>`` counts 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from dq.errors import require
-from dq.quality import RuleSet, judge_texts
+from dq.quality import RuleSet, Scorer, judge_texts
 from dq.text.words import WordDefinition
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class Filter(_base.BaseFilter):  # type: ignore[misc,name-defined]
     Args:
         rules: such as ``dq.presets.fineweb_quality()``.
         exclusion_writer: a datatrove writer for the dropped documents.
+        scorers: who gives the columns that rules name beside signals.
         batch_size: documents that are scored together; larger is faster.
         strict: judge as the rules' sources do, defects included.
         words: ``unicode`` or ``whitespace``.
@@ -41,6 +43,7 @@ class Filter(_base.BaseFilter):  # type: ignore[misc,name-defined]
         rules: RuleSet,
         exclusion_writer: Any = None,
         *,
+        scorers: Sequence[Scorer] = (),
         batch_size: int = 1000,
         strict: bool = False,
         words: WordDefinition = "unicode",
@@ -48,6 +51,7 @@ class Filter(_base.BaseFilter):  # type: ignore[misc,name-defined]
         self.name = f"dq: {rules.name}"  # before the base, which names its counters after it
         super().__init__(exclusion_writer, batch_size)
         self.rules = rules
+        self.scorers = scorers
         self.strict = strict
         self.words = words
 
@@ -58,7 +62,8 @@ class Filter(_base.BaseFilter):  # type: ignore[misc,name-defined]
     def filter_batch(self, batch: list[Document]) -> list[bool | tuple[bool, str]]:
         """Judge documents together: true, or false with the first reason."""
         names = self.rules.signals(strict=self.strict)
-        judged = judge_texts([doc.text for doc in batch], self.rules, strict=self.strict, words=self.words)
+        texts = [doc.text for doc in batch]
+        judged = judge_texts(texts, self.rules, scorers=self.scorers, strict=self.strict, words=self.words)
         results: list[bool | tuple[bool, str]] = [True] * len(batch)
         dropped = judged.with_row_index("at").filter(~pl.col("keep"))
         for row in dropped.iter_rows(named=True):

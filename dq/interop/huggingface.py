@@ -12,12 +12,12 @@ batch in any format that has columns (Python, Arrow, polars), so this module nee
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import polars as pl
 
-from dq.quality import DEFAULT_SIGNALS, RuleSet, judge_texts, signal
+from dq.quality import RuleSet, Scorer, judge_texts, schema
 from dq.quality import score as score_texts
 from dq.text.words import WordDefinition
 
@@ -28,37 +28,48 @@ class Score:
     """For ``Dataset.map(batched=True)``: adds one column a signal.
 
     Args:
-        signals: names from the registry; default: all signals.
+        signals: names from the table of signals; default: all.
+        scorers: who gives further columns; they are pickled with this.
         text: the column of texts.
         words: ``unicode`` or ``whitespace``.
     """
 
     def __init__(
-        self, signals: Iterable[str] | None = None, *, text: str = "text", words: WordDefinition = "unicode"
+        self,
+        signals: Iterable[str] | None = None,
+        *,
+        scorers: Sequence[Scorer] = (),
+        text: str = "text",
+        words: WordDefinition = "unicode",
     ) -> None:
-        self.signals = DEFAULT_SIGNALS if signals is None else tuple(dict.fromkeys(signals))
-        for name in self.signals:
-            signal(name)
-        self.text, self.words = text, words
+        self.signals = tuple(schema(signals, scorers=scorers))
+        self.scorers, self.text, self.words = scorers, text, words
 
     def __call__(self, batch: Any) -> dict[str, list[Any]]:
         """Columns of signals for a batch of columns."""
-        return score_texts(batch[self.text], self.signals, words=self.words).to_dict(as_series=False)
+        scores = score_texts(batch[self.text], self.signals, scorers=self.scorers, words=self.words)
+        return scores.to_dict(as_series=False)
 
 
 class _Rules:
     """A rule set as JSON text, so that equal rules pickle to equal bytes in every process."""
 
     def __init__(
-        self, rules: RuleSet, *, text: str = "text", strict: bool = False, words: WordDefinition = "unicode"
+        self,
+        rules: RuleSet,
+        *,
+        scorers: Sequence[Scorer] = (),
+        text: str = "text",
+        strict: bool = False,
+        words: WordDefinition = "unicode",
     ) -> None:
         self.rules_json = rules.model_dump_json()
-        self.text, self.strict, self.words = text, strict, words
+        self.scorers, self.text, self.strict, self.words = scorers, text, strict, words
 
     def verdicts(self, batch: Any) -> pl.DataFrame:
         """The columns keep and reasons for a batch of columns."""
         rules = RuleSet.model_validate_json(self.rules_json)
-        judged = judge_texts(batch[self.text], rules, strict=self.strict, words=self.words)
+        judged = judge_texts(batch[self.text], rules, scorers=self.scorers, strict=self.strict, words=self.words)
         return judged.select("keep", "reasons")
 
 

@@ -6,35 +6,44 @@ in memory at a time are bounded by the engine's batches, with the in-memory engi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar, overload
 
 import polars as pl
 
 from dq.errors import ConfigError
-from dq.quality import DEFAULT_SIGNALS, RuleSet, judge_texts, signal
+from dq.quality import RuleSet, Scorer, judge_texts, schema
 from dq.quality import score as score_texts
 from dq.text.words import WordDefinition
 
 __all__ = ["judge", "score"]
-
-DTYPES = {"int64": pl.Int64(), "float64": pl.Float64()}
 
 Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 
 
 @overload
 def score(
-    texts: pl.Series, signals: Iterable[str] | None = None, *, text: str = "text", words: WordDefinition = "unicode"
+    texts: pl.Series,
+    signals: Iterable[str] | None = None,
+    *,
+    scorers: Sequence[Scorer] = (),
+    text: str = "text",
+    words: WordDefinition = "unicode",
 ) -> pl.DataFrame: ...
 @overload
 def score(
-    texts: Frame, signals: Iterable[str] | None = None, *, text: str = "text", words: WordDefinition = "unicode"
+    texts: Frame,
+    signals: Iterable[str] | None = None,
+    *,
+    scorers: Sequence[Scorer] = (),
+    text: str = "text",
+    words: WordDefinition = "unicode",
 ) -> Frame: ...
 def score(
     texts: pl.Series | pl.DataFrame | pl.LazyFrame,
     signals: Iterable[str] | None = None,
     *,
+    scorers: Sequence[Scorer] = (),
     text: str = "text",
     words: WordDefinition = "unicode",
 ) -> pl.DataFrame | pl.LazyFrame:
@@ -42,7 +51,8 @@ def score(
 
     Args:
         texts: a Series of texts, or a frame with a column of them.
-        signals: names from the registry; default: all signals.
+        signals: names from the table of signals; default: all.
+        scorers: who gives further columns, see ``dq.score``.
         text: the frame's column of texts.
         words: ``unicode`` or ``whitespace``.
 
@@ -50,34 +60,54 @@ def score(
         Of a Series a table of signals; of a frame the frame with the signals as further columns.
 
     Raises:
-        ConfigError: an unknown signal, or one whose name the frame already uses.
+        ConfigError: an unknown signal, or a column whose name the frame already uses.
     """
-    names = DEFAULT_SIGNALS if signals is None else tuple(dict.fromkeys(signals))
-    added = {name: DTYPES[signal(name).dtype] for name in names}
+    added = schema(signals, scorers=scorers)
 
     def columns(batch: pl.Series) -> pl.DataFrame:
-        return score_texts(batch, names, words=words)
+        return score_texts(batch, tuple(added), scorers=scorers, words=words)
 
     return _with_columns(texts, text, columns=columns, added=added)
 
 
 @overload
 def judge(
-    texts: pl.Series, rules: RuleSet, *, text: str = "text", strict: bool = False, words: WordDefinition = "unicode"
+    texts: pl.Series,
+    rules: RuleSet,
+    *,
+    scorers: Sequence[Scorer] = (),
+    text: str = "text",
+    strict: bool = False,
+    words: WordDefinition = "unicode",
 ) -> pl.DataFrame: ...
 @overload
 def judge(
-    texts: Frame, rules: RuleSet, *, text: str = "text", strict: bool = False, words: WordDefinition = "unicode"
+    texts: Frame,
+    rules: RuleSet,
+    *,
+    scorers: Sequence[Scorer] = (),
+    text: str = "text",
+    strict: bool = False,
+    words: WordDefinition = "unicode",
 ) -> Frame: ...
 def judge(
     texts: pl.Series | pl.DataFrame | pl.LazyFrame,
     rules: RuleSet,
     *,
+    scorers: Sequence[Scorer] = (),
     text: str = "text",
     strict: bool = False,
     words: WordDefinition = "unicode",
 ) -> pl.DataFrame | pl.LazyFrame:
     """Verdicts of texts: ``keep`` (bool) and ``reasons`` (list of str, empty where kept).
+
+    Args:
+        texts: a Series of texts, or a frame with a column of them.
+        rules: who judges.
+        scorers: who gives the columns that rules name beside signals.
+        text: the frame's column of texts.
+        strict: judge as the rules' sources do, defects included.
+        words: ``unicode`` or ``whitespace``.
 
     Returns:
         Of a Series a table of the two; of a frame the frame with the two as further columns.
@@ -88,7 +118,7 @@ def judge(
     added = {"keep": pl.Boolean(), "reasons": pl.List(pl.String())}
 
     def columns(batch: pl.Series) -> pl.DataFrame:
-        return judge_texts(batch, rules, strict=strict, words=words).select("keep", "reasons")
+        return judge_texts(batch, rules, scorers=scorers, strict=strict, words=words).select("keep", "reasons")
 
     return _with_columns(texts, text, columns=columns, added=added)
 

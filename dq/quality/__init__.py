@@ -6,15 +6,17 @@
 from __future__ import annotations
 
 from dq.quality import presets
-from dq.quality.cleaners import C4Lines, FixText, MaskPii
+from dq.quality.cleaners import CLEANERS, C4Lines, FixText, MaskPii
 from dq.quality.queries import Solution, attribution, by_source, solve, sweep
 from dq.quality.rules import FixedQuantileRule, QuantileRule, Rule, RuleSet, load_rules
+from dq.quality.scorers.base import Scorer
 from dq.quality.scorers.fasttext import FastTextModel
 from dq.quality.scorers.learned import LearnedOptions, QualityModel, Trained, train_quality
-from dq.quality.scoring import DEFAULT_SIGNALS, judge_texts, score
-from dq.quality.signals import Signal, all_signals, signal
+from dq.quality.scoring import judge_texts, schema, score
+from dq.quality.signals import DEFAULT_SIGNALS, Signal, all_signals, check_signals, signal
 
 __all__ = [
+    "CLEANERS",
     "DEFAULT_SIGNALS",
     "C4Lines",
     "FastTextModel",
@@ -26,15 +28,18 @@ __all__ = [
     "QuantileRule",
     "Rule",
     "RuleSet",
+    "Scorer",
     "Signal",
     "Solution",
     "Trained",
     "all_signals",
     "attribution",
     "by_source",
+    "check_signals",
     "judge_texts",
     "load_rules",
     "presets",
+    "schema",
     "score",
     "signal",
     "solve",

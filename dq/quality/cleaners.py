@@ -12,21 +12,20 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
+from pydantic import Field
 
+from dq.config import StrictModel
 from dq.errors import require
-from dq.quality.kernels.c4_phrases import C4_COUNTS
 from dq.quality.measure import rewrite
-from dq.text.buffers import TextBatch, Texts, string_array, text_batch
+from dq.quality.signals import C4_COUNTS
+from dq.text.buffers import Texts, arrow_array, string_array, text_batch
 from dq.text.cleaner import Cleaned, Cleaner
-
-__all__ = ["CLEANERS", "C4Lines", "FixText", "MaskPii"]
 
 EMAIL_REPLACEMENTS = ("email@example.com", "firstname.lastname@example.org")  # reserved for examples by RFC 2606
 # datatrove's list: "randomly generated ... they did not respond to ping requests at the time".
@@ -50,55 +49,48 @@ IP = re.compile(rf"(?:{_OCTET}\.){{3}}{_OCTET}")
 AROUND_AT = re.compile(r"\S{0,320}@(?:\S{0,320}@)*\S{0,320}")
 
 
-@dataclass(frozen=True)
-class C4Lines:
+class C4Lines(StrictModel):
     """Remove the lines that C4 drops, and citation marks from the rest (datatrove ``C4QualityFilter``).
 
     A document whose lines are all dropped becomes empty; whether it is dropped is for the rules to say.
     """
 
+    name: ClassVar[str] = "c4_lines"
+    version: ClassVar[int] = 1
+
     terminal_marks: bool = False
     """Whether lines must end in . ? ! \" or ' to be kept, as in C4 itself; FineWeb keeps the others too."""
 
-    @property
-    def name(self) -> str:
-        """``c4_lines``, or ``c4_terminal_lines``."""
-        return "c4_terminal_lines" if self.terminal_marks else "c4_lines"
-
     def config(self) -> Mapping[str, Any]:
-        """What decides the result."""
-        return {"cleaner": "c4_lines", "terminal_marks": self.terminal_marks}
+        """The fields."""
+        return self.model_dump()
 
     def clean(self, texts: Texts) -> Cleaned:
         """Rewrite a batch; counts are lines by what C4 did with them."""
         batch = text_batch(texts)
-        left, counts = rewrite(batch, np.arange(len(batch)), terminal=self.terminal_marks)
+        left, counts = rewrite(batch, terminal=self.terminal_marks)
         total = dict(zip(C4_COUNTS, counts.sum(axis=0).tolist(), strict=True))
-        found = _strings(left)
-        return Cleaned(found, _changed(batch, left), total)
+        return _cleaned(arrow_array(batch), arrow_array(left), total)
 
 
-@dataclass(frozen=True)
-class MaskPii:
+class MaskPii(StrictModel):
     """Replace e-mail addresses and public IPv4 addresses (datatrove ``PIIFormatter``)."""
+
+    name: ClassVar[str] = "mask_pii"
+    version: ClassVar[int] = 1
 
     emails: bool = True
     """Whether to replace e-mail addresses."""
     ip_addresses: bool = True
     """Whether to replace public IPv4 addresses; private ones identify nobody and stay."""
 
-    @property
-    def name(self) -> str:
-        """``masked_pii``."""
-        return "masked_pii"
-
     def config(self) -> Mapping[str, Any]:
-        """What decides the result."""
-        return {"cleaner": "mask_pii", "emails": self.emails, "ip_addresses": self.ip_addresses}
+        """The fields."""
+        return self.model_dump()
 
     def clean(self, texts: Texts) -> Cleaned:
         """Rewrite a batch; counts: masked_emails, masked_ip_addresses."""
-        array = _strings(text_batch(texts))
+        array = arrow_array(text_batch(texts))
         counts: Counter[str] = Counter(masked_emails=0, masked_ip_addresses=0)
         # Nearly no text has an address: two fast searches find those that may.
         suspects = pc.fill_null(pc.match_substring(array, "@"), False) if self.emails else None
@@ -139,11 +131,13 @@ def _is_public(address: str) -> bool:
         return False
 
 
-@dataclass(frozen=True)
-class FixText:
+class FixText(StrictModel):
     """Repair wrongly decoded text with ftfy, leaving quotes, widths and line breaks (datatrove ``FTFYFormatter``)."""
 
-    options: Mapping[str, Any] = field(
+    name: ClassVar[str] = "fix_text"
+    version: ClassVar[int] = 1
+
+    options: dict[str, Any] = Field(
         default_factory=lambda: {
             "fix_latin_ligatures": False,
             "fix_character_width": False,
@@ -154,20 +148,14 @@ class FixText:
     )
     """Fields of ``ftfy.TextFixerConfig`` that differ from its defaults."""
 
-    @property
-    def name(self) -> str:
-        """``fixed_text``."""
-        return "fixed_text"
-
     def config(self) -> Mapping[str, Any]:
-        """What decides the result; ftfy's version is part of it."""
-        ftfy = require("ftfy", extra="clean")
-        return {"cleaner": "fix_text", "ftfy": ftfy.__version__, "options": dict(self.options)}
+        """The fields, and ftfy's version."""
+        return {**self.model_dump(), "ftfy": require("ftfy", extra="clean").__version__}
 
     def clean(self, texts: Texts) -> Cleaned:
         """Rewrite a batch; counts: fixed_texts."""
         ftfy = require("ftfy", extra="clean")
-        array = _strings(text_batch(texts))
+        array = arrow_array(text_batch(texts))
         settings = ftfy.TextFixerConfig(**self.options)
         rewritten = {}
         for row, text in enumerate(array.to_pylist()):
@@ -177,22 +165,12 @@ class FixText:
         return _replace_rows(array, rewritten, Counter(fixed_texts=len(rewritten)))
 
 
-CLEANERS: dict[str, type[C4Lines] | type[MaskPii] | type[FixText]] = {
-    "c4_lines": C4Lines,
-    "mask_pii": MaskPii,
-    "fix_text": FixText,
-}
-"""Cleaners by the name that a job's YAML gives them."""
+CLEANERS: dict[str, type[Cleaner]] = {one.name: one for one in (C4Lines, MaskPii, FixText)}
+"""Cleaners by name; the fields of each are its options, all of which have defaults."""
 
 
-def _strings(batch: TextBatch) -> pa.LargeStringArray:
-    """A batch as an Arrow array, without a copy."""
-    buffers = [None, pa.py_buffer(np.ascontiguousarray(batch.offsets)), pa.py_buffer(batch.data)]
-    return pa.LargeStringArray.from_buffers(len(batch), buffers[1], buffers[2])
-
-
-def _changed(before: TextBatch, after: TextBatch) -> int:
-    return int(pc.sum(pc.not_equal(_strings(before), _strings(after))).as_py() or 0)
+def _cleaned(before: pa.LargeStringArray, after: pa.LargeStringArray, counts: Mapping[str, int]) -> Cleaned:
+    return Cleaned(after, int(pc.sum(pc.not_equal(before, after)).as_py() or 0), dict(counts))
 
 
 def _replace_rows(array: pa.LargeStringArray, rewritten: Mapping[int, str], counts: Mapping[str, int]) -> Cleaned:
@@ -201,10 +179,4 @@ def _replace_rows(array: pa.LargeStringArray, rewritten: Mapping[int, str], coun
     mask = np.zeros(len(array), bool)
     mask[list(rewritten)] = True
     texts = string_array(rewritten.values())
-    result = pc.replace_with_mask(array, pl.Series(mask).to_arrow(), texts)
-    return Cleaned(result, int(pc.sum(pc.not_equal(array, result)).as_py() or 0), dict(counts))
-
-
-def _check() -> tuple[Cleaner, ...]:
-    """Proof for mypy that every cleaner fits the protocol."""
-    return C4Lines(), MaskPii(), FixText()
+    return _cleaned(array, pc.replace_with_mask(array, pl.Series(mask).to_arrow(), texts), counts)

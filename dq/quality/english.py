@@ -7,16 +7,12 @@ counts how many *different* ones occur (Rae et al. 2021, appendix A.1.1).
 from __future__ import annotations
 
 import functools
-from typing import Any, TypeAlias
 
 import numpy as np
 
-from dq.quality.kernels.documents import FUNCTION_WORD, STOP_BUCKETS, STOP_MASK, STOP_SLOTS
+from dq.arrays import U64
+from dq.quality.kernels.documents import FUNCTION_WORD, STOP_BUCKETS, STOP_MASK, STOP_SLOTS, StopWords
 from dq.text.kernels.hash import hash_of
-
-__all__ = ["ENGLISH_FUNCTION_WORDS", "GOPHER_STOP_WORDS", "stop_words"]
-
-Array: TypeAlias = np.ndarray[Any, np.dtype[np.uint64]]
 
 GOPHER_STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
 
@@ -37,8 +33,8 @@ ENGLISH_FUNCTION_WORDS = tuple(_TEXT.split())
 
 
 @functools.cache
-def stop_words() -> tuple[Array, Array, np.uint64]:
-    """The English stop words for ``kernels.documents``: slots, displacements and shift of a hash without collisions."""
+def stop_words() -> StopWords:
+    """Gopher's stop words and the function words, as the table that `kernels.documents` looks every word up in."""
     entries: dict[str, int] = dict.fromkeys(ENGLISH_FUNCTION_WORDS, FUNCTION_WORD)
     for bit, word in enumerate(GOPHER_STOP_WORDS):
         entries[word] |= 1 << bit
@@ -46,11 +42,11 @@ def stop_words() -> tuple[Array, Array, np.uint64]:
     for shift in range(7, 56):
         slots = _without_collisions(keys, shift)
         if slots is not None:
-            return *slots, np.uint64(shift)
+            return StopWords(*slots, np.uint64(shift))
     raise AssertionError("the stop words have a hash without collisions")
 
 
-def _without_collisions(keys: dict[int, int], shift: int) -> tuple[Array, Array] | None:
+def _without_collisions(keys: dict[int, int], shift: int) -> tuple[U64, U64] | None:
     """Slots and displacements that give every key a slot of its own, fullest bucket first; None if there are none."""
     slots, displacements = np.zeros(STOP_SLOTS, np.uint64), np.zeros(STOP_BUCKETS, np.uint64)
     buckets = [[key for key in keys if key % STOP_BUCKETS == bucket] for bucket in range(STOP_BUCKETS)]

@@ -9,91 +9,35 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias
 
 import numpy as np
 
+from dq.arrays import F64, I64, read_only
 from dq.errors import InputError
 from dq.executors import run_in_threads
 from dq.quality.english import stop_words
-from dq.quality.kernels import tally as line_tally
-from dq.quality.kernels.c4 import KEPT_SENTENCES
-from dq.quality.kernels.c4_phrases import C4_COUNTS
+from dq.quality.kernels import tally as at_
+from dq.quality.kernels.batch import SubBatch
 from dq.quality.kernels.c4_rewrite import rewrite_documents
-from dq.quality.kernels.documents import DOCUMENT_COLUMNS, measure_documents
-from dq.quality.kernels.lines import LINE_COLUMNS, measure_lines, most_lines, odd_lines, seen_lines
-from dq.quality.kernels.ngrams import N_GRAM_COLUMNS, measure_ngrams, ngram_arrays
+from dq.quality.kernels.documents import mark_sentences, measure_documents
+from dq.quality.kernels.lines import measure_lines, most_lines, odd_lines, seen_lines
+from dq.quality.kernels.ngrams import measure_ngrams, ngram_arrays
+from dq.quality.signals import AT, C4_COUNTS, DEFAULT_SIGNALS
 from dq.text.buffers import TextBatch
 from dq.text.kernels.describe import describe_batch
 from dq.text.kernels.scan import MASKS, scan_batch
 from dq.text.kernels.words import split_batch
 from dq.text.tables import text_tables
 from dq.text.word_flags import UNDESCRIBED, WordArrays, word_arrays
-from dq.text.words import BLOCK_BYTES, read_only
-
-__all__ = ["AFTER_C4_COLUMNS", "C4_COLUMNS", "C4_RELAXED_COLUMNS", "Measures", "measure", "measure_given"]
+from dq.text.words import BLOCK_BYTES
 
 SUB_BATCH_BYTES = 256 * 1024
 ODD_LINE_BYTES = 1024 * 1024  # of lines that wait to be split
 MAX_DOCUMENT_BYTES = 2**31 - 1  # sentence starts and n-gram positions are int32
 
-C4_COLUMNS = (*(f"c4_{name}" for name in C4_COUNTS), "c4_kept_sentence_count")
-C4_RELAXED_COLUMNS = tuple(name.replace("c4_", "c4_relaxed_", 1) for name in C4_COLUMNS)
-AFTER_C4_COLUMNS = (
-    "after_c4_line_count",
-    "after_c4_terminal_punctuation_line_fraction",
-    "after_c4_short_line_fraction",
-    "after_c4_duplicate_nonblank_line_char_fraction",
-    "after_c4_newline_to_word_ratio",
-)
 
-Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
-
-
-@dataclass(frozen=True)
-class Measures:
-    """Raw columns, one row a document: float64 with NaN where undefined, and the int64 tallies of lines."""
-
-    document: Array
-    lines: Array
-    ngrams: Array
-    tally: Array
-
-    @classmethod
-    def empty(cls, n: int) -> Measures:
-        """Room for n documents, all undefined."""
-        shapes = (len(DOCUMENT_COLUMNS), len(LINE_COLUMNS), len(N_GRAM_COLUMNS))
-        document, lines, ngrams = (np.full((n, width), np.nan) for width in shapes)
-        return cls(document, lines, ngrams, np.zeros((n, line_tally.SIZE), np.int64))
-
-    def columns(self) -> dict[str, Array]:
-        """Every signal by name."""
-        found = dict(zip(DOCUMENT_COLUMNS, self.document.T, strict=True))
-        found |= zip(LINE_COLUMNS, self.lines.T, strict=True)
-        found |= zip(N_GRAM_COLUMNS, self.ngrams.T, strict=True)
-        for names, first in ((C4_COLUMNS, line_tally.C4), (C4_RELAXED_COLUMNS, line_tally.C4_RELAXED)):
-            found |= zip(names, self.tally.T[first : first + len(names)].astype(np.float64), strict=True)
-        return found | _after_c4(self.tally)
-
-
-def _after_c4(tally: Array) -> dict[str, Array]:
-    """FineWeb's signals of the text that C4 without terminal marks would leave."""
-    lines = tally[:, line_tally.AFTER_LINES].astype(np.float64)
-    chars, words = tally[:, line_tally.AFTER_CHARS], tally[:, line_tally.AFTER_WORDS]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        values = (
-            lines,
-            tally[:, line_tally.AFTER_TERMINAL] / lines,
-            tally[:, line_tally.AFTER_SHORT] / lines,
-            tally[:, line_tally.AFTER_DUPLICATE_CHARS] / np.where(chars > 0, chars, np.nan),
-            np.where(words > 0, (lines - 1) / words, np.nan),
-        )
-    return dict(zip(AFTER_C4_COLUMNS, values, strict=True))
-
-
-def measure(batch: TextBatch, *, unicode_words: bool = True, ngrams: bool = True, threads: int = 1) -> Measures:
-    """All compiled signals of a batch.
+def measure(batch: TextBatch, *, unicode_words: bool = True, ngrams: bool = True, threads: int = 1) -> F64:
+    """All compiled signals of a batch: one row a document, one column a default signal, NaN where undefined.
 
     Raises:
         InputError: a document is larger than 2 GiB.
@@ -101,7 +45,7 @@ def measure(batch: TextBatch, *, unicode_words: bool = True, ngrams: bool = True
     batch = TextBatch(read_only(batch.data), read_only(batch.offsets))
     if len(batch) and int(np.diff(batch.offsets).max()) > MAX_DOCUMENT_BYTES:
         raise InputError("a document is larger than 2 GiB; split it first")
-    out = Measures.empty(len(batch))
+    out = _Measures(len(batch))
     parts = list(itertools.pairwise(_cuts(batch.offsets, SUB_BATCH_BYTES)))
     threads = max(1, min(threads, len(parts)))
     waiting = iter(parts)  # of all threads: whoever is free takes the next
@@ -111,14 +55,58 @@ def measure(batch: TextBatch, *, unicode_words: bool = True, ngrams: bool = True
         for rows in waiting:
             _fit_odd_lines(int(batch.offsets[rows[1]] - batch.offsets[rows[0]]), out, scratch)
             n_words = _split(batch, rows, scratch, unicode_words=unicode_words)
-            measure_rows(batch, rows, n_words, out=out, scratch=scratch, ngrams=ngrams)
+            _measure_rows(scratch.sub_batch(batch, rows, n_words), out=out, scratch=scratch, ngrams=ngrams)
         _add_odd_lines(out, scratch)
 
     run_in_threads(run, [_Scratch() for _ in range(threads)], threads=threads)
-    return out
+    return out.table()
 
 
-def _cuts(offsets: Array, size: int) -> list[int]:
+def measure_given(batch: TextBatch, words: Sequence[Sequence[str]]) -> F64:
+    """What `measure` gives, of words that somebody else has split.
+
+    Raises:
+        InputError: a word is not in its text, or not after the word before it.
+    """
+    batch = TextBatch(read_only(batch.data), read_only(batch.offsets))
+    out, scratch, n = _Measures(len(batch)), _Scratch(), len(batch)
+    if n:
+        start, end, tables = int(batch.offsets[0]), int(batch.offsets[-1]), text_tables()
+        scratch.fit_text(n, end - start)
+        scan_batch(batch.data, start, end, tables.scan, scratch.masks)
+        n_words = _place(batch, words, scratch.words)
+        describe_batch(batch.data, n_words, tables, scratch.words)
+        _fit_odd_lines(end - start, out, scratch)
+        _measure_rows(scratch.sub_batch(batch, (0, n), n_words), out=out, scratch=scratch, ngrams=True)
+        _add_odd_lines(out, scratch)
+    return out.table()
+
+
+class _Measures:
+    """What the kernels write, one row a document of the whole batch."""
+
+    def __init__(self, documents: int) -> None:
+        self.columns = np.full((documents, len(DEFAULT_SIGNALS)), np.nan)
+        self.tally = np.zeros((documents, at_.SIZE), np.int64)
+
+    def table(self) -> F64:
+        """All columns; those of C4 and of what it leaves are made here, because odd lines are counted late."""
+        columns, tally = self.columns, self.tally
+        columns[:, AT.c4_kept_line_count : AT.after_c4_line_count] = tally[:, at_.C4 : at_.SIZE]
+        lines, chars, words = (
+            tally[:, at].astype(np.float64) for at in (at_.AFTER_LINES, at_.AFTER_CHARS, at_.AFTER_WORDS)
+        )
+        with np.errstate(divide="ignore", invalid="ignore"):
+            columns[:, AT.after_c4_line_count] = lines
+            columns[:, AT.after_c4_terminal_punctuation_line_fraction] = tally[:, at_.AFTER_TERMINAL] / lines
+            columns[:, AT.after_c4_short_line_fraction] = tally[:, at_.AFTER_SHORT] / lines
+            repeated = tally[:, at_.AFTER_DUPLICATE_CHARS] / np.where(chars > 0, chars, np.nan)
+            columns[:, AT.after_c4_duplicate_nonblank_line_char_fraction] = repeated
+            columns[:, AT.after_c4_newline_to_word_ratio] = np.where(words > 0, (lines - 1) / words, np.nan)
+        return columns
+
+
+def _cuts(offsets: I64, size: int) -> list[int]:
     """Row numbers that cut a batch into runs of about ``size`` bytes; a larger document is a run of its own."""
     cuts, n = [0], len(offsets) - 1
     while cuts[-1] < n:
@@ -137,7 +125,6 @@ class _Scratch:
         self.chars = np.empty(0, np.int64)
         self.odd = odd_lines(0)
         self.ngrams = ngram_arrays(0)
-        self.table = np.empty(64, np.uint32)
 
     def fit_text(self, documents: int, size: int) -> None:
         """Room for so many documents and bytes. Arrays are only touched as far as words are found."""
@@ -148,34 +135,14 @@ class _Scratch:
             self.words = word_arrays(documents, max(size, len(self.words.starts)))
             self.chars = np.empty(documents, np.int64)
 
-    def fit_words(self, n_words: int, longest: int) -> None:
-        """Room for so many words in all and in the longest document."""
+    def sub_batch(self, batch: TextBatch, rows: tuple[int, int], n_words: int) -> SubBatch:
+        """These rows, whose masks and words are here, with room for what is measured of them."""
+        longest = int(np.diff(self.words.bounds[: rows[1] - rows[0] + 1]).max(initial=0))
         if len(self.sentences) < n_words + 1:
             self.sentences = np.empty(2 * n_words + 1, np.int32)
         if len(self.ngrams.positions) < longest + 1:
             self.ngrams = ngram_arrays(2 * longest)
-            self.table = np.empty(1 << (4 * longest + 64).bit_length(), np.uint32)
-
-
-def measure_given(batch: TextBatch, words: Sequence[Sequence[str]]) -> Measures:
-    """All compiled signals of a batch, of words that somebody else has split.
-
-    Raises:
-        InputError: a word is not in its text, or not after the word before it.
-    """
-    batch = TextBatch(read_only(batch.data), read_only(batch.offsets))
-    out, scratch, n = Measures.empty(len(batch)), _Scratch(), len(batch)
-    if not n:
-        return out
-    start, end, tables = int(batch.offsets[0]), int(batch.offsets[-1]), text_tables()
-    scratch.fit_text(n, end - start)
-    scan_batch(batch.data, start, end, tables.scan, scratch.masks)
-    n_words = _place(batch, words, scratch.words)
-    describe_batch(batch.data, n_words, tables, scratch.words)
-    _fit_odd_lines(end - start, out, scratch)
-    measure_rows(batch, (0, n), n_words, out=out, scratch=scratch, ngrams=True)
-    _add_odd_lines(out, scratch)
-    return out
+        return SubBatch(batch.data, batch.offsets, rows, self.masks, self.words, self.sentences, self.chars)
 
 
 def _place(batch: TextBatch, words: Sequence[Sequence[str]], arrays: WordArrays) -> int:
@@ -208,62 +175,49 @@ def _split(batch: TextBatch, rows: tuple[int, int], scratch: _Scratch, *, unicod
     return int(n_words)
 
 
-def measure_rows(
-    batch: TextBatch, rows: tuple[int, int], n_words: int, *, out: Measures, scratch: _Scratch, ngrams: bool
-) -> None:
-    """Every signal of some rows whose masks and words are in ``scratch``, wherever the words come from."""
-    words: WordArrays = scratch.words
-    bounds = words.bounds[: rows[1] - rows[0] + 1]
-    scratch.fit_words(n_words, int(np.diff(bounds).max(initial=0)))
-    data, offsets, masks, tables = batch.data, batch.offsets, scratch.masks, text_tables()
-    measure_documents(data, offsets, rows, masks, words, stop_words(), scratch.sentences, scratch.chars, out.document)
-    outs, odd = (out.lines, out.tally), scratch.odd
-    seen = seen_lines(most_lines(offsets, rows, masks))
-    known = (tables.marks, tables.classes, words.bounds, words.starts, scratch.sentences)
-    measure_lines(data, offsets, rows, scratch.chars, masks, *known, outs, odd, seen)
+def _measure_rows(part: SubBatch, *, out: _Measures, scratch: _Scratch, ngrams: bool) -> None:
+    """Every signal of some documents, wherever their words come from."""
+    mark_sentences(part)
+    measure_documents(part, stop_words(), out.columns)
+    measure_lines(part, text_tables(), seen_lines(most_lines(part)), scratch.odd, out.tally, out.columns)
     if ngrams:
-        measure_ngrams(rows, scratch.chars, words, scratch.ngrams, scratch.table, out.ngrams)
+        measure_ngrams(part, scratch.ngrams, out.columns)
 
 
-def _fit_odd_lines(size: int, out: Measures, scratch: _Scratch) -> None:
+def _fit_odd_lines(size: int, out: _Measures, scratch: _Scratch) -> None:
     """Room for so many bytes of odd lines behind those that wait, which are split if need be."""
-    waiting = int(scratch.odd.bounds[scratch.odd.count[0]])
+    waiting = int(scratch.odd.bounds[scratch.odd.written[0]])
     if waiting + size > len(scratch.odd.text):
         _add_odd_lines(out, scratch)
         if size > len(scratch.odd.text):
             scratch.odd = odd_lines(max(size, ODD_LINE_BYTES))
 
 
-def _add_odd_lines(out: Measures, rest: _Scratch) -> None:
+def _add_odd_lines(out: _Measures, scratch: _Scratch) -> None:
     """Words and sentences of the lines that C4 keeps after a rewrite, added to their documents.
 
     They wait for one another, because few lines at a time would cost more in calls than in work.
     """
-    odd = rest.odd
-    n = int(odd.count[0])
+    odd = scratch.odd
+    n = int(odd.written[0])
     if not n:
         return
-    odd.count[0] = 0
+    odd.written[0] = 0
     lines = TextBatch(read_only(odd.text[: odd.bounds[n]]), read_only(odd.bounds[: n + 1]))
-    n_words = _split(lines, (0, n), rest, unicode_words=True)
-    rest.fit_words(n_words, 0)
-    found = np.full((n, len(DOCUMENT_COLUMNS)), np.nan)
-    measure_documents(
-        lines.data, lines.offsets, (0, n), rest.masks, rest.words, stop_words(), rest.sentences, rest.chars, found
-    )
-    sentences = found[:, DOCUMENT_COLUMNS.index("sentence_count")].astype(np.int64)
-    words = found[:, DOCUMENT_COLUMNS.index("word_and_mark_count")].astype(np.int64)
-    rows, kept = odd.rows[:n], odd.kept[:n]
-    np.add.at(out.tally[:, line_tally.C4 + KEPT_SENTENCES], rows, sentences * (kept & 1))
-    np.add.at(out.tally[:, line_tally.C4_RELAXED + KEPT_SENTENCES], rows, sentences)
-    np.add.at(out.tally[:, line_tally.AFTER_WORDS], rows, words)
+    part = scratch.sub_batch(lines, (0, n), _split(lines, (0, n), scratch, unicode_words=True))
+    mark_sentences(part)
+    bounds, rows, kept = part.words.bounds[: n + 1], odd.rows[:n], odd.kept[:n]
+    words = np.diff(bounds)
+    sentences = np.diff(part.sentences[bounds]) + (words > 0)
+    np.add.at(out.tally[:, at_.C4 + at_.KEPT_SENTENCES], rows, sentences * (kept & 1))
+    np.add.at(out.tally[:, at_.C4_RELAXED + at_.KEPT_SENTENCES], rows, sentences)
+    np.add.at(out.tally[:, at_.AFTER_WORDS], rows, words)
 
 
-def rewrite(batch: TextBatch, chosen: Array, *, terminal: bool) -> tuple[TextBatch, Array]:
-    """The text that C4 leaves of the chosen rows, and its counts (int64, rows x C4_COUNTS)."""
-    sizes = np.diff(batch.offsets)[chosen]
-    counts = np.zeros((len(chosen), len(C4_COUNTS)), np.int64)
-    out = np.empty(int(sizes.sum()) + len(chosen), np.uint8)
+def rewrite(batch: TextBatch, *, terminal: bool) -> tuple[TextBatch, I64]:
+    """The texts that C4 leaves, and its counts (texts x C4_COUNTS)."""
+    counts = np.zeros((len(batch), len(C4_COUNTS)), np.int64)
     data, offsets = read_only(batch.data), read_only(batch.offsets)
-    bounds = rewrite_documents(data, offsets, chosen.astype(np.int64), terminal, text_tables(), counts, out)
+    out = np.empty(int(offsets[-1] - offsets[0]) + len(batch), np.uint8)
+    bounds = rewrite_documents(data, offsets, terminal, text_tables(), counts, out)
     return TextBatch(read_only(out[: bounds[-1]]), read_only(bounds)), counts

@@ -18,7 +18,7 @@ import pydantic
 
 from dq.config import StrictModel, load_yaml
 from dq.errors import ConfigError
-from dq.quality.signals import signal
+from dq.quality.signals import all_signals, check_signals
 from dq.text.buffers import string_array
 
 __all__ = ["AnyRule", "FixedQuantileRule", "QuantileRule", "Rule", "RuleSet", "load_rules"]
@@ -212,7 +212,8 @@ class RuleSet(StrictModel):
         """
         for name in (*self.signals(strict=strict), *self.groups):
             if name not in scores.columns:
-                hint = "compute it with dq.quality.score" if _is_known(name) else "it is no registered signal: add it"
+                known = name in all_signals()
+                hint = "compute it with dq.quality.score" if known else "it is no signal of dq: add it, or its scorer"
                 raise ConfigError(f"rule set `{self.name}` needs the column `{name}`, not in the table; {hint}")
         for name in self.signals(strict=strict):
             kind = scores.schema[name]
@@ -247,16 +248,7 @@ def load_rules(path: str | Path, *, models: Collection[str] = ()) -> RuleSet:
     rules = load_yaml(path, RuleSet)
     for rule in rules.rules:
         try:
-            if rule.signal not in models:
-                signal(rule.signal)
+            check_signals([rule.signal], others=models)
         except ConfigError as error:
             raise ConfigError(f"{path}: rule `{rule.reason}`: {error}") from None
     return rules
-
-
-def _is_known(name: str) -> bool:
-    try:
-        signal(name)
-    except ConfigError:
-        return False
-    return True

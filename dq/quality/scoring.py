@@ -1,106 +1,109 @@
-"""Signals: text to numbers, one row a document, computed once and queried ever after.
+"""Texts to signals, and in one call to verdicts: computed once and queried ever after.
 
-Everything that does not need a model is computed by compiled kernels over Arrow buffers. A signal never decides: see
-``dq.quality.rules`` for verdicts.
+A signal never decides: see ``dq.quality.rules`` for verdicts. The compiled ones are computed over Arrow buffers in one
+pass; scorers (``dq.quality.scorers``) see the texts after that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
-import numpy as np
 import polars as pl
 
 from dq.errors import ConfigError
-from dq.quality.kernels.documents import DOCUMENT_COLUMNS
-from dq.quality.kernels.lines import LINE_COLUMNS
-from dq.quality.kernels.ngrams import N_GRAM_COLUMNS
-from dq.quality.measure import AFTER_C4_COLUMNS, C4_COLUMNS, C4_RELAXED_COLUMNS, measure, measure_given
+from dq.quality.measure import measure, measure_given
 from dq.quality.rules import RuleSet
-from dq.quality.scorers.base import Scorer
-from dq.quality.scorers.compression import SLOW_COLUMNS, measure_slow
-from dq.quality.signals import Signal, all_signals, signal
-from dq.text.buffers import TextBatch, Texts, text_batch
+from dq.quality.scorers.base import Scorer, by_column, columns_of, needed
+from dq.quality.scorers.compression import Compression
+from dq.quality.scorers.fasttext import Language
+from dq.quality.signals import AT, DEFAULT_SIGNALS, NGRAM_SIGNALS, all_signals, check_signals
+from dq.text.buffers import TextBatch, Texts, arrow_array, text_batch
 from dq.text.words import WordDefinition, is_unicode_words
 
-__all__ = ["DEFAULT_SIGNALS", "Signal", "WordDefinition", "judge_texts", "score"]
-
-DEFAULT_SIGNALS: tuple[str, ...] = (
-    *DOCUMENT_COLUMNS,
-    *LINE_COLUMNS,
-    *N_GRAM_COLUMNS,
-    *C4_COLUMNS,
-    *C4_RELAXED_COLUMNS,
-    *AFTER_C4_COLUMNS,
-)
-NEEDS_SENTENCES = ("sentence_count", "c4_kept_sentence_count", "c4_relaxed_kept_sentence_count")
+SLOW_SCORERS: tuple[Scorer, ...] = (Compression(), Language())
+"""What computes the slow signals of the table."""
 
 
 def score(
     texts: Texts,
     signals: Iterable[str] | None = None,
     *,
+    scorers: Sequence[Scorer] = (),
     words: WordDefinition | Sequence[Sequence[str]] = "unicode",
     threads: int = 1,
-    models: Mapping[str, Scorer] | None = None,
 ) -> pl.DataFrame:
     """Compute signals of texts.
 
     Args:
         texts: a list of str, a polars Series, or an Arrow string array; nulls count as empty texts.
-        signals: names from the registry; default: all signals of the four published rule sets and RedPajama-V2's, not
-            the slow ones (compression, language).
+        signals: names from the table of signals, and of the scorers' columns where their order matters; default: all
+            signals of the four published rule sets and RedPajama-V2's, not the slow ones (compression, language).
+        scorers: who gives further columns, such as a ``QualityModel`` or a class of your own; they follow the signals.
         words: ``unicode`` tracks spaCy's blank English, which datatrove uses; ``whitespace`` splits at white space
             and leaves the sentence counts null, because marks stay on their words. Or the words of every text, from
             any splitter, in order.
-        models: classifiers by the name of the column that their scores become, such as a ``QualityModel``.
-        threads: documents are shared among this many threads (the kernels hold no GIL).
+        threads: documents are shared among this many threads (the kernels hold no GIL; scorers see one thread).
 
     Returns:
-        One row a text, in order; one column a signal with the registry's dtype; null where a signal is undefined,
-        such as a mean word length without words.
+        One row a text, in order; one column a signal with the table's dtype, float64 where a scorer gave it; null
+        where a signal is undefined, such as a mean word length without words.
 
     Raises:
-        ConfigError: an unknown signal or word definition, or a model with the name of a signal.
+        ConfigError: an unknown signal or word definition, or a scorer's column that has the name of another's.
         MissingExtraError: language identification is asked for and not installed.
-        InputError: the texts are not strings.
+        InputError: the texts are not strings, or a scorer does not give one number a text.
     """
-    names = DEFAULT_SIGNALS if signals is None else tuple(dict.fromkeys(signals))
-    chosen = [signal(name) for name in names]
-    clash = set(models or {}) & set(all_signals())
-    if clash:
-        raise ConfigError(f"a model cannot be called `{min(clash)}`: that is a signal; choose another name")
+    types = schema(signals, scorers=scorers)
     batch = text_batch(texts)
-    columns = _compiled(batch, names, words=words, threads=threads) if set(names) - set(SLOW_COLUMNS) else {}
-    columns |= measure_slow(batch, names)
-    table = pl.DataFrame([_series(s, columns[s.name]) for s in chosen])
-    scored = [pl.Series(name, model.scores(batch), nan_to_null=True) for name, model in (models or {}).items()]
-    return table.with_columns(scored) if chosen else pl.DataFrame(scored)
+    columns = _compiled(batch, [name for name in types if name in DEFAULT_SIGNALS], words=words, threads=threads)
+    if used := [*needed(SLOW_SCORERS, types), *scorers]:
+        strings = pl.Series("text", arrow_array(batch))
+        for scorer in used:
+            columns |= columns_of(scorer, strings)
+    return pl.DataFrame([columns[name].cast(dtype) for name, dtype in types.items()])
+
+
+def schema(signals: Iterable[str] | None = None, *, scorers: Sequence[Scorer] = ()) -> dict[str, pl.DataType]:
+    """The columns that `score` gives, with their types.
+
+    Raises:
+        ConfigError: an unknown signal, or a scorer's column that has the name of another's.
+    """
+    given, known = by_column(scorers), all_signals()
+    names = dict.fromkeys((*(DEFAULT_SIGNALS if signals is None else signals), *given))
+    check_signals(names, others=given)
+    whole = {name for name in names if name in known and known[name].dtype == "int64"}
+    return {name: pl.Int64() if name in whole else pl.Float64() for name in names}
 
 
 def _compiled(
     batch: TextBatch, names: Sequence[str], *, words: WordDefinition | Sequence[Sequence[str]], threads: int
-) -> dict[str, np.ndarray[Any, Any]]:
-    if not isinstance(words, str):
-        return measure_given(batch, words).columns()
-    unicode_words, ngrams = is_unicode_words(words), bool(set(names) & set(N_GRAM_COLUMNS))
-    columns = measure(batch, unicode_words=unicode_words, ngrams=ngrams, threads=threads).columns()
+) -> dict[str, pl.Series]:
+    unicode_words = is_unicode_words(words) if isinstance(words, str) else True
+    if not names:
+        return {}
+    if isinstance(words, str):
+        ngrams = not NGRAM_SIGNALS.isdisjoint(names)
+        values = measure(batch, unicode_words=unicode_words, ngrams=ngrams, threads=threads)
+    else:
+        values = measure_given(batch, words)
+    columns = {name: pl.Series(name, values[:, getattr(AT, name)], nan_to_null=True) for name in names}
     if not unicode_words:
-        for name in NEEDS_SENTENCES:
-            columns[name] = np.full_like(columns[name], np.nan)
+        columns |= {name: columns[name].clear(len(batch)) for name in names if all_signals()[name].unit == "sentences"}
     return columns
 
 
-def _series(chosen: Signal, values: np.ndarray[Any, np.dtype[np.float64]]) -> pl.Series:
-    column = pl.Series(chosen.name, values, nan_to_null=True)
-    return column.cast(pl.Int64) if chosen.dtype == "int64" else column
-
-
 def judge_texts(
-    texts: Texts, rules: RuleSet, *, strict: bool = False, words: WordDefinition = "unicode"
+    texts: Texts,
+    rules: RuleSet,
+    *,
+    scorers: Sequence[Scorer] = (),
+    strict: bool = False,
+    words: WordDefinition = "unicode",
 ) -> pl.DataFrame:
-    """Signals that the rules read, then ``keep`` and ``reasons``: one row a text.
+    """Signals and scorers' columns that the rules read, then ``keep`` and ``reasons``: one row a text.
+
+    For pipelines that hand over documents batch by batch.
 
     Raises:
         ConfigError: a rule ranks documents of a whole corpus, which a batch is not, or needs another column.
@@ -110,5 +113,6 @@ def judge_texts(
             f"rule set `{rules.name}` ranks the documents of a whole corpus; score that first and judge by "
             "`rules.fixed(scores)`, or use `dq filter`"
         )
-    scores = score(texts, rules.signals(strict=strict), words=words)
+    names = rules.signals(strict=strict)
+    scores = score(texts, names, scorers=needed(scorers, names), words=words).select(names)
     return scores.hstack(rules.judge(scores, strict=strict))

@@ -11,7 +11,8 @@ import polars as pl
 
 from dq.corpus import Corpus
 from dq.executors import QUIET, Executor, Step
-from dq.quality.scorers.files import ModelFile, score_with_models
+from dq.quality import score
+from dq.quality.scorers.files import ModelFile, load_models
 from dq.stages.base import Need, Output, View
 from dq.stages.learned import LearnedModel
 from dq.stages.read import Documents
@@ -71,5 +72,5 @@ def score_documents(
 def _score_shard(task: _ShardTask) -> None:
     corpus = Corpus(task.corpus)
     ids = pl.read_parquet(corpus.shards[task.shard], columns=["id"])
-    scores = score_with_models(corpus.texts(task.shard), task.signals, task.models)
+    scores = score(corpus.texts(task.shard), task.signals, scorers=load_models(task.models, task.signals))
     write_parquet(task.output, ids.hstack(scores))

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from dq.errors import InputError
 
-__all__ = ["TextBatch", "Texts", "string_array", "text_batch"]
+__all__ = ["TextBatch", "Texts", "arrow_array", "string_array", "text_batch"]
 
 Texts: TypeAlias = "Sequence[str] | pl.Series | pa.Array | pa.ChunkedArray | TextBatch"
 """What every public function takes: a list of str, a polars Series, or an Arrow string array."""
@@ -78,6 +78,12 @@ def _as_arrow(texts: Any) -> Any:
         return _as_arrow([_without_surrogates(text) for text in texts])
     except (pa.ArrowInvalid, pa.ArrowTypeError, pl.exceptions.PolarsError, TypeError, OverflowError) as error:
         raise InputError(f"texts must be a list of strings: {str(error).splitlines()[0]}") from None
+
+
+def arrow_array(batch: TextBatch) -> pa.LargeStringArray:
+    """A batch as an Arrow array, without a copy."""
+    buffers = [None, pa.py_buffer(np.ascontiguousarray(batch.offsets)), pa.py_buffer(batch.data)]
+    return pa.LargeStringArray.from_buffers(len(batch), buffers[1], buffers[2])
 
 
 def string_array(texts: Iterable[str | None]) -> pa.LargeStringArray:

@@ -33,11 +33,16 @@ class Cleaner(Protocol):
 
     @property
     def name(self) -> str:
-        """Name of the text version it makes, such as ``c4_lines``."""
+        """What it is called in configuration, such as ``c4_lines``."""
+        ...
+
+    @property
+    def version(self) -> int:
+        """Raised whenever the same configuration gives another result than before."""
         ...
 
     def config(self) -> Mapping[str, Any]:
-        """Everything that decides the result, JSON-able: part of the fingerprint of the version."""
+        """All else that decides the result, JSON-able; with name and version the fingerprint of a text version."""
         ...
 
     def clean(self, texts: Texts) -> Cleaned:

@@ -306,12 +306,6 @@ def test_a_classifier_is_a_signal_of_files(tmp_path: Path) -> None:
         )
 
 
-@pytest.mark.parametrize("text", ["x.safetensors", "a b=x.safetensors", "name="])
-def test_a_model_that_cannot_be_named_is_refused(text: str) -> None:
-    with pytest.raises(ConfigError, match="write NAME=FILE"):
-        ModelFile.parse(text)
-
-
 def test_a_rule_over_files_may_rank_by_source_only(tmp_path: Path) -> None:
     rule = QuantileRule(signal="char_count", keep_fraction=0.25, reason="r", per="url")
     with pytest.raises(ConfigError, match="ranks by `url`"):

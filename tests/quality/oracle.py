@@ -1,4 +1,4 @@
-"""The signals in plain Python, as datatrove's filters and the definitions in the registry say, from given words.
+"""The signals in plain Python, as datatrove's filters and the definitions in the table of signals say.
 
 Independent of the kernels: str methods, regular expressions, Counter. Sentences follow spaCy's sentencizer.
 """
@@ -10,16 +10,35 @@ import re
 import unicodedata
 from collections import Counter
 
+from dq.quality.english import ENGLISH_FUNCTION_WORDS, GOPHER_STOP_WORDS
 from dq.text.marks import SENTENCE_END_RANGES, SYMBOL_ONLY_RANGES, TERMINAL_EXTRA_RANGES, code_points
+from dq.text.words import split_words
 
 SENTENCE_END = {chr(code) for code in code_points(SENTENCE_END_RANGES)}
 TERMINAL = SENTENCE_END | {chr(code) for code in code_points(TERMINAL_EXTRA_RANGES)}
 SYMBOLS = TERMINAL | {chr(code) for code in code_points(SYMBOL_ONLY_RANGES)}
-STOP_WORDS = {"the", "be", "to", "of", "and", "that", "have", "with"}
+STOP_WORDS = set(GOPHER_STOP_WORDS)
 CITATION = re.compile(r"\[\d*]|\[edit]|\[citation needed]")
 POLICY = ("terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies", "use cookies")
 
 Values = dict[str, float | None]
+
+
+def signals(text: str) -> Values:
+    """Every compiled signal of a text; without those of lines that C4 leaves blank or with white space at their ends.
+
+    Such lines come of citation marks cut out, and their words and sentences are not those of the text.
+    """
+    words = split_words([text])[0]
+    found = words_signals(text, words) | line_signals(text) | ngram_signals(text, words)
+    for prefix, terminal in (("c4_", True), ("c4_relaxed_", False)):
+        counts, kept = c4_lines(text, terminal=terminal)
+        found |= {prefix + name: counts[name] for name in C4_COUNTS}
+        if all(line.strip() for line in kept):
+            found[f"{prefix}kept_sentence_count"] = sum(map(sentence_count, kept, split_words(kept)))
+    if all(line == line.strip() != "" for line in kept):
+        found |= after_c4(kept)
+    return found
 
 
 def words_signals(text: str, words: list[str]) -> Values:
@@ -35,6 +54,7 @@ def words_signals(text: str, words: list[str]) -> Values:
         "all_caps_word_fraction": sum(is_caps(w) for w in real) / len(real) if real else None,
         "distinct_stop_word_count": len(STOP_WORDS & set(lower)) if n else None,
         "distinct_stop_word_count_case_sensitive": len(STOP_WORDS & set(words)) if n else None,
+        "function_word_fraction": sum(w in ENGLISH_FUNCTION_WORDS for w in lower) / n if n else None,
         "hash_sign_to_word_ratio": text.count("#") / n if n else None,
         "ellipsis_to_word_ratio": (text.count("...") + text.count("…")) / n if n else None,
         "newline_to_word_ratio": text.count("\n") / n if n else None,
@@ -127,6 +147,30 @@ def ngram_signals(text: str, words: list[str]) -> Values:
             at += n if repeated else 1
         found[f"duplicate_{n}_gram_char_fraction"] = chars / len(text) if words else None
     return found
+
+
+def after_c4(kept: list[str]) -> Values:
+    """FineWeb's signals of the lines that C4 keeps."""
+    left = line_signals("\n".join(kept))
+    n = sum(map(len, split_words(kept)))
+    names = ("terminal_punctuation_line_fraction", "short_line_fraction", "duplicate_nonblank_line_char_fraction")
+    return {
+        "after_c4_line_count": len(kept),
+        **{f"after_c4_{name}": left[name] for name in names},
+        "after_c4_newline_to_word_ratio": (len(kept) - 1) / n if n else None,
+    }
+
+
+C4_COUNTS = (
+    "kept_line_count",
+    "too_long_word_line_count",
+    "no_terminal_punctuation_line_count",
+    "too_few_words_line_count",
+    "javascript_line_count",
+    "policy_line_count",
+    "lorem_ipsum_line_count",
+    "curly_bracket_line_count",
+)
 
 
 def c4_lines(text: str, *, terminal: bool) -> tuple[Counter[str], list[str]]:

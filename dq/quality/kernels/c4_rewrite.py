@@ -12,77 +12,70 @@ from typing import Any
 
 import numpy as np
 
+from dq.arrays import I64, U8
 from dq.quality.kernels.c4_phrases import (
     CITATIONS,
-    CURLY_BRACKET,
-    JAVASCRIPT,
     JAVASCRIPT_PHRASES,
-    KEPT,
-    LOREM_IPSUM,
     LOREM_PHRASES,
     MAX_WORD_CHARS,
     MIN_WORDS,
+    POLICY_PHRASES,
+    ends_terminally,
+)
+from dq.quality.kernels.tally import (
+    C4,
+    C4_RELAXED,
+    CURLY_BRACKET,
+    JAVASCRIPT,
+    KEPT,
+    LOREM_IPSUM,
     NO_TERMINAL,
     POLICY,
-    POLICY_PHRASES,
     TOO_FEW_WORDS,
     TOO_LONG_WORD,
-    ends_terminally,
 )
 from dq.text.kernels.jit import helper, inlined, kernel, part
 from dq.text.kernels.utf8 import char_width, decode, last_char
 from dq.text.marks import BREAK, DECIMAL
-from dq.text.tables import KELVIN
+from dq.text.tables import KELVIN, TextTables
 from dq.text.unicode import SPACE
-
-__all__ = ["judge_odd_line", "rewrite_documents"]
 
 
 @kernel
-def rewrite_documents(data: Any, offsets: Any, chosen: Any, terminal: Any, tables: Any, counts: Any, out: Any) -> Any:
-    """Write what C4 keeps of the documents ``chosen`` (row numbers): kept lines joined by newlines.
+def rewrite_documents(data: U8, offsets: I64, terminal: bool, tables: TextTables, counts: I64, out: U8) -> I64:
+    """Write what C4 keeps of each document: kept lines joined by newlines. Returns offsets into ``out``.
 
-    counts: int64, one row of C4_COUNTS a chosen document, gains what was found. out: uint8, room for the bytes of the
-    chosen documents and one more each. Returns offsets (int64) into ``out``.
+    counts: a row of C4's counters a document gains what was found. out: room for the bytes of the documents and one
+    more each.
     """
-    bounds = np.zeros(chosen.shape[0] + 1, np.int64)
-    _rewrite_all(data, offsets, chosen, terminal, tables.classes, tables.marks, counts, out, bounds)
+    bounds = np.zeros(offsets.shape[0], np.int64)
+    for k in range(offsets.shape[0] - 1):
+        first = bounds[k]
+        to = _rewrite(data, offsets[k], offsets[k + 1], terminal, tables, counts[k], out, first)
+        # The text is stripped in the end; what is lost in front is moved over.
+        start, last = _strip(out, first, to, tables.classes)
+        for offset in range(last - start):
+            out[first + offset] = out[start + offset]
+        bounds[k + 1] = first + last - start
     return bounds
 
 
 @part
-def _rewrite_all(
-    data: Any,
-    offsets: Any,
-    chosen: Any,
-    terminal: Any,
-    classes: Any,
-    marks: Any,
-    counts: Any,
-    out: Any,
-    bounds: Any,
-) -> None:
-    for k in range(chosen.shape[0]):
-        at, end = offsets[chosen[k]], offsets[chosen[k] + 1]
-        to = bounds[k]
-        first = to
-        while at < end:
-            stop, after = next_line(data, at, end, marks)
-            start, last = _strip(data, at, stop, classes)
-            written = judge_copy(data, start, last, terminal, classes, marks, counts[k], 0, out, to)
-            if written >= 0:
-                out[written] = 0x0A
-                to = written + 1
-            at = after
-        # The text is stripped in the end; what is lost in front is moved over.
-        start, last = _strip(out, first, to, classes)
-        for offset in range(last - start):
-            out[first + offset] = out[start + offset]
-        bounds[k + 1] = first + last - start
+def _rewrite(data: U8, at: int, end: int, terminal: bool, tables: TextTables, counts: I64, out: U8, to: int) -> int:
+    """Write the kept lines of one document, each with a newline, to ``out[to:]``; return their end."""
+    while at < end:
+        stop, after = next_line(data, at, end, tables.marks)
+        start, last = _strip(data, at, stop, tables.classes)
+        written = judge_copy(data, start, last, terminal, tables, counts, 0, out, to)
+        if written >= 0:
+            out[written] = 0x0A
+            to = written + 1
+        at = after
+    return to
 
 
 @inlined
-def _strip(data: Any, start: Any, end: Any, classes: Any) -> Any:
+def _strip(data: U8, start: int, end: int, classes: U8) -> tuple[int, int]:
     """The span without white space at its ends, as str.strip()."""
     while start < end and classes[decode(data, start)] & SPACE:
         start += char_width(data[start])
@@ -95,7 +88,7 @@ def _strip(data: Any, start: Any, end: Any, classes: Any) -> Any:
 
 
 @part
-def next_line(data: Any, start: Any, end: Any, marks: Any) -> Any:
+def next_line(data: U8, start: int, end: int, marks: U8) -> tuple[int, int]:
     """The end of the line that starts at ``start`` and the start of the next, by str.splitlines()."""
     stop = start
     while stop < end and not marks[decode(data, stop)] & BREAK:
@@ -110,26 +103,17 @@ def next_line(data: Any, start: Any, end: Any, marks: Any) -> Any:
 
 @inlined
 def judge_copy(
-    data: Any,
-    start: Any,
-    end: Any,
-    terminal: Any,
-    classes: Any,
-    marks: Any,
-    counts: Any,
-    counters: Any,
-    out: Any,
-    at: Any,
-) -> Any:
+    data: U8, start: int, end: int, terminal: bool, tables: TextTables, counts: I64, counters: int, out: U8, at: int
+) -> int:
     """Judge one stripped line; write it without citations to ``out[at:]``; return its end there, -1 if dropped.
 
     ``terminal``: whether a line must end in a terminal mark. ``counts`` gains what was found, from ``counters`` on.
     """
-    words, longest = _count_chunks(data, start, end, classes)
+    words, longest = _count_chunks(data, start, end, tables.classes)
     if longest > MAX_WORD_CHARS:
         counts[counters + TOO_LONG_WORD] += 1
         return -1
-    stop = _remove_citations(data, start, end, marks, out, at)
+    stop = _remove_citations(data, start, end, tables.marks, out, at)
     if terminal and not ends_terminally(out, at, stop):
         counts[counters + NO_TERMINAL] += 1
         return -1
@@ -152,7 +136,7 @@ def judge_copy(
 
 
 @part
-def _count_chunks(data: Any, start: Any, end: Any, classes: Any) -> Any:
+def _count_chunks(data: U8, start: int, end: int, classes: U8) -> tuple[int, int]:
     """White-space separated words of the line, and the characters of the longest."""
     words, longest, length = 0, 0, 0
     at = start
@@ -168,7 +152,7 @@ def _count_chunks(data: Any, start: Any, end: Any, classes: Any) -> Any:
 
 
 @part
-def _remove_citations(data: Any, start: Any, end: Any, marks: Any, out: Any, at: Any) -> Any:
+def _remove_citations(data: U8, start: int, end: int, marks: U8, out: U8, at: int) -> int:
     r"""Copy the line without ``\[\d*]``, ``[edit]`` and ``[citation needed]``; return the end of the copy."""
     k = start
     while k < end:
@@ -183,7 +167,7 @@ def _remove_citations(data: Any, start: Any, end: Any, marks: Any, out: Any, at:
 
 
 @helper
-def _citation_end(data: Any, start: Any, end: Any, marks: Any) -> Any:
+def _citation_end(data: U8, start: int, end: int, marks: U8) -> Any:
     """The end of a citation mark that starts at ``start``; ``start`` itself where there is none."""
     at = start + 1
     while at < end and marks[decode(data, at)] & DECIMAL:
@@ -202,7 +186,7 @@ def _citation_end(data: Any, start: Any, end: Any, marks: Any) -> Any:
 
 
 @helper
-def _contains(data: Any, start: Any, end: Any, phrases: Any) -> Any:
+def _contains(data: U8, start: int, end: int, phrases: U8) -> bool:
     """Whether one of the phrases is in the lower-cased text."""
     for p in range(phrases.shape[0]):
         length = np.int64(phrases[p, 0])
@@ -226,11 +210,9 @@ def _contains(data: Any, start: Any, end: Any, phrases: Any) -> Any:
 
 
 @helper
-def judge_odd_line(
-    data: Any, start: Any, end: Any, classes: Any, marks: Any, counts: Any, c4: Any, relaxed: Any, out: Any, at: Any
-) -> Any:
+def judge_odd_line(data: U8, start: int, end: int, tables: TextTables, tally: I64, out: U8, at: int) -> tuple[int, int]:
     """Judge a line on a copy, with and without terminal marks; returns the copy's end and a bit for each that keeps."""
-    stop = judge_copy(data, start, end, True, classes, marks, counts, c4, out, at)
+    stop = judge_copy(data, start, end, True, tables, tally, C4, out, at)
     kept = 1 if stop >= 0 else 0
-    stop = judge_copy(data, start, end, False, classes, marks, counts, relaxed, out, at)
+    stop = judge_copy(data, start, end, False, tables, tally, C4_RELAXED, out, at)
     return max(stop, at), kept | (2 if stop >= 0 else 0)

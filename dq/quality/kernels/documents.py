@@ -2,36 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from dq.arrays import F64, I32, I64, U8, U64
+from dq.quality.kernels.batch import SubBatch
+from dq.quality.signals import AT
 from dq.text.kernels.bits import count_ones, nonnegative, trailing_zeros
 from dq.text.kernels.blocks import CONTINUATION, CURLY, DIGIT, DOT, HASH_SIGN, NEWLINE, UPPER
 from dq.text.kernels.jit import inlined, part, plain_kernel
 from dq.text.kernels.scan import ELLIPSIS, count_bits, low_bits
 from dq.text.word_flags import ALL_CAPS, ALPHABETIC, ENDS_SENTENCE, IS_PUNCTUATION, IS_WORD
 
-__all__ = ["DOCUMENT_COLUMNS", "measure_documents"]
-
-DOCUMENT_COLUMNS = (
-    "char_count",
-    "word_and_mark_count",
-    "word_count",
-    "mean_word_length_chars",
-    "alphabetic_word_fraction",
-    "all_caps_word_fraction",
-    "distinct_stop_word_count",
-    "distinct_stop_word_count_case_sensitive",
-    "function_word_fraction",
-    "sentence_count",
-    "hash_sign_to_word_ratio",
-    "ellipsis_to_word_ratio",
-    "newline_to_word_ratio",
-    "uppercase_char_fraction",
-    "digit_char_fraction",
-    "curly_bracket_char_fraction",
-)
 STOP_BITS = 8  # bits 0-7 of a stop-word entry: which of Gopher's eight; bit 8: an English function word
 FUNCTION_WORD = 256
 # The table of stop words, a perfect hash by displacement: small enough to stay in the first-level cache.
@@ -41,49 +24,47 @@ STOP_MASK = np.uint64(511)
 ONE = np.uint64(1)
 
 
-@plain_kernel
-def measure_documents(
-    data: Any,
-    offsets: Any,
-    rows: Any,
-    masks: Any,
-    words: Any,
-    stop_words: Any,
-    sentences: Any,
-    n_chars: Any,
-    out: Any,
-) -> None:
-    """DOCUMENT_COLUMNS (float64) of the documents ``rows[0]:rows[1]``; NaN where undefined.
+class StopWords(NamedTuple):
+    """A hash table without collisions: the slot of a word is found by one shift and one exclusive or."""
 
-    Also writes sentences (int32: sentence starts before each word, the first of each document left out) and n_chars
-    (int64, characters). stop_words: slots (uint64), displacements (uint64) and the shift of the perfect hash.
+    slots: U64
+    displacements: U64
+    """Of each bucket of words."""
+    shift: np.uint64
+
+
+@plain_kernel
+def measure_documents(batch: SubBatch, stop_words: StopWords, out: F64) -> None:
+    """Columns of the table of signals (a row of ``out`` a document of the whole batch); NaN where undefined.
+
+    Also fills ``batch.chars``.
     """
-    base = offsets[rows[0]]
-    sentences[0] = 0
-    for row in range(rows[0], rows[1]):
-        local = row - rows[0]
+    words, masks = batch.words, batch.masks
+    base = batch.offsets[batch.rows[0]]
+    for row in range(batch.rows[0], batch.rows[1]):
+        local = row - batch.rows[0]
         columns = out[row]
         first, last = words.bounds[local], words.bounds[local + 1]
         _words(words.flags[first:last], words.chars[first:last], columns)
         _stop_words(words.folded[first:last], words.hashes[first:last], stop_words, columns)
-        _sentences(data, first, last, words, sentences, columns)
-        start, end = offsets[row] - base, offsets[row + 1] - base
+        columns[AT.sentence_count] = batch.sentences[last] - batch.sentences[first] + (last > first)
+        start, end = batch.offsets[row] - base, batch.offsets[row + 1] - base
         chars = end - start - count_bits(masks[CONTINUATION], start, end)
-        n_chars[local] = chars
-        columns[0] = chars
+        batch.chars[local] = chars
+        columns[AT.char_count] = chars
         if last > first:
             ellipses = _ellipses(masks[DOT], start, end) + count_bits(masks[ELLIPSIS], start, end)
-            columns[10] = count_bits(masks[HASH_SIGN], start, end) / (last - first)
-            columns[11] = ellipses / (last - first)
-            columns[12] = count_bits(masks[NEWLINE], start, end) / (last - first)
+            columns[AT.hash_sign_to_word_ratio] = count_bits(masks[HASH_SIGN], start, end) / (last - first)
+            columns[AT.ellipsis_to_word_ratio] = ellipses / (last - first)
+            columns[AT.newline_to_word_ratio] = count_bits(masks[NEWLINE], start, end) / (last - first)
         if chars:
-            columns[13] = count_bits(masks[UPPER], start, end) / chars
-            columns[14] = count_bits(masks[DIGIT], start, end) / chars
-            columns[15] = count_bits(masks[CURLY], start, end) / chars
+            columns[AT.uppercase_char_fraction] = count_bits(masks[UPPER], start, end) / chars
+            columns[AT.digit_char_fraction] = count_bits(masks[DIGIT], start, end) / chars
+            columns[AT.curly_bracket_char_fraction] = count_bits(masks[CURLY], start, end) / chars
 
 
 @part
-def _words(flags: Any, chars: Any, columns: Any) -> None:
+def _words(flags: U8, chars: I32, columns: F64) -> None:
     """Counts of words by their flags, and their mean length."""
     real, letters, alphabetic, caps = 0, 0, 0, 0
     for k in range(flags.shape[0]):  # no branches: LLVM makes vectors of it
@@ -92,17 +73,17 @@ def _words(flags: Any, chars: Any, columns: Any) -> None:
         real += is_word
         letters += is_word * chars[k]
         caps += is_word & int((flags[k] & ALL_CAPS) != 0)
-    columns[1] = flags.shape[0]
-    columns[2] = real
+    columns[AT.word_and_mark_count] = flags.shape[0]
+    columns[AT.word_count] = real
     if flags.shape[0]:
-        columns[4] = alphabetic / flags.shape[0]
+        columns[AT.alphabetic_word_fraction] = alphabetic / flags.shape[0]
     if real:
-        columns[3] = letters / real
-        columns[5] = caps / real
+        columns[AT.mean_word_length_chars] = letters / real
+        columns[AT.all_caps_word_fraction] = caps / real
 
 
 @part
-def _stop_words(folded: Any, hashes: Any, stop_words: Any, columns: Any) -> None:
+def _stop_words(folded: U64, hashes: U64, stop_words: StopWords, columns: F64) -> None:
     """Which of Gopher's stop words occur, in any case and as written, and the share of function words."""
     slots, displacements, shift = stop_words
     found, as_written, function_words = np.uint64(0), np.uint64(0), np.uint64(0)
@@ -115,20 +96,33 @@ def _stop_words(folded: Any, hashes: Any, stop_words: Any, columns: Any) -> None
         function_words += bits >> np.uint64(STOP_BITS)
         as_written |= bits * np.uint64(hashes[k] == key)
     if folded.shape[0]:
-        columns[6] = _count_stops(found)
-        columns[7] = _count_stops(as_written)
-        columns[8] = function_words / folded.shape[0]
+        columns[AT.distinct_stop_word_count] = _count_stops(found)
+        columns[AT.distinct_stop_word_count_case_sensitive] = _count_stops(as_written)
+        columns[AT.function_word_fraction] = function_words / folded.shape[0]
 
 
-@part
-def _sentences(data: Any, first: Any, last: Any, words: Any, sentences: Any, columns: Any) -> None:
-    """Sentence starts before each word of a document, by spaCy's sentencizer.
+@plain_kernel
+def mark_sentences(batch: SubBatch) -> None:
+    """Fill ``batch.sentences`` by spaCy's sentencizer.
 
     After an end mark, the next word that is no mark begins a sentence, and so does white space other than a single
     space, which spaCy keeps as a token.
     """
-    starts, ends, flags = words.starts[first:last], words.ends[first:last], words.flags[first:last]
-    counts = sentences[first:]
+    words = batch.words
+    batch.sentences[0] = 0
+    for local in range(batch.rows[1] - batch.rows[0]):
+        first, last = words.bounds[local], words.bounds[local + 1]
+        _sentences(
+            batch.data,
+            words.starts[first:last],
+            words.ends[first:last],
+            words.flags[first:last],
+            batch.sentences[first:],
+        )
+
+
+@part
+def _sentences(data: U8, starts: I64, ends: I64, flags: U8, counts: I32) -> None:
     count, open_end = counts[0], False
     for k in range(flags.shape[0]):
         flag = flags[k]
@@ -140,16 +134,15 @@ def _sentences(data: Any, first: Any, last: Any, words: Any, sentences: Any, col
                 open_end = False
         open_end |= (flag & ENDS_SENTENCE) != 0
         counts[k + 1] = count
-    columns[9] = count - counts[0] + (last > first)
 
 
 @inlined
-def _count_stops(stops: Any) -> Any:
+def _count_stops(stops: np.uint64) -> Any:
     return count_ones(stops & np.uint64((1 << STOP_BITS) - 1))
 
 
 @part
-def _ellipses(dots: Any, start: Any, end: Any) -> Any:
+def _ellipses(dots: U64, start: int, end: int) -> int:
     """Runs of three dots, without overlaps, as ``str.count("...")``."""
     if end <= start:
         return 0

@@ -11,22 +11,21 @@ from typing import Any
 
 import numpy as np
 
+from dq.arrays import F32, F64, I32, I64, U64
 from dq.text.kernels.jit import inlined, kernel
-
-__all__ = ["hash_features", "score_documents", "train_epoch"]
 
 PAIR = np.uint64(0xD6E8FEB86659FD93)
 
 
 @inlined
-def _bucket(key: Any, shift: Any) -> Any:
+def _bucket(key: Any, shift: np.uint64) -> np.int64:
     """The upper bits of a hash."""
     return np.int64((key * np.uint64(0x9E3779B97F4A7C15)) >> shift)
 
 
 @kernel
-def hash_features(folded: Any, first: Any, last: Any, pairs: Any, bits: Any, out: Any) -> Any:
-    """Write the features (int32, buckets below 2**bits) of the words ``first:last``; return how many."""
+def hash_features(folded: U64, first: int, last: int, pairs: bool, bits: int, out: I32) -> int:
+    """Write the features (buckets below 2**bits) of the words ``first:last``; return how many."""
     shift = np.uint64(64 - bits)
     count = 0
     for k in range(first, last):
@@ -39,8 +38,8 @@ def hash_features(folded: Any, first: Any, last: Any, pairs: Any, bits: Any, out
 
 
 @kernel
-def score_documents(bounds: Any, folded: Any, pairs: Any, bits: Any, weights: Any, bias: Any, out: Any) -> None:
-    """Probabilities (float64) of the documents whose words lie between ``bounds``; NaN without words."""
+def score_documents(bounds: I64, folded: U64, pairs: bool, bits: int, weights: F32, bias: float, out: F64) -> None:
+    """Probabilities of the documents whose words lie between ``bounds``; NaN without words."""
     shift = np.uint64(64 - bits)
     for row in range(out.shape[0]):
         first, last = bounds[row], bounds[row + 1]
@@ -56,11 +55,11 @@ def score_documents(bounds: Any, folded: Any, pairs: Any, bits: Any, weights: An
 
 @kernel
 def train_epoch(
-    features: Any, bounds: Any, labels: Any, order: Any, rate: Any, weights: Any, squares: Any, bias: Any
+    features: I32, bounds: I64, labels: F64, order: I64, rate: float, weights: F32, squares: F32, bias: F64
 ) -> Any:
     """One pass of AdaGrad over documents in ``order``; returns the mean loss in nats.
 
-    squares: float32, the sums of squared gradients of every weight. bias: float64, the bias and its sum.
+    squares: the sums of squared gradients of every weight. bias: the bias and its sum.
     """
     loss = 0.0
     for document in order:

@@ -12,43 +12,32 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from dq.arrays import F64, I32, I64, U8, U32, U64
+from dq.quality.kernels.batch import SubBatch
+from dq.quality.signals import AT
 from dq.text.kernels.bits import nonnegative
 from dq.text.kernels.hash import finish
 from dq.text.kernels.jit import helper, inlined, kernel, part
 from dq.text.word_flags import IS_WORD
 
-__all__ = ["N_GRAM_COLUMNS", "NgramArrays", "measure_ngrams", "ngram_arrays"]
-
-N_GRAM_COLUMNS = (
-    "unique_word_fraction",
-    "unigram_entropy_nats",
-    "top_2_gram_char_fraction",
-    "top_3_gram_char_fraction",
-    "top_4_gram_char_fraction",
-    "duplicate_5_gram_char_fraction",
-    "duplicate_6_gram_char_fraction",
-    "duplicate_7_gram_char_fraction",
-    "duplicate_8_gram_char_fraction",
-    "duplicate_9_gram_char_fraction",
-    "duplicate_10_gram_char_fraction",
-)
-
 
 class NgramArrays(NamedTuple):
     """Scratch of one document: what is known of each place where an n-gram may still repeat."""
 
-    prefix: Any
-    """uint64, words + 1: hash of all words before."""
-    prefix_chars: Any
-    """int64, words + 1: characters of all words before."""
-    positions: Any
-    """int32: word at which a candidate begins."""
-    grams: Any
-    """uint64: hash of a candidate's n-gram."""
-    first: Any
-    """int32: first candidate of the same n-gram, -1 where there is no other."""
-    counts: Any
-    """int32: how often the n-gram occurs, at its first candidate."""
+    prefix: U64
+    """Hash of all words before each, and of all words."""
+    prefix_chars: I64
+    """Characters of all words before each, and of all words."""
+    positions: I32
+    """Word at which a candidate begins."""
+    grams: U64
+    """Hash of a candidate's n-gram."""
+    first: I32
+    """First candidate of the same n-gram, -1 where there is no other."""
+    counts: I32
+    """How often the n-gram occurs, at its first candidate."""
+    table: U32
+    """A power of two, twice as many slots as words or more: the number of a candidate + 1, or 0."""
 
 
 def ngram_arrays(words: int) -> NgramArrays:
@@ -60,6 +49,7 @@ def ngram_arrays(words: int) -> NgramArrays:
         np.empty(words + 1, np.uint64),
         np.empty(words + 1, np.int32),
         np.empty(words + 1, np.int32),
+        np.empty(1 << (2 * words + 64).bit_length(), np.uint32),
     )
 
 
@@ -73,44 +63,45 @@ COUNT_LOGS = np.array([0.0] + [count * math.log(count) for count in range(1, 256
 
 
 @kernel
-def measure_ngrams(rows: Any, n_chars: Any, words: Any, scratch: Any, table: Any, out: Any) -> None:
-    """N_GRAM_COLUMNS (float64) of the documents ``rows[0]:rows[1]``; NaN where undefined.
+def measure_ngrams(batch: SubBatch, scratch: NgramArrays, out: F64) -> None:
+    """Columns of words and n-grams (a row of ``out`` a document of the whole batch); NaN where undefined.
 
-    n_chars: int64, characters a document. scratch: NgramArrays with room for the longest document's words. table:
-    uint32, a power of two, twice that room or more: a slot is the number of a candidate + 1, or 0.
+    scratch: room for the words of the longest document.
     """
-    for row in range(rows[0], rows[1]):
-        _measure(row - rows[0], n_chars, words, scratch, table, out[row])
+    for row in range(batch.rows[0], batch.rows[1]):
+        _measure(batch, row - batch.rows[0], scratch, out[row])
 
 
 @part
-def _measure(local: Any, n_chars: Any, words: Any, scratch: Any, table: Any, row: Any) -> None:
+def _measure(batch: SubBatch, local: int, scratch: NgramArrays, columns: F64) -> None:
+    words = batch.words
     begin, end = words.bounds[local], words.bounds[local + 1]
-    n_words, total_chars = end - begin, n_chars[local]
+    n_words, total_chars = end - begin, batch.chars[local]
     chars, flags = words.chars[begin:end], words.flags[begin:end]
     hashes, folded = words.hashes[begin:end], words.folded[begin:end]
     prefix, prefix_chars, positions = scratch.prefix, scratch.prefix_chars, scratch.positions
-    first, counts = scratch.first, scratch.counts
+    first, counts, table = scratch.first, scratch.counts, scratch.table
     prefix[0] = 0
     prefix_chars[0] = 0
     for k in range(n_words):
         prefix[k + 1] = prefix[k] * BASE + hashes[k]
         prefix_chars[k + 1] = prefix_chars[k] + chars[k]
         positions[k] = k
-    _count_words(n_words, flags, folded, first, counts, table, row)
+    _count_words(n_words, flags, folded, first, counts, table, columns)
     n_candidates, power = n_words, BASE
     for n in range(2, LONGEST + 1):
         power *= BASE
         n_candidates = _survivors(n_candidates, n_words - n + 1, positions, first)
         _find_repeats(n_candidates, n, power, prefix, positions, scratch.grams, first, counts, table)
+        column = AT.top_2_gram_char_fraction + n - 2  # top n-grams and duplicate n-grams stand in the order of n
         if n <= LONGEST_TOP and n_words >= n:
-            row[n] = _top_chars(n_candidates, n, prefix_chars, positions, counts) / total_chars
+            columns[column] = _top_chars(n_candidates, n, prefix_chars, positions, counts) / total_chars
         elif n > LONGEST_TOP and n_words > 0:
-            row[n] = _greedy_chars(n_candidates, n, prefix_chars, positions, first, counts) / total_chars
+            columns[column] = _greedy_chars(n_candidates, n, prefix_chars, positions, first, counts) / total_chars
 
 
 @inlined
-def _cleared(n_candidates: Any, table: Any) -> Any:
+def _cleared(n_candidates: int, table: U32) -> Any:
     """Clear the part of the table that a pass uses, twice as many slots as candidates or more; its mask."""
     size = 64
     while size < 2 * n_candidates:
@@ -121,7 +112,7 @@ def _cleared(n_candidates: Any, table: Any) -> Any:
 
 
 @inlined
-def _enter(k: Any, key: Any, values: Any, first: Any, counts: Any, table: Any, mask: Any) -> Any:
+def _enter(k: int, key: Any, values: U64, first: I32, counts: I32, table: U32, mask: Any) -> Any:
     """Enter candidate ``k``, whose hash ``values[k]`` is spread in ``key``; whether it is the first of its kind.
 
     New and repeated candidates alternate without a pattern, so both take the same instructions; only the slots of
@@ -149,7 +140,7 @@ def _owner(entry: Any, own: Any) -> Any:
 
 
 @helper
-def _count_words(n_words: Any, flags: Any, folded: Any, first: Any, counts: Any, table: Any, row: Any) -> None:
+def _count_words(n_words: int, flags: U8, folded: U64, first: I32, counts: I32, table: U32, columns: F64) -> None:
     """One-grams in lower case: which repeat (a necessary condition for all longer ones), how many, their entropy."""
     mask = _cleared(n_words, table)
     total, distinct, repeated = 0, 0, 0.0
@@ -161,18 +152,18 @@ def _count_words(n_words: Any, flags: Any, folded: Any, first: Any, counts: Any,
     for k in range(n_words):  # repeated words count 1 here, whose logarithm is 0
         repeated += int((flags[k] & IS_WORD) != 0) * _count_log(nonnegative(np.int64(counts[k])))
     if total:
-        row[0] = distinct / total
-        row[1] = max(0.0, math.log(total) - repeated / total)
+        columns[AT.unique_word_fraction] = distinct / total
+        columns[AT.unigram_entropy_nats] = max(0.0, math.log(total) - repeated / total)
 
 
 @part
-def _count_log(count: Any) -> Any:
+def _count_log(count: int) -> float:
     """The summand c ln c of an entropy."""
     return COUNT_LOGS[count] if count < COUNT_LOGS.shape[0] else count * math.log(count)
 
 
 @part
-def _survivors(n_candidates: Any, n_positions: Any, positions: Any, first: Any) -> Any:
+def _survivors(n_candidates: int, n_positions: int, positions: I32, first: I32) -> int:
     """Keep the candidates whose (n-1)-gram repeats and whose right neighbour's does too; in place, sorted."""
     kept = 0
     for k in range(n_candidates - 1):
@@ -185,15 +176,15 @@ def _survivors(n_candidates: Any, n_positions: Any, positions: Any, first: Any) 
 
 @helper
 def _find_repeats(
-    n_candidates: Any,
-    n: Any,
+    n_candidates: int,
+    n: int,
     power: Any,
-    prefix: Any,
-    positions: Any,
-    grams: Any,
-    first: Any,
-    counts: Any,
-    table: Any,
+    prefix: U64,
+    positions: I32,
+    grams: U64,
+    first: I32,
+    counts: I32,
+    table: U32,
 ) -> None:
     """Set ``first[k]`` to the first candidate with the same n-gram (-1 where there is none other) and its count."""
     mask = _cleared(n_candidates, table)
@@ -204,7 +195,7 @@ def _find_repeats(
 
 
 @part
-def _top_chars(n_candidates: Any, n: Any, prefix_chars: Any, positions: Any, counts: Any) -> Any:
+def _top_chars(n_candidates: int, n: int, prefix_chars: I64, positions: I32, counts: I32) -> Any:
     """Characters in the most frequent n-gram, the earliest one on ties (as ``Counter.most_common``)."""
     at, most = np.int64(0), np.int64(1)
     for k in range(n_candidates):
@@ -214,7 +205,7 @@ def _top_chars(n_candidates: Any, n: Any, prefix_chars: Any, positions: Any, cou
 
 
 @part
-def _greedy_chars(n_candidates: Any, n: Any, prefix_chars: Any, positions: Any, first: Any, seen: Any) -> Any:
+def _greedy_chars(n_candidates: int, n: int, prefix_chars: I64, positions: I32, first: I32, seen: I32) -> int:
     """Characters in n-grams seen before, reading left to right and jumping over each one found."""
     total, resume = 0, 0
     for k in range(n_candidates):

@@ -1,1 +1,1 @@
-"""Scorers: signals that are no compiled kernel's."""
+"""Scorers: signals that one of the compiled kernels does not compute. Yours fit in beside dq's own, see `Scorer`."""

@@ -1,21 +1,83 @@
-"""What a scorer is."""
+"""The protocol of scorers: whatever gives texts further columns of numbers.
+
+dq's own classifiers and slow signals are scorers, and so is any class with these two members:
+
+    class Shouting:
+        names = ("exclamation_mark_fraction",)
+
+        def scores(self, texts):
+            return {"exclamation_mark_fraction": [text.count("!") / len(text) if text else None for text in texts]}
+
+    dq.score(texts, scorers=[Shouting()])
+
+Rules name its columns as they name signals. The compiled signals are no scorers: they share one pass over the text.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
-import numpy as np
+import polars as pl
 
-from dq.text.buffers import Texts
-
-__all__ = ["Scorer"]
-
-Array = np.ndarray[Any, np.dtype[Any]]
+from dq.errors import ConfigError, InputError
+from dq.quality.signals import all_signals
 
 
 class Scorer(Protocol):
-    """Anything that gives one number a text: a column of ``score(texts, models={name: scorer})``."""
+    """Gives numbers to texts, each text by itself: what else is in the batch changes nothing."""
 
-    def scores(self, texts: Texts) -> Array:
-        """float64, one a text, NaN where undefined."""
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns it gives; none may be the name of another scorer's or of a signal."""
         ...
+
+    def scores(self, texts: pl.Series) -> Mapping[str, Any]:
+        """One number a text by column name, as an array or a list; NaN or None where undefined.
+
+        texts: strings without nulls, in batches of any size.
+        """
+        ...
+
+
+def by_column(scorers: Sequence[Scorer]) -> dict[str, Scorer]:
+    """Who gives which column.
+
+    Raises:
+        ConfigError: two give the same, or one gives a signal of dq.
+    """
+    found: dict[str, Scorer] = {}
+    for scorer in scorers:
+        if isinstance(scorer.names, str):
+            raise ConfigError(f"the names of a scorer are a tuple: ({scorer.names!r},)", field="scorers")
+        for name in scorer.names:
+            if name in all_signals():
+                raise ConfigError(f"`{name}` is a signal of dq; a scorer needs another name", field="scorers")
+            if name in found:
+                raise ConfigError(f"two scorers give `{name}`; give one another name", field="scorers")
+            found[name] = scorer
+    return found
+
+
+def needed(scorers: Sequence[Scorer], names: Collection[str]) -> list[Scorer]:
+    """Those that give one of the columns."""
+    return [scorer for scorer in scorers if not set(names).isdisjoint(scorer.names)]
+
+
+def columns_of(scorer: Scorer, texts: pl.Series) -> dict[str, pl.Series]:
+    """The columns of a scorer, float64 with null where undefined.
+
+    Raises:
+        InputError: it leaves out a column, or does not give one number a text.
+    """
+    given = scorer.scores(texts)
+    found = {}
+    for name in scorer.names:
+        if name not in given or len(given[name]) != len(texts):
+            gave = f"{len(given[name])} values" if name in given else "none"
+            raise InputError(f"{type(scorer).__name__}.scores gave {gave} of `{name}` for {len(texts)} texts")
+        try:
+            found[name] = pl.Series(name, given[name], pl.Float64).fill_nan(None)
+        except (TypeError, ValueError, pl.exceptions.PolarsError):
+            raise InputError(f"{type(scorer).__name__}.scores gave no numbers in `{name}`") from None
+    return found

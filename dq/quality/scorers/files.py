@@ -1,21 +1,16 @@
-"""Trained classifiers as signals of one-stage commands: named files, loaded once a process."""
+"""Trained classifiers by file, for commands and jobs: named, and loaded once a process."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import polars as pl
-
 from dq.errors import ConfigError
-from dq.quality import FastTextModel, QualityModel, score
 from dq.quality.scorers.base import Scorer
-from dq.text.buffers import Texts
-from dq.text.words import WordDefinition
-
-__all__ = ["RESERVED", "ModelFile", "score_with_models"]
+from dq.quality.scorers.fasttext import FastTextModel
+from dq.quality.scorers.learned import QualityModel
 
 RESERVED = ("id", "source", "text", "meta", "keep", "reasons")  # columns that stand beside signals
 
@@ -41,9 +36,9 @@ class ModelFile:
         name, _, rest = text.partition("=")
         path, _, label = rest.rpartition(":") if rest.partition(":")[0].endswith(FASTTEXT_ENDINGS) else (rest, "", "")
         if not name.isidentifier() or not path:
-            raise ConfigError(f"--model {text}: write NAME=FILE.safetensors, or NAME=FILE.bin:LABEL of fastText")
+            raise ConfigError(f"{text}: write NAME=FILE.safetensors, or NAME=FILE.bin:LABEL of fastText", field="model")
         if name in RESERVED:
-            raise ConfigError(f"--model {text}: `{name}` is a column of dq's tables; choose another name")
+            raise ConfigError(f"{text}: `{name}` is a column of dq's tables; choose another name", field="model")
         return cls(name, Path(path), label)
 
     def load(self) -> Scorer:
@@ -57,12 +52,15 @@ class ModelFile:
 
 @functools.lru_cache(maxsize=16)
 def _load(model: ModelFile) -> Scorer:
-    return FastTextModel(model.path, model.label) if model.label else QualityModel.load(model.path)
+    if model.label:
+        return FastTextModel(model.path, model.label, name=model.name)
+    return QualityModel.load(model.path, name=model.name)
 
 
-def score_with_models(
-    texts: Texts, names: Sequence[str], models: Sequence[ModelFile], *, words: WordDefinition = "unicode"
-) -> pl.DataFrame:
-    """One column for each of ``names``, which are signals or names of ``models``; one row a text."""
-    used = {model.name: model.load() for model in models if model.name in names}
-    return score(texts, [name for name in names if name not in used], words=words, models=used).select(names)
+def load_models(models: Sequence[ModelFile], names: Collection[str]) -> list[Scorer]:
+    """The classifiers among ``models`` whose columns are asked for.
+
+    Raises:
+        DqError: a file is missing or no such model, or its library is not installed.
+    """
+    return [model.load() for model in models if model.name in names]

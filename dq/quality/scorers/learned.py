@@ -11,11 +11,11 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from pydantic import Field
 
+from dq.arrays import F32, F64, I32, I64
 from dq.config import StrictModel
 from dq.errors import InputError, require
 from dq.quality.kernels.learned import hash_features, score_documents, train_epoch
@@ -23,10 +23,7 @@ from dq.text.buffers import TextBatch, Texts, text_batch
 from dq.text.kernels.hash import hash_of
 from dq.text.words import scan_and_split
 
-__all__ = ["LearnedOptions", "QualityModel", "Trained", "auc_interval", "train_quality"]
-
 FORMAT_VERSION = 1
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 class LearnedOptions(StrictModel):
@@ -50,15 +47,26 @@ class LearnedOptions(StrictModel):
 
 @dataclass(frozen=True)
 class QualityModel:
-    """A trained classifier."""
+    """A trained classifier; as a scorer it gives one column."""
 
     options: LearnedOptions
-    weights: Array
-    """float32, 2**bits."""
+    weights: F32
+    """2**bits of them."""
     bias: float
+    name: str = "learned_quality"
+    """The column that the probability becomes."""
 
-    def scores(self, texts: Texts) -> Array:
-        """Probability that a text is wanted rather than had: float64, NaN for texts without words."""
+    @property
+    def names(self) -> tuple[str, ...]:
+        """``name`` alone."""
+        return (self.name,)
+
+    def scores(self, texts: Texts) -> dict[str, F64]:
+        """The probabilities by the column's name."""
+        return {self.name: self.probabilities(texts)}
+
+    def probabilities(self, texts: Texts) -> F64:
+        """Of each text, that it is wanted rather than had; NaN for texts without words."""
         batch = text_batch(texts)
         out = np.full(len(batch), np.nan)
         for row in range(0, len(batch), 256):
@@ -80,8 +88,8 @@ class QualityModel:
         numpy.save_file(tensors, str(path), metadata=header)
 
     @classmethod
-    def load(cls, path: str | Path) -> QualityModel:
-        """Read what :meth:`save` wrote.
+    def load(cls, path: str | Path, *, name: str = "learned_quality") -> QualityModel:
+        """Read what :meth:`save` wrote; ``name`` is the column that the probability becomes.
 
         Raises:
             InputError: the file is missing or is none of ours.
@@ -96,7 +104,7 @@ class QualityModel:
             raise InputError(f"{path}: no such file; train a model first") from None
         except (OSError, KeyError, ValueError, safetensors.SafetensorError) as error:
             raise InputError(f"{path}: not a quality model of dq: {error}") from None
-        return cls(LearnedOptions.model_validate(header["options"]), weights, bias)
+        return cls(LearnedOptions.model_validate(header["options"]), weights, bias, name)
 
 
 @dataclass(frozen=True)
@@ -143,13 +151,13 @@ def train_quality(wanted: Texts, have: Texts, options: LearnedOptions | None = N
             )
     flat = np.concatenate(features) if features else np.zeros(0, np.int32)
     model, losses = _fit(flat, np.array(bounds), label_array, rows=np.flatnonzero(~is_held), options=options)
-    scores = np.concatenate([model.scores(batch) for batch in sides])
+    scores = np.concatenate([model.probabilities(batch) for batch in sides])
     scored = is_held & ~np.isnan(scores)
     auc, low, high = auc_interval(scores[scored], label_array[scored])
     return Trained(model, auc, low, high, int(scored.sum()), losses)
 
 
-def _features(batch: TextBatch, row: int, options: LearnedOptions) -> Array:
+def _features(batch: TextBatch, row: int, options: LearnedOptions) -> I32:
     _, words, n_words = scan_and_split(batch, (row, row + 1), unicode_words=True)
     n = min(n_words, options.max_words)
     out = np.empty(2 * n + 1, np.int32)
@@ -162,7 +170,7 @@ def _is_heldout(batch: TextBatch, row: int, options: LearnedOptions) -> bool:
 
 
 def _fit(
-    features: Array, bounds: Array, labels: Array, *, rows: Array, options: LearnedOptions
+    features: I32, bounds: I64, labels: F64, *, rows: I64, options: LearnedOptions
 ) -> tuple[QualityModel, tuple[float, ...]]:
     weights, squares = np.zeros(1 << options.bits, np.float32), np.zeros(1 << options.bits, np.float32)
     bias, rng = np.zeros(2), np.random.default_rng(options.seed)
@@ -173,7 +181,7 @@ def _fit(
     return QualityModel(options, weights, float(bias[0])), tuple(losses)
 
 
-def auc_interval(scores: Array, labels: Array, *, confidence: float = 0.95) -> tuple[float, float, float]:
+def auc_interval(scores: F64, labels: F64, *, confidence: float = 0.95) -> tuple[float, float, float]:
     """Area under the ROC curve and its interval (DeLong, DeLong and Clarke-Pearson 1988), cut to 0..1."""
     from scipy import stats  # noqa: PLC0415 - takes a second to load, and only training asks for it
 

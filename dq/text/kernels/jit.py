@@ -23,7 +23,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 # Within the package: kernels, and the constants that are compiled into them.
-KERNEL_FILES = ("text/*.py", "*/kernels/*.py")
+KERNEL_FILES = ("text/*.py", "*/kernels/*.py", "quality/signals.py")
 STAMPED_VERSIONS = ((0, 62), (0, 68))  # of numba, both included
 
 OPTIONS = {"cache": True, "nogil": True}
