@@ -7,14 +7,13 @@ fault is one line that names the file, the line, the field and, for an unknown k
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import math
 import re
 import types
 import typing
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -34,9 +33,9 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
 )
 
-from dq.errors import ConfigError
+from dq.errors import ConfigError, nearest
 
-__all__ = ["StrictModel", "canonical_json", "fingerprint", "load_yaml"]
+__all__ = ["StrictModel", "canonical_json", "checked", "fingerprint", "load_yaml", "place_of"]
 
 MAX_CONFIG_BYTES = 200_000  # the parser takes some 5 s for so much; a study of a thousand variants is half of it
 MAX_DEPTH = 32
@@ -85,6 +84,48 @@ def load_yaml(path: str | Path, model: type[Model]) -> Model:
     except pydantic.ValidationError as error:
         line, message = _explain(root, model, error)
         raise ConfigError(f"{path}:{line}: {_one_line(message)}") from None
+
+
+def checked(model: type[Model], values: Mapping[str, Any], *, names: Mapping[str, str] = {}) -> Model:
+    """A model of values that came as arguments, checked like a file.
+
+    Args:
+        model: what they become.
+        values: by the model's fields.
+        names: the argument behind a field, where it is called otherwise.
+
+    Raises:
+        ConfigError: a value does not fit; its ``field`` is the argument.
+    """
+    try:
+        return model.model_validate(dict(values))
+    except pydantic.ValidationError as error:
+        fault = error.errors()[0]
+        message = fault["msg"].removeprefix("Value error, ")
+        if not fault["loc"]:  # the values do not go together
+            raise ConfigError(message) from None
+        field = str(fault["loc"][0])
+        shown = _shown(repr(fault["input"]))
+        raise ConfigError(f"{message} (got {shown})", field=names.get(field, field)) from None
+
+
+def place_of(model: type[BaseModel], field: str) -> str | None:
+    """Where a field of that name stands in a file that is read into ``model``: ``read.max_bad_fraction``.
+
+    Of several, the one that is nested least; None if there is none.
+    """
+    level: list[tuple[str, type[BaseModel]]] = [("", model)]
+    while level:
+        for prefix, inner in level:
+            if field in inner.model_fields:
+                return prefix + field
+        level = [
+            (f"{prefix}{name}.", member)
+            for prefix, inner in level
+            for name, info in inner.model_fields.items()
+            for member in _models_in(info.annotation)
+        ]
+    return None
 
 
 class _FaultError(Exception):
@@ -232,9 +273,8 @@ def _explain(root: _Node, model: type[BaseModel], error: pydantic.ValidationErro
     line = _line_of(root, [*keys, fault["loc"][-1]] if unknown else keys)
     if unknown:
         valid = sorted({name for member in _models_in(annotation) for name in member.model_fields})
-        nearest = difflib.get_close_matches(str(fault["loc"][-1]), valid, n=1, cutoff=0.0)
-        hint = f"; did you mean `{nearest[0]}`?" if nearest else ""
-        return line, f"unknown key `{_shown(_dotted([*keys, fault['loc'][-1]]))}`{hint}"
+        key = str(fault["loc"][-1])
+        return line, nearest(key, valid, what="key", shown=_dotted([*keys, key]))
     field = f"`{_shown(_dotted(keys))}`"
     if fault["type"] == "missing":
         return line, f"{field} is missing"

@@ -101,19 +101,21 @@ def require(module: str, *, extra: str) -> ModuleType:
         raise MissingExtraError(f"{package} is not installed; run: pip install 'dq-scaling[{extra}]'") from None
 
 
-def nearest(name: str, known: Iterable[str], *, what: str) -> str:
+def nearest(name: str, known: Iterable[str], *, what: str, shown: str = "") -> str:
     """The message for a name that does not exist: the nearest one where one is near, else those that there are.
 
     Args:
         name: what was asked for.
         known: the names that exist, in the order in which they are best read.
         what: what they name, in the singular: ``"signal"``.
+        shown: the name as the user wrote it, where that is more than the name: ``"read.shard_row"``.
 
     Returns:
         ``unknown signal `wordcount`; did you mean `word_count`?``
     """
     names = list(known)
-    shown = name if len(name) <= MAX_NAME_CHARS else f"{name[:MAX_NAME_CHARS]}..."
+    shown = shown or name
+    shown = shown if len(shown) <= MAX_NAME_CHARS else f"{shown[:MAX_NAME_CHARS]}..."
     by_key = {one.casefold(): one for one in names}
     if found := difflib.get_close_matches(name.casefold(), by_key, n=1):
         return f"unknown {what} `{shown}`; did you mean `{by_key[found[0]]}`?"

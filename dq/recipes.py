@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.resources
 from pathlib import Path
 
-from dq.errors import ConfigError
+from dq.errors import ConfigError, nearest
 from dq.store import write_bytes_atomic
 
 __all__ = ["copy_recipe", "list_recipes", "recipe_path"]
@@ -30,10 +30,10 @@ def recipe_path(name: str) -> Path:
     """The file of a recipe.
 
     Raises:
-        ConfigError: there is none of that name.
+        ConfigError: there is none of that name; says which there are.
     """
     if name not in list_recipes():
-        raise ConfigError(f"no recipe `{name}`; there are {', '.join(list_recipes())}")
+        raise ConfigError(nearest(name, list_recipes(), what="recipe"))
     return _root() / name
 
 

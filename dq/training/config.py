@@ -14,6 +14,7 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from dq.config import StrictModel
+from dq.errors import nearest
 from dq.training.sizes import SIZES, ModelSize, find_size
 
 __all__ = ["PrecisionChoice", "RunSpec", "TrainingConfig"]
@@ -97,7 +98,7 @@ class RunSpec(StrictModel):
     @classmethod
     def _on_the_ladder(cls, size: str) -> str:
         if size not in SIZES:
-            raise ValueError(f"not on the ladder; choose one of {', '.join(SIZES)}")
+            raise ValueError(nearest(size, SIZES, what="size"))
         return size
 
     @model_validator(mode="after")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dq.errors import ConfigError
+from dq.errors import ConfigError, nearest
 
 __all__ = ["SIZES", "ModelSize", "ParameterCounts", "find_size"]
 
@@ -110,5 +110,5 @@ def find_size(name: str) -> ModelSize:
         ConfigError: there is none.
     """
     if name not in SIZES:
-        raise ConfigError(f"size {name!r} is not on the ladder; choose one of {', '.join(SIZES)}")
+        raise ConfigError(nearest(name, SIZES, what="size"), field="size")
     return SIZES[name]
