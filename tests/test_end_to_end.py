@@ -138,7 +138,7 @@ def test_every_dq_command_of_the_readme_works(
     shutil.copytree(folder / "quickstart-workspace", tmp_path / "quickstart-workspace")
     commands = readme_commands()
     assert {command.split()[1] for command in commands} == {
-        "recipes", "run", "ablate", "dedup", "audit", "score", "filter", "inspect", "rules", "signals",
+        "quickstart", "recipes", "run", "ablate", "dedup", "audit", "score", "filter", "inspect", "rules", "signals",
     }  # fmt: skip
     rows = [{"id": f"d{n}", "text": "The old bridge of the town. " * n} for n in (1, 40)]
     (tmp_path / "docs.jsonl").write_text("\n".join(map(json.dumps, rows)))
@@ -149,6 +149,8 @@ def test_every_dq_command_of_the_readme_works(
         if arguments[0] == "ablate":
             path = next((argument for argument in arguments if argument.endswith(".yaml")), "ablations/quickstart.yaml")
             arguments = ["ablate", path, *BUDGET]
+        if arguments[0] == "quickstart":
+            arguments = ["quickstart", *BUDGET]
         done = run_dq(*arguments, cwd=tmp_path)
         assert done.returncode == 0, f"{command}: {done.stderr}"
 
@@ -174,7 +176,7 @@ def test_the_readme_shows_a_real_screenshot() -> None:
     [
         (["run", "missing.yaml"], 1, "missing.yaml: no such file"),
         (["ablate", "pipelines/quickstart.yaml"], 1, "pipelines/quickstart.yaml:"),
-        (["recipes", "show", "nothing.yaml"], 1, "no recipe `nothing.yaml`"),
+        (["recipes", "show", "nothing.yaml"], 1, "unknown recipe `nothing.yaml`"),
         (["no-such-command"], 2, "No such command"),
         (["run"], 2, "Missing argument"),
     ],

@@ -1,6 +1,5 @@
-"""The answer for people: one HTML file that works offline, and a table that fits a terminal."""
+"""The answer for people: one HTML file that works offline."""
 
 from dq.report.build import build_report
-from dq.report.terminal import print_study
 
-__all__ = ["build_report", "print_study"]
+__all__ = ["build_report"]

@@ -1,0 +1,122 @@
+"""`dq inspect`: look at what a step did to documents."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dq.cli import show
+from dq.cli.options import AsJson, DeduplicatedFolder, Limit
+
+if TYPE_CHECKING:
+    from dq.inspect.pairs import Passage, RemovedPair
+    from dq.inspect.dropped import DroppedDocument
+
+__all__ = ["inspect_dropped", "inspect_duplicates"]
+
+EXCERPT_CHARS = 400
+MAX_PASSAGES = 60  # of a pair
+MAX_WORDS = 120  # of one differing passage
+
+
+def inspect_dropped(
+    folder: Annotated[Path, typer.Argument(help="A folder of `dq filter --dropped`, or a workspace of `dq run`.")],
+    reason: Annotated[str, typer.Option(help="The reason of a rule.")],
+    limit: Limit = 10,
+    as_json: AsJson = False,
+) -> None:
+    """Show documents that a rule dropped, the value it judged and which values it accepts.
+
+    Example: dq inspect dropped dropped --reason too_few_words
+    """
+    from dq.inspect.dropped import dropped_documents
+
+    found = dropped_documents(folder, reason, limit=limit)
+    if as_json:
+        show.json([document.to_dict() for document in found])
+        return
+    if not found:
+        show.line(f"no document was dropped for {reason}")
+    for document in found:
+        _show_dropped(document)
+
+
+def inspect_duplicates(
+    folder: DeduplicatedFolder,
+    source: Annotated[str | None, typer.Option(help="Removed documents of this source only.")] = None,
+    below: Annotated[float | None, typer.Option(help="Pairs of a smaller similarity only.")] = None,
+    limit: Limit = 10,
+    as_json: AsJson = False,
+) -> None:
+    """Show removed documents beside the kept ones, with the words that differ marked; the least similar first.
+
+    Example: dq inspect duplicates deduplicated --below 0.9
+    """
+    from dataclasses import asdict
+
+    from dq.inspect.pairs import removed_pairs
+    from dq.store import Workspace
+
+    pairs = removed_pairs(Workspace(folder), source=source, below=below, limit=limit)
+    if as_json:
+        show.json([asdict(pair) for pair in pairs])
+        return
+    for pair in pairs:
+        _show_pair(pair)
+    if not pairs:
+        show.line("no removed documents to show")
+
+
+def _show_dropped(document: DroppedDocument) -> None:
+    value = "undefined" if document.value is None else f"{document.value:g}"
+    show.line(f"{document.id} ({document.source})")
+    show.line(f"  {document.reason}: {document.signal} is {value}, accepted is {document.accepted}")
+    others = [reason for reason in document.reasons if reason != document.reason]
+    if others:
+        show.line(f"  also: {', '.join(others)}")
+    show.block(document.text[:EXCERPT_CHARS], prefix="  | ")
+    if len(document.text) > EXCERPT_CHARS:
+        show.line(f"  … and {len(document.text) - EXCERPT_CHARS:,} characters")
+    show.line()
+
+
+def _show_pair(pair: RemovedPair) -> None:
+    from dq.inspect.pairs import compare_words
+
+    counts = "" if pair.union is None else f" ({pair.intersection:,} of {pair.union:,} shingles)"
+    show.line((f"similarity {pair.similarity:.4f}{counts}", "bold"))
+    if pair.kept_text is None:
+        show.line(f"removed: {pair.id} ({pair.source})")
+        show.line(f"kept: {pair.kept_id} ({pair.kept_source}), in the index, which holds no texts")
+        show.line()
+        return
+    rows: list[tuple[show.Part, show.Part]] = []
+    passages = compare_words(pair.text, pair.kept_text)
+    for passage in passages[:MAX_PASSAGES]:
+        if passage.skipped:
+            equal = (f"... {passage.skipped:,} equal words ...", "dim")
+            rows.append((equal, equal))
+        if passage.removed or passage.kept:
+            rows.append(_sides(passage))
+    if len(passages) > MAX_PASSAGES:
+        rest = (f"... {len(passages) - MAX_PASSAGES:,} more passages ...", "dim")
+        rows.append((rest, rest))
+    show.side_by_side((f"removed: {pair.id}", f"kept: {pair.kept_id}"), rows)
+    show.line()
+
+
+def _sides(passage: Passage) -> tuple[show.Part, show.Part]:
+    """A passage of both texts. Differences are coloured on a terminal, else marked as [-x-] and {+y+}."""
+    left, right = _words(passage.removed), _words(passage.kept)
+    if passage.equal:
+        return left, right
+    if not show.at_terminal():
+        left, right = f"[-{left}-]" if left else "", f"{{+{right}+}}" if right else ""
+    return (left, "red strike"), (right, "green")
+
+
+def _words(words: tuple[str, ...]) -> str:
+    more = f" ... {len(words) - MAX_WORDS:,} more words" if len(words) > MAX_WORDS else ""
+    return " ".join(word[:200] for word in words[:MAX_WORDS]) + more

@@ -1,0 +1,78 @@
+"""`dq run`: a batch job, and what became of its documents."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dq.cli import show
+from dq.cli.options import AsJson, Workers, WorkspaceFolder, about_yaml, worker_count
+
+if TYPE_CHECKING:
+    from dq.jobs import JobConfig, JobResult
+
+__all__ = ["finish_job", "run", "show_job"]
+
+FATES = ("kept", "dropped", "removed", "excluded", "held_out")
+
+
+def run(
+    job: Annotated[Path, typer.Argument(help="A job such as pipelines/quickstart.yaml.")],
+    workspace: WorkspaceFolder = None,
+    workers: Workers = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run a batch job: read, deduplicate, hold out, score, judge, tokenise. Goes on after any interruption.
+
+    Example: dq run pipelines/quickstart.yaml
+    """
+    from dataclasses import asdict
+
+    from dq.config import load_yaml
+    from dq.jobs import JobConfig
+
+    done = finish_job(load_yaml(job, JobConfig), workspace, workers)
+    if not as_json:
+        show_job(done)
+        return
+    show.json(
+        {
+            "workspace": str(done.workspace.root),
+            "sources": done.fates.to_dicts(),
+            "quarantined": done.quarantined,
+            "warnings": list(done.warnings),
+            "learned": None if done.learned is None else asdict(done.learned),
+        }
+    )
+
+
+def finish_job(config: JobConfig, workspace: Path | None, workers: int | None) -> JobResult:
+    """Run a job to its end, with its stages on the screen."""
+    from dq.executors import LocalExecutor
+    from dq.jobs import run_job
+    from dq.store import Workspace
+
+    place, executor = Workspace(workspace or config.workspace), LocalExecutor(worker_count(workers))
+    with about_yaml(type(config)), show.progress() as progress:
+        return run_job(config, place, executor=executor, progress=progress)
+
+
+def show_job(done: JobResult) -> None:
+    """What became of each source's documents, and what the user should know."""
+    rows = []
+    for (source,), fates in done.fates.group_by("source", maintain_order=True):
+        total = int(fates["documents"].sum())
+        counts = dict(fates.select("fate", "documents").iter_rows())
+        rows.append((str(source), *(f"{counts.get(fate, 0):,} ({counts.get(fate, 0) / total:.0%})" for fate in FATES)))
+    show.table(("source", *(fate.replace("_", " ") for fate in FATES)), rows, title="documents by source")
+    if done.quarantined:
+        show.line((f"{done.quarantined:,} unreadable rows quarantined", "yellow"))
+    show.warnings(done.warnings)
+    if (learned := done.learned) is not None:
+        show.line(
+            f"{learned.name}: tells wanted text from the corpus with AUC {learned.auc:.3f} "
+            f"[{learned.auc_low:.3f}, {learned.auc_high:.3f}] on {learned.heldout_documents:,} held-out documents",
+            wrap=True,
+        )

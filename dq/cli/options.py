@@ -1,0 +1,143 @@
+"""What the commands share: every option that more than one of them has, and what an error calls it.
+
+An option has one name, one type and one meaning in every command that has it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from dq.errors import DqError
+
+if TYPE_CHECKING:
+    from dq.config import StrictModel
+    from dq.corpus import InputSpec
+    from dq.quality import RuleSet
+
+__all__ = [
+    "MAX_BAD_FRACTION",
+    "AsJson",
+    "BudgetTokens",
+    "DeduplicatedFolder",
+    "IdField",
+    "Inputs",
+    "Limit",
+    "MaxBad",
+    "Models",
+    "OptionalInputs",
+    "Preset",
+    "RulesFile",
+    "SourceField",
+    "TextField",
+    "Words",
+    "Workers",
+    "WorkspaceFolder",
+    "about_yaml",
+    "commands",
+    "explained",
+    "flags",
+    "input_specs",
+    "rule_set",
+    "worker_count",
+]
+
+_IN = typer.Argument(metavar="IN", help="Files, quoted patterns or folders: JSONL (plain, .gz, .zst) and Parquet.")
+Inputs = Annotated[list[str], _IN]
+OptionalInputs = Annotated[list[str] | None, _IN]
+DeduplicatedFolder = Annotated[Path, typer.Argument(help="A folder that `dq dedup` or `dq run` made.")]
+WorkspaceFolder = Annotated[
+    Path | None, typer.Option("--workspace", help="Folder of the results, instead of the file's.")
+]
+BudgetTokens = Annotated[
+    int | None, typer.Option("--budget-tokens", min=1, help="Tokens a run, instead of the study's own: a quick look.")
+]
+Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Processes at a time. Default: one a core.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Limit = Annotated[int, typer.Option("--limit", min=1, help="How many to show.")]
+
+TextField = Annotated[str, typer.Option("--text-field", help="The field or column that holds the text.")]
+IdField = Annotated[str, typer.Option("--id-field", help="The one that holds the id. Without: file and row.")]
+SourceField = Annotated[str, typer.Option("--source-field", help="The one that holds the source. Without: the file.")]
+MAX_BAD_FRACTION = 0.01
+MaxBad = Annotated[
+    float, typer.Option("--max-bad-fraction", min=0, max=1, help="Share of unreadable rows past which it is an error.")
+]
+
+Preset = Annotated[str | None, typer.Option("--preset", help="A rule set, such as fineweb or gopher_quality.")]
+RulesFile = Annotated[Path | None, typer.Option("--rules", help="Rules of your own in YAML, in place of a preset.")]
+Models = Annotated[
+    list[str] | None,
+    typer.Option("--model", help="A classifier as a signal: NAME=FILE.safetensors, or NAME=FILE.bin:LABEL (fastText)."),
+]
+Words = Annotated[
+    Literal["unicode", "whitespace"],
+    typer.Option("--words", help="What a word is; unicode splits about as spaCy does."),
+]
+
+
+def worker_count(given: int | None) -> int:
+    """Processes to use: the given number, else one for each core this process may use."""
+    return given or len(os.sched_getaffinity(0))
+
+
+def input_specs(paths: list[str], *, text_field: str, id_field: str, source_field: str) -> list[InputSpec]:
+    """What a command reads, as a job says it."""
+    from dq.corpus import InputSpec
+
+    names = {"text_field": text_field, "id_field": id_field, "source_field": source_field}
+    return [InputSpec(path=path, **names) for path in paths]
+
+
+def rule_set(preset: str | None, rules: Path | None, *, models: Collection[str] = ()) -> RuleSet:
+    """The rules that a command was given: a preset's or a file's, one of the two."""
+    from dq.quality import load_rules, presets
+
+    if (preset is None) == (rules is None):
+        raise typer.BadParameter("give one of --preset NAME and --rules FILE")
+    return load_rules(rules, models=models) if rules is not None else presets.preset(str(preset))
+
+
+@contextmanager
+def about_yaml(model: type[StrictModel]) -> Iterator[None]:
+    """Errors name the place in the file that ``model`` was read from, in place of an argument."""
+    from dq.config import place_of
+
+    try:
+        yield
+    except DqError as error:
+        if error.field is not None and (place := place_of(model, error.field)) is not None:
+            error.args = (str(error).replace(f"`{error.field}`", f"`{place}`"),)
+            error.field = place
+        raise
+
+
+def explained(error: DqError, names: Mapping[str, str]) -> str:
+    """The message with the flag in place of the argument that the error is about, or before it if it names none."""
+    message = str(error)
+    if error.field is None:
+        return message
+    name = names.get(error.field, f"`{error.field}`")
+    quoted = f"`{error.field}`"
+    return message.replace(quoted, name) if quoted in message else f"{name}: {message}"
+
+
+def flags(program: Any) -> dict[str, str]:
+    """The flag of every argument of the program's commands: an argument means the same in all of them."""
+    parameters = (one for _, command in commands(program) for one in command.params if one.param_type_name == "option")
+    return {parameter.name: max(parameter.opts, key=len) for parameter in parameters}
+
+
+def commands(program: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every command that does something, with the words that call it."""
+    for name, command in getattr(program, "commands", {}).items():
+        here = (*path, name)
+        if hasattr(command, "commands"):
+            yield from commands(command, here)
+        else:
+            yield here, command

@@ -1,0 +1,142 @@
+"""`dq ablate` and `dq quickstart`: a study, its differences with their intervals, and its verdicts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dq.cli import show
+from dq.cli.jobs import finish_job, show_job
+from dq.cli.options import AsJson, BudgetTokens, Workers, WorkspaceFolder, about_yaml, worker_count
+
+if TYPE_CHECKING:
+    from dq.compare import Comparison, ControlOutcome, StudyComparison, VariantComparison
+    from dq.study import StudyConfig
+
+__all__ = ["ablate", "quickstart"]
+
+COLORS = {"better": "green", "worse": "red", "equivalent": "cyan"}
+QUICKSTART_JOB, QUICKSTART_STUDY = "pipelines/quickstart.yaml", "ablations/quickstart.yaml"
+
+
+def quickstart(
+    workspace: WorkspaceFolder = None,
+    workers: Workers = None,
+    budget_tokens: BudgetTokens = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run the whole chain on sample corpora: `run` and `ablate` on the two quickstart recipes.
+
+    Example: dq quickstart
+    """
+    from dq.config import load_yaml
+    from dq.jobs import JobConfig
+    from dq.recipes import recipe_path
+    from dq.study import StudyConfig
+
+    job = load_yaml(recipe_path(QUICKSTART_JOB), JobConfig)
+    study = _at_budget(load_yaml(recipe_path(QUICKSTART_STUDY), StudyConfig), budget_tokens)
+    done = finish_job(job, workspace, workers)
+    if not as_json:
+        show_job(done)
+    _finish_study(study, workspace, workers, as_json=as_json)
+
+
+def ablate(
+    study: Annotated[Path, typer.Argument(help="A study such as ablations/quickstart.yaml.")],
+    workspace: WorkspaceFolder = None,
+    workers: Workers = None,
+    budget_tokens: BudgetTokens = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train a study's grid and say which variant is better, by how much, how sure. Goes on after any interruption.
+
+    Example: dq ablate ablations/quickstart.yaml --budget-tokens 50000
+    """
+    from dq.config import load_yaml
+    from dq.study import StudyConfig
+
+    _finish_study(_at_budget(load_yaml(study, StudyConfig), budget_tokens), workspace, workers, as_json=as_json)
+
+
+def _at_budget(config: StudyConfig, budget_tokens: int | None) -> StudyConfig:
+    """The study at another budget, checked like the file itself."""
+    from dq.config import checked
+
+    if budget_tokens is None:
+        return config
+    return checked(type(config), {**config.model_dump(), "budget_tokens": budget_tokens})
+
+
+def _finish_study(config: StudyConfig, workspace: Path | None, workers: int | None, *, as_json: bool) -> None:
+    """Train, compare, write the report, and say what was found."""
+    from dq.report import build_report
+    from dq.store import Workspace
+    from dq.study import run_study
+
+    place = Workspace(workspace or config.workspace)
+    with about_yaml(type(config)), show.progress() as progress:
+        result = run_study(
+            config,
+            place,
+            workers=worker_count(workers),
+            on_progress=lambda _run, done, total: progress.count("train", done, total, unit="steps"),
+        )
+    report = build_report(place, config.name)
+    if as_json:
+        show.json({**result.to_dict(), "report": str(report)})
+        return
+    _show_comparison(result.comparison)
+    _show_controls(result.controls)
+    show.line(f"report: {report}")
+
+
+def _show_comparison(comparison: StudyComparison) -> None:
+    """Bits per byte and paired differences per variant and held-out set, then one verdict a variant."""
+    neutral = set(comparison.neutral_sets)
+    rows: list[tuple[str, ...]] = [
+        (level.variant, _set_name(level.held_out_set, neutral), f"{level.bits_per_byte:.4f}", "", "")
+        for level in comparison.levels
+        if level.variant == comparison.baseline
+    ]
+    for found in comparison.variants:
+        by_set = found.by_set if len(neutral) == 1 else (*found.by_set, found.neutral)
+        rows += [(), *(_row(found.variant, row, neutral) for row in by_set)]
+    show.table(
+        ("variant", "held-out set", "level", "difference", f"{comparison.confidence:.0%} interval"),
+        rows,
+        align="llrrr",
+        title=f"bits per byte, and the difference from {comparison.baseline} (below 0 is better)",
+    )
+    for found in comparison.variants:
+        _show_verdict(found)
+
+
+def _row(variant: str, row: Comparison, neutral: set[str]) -> tuple[str, ...]:
+    name = _set_name(row.sets[0], neutral) if len(row.sets) == 1 else "mean of neutral"
+    interval = f"[{row.interval.low:+.4f}, {row.interval.high:+.4f}]" if row.interval else "too few seeds"
+    return variant, name, f"{row.bits_per_byte:.4f}", f"{row.difference:+.4f}", interval
+
+
+def _set_name(name: str, neutral: set[str]) -> str:
+    return f"{name} *" if name in neutral else name
+
+
+def _show_verdict(found: VariantComparison) -> None:
+    color = COLORS.get(found.verdict.outcome, "yellow")
+    show.line(
+        (f"{found.variant}: ", "bold"),
+        (found.summary, f"bold {color}"),
+        f" (on the neutral set *: {found.verdict.reason})",
+        wrap=True,
+    )
+
+
+def _show_controls(controls: tuple[ControlOutcome, ...]) -> None:
+    if not controls:
+        show.line(("no controls ran: nothing checks this study's trainer and pools", "yellow"), wrap=True)
+    for control in controls:
+        style = "dim" if control.status == "passed" else "bold red"
+        show.line((f"control {control.kind}: {control.status}: {control.reason}", style), wrap=True)

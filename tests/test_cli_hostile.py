@@ -1,0 +1,187 @@
+"""Names that attack the terminal: files, ids, sources, metadata and reasons, in every command, in a real terminal.
+
+What an attacker writes into a corpus must reach the screen spelled out: no control character of it (window titles,
+cleared screens, overwritten lines), nothing that reorders text, no markup of the library that draws, no traceback.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.command import run_dq
+from tests.jobs.texts import rows, write_jsonl
+from tests.processes import ROOT
+from tests.test_end_to_end import write_study
+
+MARKUP = "[b]m[/b][/i][link=http://x.y]l[/link]:pile_of_poo:"
+HOSTILE = f"\x1b]0;pwned\x07\x1b[2J\x1b[5m\rover\x9b31m\x7f\u202etxt.exe\u2066\ufeff{MARKUP}"
+FILE = "data[\x9b31m\u202e:smile:/b]m[/b].jsonl"  # a folder `data[...` with a file `b]m[` and so on
+LATER = "\x00 next \x00"
+
+# Runs many commands in one process, which starts once; a line between their outputs tells them apart.
+PROGRAM = """
+import json, sys, traceback
+from dq.cli import main
+for arguments in json.loads(sys.argv[1]):
+    try:
+        main(arguments)
+    except SystemExit as end:
+        code = end.code
+    except Exception:
+        traceback.print_exc()
+        code = "of a fault"
+    else:
+        code = 0
+    sys.stdout.flush()
+    sys.stderr.write(f"\\nCODE {code}\\x00 next \\x00")
+    sys.stderr.flush()
+"""
+
+
+def in_terminal(commands: Sequence[Sequence[str]], *, cwd: Path) -> list[str]:
+    """What a terminal of 80 columns receives from each command; the last line is `CODE` and its exit code."""
+    screen, end = pty.openpty()
+    fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 80, 0, 0))
+    environment = {**os.environ, "TERM": "xterm-256color", "PYTHONPATH": str(ROOT)}
+    for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS"):
+        environment.pop(name, None)
+    command = [sys.executable, "-c", PROGRAM, json.dumps(commands)]
+    process = subprocess.Popen(command, cwd=cwd, env=environment, stdin=end, stdout=end, stderr=end)
+    os.close(end)
+    received = b""
+    try:
+        while part := os.read(screen, 1 << 16):
+            received += part
+    except OSError:  # Linux reports the end of a terminal so
+        pass
+    os.close(screen)
+    assert process.wait(timeout=60) == 0, received[-2000:].decode()
+    return received.decode().replace("\r\n", "\n").split(LATER)[:-1]
+
+
+# What our own drawing may send: styles without blinking, and the moves of a progress line.
+STYLE, MOVE = r"\x1b\[(?:[0-46-9]|[1-9]\d)?(?:;\d+)*m", r"\x1b\[\d*[AK]|\x1b\[\?25[lh]|\r(?!over)"
+OWN = re.compile(f"{STYLE}|{MOVE}")
+UNSAFE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+
+
+def assert_harmless(output: str) -> None:
+    rest = OWN.sub("", output)
+    found = UNSAFE.search(rest)
+    assert found is None, repr(rest[max(0, found.start() - 100) : found.end() + 100])
+    assert "\U0001f4a9" not in rest and "\U0001f604" not in rest, "a name became an emoji"
+    assert "Traceback" not in rest, rest
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A corpus, a job, a study and rules of hostile names."""
+    place = tmp_path_factory.mktemp("hostile")
+    write_study(place, source=HOSTILE, mark=HOSTILE)
+    job = (place / "job.yaml").read_text().replace("train.jsonl", "data*/*/*.jsonl")
+    (place / "job.yaml").write_text(job)
+    (place / FILE).parent.mkdir(parents=True)
+    (place / "train.jsonl").rename(place / FILE)
+    with (place / FILE).open("a") as file:
+        file.write("\n" + json.dumps({"id": HOSTILE, "text": "\ud800", "source": HOSTILE * 3}))
+        file.write(f'\n{{"id": "{HOSTILE}\n')
+    write_jsonl(place / "pairs.jsonl", [{**row, "source": HOSTILE, "id": HOSTILE + row["id"]} for row in rows(0, 60)])
+    rule = {"signal": "word_count", "minimum": 150, "reason": HOSTILE}
+    (place / "rules.yaml").write_text(json.dumps({"name": HOSTILE, "rules": [rule]}))
+    return place
+
+
+REPAIR = ("--max-bad-fraction", "0.5", "--workers", "1")
+RULES = ("--rules", "rules.yaml")
+WORK = [
+    ("run", "job.yaml", "--workers", "1"),
+    ("ablate", "study.yaml", "--budget-tokens", "4096"),
+    ("score", FILE, "-o", f"{MARKUP.replace('/', '')}.parquet", "--signals", "word_count", *REPAIR),
+    ("score", "pairs.jsonl", "-o", "s.parquet", "--signals", "word_count", *REPAIR),
+    ("filter", FILE, *RULES, "-o", "kept\u202e{b}", "--dropped", "dropped", *REPAIR),
+    ("dedup", FILE, "-o", "out", "--allow-removal", HOSTILE, *REPAIR),
+    ("dedup", "pairs.jsonl", "-o", "pairs\u202e", *REPAIR),
+    ("dedup", FILE, "--dry-run", *REPAIR),
+    ("dedup", "--explain"),
+    ("audit", "duplicates", "pairs\u202e"),
+    ("inspect", "duplicates", "pairs\u202e", "--source", HOSTILE),
+    ("inspect", "dropped", "dropped", "--reason", HOSTILE),
+    ("rules", "attribution", "s.parquet", *RULES),
+    ("rules", "sweep", "s.parquet", *RULES, "--reason", HOSTILE, "--values", "10,100"),
+    ("rules", "solve", "s.parquet", *RULES, "--reason", HOSTILE, "--target", "5"),
+    ("signals",),
+    ("recipes", "list"),
+    ("recipes", "show", "pipelines/quickstart.yaml"),
+    ("recipes", "copy", "pipelines/quickstart.yaml", "--to", "copied\u202e[b]"),
+]  # fmt: skip
+FAULTS = [
+    ("run", HOSTILE.replace("/", "")),
+    ("ablate", "study.yaml", "--workspace", HOSTILE.replace("/", "")),
+    ("score", HOSTILE, "-o", "x.parquet"),
+    ("score", FILE, "-o", "y.parquet", "--max-bad-fraction", "0"),
+    ("score", "pairs.jsonl", "-o", "z.parquet", "--signals", HOSTILE),
+    ("score", "pairs.jsonl", "-o", "z.parquet", "--model", HOSTILE),
+    ("filter", "pairs.jsonl", "--preset", HOSTILE, "-o", "x"),
+    ("dedup", HOSTILE, "-o", "x"),
+    ("dedup", "pairs.jsonl", "-o", "x", "--keep", f"prefer:{HOSTILE}x"),
+    ("dedup", "pairs.jsonl", "-o", "x", "--memory", HOSTILE),
+    ("dedup", "pairs.jsonl", "-o", "x", "--max-removed-fraction", "0"),
+    ("audit", "duplicates", HOSTILE.replace("/", "")),
+    ("inspect", "duplicates", "pairs\u202e", "--source", f"{HOSTILE}x"),
+    ("inspect", "dropped", "dropped", "--reason", f"{HOSTILE}x"),
+    ("rules", "attribution", HOSTILE.replace("/", ""), *RULES),
+    ("rules", "sweep", "s.parquet", *RULES, "--reason", "none", "--values", "1"),
+    ("rules", "sweep", "s.parquet", *RULES, "--reason", HOSTILE, "--values", HOSTILE),
+    ("recipes", "show", HOSTILE),
+    ("recipes", "copy", "pipelines/quickstart.yaml", "--to", "copied\u202e[b]"),
+    (HOSTILE,),
+    ("filter", f"--{HOSTILE}"),
+    ("score", "x", "-o", "x", "--workers", HOSTILE),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def screens(folder: Path) -> list[str]:
+    return in_terminal([*WORK, *FAULTS], cwd=folder)
+
+
+@pytest.mark.parametrize("number", range(len(WORK)), ids=lambda number: "-".join(WORK[number][:2])[:20])
+def test_what_commands_print_of_documents_cannot_drive_the_terminal(number: int, screens: list[str]) -> None:
+    assert screens[number].endswith("\nCODE 0"), screens[number]
+    assert_harmless(screens[number])
+
+
+@pytest.mark.parametrize("number", range(len(FAULTS)), ids=lambda number: FAULTS[number][0][:8].strip("\x1b\x07"))
+def test_errors_about_hostile_names_cannot_drive_the_terminal(number: int, screens: list[str]) -> None:
+    output = screens[len(WORK) + number]
+    assert re.search(r"\nCODE [12]$", output), output
+    assert_harmless(output)
+
+
+def test_markup_in_a_name_stays_text(screens: list[str]) -> None:
+    by_command = dict(zip(["-".join(command[:2]) for command in WORK], screens, strict=False))
+    for command in ("inspect-duplicates", "inspect-dropped"):
+        assert MARKUP[:8] in " ".join(by_command[command].split()), by_command[command]
+
+
+def test_the_same_commands_in_a_pipe_print_no_control_character_at_all(folder: Path, screens: list[str]) -> None:
+    fresh = [command for command in WORK if command[0] in ("inspect", "audit", "rules", "run", "ablate", "dedup")]
+    for command in [*fresh, *FAULTS]:
+        for arguments in (command, (*command, "--json")):
+            done = run_dq(*arguments, cwd=folder)
+            for output in (done.stdout, done.stderr):
+                found = UNSAFE.search(output)
+                assert found is None, (arguments, output[max(0, found.start() - 100) : found.end() + 100])
+                assert "Traceback" not in output
