@@ -190,8 +190,9 @@ class Bar:
 
     def advance(self, amount: float = 1, *, detail: str = "") -> None:
         """Move on, and name what is being worked on."""
-        fields = {"detail": _shortened(_one_line(detail), MAX_DETAIL)} if detail else {}
-        self._bars.update(self._task, advance=amount, **fields)
+        self._bars.update(self._task, advance=amount)
+        if detail:
+            self._bars.update(self._task, detail=_shortened(_one_line(detail), MAX_DETAIL))
 
     def reach(self, done: float) -> None:
         """Stand where so much is done."""
