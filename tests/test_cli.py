@@ -95,6 +95,19 @@ def prints(path: Path) -> bool:
     return False
 
 
+def test_libraries_name_arguments_and_never_flags() -> None:
+    wrong = []
+    for path in PACKAGE.rglob("*.py"):
+        if path.parent.name == "cli" or path.name == "samples.py":  # samples call pip
+            continue
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and "\n" not in node.value:
+                beside_commands = re.sub(r"`+dq [^`]+`+", "", node.value)
+                if re.search(r"(?<![\w-])--[a-z]", beside_commands):
+                    wrong.append(f"{path.name}:{node.lineno}: {node.value}")
+    assert not wrong
+
+
 # --- pipes, terminals and signals -------------------------------------------------------------------------------
 
 

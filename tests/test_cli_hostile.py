@@ -118,6 +118,8 @@ WORK = [
     ("audit", "duplicates", "pairs\u202e"),
     ("inspect", "duplicates", "pairs\u202e", "--source", HOSTILE),
     ("inspect", "dropped", "dropped", "--reason", HOSTILE),
+    ("inspect", "dropped", "ws", "--reason", "too_many_top_2grams"),
+    ("inspect", "duplicates", "ws"),
     ("rules", "attribution", "s.parquet", *RULES),
     ("rules", "sweep", "s.parquet", *RULES, "--reason", HOSTILE, "--values", "10,100"),
     ("rules", "solve", "s.parquet", *RULES, "--reason", HOSTILE, "--target", "5"),

@@ -11,8 +11,8 @@ from dq.cli import show
 from dq.cli.options import AsJson, DeduplicatedFolder, Limit
 
 if TYPE_CHECKING:
-    from dq.inspect.pairs import Passage, RemovedPair
     from dq.inspect.dropped import DroppedDocument
+    from dq.inspect.pairs import Passage, RemovedPair
 
 __all__ = ["inspect_dropped", "inspect_duplicates"]
 

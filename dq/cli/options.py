@@ -90,8 +90,7 @@ def input_specs(paths: list[str], *, text_field: str, id_field: str, source_fiel
     """What a command reads, as a job says it."""
     from dq.corpus import InputSpec
 
-    names = {"text_field": text_field, "id_field": id_field, "source_field": source_field}
-    return [InputSpec(path=path, **names) for path in paths]
+    return [InputSpec(path=path, text_field=text_field, id_field=id_field, source_field=source_field) for path in paths]
 
 
 def rule_set(preset: str | None, rules: Path | None, *, models: Collection[str] = ()) -> RuleSet:
