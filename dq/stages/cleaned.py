@@ -32,7 +32,7 @@ from dq.text.hashing import content_keys
 
 __all__ = ["CLEANERS", "CleanConfig", "clean_documents"]
 
-CLEANERS: dict[str, Any] = {**cleaners.CLEANERS, **passages.CLEANERS}
+CLEANERS: dict[str, type[Cleaner] | type[CorpusCleaner]] = {**cleaners.CLEANERS, **passages.CLEANERS}
 """Every cleaner by the name that a job's YAML gives it."""
 
 
@@ -61,15 +61,14 @@ class CleanConfig(StrictModel):
             raise ValueError(nearest(self.cleaner, CLEANERS, what="cleaner"))
         try:
             self.make()
-        except (TypeError, ValidationError) as error:
-            what = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error).partition(" ")[2]
-            raise ValueError(f"options of {self.cleaner}: {what}") from None
+        except ValidationError as error:
+            wrong = error.errors()[0]
+            raise ValueError(f"options of {self.cleaner}: {wrong['loc'][0]}: {wrong['msg']}") from None
         return self
 
     def make(self) -> Cleaner | CorpusCleaner:
         """The cleaner."""
-        made: Cleaner | CorpusCleaner = CLEANERS[self.cleaner](**self.options)
-        return made
+        return CLEANERS[self.cleaner](**self.options)
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ def clean_documents(view: View, config: CleanConfig, *, executor: Executor, step
         Documents,
         name="clean",
         of=config.version,
-        config={"of": config.of, **cleaner.config()},
+        config={"of": config.of, "cleaner": cleaner.name, "version": cleaner.version, "options": cleaner.config()},
         others={"corpus": corpus.record.fingerprint},
     )
     if stage.done() is None:

@@ -56,11 +56,16 @@ class CorpusCleaner(Protocol):
 
     @property
     def name(self) -> str:
-        """Name of the text version, such as ``without_repeated_lines``."""
+        """As of a cleaner."""
+        ...
+
+    @property
+    def version(self) -> int:
+        """As of a cleaner."""
         ...
 
     def config(self) -> Mapping[str, Any]:
-        """Everything that decides the result beside the corpus, JSON-able; the cleaner's own names the corpus too."""
+        """What decides the result beside the corpus; the surveyed cleaner's own says what the survey found too."""
         ...
 
     def survey(self, shards: Sequence[Callable[[], Texts] | Texts]) -> Cleaner:

@@ -83,11 +83,7 @@ def test_nothing_to_cut_and_no_texts() -> None:
     assert RepeatedUnits().survey([["a", "b"]]).clean([]).texts.to_pylist() == []
 
 
-def test_a_text_version_is_named_for_its_units_and_its_fingerprint_tells_corpora_apart() -> None:
+def test_the_fingerprint_of_a_text_version_tells_corpora_apart() -> None:
     lines = RepeatedUnits(max_documents=1, min_bytes=1)
-    assert (lines.name, RepeatedUnits(unit="paragraph").name) == (
-        "without_repeated_lines",
-        "without_repeated_paragraphs",
-    )
     one, same, other = (lines.survey([texts]) for texts in (["a\nb", "a"], ["c", "a", "a\nd"], ["b", "b"]))
     assert fingerprint(one.config()) == fingerprint(same.config()) != fingerprint(other.config())

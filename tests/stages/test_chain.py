@@ -80,7 +80,7 @@ def test_a_job_on_changed_input_that_stopped_between_stages_is_refused_and_can_g
     grown = with_more_rows(job[0], tmp_path)
     with pytest.raises(StoppedError):
         run_job(grown, workspace, progress=StopBefore(step))
-    for reads in (open_universe, lambda place: run_study(tiny_study(), place, workers=1)):
+    for reads in (open_universe, lambda place: run_study(tiny_study(), place)):
         with pytest.raises(WorkspaceError, match=r"(made from another .*|not finished); run (the job again|`dq run`)"):
             reads(workspace)
     run_job(grown, workspace)

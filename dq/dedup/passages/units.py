@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import polars as pl
@@ -36,7 +36,7 @@ from dq.dedup.kernels.units import hash_units, without_units
 from dq.dedup.shards import Shard, load_shard
 from dq.executors import run_in_threads
 from dq.text.buffers import Texts, text_batch
-from dq.text.cleaner import Cleaned, Cleaner, CorpusCleaner
+from dq.text.cleaner import Cleaned, CorpusCleaner
 
 __all__ = ["CLEANERS", "Boilerplate", "Cut", "RepeatedUnits"]
 
@@ -47,6 +47,9 @@ EXAMPLE_BYTES = 200
 class RepeatedUnits(StrictModel):
     """Which lines or paragraphs are boilerplate: a corpus cleaner."""
 
+    name: ClassVar[str] = "repeated_units"
+    version: ClassVar[int] = 1
+
     unit: Literal["line", "paragraph"] = "line"
     """What is compared: single lines, or paragraphs between blank lines."""
     max_documents: Annotated[int, Field(ge=1)] = 10
@@ -54,14 +57,9 @@ class RepeatedUnits(StrictModel):
     min_bytes: Annotated[int, Field(ge=1)] = 30
     """Shorter units are never cut."""
 
-    @property
-    def name(self) -> str:
-        """``without_repeated_lines``, or ``without_repeated_paragraphs``."""
-        return f"without_repeated_{self.unit}s"
-
     def config(self) -> Mapping[str, Any]:
-        """What decides the result, beside the corpus."""
-        return {"cleaner": "repeated_units", **self.model_dump()}
+        """The fields: what decides the result, beside the corpus."""
+        return self.model_dump()
 
     def survey(self, shards: Sequence[Shard], *, resources: Resources | None = None) -> Boilerplate:
         """Count in how many documents every unit occurs; shards and resources change nothing but the time."""
@@ -112,6 +110,11 @@ class Boilerplate:
         """As of :class:`RepeatedUnits`."""
         return self.options.name
 
+    @property
+    def version(self) -> int:
+        """As of :class:`RepeatedUnits`."""
+        return self.options.version
+
     def config(self) -> Mapping[str, Any]:
         """What decides the result: the options, and which units the survey found."""
         return {**self.options.config(), "units": hashlib.sha256(self.hashes.tobytes()).hexdigest()}
@@ -160,13 +163,8 @@ class Boilerplate:
         ).sort(["bytes", "hash"], descending=[True, False])
 
 
-CLEANERS: dict[str, type[RepeatedUnits]] = {"repeated_units": RepeatedUnits}
+CLEANERS: dict[str, type[CorpusCleaner]] = {RepeatedUnits.name: RepeatedUnits}
 """Corpus cleaners by the name that a job's YAML gives them."""
-
-
-def _check(options: RepeatedUnits, boilerplate: Boilerplate) -> tuple[CorpusCleaner, Cleaner]:
-    """Proof for mypy that they fit the protocols."""
-    return options, boilerplate
 
 
 def _write_units(shard: Shard, path: Path, options: RepeatedUnits) -> int:
