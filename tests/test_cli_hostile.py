@@ -25,6 +25,8 @@ from tests.jobs.texts import rows, write_jsonl
 from tests.processes import ROOT
 from tests.test_end_to_end import write_study
 
+pytestmark = pytest.mark.timeout(900)  # one fixture runs a job, a study and forty other commands
+
 MARKUP = "[b]m[/b][/i][link=http://x.y]l[/link]:pile_of_poo:"
 HOSTILE = f"\x1b]0;pwned\x07\x1b[2J\x1b[5m\rover\x9b31m\x7f\u202etxt.exe\u2066\ufeff{MARKUP}"
 FILE = "data[\x9b31m\u202e:smile:/b]m[/b].jsonl"  # a folder `data[...` with a file `b]m[` and so on
@@ -58,16 +60,17 @@ def in_terminal(commands: Sequence[Sequence[str]], *, cwd: Path) -> list[str]:
     for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS"):
         environment.pop(name, None)
     command = [sys.executable, "-c", PROGRAM, json.dumps(commands)]
-    process = subprocess.Popen(command, cwd=cwd, env=environment, stdin=end, stdout=end, stderr=end)
-    os.close(end)
     received = b""
-    try:
-        while part := os.read(screen, 1 << 16):
-            received += part
-    except OSError:  # Linux reports the end of a terminal so
-        pass
-    os.close(screen)
-    assert process.wait(timeout=60) == 0, received[-2000:].decode()
+    with subprocess.Popen(command, cwd=cwd, env=environment, stdin=end, stdout=end, stderr=end) as process:
+        os.close(end)
+        try:
+            while part := os.read(screen, 1 << 16):
+                received += part
+        except OSError:  # Linux reports the end of a terminal so
+            pass
+        finally:
+            os.close(screen)  # ends the process too, if it goes on
+    assert process.returncode == 0, received[-2000:].decode()
     return received.decode().replace("\r\n", "\n").split(LATER)[:-1]
 
 

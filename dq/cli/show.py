@@ -162,24 +162,15 @@ class Screen:
 
     def __init__(self, bars: Bars) -> None:
         self._bars = bars
-        self._said: Bar | None = None
 
     @contextmanager
     def step(self, name: str, *, unit: str = "", total: float | None = None) -> Iterator[Bar]:
         """A line from here to the end of the block."""
-        bar = self._begin(name, unit=unit, total=total)
+        task = self._bars.add_task(_one_line(name), total=total, unit=unit, detail="")
         try:
-            yield bar
+            yield Bar(self._bars, task)
         finally:
-            bar.end()
-
-    def count(self, name: str, done: float, total: float, *, unit: str) -> None:
-        """How much is done of one step, of work that still tells amounts and not what was added to them."""
-        self._said = self._said or self._begin(name, unit=unit, total=total)
-        self._said.reach(done)
-
-    def _begin(self, name: str, *, unit: str = "", total: float | None = None) -> Bar:
-        return Bar(self._bars, self._bars.add_task(_one_line(name), total=total, unit=unit, detail=""))
+            self._bars.remove_task(task)
 
 
 class Bar:
@@ -193,14 +184,6 @@ class Bar:
         self._bars.update(self._task, advance=amount)
         if detail:
             self._bars.update(self._task, detail=_shortened(_one_line(detail), MAX_DETAIL))
-
-    def reach(self, done: float) -> None:
-        """Stand where so much is done."""
-        self._bars.update(self._task, completed=done)
-
-    def end(self) -> None:
-        """Take the line off the screen."""
-        self._bars.remove_task(self._task)
 
 
 def _amount(done: float, total: float | None, unit: str) -> str:

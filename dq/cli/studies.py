@@ -72,18 +72,14 @@ def _at_budget(config: StudyConfig, budget_tokens: int | None) -> StudyConfig:
 
 def _finish_study(config: StudyConfig, workspace: Path | None, workers: int | None, *, as_json: bool) -> None:
     """Train, compare, write the report, and say what was found."""
+    from dq.executors import LocalExecutor
     from dq.report import build_report
     from dq.store import Workspace
     from dq.study import run_study
 
-    place = Workspace(workspace or config.workspace)
+    place, executor = Workspace(workspace or config.workspace), LocalExecutor(worker_count(workers))
     with about_yaml(type(config)), show.progress() as progress:
-        result = run_study(
-            config,
-            place,
-            workers=worker_count(workers),
-            on_progress=lambda _run, done, total: progress.count("train", done, total, unit="steps"),
-        )
+        result = run_study(config, place, executor=executor, progress=progress)
     report = build_report(place, config.name)
     if as_json:
         show.json({**result.to_dict(), "report": str(report)})

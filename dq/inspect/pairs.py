@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from dq.errors import ConfigError
+from dq.errors import ConfigError, nearest
 from dq.stages.base import View
 from dq.stages.duplicates import FoundDuplicates
 from dq.stages.read import Documents
@@ -68,8 +68,8 @@ def removed_pairs(
     table = table.hstack(documents.select("id", "source")[table["document"]])
     if source is not None:
         if source not in documents["source"]:
-            names = ", ".join(documents["source"].unique().sort().head(10))
-            raise ConfigError(f"no source {source!r} in {workspace.root}; there are {names}", field="source")
+            known = documents["source"].unique().sort()
+            raise ConfigError(f"{workspace.root}: {nearest(source, known, what='source')}", field="source")
         table = table.filter(source=source)
     if below is not None:
         table = table.filter(pl.col("similarity") < below)
