@@ -18,13 +18,14 @@ from dq.text.kernels.jit import KERNEL_FILES
 ROOT = Path(dq.__file__).parent
 
 # What each layer may import, beside itself and the layers below it through these.
-BASE = {"arrays", "errors", "config", "store", "executors"}
+BASE = {"arrays", "errors", "config", "results", "store", "executors"}
 DATA = BASE | {"text", "corpus", "quality", "dedup"}
 ALLOWED: dict[str, set[str]] = {
     "arrays": set(),
     "errors": set(),
     "config": {"errors"},
-    "store": {"errors", "config"},
+    "results": set(),
+    "store": {"arrays", "errors", "config"},
     "executors": {"errors", "config", "store"},
     "text": BASE,
     "quality": BASE | {"text"},

@@ -89,14 +89,14 @@ def dedup(
     if dry_run:
         with show.progress() as progress:
             forecast = forecast_cost(specs, config, read=read, resources=resources, progress=progress)
-        show.json(forecast.to_dict()) if as_json else _show_forecast(forecast)
+        show.json(forecast) if as_json else _show_forecast(forecast)
         return
     folder = output or out
     if folder is None:
         raise typer.BadParameter("name the folder of the results", param_hint="--output")
     with show.progress() as progress:
         done = dedup_files(specs, folder, config, read=read, index=index, resources=resources, progress=progress)
-    show.json(done.to_dict()) if as_json else _show_dedup(done)
+    show.json(done) if as_json else _show_dedup(done)
 
 
 def audit_duplicates(
@@ -113,7 +113,7 @@ def audit_duplicates(
 
     with show.progress() as progress, progress.step("audit"):
         audit = audit_workspace(Workspace(folder), per_source=per_source)
-    show.json(audit.to_dict()) if as_json else _show_audit(audit)
+    show.json(audit) if as_json else _show_audit(audit)
     if audit.unproven_removals.height:
         first = audit.unproven_removals.row(0, named=True)
         raise WorkspaceError(

@@ -35,7 +35,7 @@ def inspect_dropped(
 
     found = dropped_documents(folder, reason, limit=limit)
     if as_json:
-        show.json([document.to_dict() for document in found])
+        show.json(found)
         return
     if not found:
         show.line(f"no document was dropped for {reason}")
@@ -54,14 +54,12 @@ def inspect_duplicates(
 
     Example: dq inspect duplicates deduplicated --below 0.9
     """
-    from dataclasses import asdict
-
     from dq.inspect.pairs import removed_pairs
     from dq.store import Workspace
 
     pairs = removed_pairs(Workspace(folder), source=source, below=below, limit=limit)
     if as_json:
-        show.json([asdict(pair) for pair in pairs])
+        show.json(pairs)
         return
     for pair in pairs:
         _show_pair(pair)

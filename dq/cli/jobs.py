@@ -28,8 +28,6 @@ def run(
 
     Example: dq run pipelines/quickstart.yaml
     """
-    from dataclasses import asdict
-
     from dq.config import load_yaml
     from dq.jobs import JobConfig
 
@@ -37,15 +35,7 @@ def run(
     if not as_json:
         show_job(done)
         return
-    show.json(
-        {
-            "workspace": str(done.workspace.root),
-            "sources": done.fates.to_dicts(),
-            "quarantined": done.quarantined,
-            "warnings": list(done.warnings),
-            "learned": None if done.learned is None else asdict(done.learned),
-        }
-    )
+    show.json(done)
 
 
 def finish_job(config: JobConfig, workspace: Path | None, workers: int | None) -> JobResult:

@@ -106,7 +106,7 @@ def filter_documents(
             progress=progress,
         )
     if as_json:
-        show.json(done.to_dict())
+        show.json(done)
         return
     _show_filter(done)
     _show_faults(done.rows, output / "quarantined.jsonl")

@@ -121,7 +121,9 @@ def json(value: Any) -> None:
     """JSON for machines, every control character of it escaped."""
     from json import dumps
 
-    text = UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", dumps(value, indent=2, ensure_ascii=False))
+    from dq.results import plain
+
+    text = UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", dumps(plain(value), indent=2, ensure_ascii=False))
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 

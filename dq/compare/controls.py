@@ -7,9 +7,10 @@ import math
 from dataclasses import dataclass
 
 from dq.compare.paired import SeedPairs, t_interval
-from dq.compare.results import Comparison, Interval, Outcome, Result, Verdict
+from dq.compare.results import Comparison, Interval, Outcome, Verdict
 from dq.compare.verdict import check_margin, judge
 from dq.errors import CompareError
+from dq.results import Result
 
 __all__ = [
     "Control",

@@ -13,9 +13,9 @@ import numpy as np
 import polars as pl
 from scipy import special
 
-from dq.compare.results import Result
 from dq.compare.tables import LossTable, check_columns
 from dq.errors import CompareError
+from dq.results import Result
 
 __all__ = ["Level", "curves", "levels", "levels_of"]
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+
+from dq.results import Result
 
 __all__ = [
     "Comparison",
@@ -14,7 +14,6 @@ __all__ = [
     "MeanSquares",
     "Outcome",
     "Power",
-    "Result",
     "SeedSpread",
     "Verdict",
 ]
@@ -33,26 +32,6 @@ class Outcome(enum.StrEnum):
     """The runs cannot tell: more seeds or documents would."""
     NO_VERDICT = "no verdict"
     """There are too few seeds or documents for an interval."""
-
-
-@dataclass(frozen=True)
-class Result:
-    """Base of the records: ``to_dict`` gives what ``--json`` prints."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Nested plain values: dicts, lists, strings, numbers, None."""
-        plain: dict[str, Any] = _plain(self)
-        return plain
-
-
-def _plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, enum.Enum):
-        return value.value
-    if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
-    return value
 
 
 @dataclass(frozen=True, kw_only=True)

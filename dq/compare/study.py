@@ -13,10 +13,11 @@ from dq.compare.anova import set_differences
 from dq.compare.controls import Control, ControlKind, ControlOutcome, judge_aa, judge_noise_control
 from dq.compare.curves import Level, levels_of
 from dq.compare.paired import Options, pair, with_pooled_spread
-from dq.compare.results import Comparison, Interval, Result, SeedSpread, Verdict, joined
+from dq.compare.results import Comparison, Interval, SeedSpread, Verdict, joined
 from dq.compare.tables import LossTable
 from dq.compare.verdict import check_margin, judge, names_worse
 from dq.errors import CompareError
+from dq.results import Result
 
 __all__ = ["StudyComparison", "VariantComparison", "compare_study", "pooled_seed_spread"]
 

@@ -25,6 +25,7 @@ from dq.dedup.inverted import InvertedIndex
 from dq.dedup.selection import Selection
 from dq.dedup.shards import Shard, load_shard
 from dq.dedup.shingles import Shingles, shingle
+from dq.results import Result
 
 __all__ = ["Audit", "audit_duplicates", "wilson"]
 
@@ -36,7 +37,7 @@ CURVE_POINTS = 201
 
 
 @dataclass(frozen=True)
-class Audit:
+class Audit(Result):
     """What a sample says about a deduplication.
 
     Attributes:
@@ -55,16 +56,6 @@ class Audit:
     removals_checked: int
     unproven_removals: pl.DataFrame
     missed_pairs: pl.DataFrame
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data, for machines."""
-        return {
-            "recall": self.recall.to_dicts(),
-            "sampled_documents": self.sampled_documents,
-            "removals_checked": self.removals_checked,
-            "unproven_removals": self.unproven_removals.to_dicts(),
-            "missed_pairs": self.missed_pairs.to_dicts(),
-        }
 
 
 def wilson(successes: float, trials: float) -> tuple[float, float]:

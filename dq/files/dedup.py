@@ -23,6 +23,7 @@ from dq.corpus import Corpus, InputSpec, ReadConfig
 from dq.dedup import DuplicateIndex, Duplicates, Resources
 from dq.errors import ConfigError, WorkspaceError
 from dq.executors import QUIET, LocalExecutor, Progress, Step, run_in_threads
+from dq.results import Result
 from dq.stages.base import ORIGINAL, Need, Output, View
 from dq.stages.duplicates import FoundDuplicates, disk_errors, find_pairs, shard_readers
 from dq.stages.read import Documents, ingest, reading_warnings
@@ -36,7 +37,7 @@ UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KIB": 2**
 
 
 @dataclass(frozen=True)
-class DedupResult:
+class DedupResult(Result):
     """What a deduplication made.
 
     Attributes:
@@ -60,19 +61,10 @@ class DedupResult:
         """The list of the unreadable rows."""
         return self.workspace.corpus(ORIGINAL) / "quarantined.jsonl"
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data, for machines."""
-        return {
-            "workspace": str(self.workspace.root),
-            "sources": self.sources.to_dicts(),
-            "documents": int(self.sources["documents"].sum()),
-            "kept": int(self.sources["kept"].sum()),
-            "removed": int(self.sources["removed"].sum()),
-            "counts": self.counts,
-            "quarantined": self.quarantined,
-            "indexed": self.indexed,
-            "warnings": list(self.warnings),
-        }
+    def record(self) -> dict[str, Any]:
+        """The fields and the sums over sources."""
+        sums = {name: int(self.sources[name].sum()) for name in ("documents", "kept", "removed")}
+        return {**super().record(), **sums, "workspace": self.workspace.root}
 
 
 def parse_bytes(text: str) -> int:

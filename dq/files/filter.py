@@ -28,6 +28,7 @@ from dq.files.score import score_piece, score_tasks
 from dq.files.tables import arrow, table_writer, with_columns
 from dq.files.tally import Tally
 from dq.quality import QuantileRule, RuleSet
+from dq.results import Result
 from dq.store import Stage
 
 __all__ = ["FilterResult", "filter_files"]
@@ -53,7 +54,7 @@ BY_SOURCE = {
 
 
 @dataclass(frozen=True)
-class FilterResult:
+class FilterResult(Result):
     """What `filter_files` did.
 
     Attributes:
@@ -115,7 +116,7 @@ class FilterResult:
             RowCounts.from_dict(found),
         )
 
-    def to_dict(self) -> dict[str, Any]:
+    def record(self) -> dict[str, Any]:
         """What the records of both output folders hold; nothing in it differs between two equal runs."""
         return {
             "documents": self.documents,
@@ -123,9 +124,9 @@ class FilterResult:
             "dropped": self.documents - self.kept,
             **self.rows.to_dict(),
             "strict": self.strict,
-            "rules": self.by_rule.to_dicts(),
-            "sources": self.by_source.to_dicts(),
-            "rule_set": self.rules.model_dump(mode="json"),
+            "rules": self.by_rule,
+            "sources": self.by_source,
+            "rule_set": self.rules,
         }
 
 

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import orjson
@@ -30,6 +29,7 @@ from dq.dedup.policy import LONGEST
 from dq.errors import InputError
 from dq.executors import QUIET, Progress, Step, Timed
 from dq.files.dedup import dedup_files
+from dq.results import Result
 from dq.stages.selection import DeduplicationConfig
 
 __all__ = ["Forecast", "forecast_cost"]
@@ -41,7 +41,7 @@ WARM_UP_ROWS = 20
 
 
 @dataclass(frozen=True)
-class Forecast:
+class Forecast(Result):
     """Expected cost of a deduplication on this machine as busy as it is now.
 
     Attributes:
@@ -65,10 +65,6 @@ class Forecast:
     seconds: float
     memory_bytes: int
     disk_bytes: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data, for machines."""
-        return asdict(self)
 
 
 @dataclass

@@ -25,6 +25,7 @@ from dq.files.output import claimed
 from dq.files.pieces import PieceTask, Scoring, counted, cut, join_quarantine, run_pieces
 from dq.files.tables import join_tables, table_writer, with_columns
 from dq.quality import DEFAULT_SIGNALS
+from dq.results import Result
 from dq.store import Stage
 
 __all__ = ["ScoreResult", "score_files", "score_piece", "score_tasks"]
@@ -34,7 +35,7 @@ MADE_FROM, RESULT = "dq.fingerprint", "dq.result"
 
 
 @dataclass(frozen=True)
-class ScoreResult:
+class ScoreResult(Result):
     """What `score_files` did.
 
     Attributes:
@@ -50,9 +51,9 @@ class ScoreResult:
         """Rows of the table."""
         return self.rows.documents
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data, for machines."""
-        return {"documents": self.documents, "signals": list(self.signals), **self.rows.to_dict()}
+    def record(self) -> dict[str, Any]:
+        """The fields, and those of the rows."""
+        return {"documents": self.documents, "signals": self.signals, **self.rows.to_dict()}
 
 
 def score_files(

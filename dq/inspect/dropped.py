@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from dq.errors import ConfigError, InputError, WorkspaceError, nearest
 from dq.quality import FixedQuantileRule, Rule, RuleSet
 from dq.quality.rules import AnyRule
+from dq.results import Result
 from dq.stages.base import View
 from dq.stages.read import Documents
 from dq.stages.signals import Signals
@@ -30,7 +31,7 @@ __all__ = ["DroppedDocument", "dropped_documents"]
 
 
 @dataclass(frozen=True)
-class DroppedDocument:
+class DroppedDocument(Result):
     """One dropped document and why: ``signal`` had ``value``, and ``accepted`` says which values are fine."""
 
     id: str
@@ -41,10 +42,6 @@ class DroppedDocument:
     accepted: str
     reasons: tuple[str, ...]
     text: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """All fields, for JSON."""
-        return {**asdict(self), "reasons": list(self.reasons)}
 
 
 def dropped_documents(folder: Path, reason: str, *, limit: int = 10) -> list[DroppedDocument]:

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from dq.errors import ConfigError, nearest
+from dq.results import Result
 from dq.stages.base import View
 from dq.stages.duplicates import FoundDuplicates
 from dq.stages.read import Documents
@@ -23,7 +24,7 @@ CONTEXT_WORDS = 6  # equal words shown on each side of a difference
 
 
 @dataclass(frozen=True)
-class RemovedPair:
+class RemovedPair(Result):
     """A removed document and the kept one; its text is None where that is a document of an index."""
 
     id: str

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
 from dq.dedup import Resources
 from dq.executors import QUIET, Executor, LocalExecutor, Progress
 from dq.jobs.job import JobConfig
+from dq.results import Result
 from dq.stages.base import View
 from dq.stages.cleaned import clean_documents
 from dq.stages.duplicates import find_pairs
@@ -31,7 +33,7 @@ MIN_EVALUATED = 100  # documents of a held-out set
 
 
 @dataclass(frozen=True)
-class JobResult:
+class JobResult(Result):
     """What a job made.
 
     Attributes:
@@ -46,6 +48,15 @@ class JobResult:
     quarantined: int
     warnings: tuple[str, ...]
     learned: Learned | None = None
+
+    def record(self) -> dict[str, Any]:
+        """The fields; ``sources`` are the fates."""
+        names = ("quarantined", "warnings", "learned")
+        return {
+            "workspace": self.workspace.root,
+            "sources": self.fates,
+            **{name: getattr(self, name) for name in names},
+        }
 
 
 def run_job(

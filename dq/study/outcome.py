@@ -10,6 +10,7 @@ import polars as pl
 
 from dq.compare import Control, ControlKind, ControlOutcome, StudyComparison, compare_study, judge_unigram
 from dq.errors import TrainingError
+from dq.results import Result
 from dq.stages.base import View
 from dq.stages.heldout import Heldout
 from dq.stages.tokenizer import Tokenizer
@@ -25,7 +26,7 @@ __all__ = ["StudyResult", "conclude"]
 
 
 @dataclass(frozen=True)
-class StudyResult:
+class StudyResult(Result):
     """A finished study.
 
     Attributes:
@@ -43,16 +44,11 @@ class StudyResult:
     manifests: Mapping[str, Manifest]
     diverged: tuple[str, ...]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data: what `--json` prints and `studies/<name>/comparison.json` holds."""
-        return {
-            "study": self.config.name,
-            "budget_tokens": self.config.budget_tokens,
-            "comparison": self.comparison.to_dict(),
-            "controls": [control.to_dict() for control in self.controls],
-            "manifests": {name: manifest.to_dict() for name, manifest in self.manifests.items()},
-            "diverged": list(self.diverged),
-        }
+    def record(self) -> dict[str, Any]:
+        """What `--json` prints and `studies/<name>/comparison.json` holds: no tables of documents and points."""
+        names = ("comparison", "controls", "manifests", "diverged")
+        config = {"study": self.config.name, "budget_tokens": self.config.budget_tokens}
+        return {**config, **{name: getattr(self, name) for name in names}}
 
 
 def conclude(

@@ -7,7 +7,7 @@ draw from, part by part.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 
 from dq.config import fingerprint
+from dq.results import Result
 from dq.stages.tokens import TokenPool
 from dq.store import write_json_atomic, write_parquet
 from dq.variants.documents import Universe
@@ -42,7 +43,7 @@ class PartMeasure:
 
 
 @dataclass(frozen=True)
-class Manifest:
+class Manifest(Result):
     """A variant at a budget: its recipe, its inputs' fingerprints, and the measured content of each seed's stream.
 
     ``noise_fraction`` is the share of the tokens, BOS and all, that noise rewrote, over the whole documents of every
@@ -57,10 +58,6 @@ class Manifest:
     parts: tuple[PartMeasure, ...]
     noise_fraction: float
     warnings: tuple[str, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data, as in manifest.json."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)
