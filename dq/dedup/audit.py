@@ -27,9 +27,6 @@ from dq.dedup.shards import Shard, load_shard
 from dq.dedup.shingles import Shingles, shingle
 from dq.results import Result
 
-__all__ = ["Audit", "audit_duplicates", "wilson"]
-
-
 ALL = "all"
 NORMAL_95 = 1.959963984540054
 SIMILARITY_STEP = 0.05
@@ -38,24 +35,20 @@ CURVE_POINTS = 201
 
 @dataclass(frozen=True)
 class Audit(Result):
-    """What a sample says about a deduplication.
-
-    Attributes:
-        recall: DataFrame source, similarity_from, similarity_to, sampled_documents (with true neighbours there),
-            true_pairs, resolved_pairs, recall, low, high (95 % interval), theoretical_recall. Source ``all`` pools the
-            sources by their sizes; similarity_from = the threshold and similarity_to = 1 is the row over all bands.
-        sampled_documents: documents compared with the whole corpus.
-        removals_checked: removed documents in the sample whose similarity was recomputed.
-        unproven_removals: DataFrame document, kept_index, similarity, true_similarity of those that did not hold:
-            empty.
-        missed_pairs: DataFrame left, right, similarity of true pairs both kept, the most similar first.
-    """
+    """What a sample says about a deduplication."""
 
     recall: pl.DataFrame
+    """DataFrame source, similarity_from, similarity_to, sampled_documents (with true neighbours there), true_pairs,
+    resolved_pairs, recall, low, high (95 % interval), theoretical_recall. Source ``all`` pools the sources by their
+    sizes; similarity_from = the threshold and similarity_to = 1 is the row over all bands."""
     sampled_documents: int
+    """Documents compared with the whole corpus."""
     removals_checked: int
+    """Removed documents in the sample whose similarity was recomputed."""
     unproven_removals: pl.DataFrame
+    """DataFrame document, kept_index, similarity, true_similarity of those that did not hold: empty."""
     missed_pairs: pl.DataFrame
+    """DataFrame left, right, similarity of true pairs both kept, the most similar first."""
 
 
 def wilson(successes: float, trials: float) -> tuple[float, float]:

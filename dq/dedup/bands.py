@@ -19,8 +19,6 @@ import polars as pl
 from dq.dedup.config import DedupConfig
 from dq.errors import ConfigError
 
-__all__ = ["Bands", "choose_bands"]
-
 SKIP_SHARE = 0.01  # of the permitted misses at the threshold: what the signature comparison may cause
 
 

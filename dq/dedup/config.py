@@ -9,8 +9,6 @@ from pydantic import Field
 
 from dq.config import StrictModel
 
-__all__ = ["DedupConfig", "Resources", "ShingleConfig", "exact_threshold"]
-
 
 def exact_threshold(threshold: float) -> Fraction:
     """A threshold as the decimal fraction that was written: comparisons with it use integers only."""

@@ -12,8 +12,6 @@ from dq.dedup.selection import select
 from dq.text.buffers import Texts, text_batch
 from dq.text.hashing import content_keys
 
-__all__ = ["deduplicate"]
-
 
 def deduplicate(
     texts: Texts, *, threshold: float = 0.8, keep: str = "longest", ngram: int = 5, threads: int = 1

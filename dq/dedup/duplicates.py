@@ -28,8 +28,6 @@ from dq.store import read_json, write_bytes_atomic
 from dq.store.arrays import release_pages, save_array
 from dq.store.files import replacing
 
-__all__ = ["FROZEN_SCHEMA", "RECORD", "Counts", "Duplicates", "LargeBuckets"]
-
 FORMAT_VERSION = 1
 RECORD = "record.json"
 _ON_DISK = ("shingles", "digests")
@@ -38,23 +36,20 @@ FROZEN_SCHEMA = {"document": pl.Int64, "id": pl.String, "source": pl.String}
 
 @dataclass(frozen=True)
 class LargeBuckets:
-    """Band buckets with more members than are verified pair by pair.
-
-    Attributes:
-        offsets: int64 (buckets + 1,), into ``members``.
-        members: int64, numbers of rows of the tables below.
-        documents: int64 (m,), ascending document number of each row.
-        shingle_offsets: int64 (m + 1,), into ``shingles`` (uint64, sorted and unique for each row).
-        shingles: uint64.
-        digests: uint8 (m, num_perm), the low byte of each signature value.
-    """
+    """Band buckets with more members than are verified pair by pair."""
 
     offsets: I64
+    """int64 (buckets + 1,), into ``members``."""
     members: I64
+    """int64, numbers of rows of the tables below."""
     documents: I64
+    """int64 (m,), ascending document number of each row."""
     shingle_offsets: I64
+    """int64 (m + 1,), into ``shingles`` (uint64, sorted and unique for each row)."""
     shingles: U64
+    """uint64."""
     digests: U8
+    """uint8 (m, num_perm), the low byte of each signature value."""
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -100,26 +95,23 @@ class Counts:
 
 @dataclass(frozen=True)
 class Duplicates:
-    """Copies, verified pairs and large buckets of one corpus under one configuration.
-
-    Attributes:
-        config: what counted as duplicate.
-        bands: how candidates were looked for.
-        counts: documents, candidates, verified pairs and so on.
-        pairs: DataFrame left, right, intersection, union: int64, similarity: float64; left < right, sorted.
-        first_copy: int64 (documents,), the first document with the same shingles (itself for most), -1 without any.
-        buckets: the large ones.
-        frozen: DataFrame document: int64, id, source: str: earlier documents from an index. They are always kept, take
-            the document numbers from ``documents`` on, and appear in pairs and buckets only.
-    """
+    """Copies, verified pairs and large buckets of one corpus under one configuration."""
 
     config: DedupConfig
+    """What counted as duplicate."""
     bands: Bands
+    """How candidates were looked for."""
     counts: Counts
+    """Documents, candidates, verified pairs and so on."""
     pairs: pl.DataFrame
+    """DataFrame left, right, intersection, union: int64, similarity: float64; left < right, sorted."""
     first_copy: I64
+    """int64 (documents,), the first document with the same shingles (itself for most), -1 without any."""
     buckets: LargeBuckets
+    """The large ones."""
     frozen: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=FROZEN_SCHEMA))
+    """DataFrame document: int64, id, source: str: earlier documents from an index. They are always kept, take the
+    document numbers from ``documents`` on, and appear in pairs and buckets only."""
 
     @property
     def documents(self) -> int:

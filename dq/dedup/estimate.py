@@ -18,8 +18,6 @@ from dq.dedup.shingles import shingle
 from dq.dedup.signatures import sign
 from dq.text.buffers import Texts, text_batch
 
-__all__ = ["Estimate", "estimate_cost"]
-
 FIXED_BYTES = 450_000_000  # interpreter, libraries, compiled kernels, Unicode tables, pages mapped at a time
 BYTES_A_DOCUMENT = 230  # keys, counts, classes, order, selection, mapped tables: 290 measured, with those of `tables`
 BYTES_A_TEXT_BYTE = 3.2  # of the shard in work: the text, its decoded columns, its shingles
@@ -29,19 +27,16 @@ SHINGLED_SHARE = 0.15  # of the shingles, kept for verification: 0.14 on 94,040 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Expected cost of finding and selecting duplicates; reading and writing the corpus is not in it.
-
-    Attributes:
-        seconds: wall-clock time on this machine with the given workers.
-        memory_bytes: peak of the process.
-        disk_bytes: peak of working and result files.
-        signature_mb_per_second: measured, one core.
-    """
+    """Expected cost of finding and selecting duplicates; reading and writing the corpus is not in it."""
 
     seconds: float
+    """Wall-clock time on this machine with the given workers."""
     memory_bytes: int
+    """Peak of the process."""
     disk_bytes: int
+    """Peak of working and result files."""
     signature_mb_per_second: float
+    """Measured, one core."""
 
 
 def estimate_cost(

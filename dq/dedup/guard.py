@@ -13,8 +13,6 @@ import polars as pl
 from dq.dedup.selection import Selection
 from dq.errors import InputError
 
-__all__ = ["guard_removal", "removal_by_source"]
-
 EXAMPLES = 3
 
 

@@ -38,25 +38,20 @@ from dq.errors import WorkspaceError
 from dq.store import file_sha256, read_json, write_bytes_atomic
 from dq.store.arrays import MappedArray
 
-__all__ = ["DuplicateIndex", "Met"]
-
 FORMAT_VERSION = 1
 SCAN_ROWS = 1 << 20
 
 
 @dataclass(frozen=True)
 class Met:
-    """Earlier documents that share a band with some new one: what is needed to verify them.
-
-    Attributes:
-        ids: DataFrame id, source.
-        signatures: uint32 (n, num_perm).
-        shingles: one sorted unique uint64 array a document.
-    """
+    """Earlier documents that share a band with some new one: what is needed to verify them."""
 
     ids: pl.DataFrame
+    """DataFrame id, source."""
     signatures: Array
+    """uint32 (n, num_perm)."""
     shingles: list[Array]
+    """One sorted unique uint64 array a document."""
 
 
 @dataclass(frozen=True)

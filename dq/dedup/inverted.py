@@ -15,8 +15,6 @@ from dq.dedup.config import exact_threshold
 from dq.dedup.kernels.inverted import build_table, overlaps
 from dq.dedup.shingles import Shingles
 
-__all__ = ["InvertedIndex", "hash_table"]
-
 ROOM = 1 << 16
 
 

@@ -13,8 +13,6 @@ from dq.dedup.inverted import InvertedIndex
 from dq.dedup.shingles import shingle
 from dq.text.buffers import Texts
 
-__all__ = ["CONTAINMENT_NGRAM", "JACCARD_NGRAM", "near_duplicates_of", "nearest_entries"]
-
 JACCARD_NGRAM, CONTAINMENT_NGRAM = 5, 13
 
 

@@ -15,8 +15,6 @@ from pydantic_core import core_schema
 from dq.arrays import I64
 from dq.errors import ConfigError
 
-__all__ = ["LONGEST", "Policy"]
-
 KNOWN = "use `longest`, `best:SIGNAL`, `earliest:FIELD` or `prefer:SOURCE,SOURCE`"
 _TIES = ("content_key", "source", "id", "occurrence")
 

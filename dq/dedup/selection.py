@@ -22,33 +22,28 @@ from dq.dedup.kernels.selection import UNSEEN, keep_greedily, most_similar_kept
 from dq.errors import ConfigError
 from dq.executors import run_in_threads
 
-__all__ = ["Selection", "select"]
-
 MEMBERS_A_PART = 128  # each maps up to 2 MB of their shingles, which are given back after each part
 NOT_ELIGIBLE = -1
 
 
 @dataclass(frozen=True)
 class Selection:
-    """The kept documents, and for each removed one the kept one it duplicates.
-
-    Attributes:
-        kept_index: int64 (documents,): the document itself where kept, its most similar kept one where removed, -1
-            where it was not eligible. Numbers from ``documents`` on are frozen documents of an index.
-        intersection, union: int64 (documents,): shared and joint shingles with the kept one; 0 for the kept and for
-            exact copies, whose shingles are equal.
-        similarity: float64 (documents,): exact Jaccard similarity with the kept one; 1 for the kept, NaN if not
-            eligible.
-        cluster_size: int64 (documents,): for a kept document the documents that point to it, itself included; else 0.
-        verified_at_selection: comparisons made in large buckets.
-    """
+    """The kept documents, and for each removed one the kept one it duplicates."""
 
     kept_index: I64
+    """int64 (documents,): the document itself where kept, its most similar kept one where removed, -1 where it was not
+    eligible. Numbers from ``documents`` on are frozen documents of an index."""
     intersection: I64
+    """int64 (documents,): shared shingles with the kept one; 0 for the kept and for exact copies, whose shingles are
+    equal."""
     union: I64
+    """int64 (documents,): joint shingles with the kept one, as in ``intersection``."""
     similarity: F64
+    """float64 (documents,): exact Jaccard similarity with the kept one; 1 for the kept, NaN if not eligible."""
     cluster_size: I64
+    """int64 (documents,): for a kept document the documents that point to it, itself included; else 0."""
     verified_at_selection: int
+    """Comparisons made in large buckets."""
 
     @property
     def kept(self) -> Bools:

@@ -7,8 +7,6 @@ from typing import TypeAlias
 
 from dq.text.buffers import TextBatch, Texts, text_batch
 
-__all__ = ["Shard", "load_shard"]
-
 Shard: TypeAlias = "Callable[[], Texts] | Texts"
 """The texts of one shard, or a function that reads them; it is called once a pass, in a thread."""
 

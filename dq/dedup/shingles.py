@@ -21,8 +21,6 @@ from dq.dedup.kernels.shingles import shingle_documents
 from dq.text import unicode
 from dq.text.buffers import Texts, text_batch
 
-__all__ = ["Shingles", "shingle"]
-
 
 @dataclass(frozen=True)
 class Shingles:

@@ -22,8 +22,6 @@ from dq.executors import run_in_threads
 from dq.text import unicode
 from dq.text.buffers import TextBatch, Texts, text_batch
 
-__all__ = ["EMPTY_VALUE", "MinHash", "Signed", "permutations", "sign"]
-
 EMPTY_VALUE = 2**32 - 1
 _LANES = 16
 _SMALLEST_PART = 64 * 1024  # bytes: a tenth of a millisecond
@@ -31,17 +29,14 @@ _SMALLEST_PART = 64 * 1024  # bytes: a tenth of a millisecond
 
 @dataclass(frozen=True)
 class Signed:
-    """What one pass over n texts yields.
-
-    Attributes:
-        signatures: uint32 (n, num_perm).
-        keys: uint64 (n, 2), equal exactly where the shingles are equal (Jaccard 1), up to 128-bit collisions.
-        counts: int64 (n,), shingles with repeats: an upper bound of the set's size; 0 for a document without words.
-    """
+    """What one pass over n texts yields."""
 
     signatures: U32
+    """uint32 (n, num_perm)."""
     keys: U64
+    """uint64 (n, 2), equal exactly where the shingles are equal (Jaccard 1), up to 128-bit collisions."""
     counts: I64
+    """int64 (n,), shingles with repeats: an upper bound of the set's size; 0 for a document without words."""
 
 
 @functools.lru_cache(16)

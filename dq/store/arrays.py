@@ -15,8 +15,6 @@ from dq.arrays import Array
 from dq.errors import WorkspaceError
 from dq.store.files import replacing
 
-__all__ = ["MappedArray", "release_pages", "save_array", "save_parts"]
-
 
 def release_pages(array: Array) -> None:
     """Give the pages of a mapped .npy file back to the page cache, as `MappedArray.release`; nothing for others."""

@@ -20,8 +20,6 @@ from dq.dedup.bands import Bands
 from dq.dedup.find.equivalence import ClassTables
 from dq.dedup.kernels.candidates import emit_pairs, large_buckets
 
-__all__ = ["Candidates", "find_candidates"]
-
 BYTES_A_ROW = 64  # of a band table being sorted: hash, member, both sorted, and what the sort needs
 SCAN_ROWS = 1_000_000
 PAIRS_AT_A_TIME = 1 << 18

@@ -17,25 +17,19 @@ from dq.dedup.find.signature_files import SignatureFiles
 from dq.dedup.kernels.candidates import group_keys, hash_bands
 from dq.store.arrays import MappedArray
 
-__all__ = ["ClassTables", "EquivalenceClasses", "group_by_keys", "write_tables"]
-
 ROWS_AT_A_TIME = 32_768
 
 
 @dataclass(frozen=True)
 class EquivalenceClasses:
-    """Which documents have equal shingles.
-
-    Attributes:
-        first_copy: int64 (documents,), the first document with the same shingles (itself for most), -1 without
-            shingles.
-        representative: int64 (classes,), the first document of each class, ascending.
-        counts: int64 (classes,), shingles of that document, repeats included.
-    """
+    """Which documents have equal shingles."""
 
     first_copy: I64
+    """int64 (documents,), the first document with the same shingles (itself for most), -1 without shingles."""
     representative: I64
+    """int64 (classes,), the first document of each class, ascending."""
     counts: I64
+    """int64 (classes,), shingles of that document, repeats included."""
 
     def __len__(self) -> int:
         return len(self.representative)
@@ -59,16 +53,13 @@ def group_by_keys(files: SignatureFiles) -> EquivalenceClasses:
 
 @dataclass(frozen=True)
 class ClassTables:
-    """Per class, on disk: what candidates are found with.
-
-    Attributes:
-        digests: uint8 (classes, num_perm), the low byte of each signature value. Two values that differ agree there
-            once in 256 times, so comparing digests never finds fewer equal values than comparing signatures.
-        hashes: uint64 (bands, classes), the band hashes.
-    """
+    """Per class, on disk: what candidates are found with."""
 
     digests: MappedArray
+    """uint8 (classes, num_perm), the low byte of each signature value. Two values that differ agree there once in 256
+    times, so comparing digests never finds fewer equal values than comparing signatures."""
     hashes: MappedArray
+    """uint64 (bands, classes), the band hashes."""
 
     def release(self) -> None:
         """Give the pages of both files back."""

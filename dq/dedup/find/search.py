@@ -29,9 +29,6 @@ from dq.errors import ConfigError
 from dq.store.arrays import save_parts
 from dq.store.files import remove_partials
 
-__all__ = ["find_duplicates"]
-
-
 ROWS_A_RELEASE = 64  # as many mapped rows are read before their pages are given back
 
 

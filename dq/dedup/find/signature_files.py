@@ -27,8 +27,6 @@ from dq.store import write_bytes_atomic
 from dq.store.arrays import save_array, save_parts
 from dq.text.buffers import TextBatch
 
-__all__ = ["SignatureFiles", "sign_shards"]
-
 FORMAT_VERSION = 1
 ROWS_AT_A_TIME = 100_000
 

@@ -26,9 +26,6 @@ from dq.executors import run_in_threads
 from dq.store.arrays import MappedArray
 from dq.text import unicode
 
-__all__ = ["PAIR_SCHEMA", "ClassShingles", "needed_classes", "shingle_classes", "verify"]
-
-
 PAIR_SCHEMA = {
     "left": pl.Int64,
     "right": pl.Int64,

@@ -38,8 +38,6 @@ from dq.executors import run_in_threads
 from dq.text.buffers import Texts, text_batch
 from dq.text.cleaner import Cleaned, CorpusCleaner
 
-__all__ = ["CLEANERS", "Boilerplate", "Cut", "RepeatedUnits"]
-
 BYTES_A_UNIT = 32
 EXAMPLE_BYTES = 200
 
