@@ -19,10 +19,10 @@ from dq.compare.controls import (
     judge_unigram,
 )
 from dq.compare.curves import Level, curves, levels
+from dq.compare.grid import StudyComparison, VariantComparison, compare_study
 from dq.compare.paired import Options, paired
 from dq.compare.power import power_of
 from dq.compare.results import Comparison, Interval, MeanSquares, Outcome, Power, SeedSpread, Verdict
-from dq.compare.study import StudyComparison, VariantComparison, compare_study
 from dq.compare.verdict import judge
 
 __all__ = [

@@ -21,7 +21,7 @@ from dq.compare import (
     VariantComparison,
     compare_study,
 )
-from dq.compare.study import pooled_seed_spread
+from dq.compare.grid import pooled_seed_spread
 from dq.compare.tables import LossTable
 from dq.errors import CompareError
 
