@@ -41,7 +41,7 @@ def tiny_study(**changes: Any) -> StudyConfig:
     settings: dict[str, Any] = {
         "name": "tiny",
         "budget_tokens": 2048,
-        "variants": {"raw": Raw(kind="raw"), "curated": Curated(kind="curated")},
+        "variants": {"raw": Raw(), "curated": Curated()},
         "size": "0.1M",
         "margin_bits_per_byte": 0.02,
         "training": TrainingConfig(context=64, batch_windows=4, curve_points=2),

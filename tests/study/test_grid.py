@@ -63,9 +63,9 @@ def test_another_seed_or_variant_keeps_the_runs_that_are_there(plan: Plan) -> No
     more = ids(plan, seeds=5)
     assert len(more) == 10 and before.items() < more.items()
     variants = {
-        "raw": Raw(kind="raw"),
-        "curated": Curated(kind="curated"),
-        "again": Repeated(kind="repeated", epochs=2),
+        "raw": Raw(),
+        "curated": Curated(),
+        "again": Repeated(epochs=2),
     }
     assert before.items() < ids(plan, variants=variants).items()
 

@@ -18,7 +18,7 @@ from dq.errors import BudgetError
 from dq.variants import Curated, Noisy, PartMeasure, Raw, Repeated, TokenNoise, Universe
 from tests.variants.worlds import fitting_budget, order_of, tokens_in, universe, variant
 
-RAW, CURATED = Raw(kind="raw"), Curated(kind="curated")
+RAW, CURATED = Raw(), Curated()
 SEEDS = st.integers(0, 10_000)
 FEW = settings(max_examples=20, deadline=None)
 
@@ -53,7 +53,7 @@ def test_unique_tokens_and_shares_of_repeated_are_exact_to_one_document_a_part(
     world = universe(seed, 150)
     shares = world.raw_shares()
     budget = int(fill * fitting_budget(world, shares, world.kept))
-    made = variant(Repeated(kind="repeated", epochs=epochs), budget, shares)
+    made = variant(Repeated(epochs=epochs), budget, shares)
     slack = longest_of(world, made)
     for part, measured in zip(made.parts(world), measures_of(world, made, seed), strict=True):
         assert part.epochs == epochs
@@ -68,7 +68,7 @@ def test_a_short_pool_is_repeated_as_often_as_needed_and_no_more(seed: int, time
     world = universe(seed, 150)
     shares = world.raw_shares()
     budget = int(times * max(tokens_in(world, world.kept, s) / share for s, share in shares.items()))
-    made = variant(Curated(kind="curated", when_short="repeat"), budget, shares)
+    made = variant(Curated(when_short="repeat"), budget, shares)
     slack = longest_of(world, made)
     for part, measured in zip(made.parts(world), measures_of(world, made, seed), strict=True):
         everything = tokens_in(world, world.kept, part.source)
@@ -85,12 +85,12 @@ def test_only_the_source_that_is_short_is_repeated(world: Universe, shares: dict
     kept = {source: tokens_in(world, world.kept, source) for source in shares}
     assert kept["web"] / shares["web"] < kept["news"] / shares["news"]
     budget = int(0.99 * kept["news"] / shares["news"])
-    news, web = variant(Curated(kind="curated", when_short="repeat"), budget, shares).parts(world)
+    news, web = variant(Curated(when_short="repeat"), budget, shares).parts(world)
     assert news.epochs == 1 and web.epochs > 1
 
 
 def test_a_dose_of_one_is_dropped_documents_alone(world: Universe, shares: dict[str, float]) -> None:
-    made = variant(Noisy(kind="noisy", dose=1.0), fitting_budget(world, shares, world.dropped), shares)
+    made = variant(Noisy(dose=1.0), fitting_budget(world, shares, world.dropped), shares)
     order, parts = order_of(world, made)
     assert [part.name for part in parts] == ["news/dropped", "web/dropped"]
     assert world.dropped[order.documents].all()
@@ -117,7 +117,7 @@ def test_the_dose_that_an_error_names_fits_and_a_larger_one_does_not(seed: int, 
     shares = world.raw_shares()
     budget = int(fill * fitting_budget(world, shares, world.kept)) + 1
     try:
-        variant(Noisy(kind="noisy", dose=1.0), budget, shares).parts(world)
+        variant(Noisy(dose=1.0), budget, shares).parts(world)
     except BudgetError as error:
         named = re.search(r"lower `dose` to at most ([\d.]+)", str(error))
         possible = [d for d in np.arange(1, 10_000, 50) / 10_000 if fits(world, shares, budget, float(d))]
@@ -129,7 +129,7 @@ def test_the_dose_that_an_error_names_fits_and_a_larger_one_does_not(seed: int, 
 
 def fits(world: Universe, shares: dict[str, float], budget: int, dose: float) -> bool:
     try:
-        variant(Noisy(kind="noisy", dose=dose), budget, shares).parts(world)
+        variant(Noisy(dose=dose), budget, shares).parts(world)
     except BudgetError:
         return False
     return True
@@ -138,7 +138,7 @@ def fits(world: Universe, shares: dict[str, float], budget: int, dose: float) ->
 def test_too_few_kept_documents_name_the_smallest_dose(world: Universe, shares: dict[str, float]) -> None:
     budget = int(1.05 * fitting_budget(world, shares, world.kept))
     with pytest.raises(BudgetError, match=r"web/kept holds .* raise `dose` to at least 0\.\d+") as caught:
-        variant(Noisy(kind="noisy", dose=0.001), budget, shares).parts(world)
+        variant(Noisy(dose=0.001), budget, shares).parts(world)
     named = float(str(caught.value).rpartition(" ")[2])
     assert fits(world, shares, budget, named)
     assert not fits(world, shares, budget, named - 2e-4)
@@ -147,8 +147,8 @@ def test_too_few_kept_documents_name_the_smallest_dose(world: Universe, shares: 
 def test_too_short_a_pool_names_the_epochs_that_fill_it(world: Universe, shares: dict[str, float]) -> None:
     budget = int(7.5 * fitting_budget(world, shares, world.kept))
     with pytest.raises(BudgetError, match="raise `epochs` to at least 8, or set `when_short: repeat`"):
-        variant(Repeated(kind="repeated", epochs=7), budget, shares).parts(world)
-    parts = variant(Repeated(kind="repeated", epochs=8), budget, shares).parts(world)
+        variant(Repeated(epochs=7), budget, shares).parts(world)
+    parts = variant(Repeated(epochs=8), budget, shares).parts(world)
     assert [part.epochs for part in parts] == [8, 8]
 
 
@@ -158,7 +158,7 @@ def test_a_source_without_documents_cannot_be_repeated(when_short: Any, world: U
     with pytest.raises(
         BudgetError, match="radio/kept holds 0 tokens and 50 are needed; add documents, change the rules"
     ):
-        variant(Curated(kind="curated", when_short=when_short), 100, nothing).parts(world)
+        variant(Curated(when_short=when_short), 100, nothing).parts(world)
 
 
 def test_a_source_of_no_share_is_left_out(world: Universe) -> None:
@@ -201,4 +201,4 @@ def test_a_dose_is_above_0_and_at_most_1(kind: str, dose: float) -> None:
 
 def test_noisy_variants_have_no_repetition_to_ask_for() -> None:
     with pytest.raises(ValueError, match="when_short"):
-        Noisy(kind="noisy", dose=0.5, when_short="repeat")  # type: ignore[arg-type]
+        Noisy(dose=0.5, when_short="repeat")  # type: ignore[arg-type]

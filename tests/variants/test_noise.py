@@ -63,7 +63,7 @@ def test_the_given_tokens_are_not_touched() -> None:
 
 
 def test_every_epoch_has_the_same_noise_and_bos_stays(tmp_path: Path) -> None:
-    spec = TokenNoise(kind="token_noise", dose=0.5, when_short="repeat")
+    spec = TokenNoise(dose=0.5, when_short="repeat")
     shares, budget = WORLD.raw_shares(), 3 * int(WORLD.lengths.sum())
     stream = stream_of(WORLD, pool(tmp_path, WORLD), variant(spec, budget, shares))
     seen: dict[int, list[int]] = {}
@@ -78,8 +78,8 @@ def test_noise_stands_on_the_same_documents_as_raw_whatever_their_order(tmp_path
     shares = WORLD.raw_shares()
     budget = int(WORLD.lengths[WORLD.available].sum())
     raw, dosed = (
-        variant(Raw(kind="raw"), budget, shares),
-        variant(TokenNoise(kind="token_noise", dose=0.5), budget, shares),
+        variant(Raw(), budget, shares),
+        variant(TokenNoise(dose=0.5), budget, shares),
     )
     clean = all_tokens(stream_of(WORLD, pool(tmp_path / "a", WORLD), raw))
     noisy = all_tokens(stream_of(WORLD, pool(tmp_path / "a", WORLD), dosed))

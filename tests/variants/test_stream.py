@@ -15,7 +15,7 @@ from dq.variants import Curated, Noisy, Part, Raw, Repeated, Universe
 from dq.variants.stream import StreamOrder, draws, order_stream
 from tests.variants.worlds import all_tokens, fitting_budget, order_of, permuted, pool, stream_of, universe, variant
 
-RAW, CURATED = Raw(kind="raw"), Curated(kind="curated")
+RAW, CURATED = Raw(), Curated()
 SEEDS = st.integers(0, 10_000)
 FEW = settings(max_examples=20, deadline=None)
 
@@ -88,7 +88,7 @@ def test_the_stream_is_what_the_definition_says(world_seed: int, epochs: int, fi
     world = universe(world_seed, 60)
     shares = world.raw_shares()
     budget = max(1, int(fill * fitting_budget(world, shares, world.kept)))
-    for spec in (RAW, CURATED, Repeated(kind="repeated", epochs=epochs)):
+    for spec in (RAW, CURATED, Repeated(epochs=epochs)):
         order, parts = order_of(world, variant(spec, budget, shares), seed=world_seed)
         expected = brute_force(world, parts, budget, world_seed)
         # Both sources begin at key 0; which of the two comes first is a tie, broken by content.
@@ -113,7 +113,7 @@ def test_repeated_equals_curated_through_its_first_u_tokens(seed: int, epochs: i
     shares = world.raw_shares()
     budget = fitting_budget(world, shares, world.kept)
     curated, _ = order_of(world, variant(CURATED, budget, shares), seed=seed)
-    repeated, _ = order_of(world, variant(Repeated(kind="repeated", epochs=epochs), budget, shares), seed=seed)
+    repeated, _ = order_of(world, variant(Repeated(epochs=epochs), budget, shares), seed=seed)
     through = int(np.searchsorted(repeated.starts, budget // epochs, side="left"))
     assert repeated.documents[:through].tolist() == curated.documents[:through].tolist()
     assert (repeated.copies[:through] == 0).all()
@@ -124,7 +124,7 @@ def test_repeated_equals_curated_token_for_token(
 ) -> None:
     curated = stream_of(world, tokens, variant(CURATED, budget, shares))
     for epochs in (2, 4, 10):
-        repeated = stream_of(world, tokens, variant(Repeated(kind="repeated", epochs=epochs), budget, shares))
+        repeated = stream_of(world, tokens, variant(Repeated(epochs=epochs), budget, shares))
         unique = budget // epochs
         np.testing.assert_array_equal(repeated.tokens(0, unique), curated.tokens(0, unique))
         assert (all_tokens(repeated) != all_tokens(curated)).any()
@@ -166,7 +166,7 @@ def test_pools_of_a_smaller_unique_budget_are_the_first_documents_of_larger_ones
 ) -> None:
     drawn: dict[int, list[list[int]]] = {}
     for epochs in (2, 3, 5, 9):
-        order, parts = order_of(world, variant(Repeated(kind="repeated", epochs=epochs), budget, shares))
+        order, parts = order_of(world, variant(Repeated(epochs=epochs), budget, shares))
         first = order.copies == 0
         drawn[epochs] = [order.documents[first & (order.parts == number)].tolist() for number in range(2)]
         for number, part in enumerate(parts):
@@ -179,7 +179,7 @@ def test_copies_are_spread_one_a_kth_of_the_stream() -> None:
     world, epochs = universe(5, 2000), 4
     shares = world.raw_shares()
     budget = fitting_budget(world, shares, world.kept)
-    order, parts = order_of(world, variant(Repeated(kind="repeated", epochs=epochs), budget, shares))
+    order, parts = order_of(world, variant(Repeated(epochs=epochs), budget, shares))
     slack = longest_of(world, parts) * epochs / budget * (epochs + 1)  # a document an epoch, as a share of one
     for copy in range(epochs):
         starts = order.starts[:-1][order.copies == copy] / budget * epochs
@@ -191,7 +191,7 @@ def test_each_epoch_has_the_same_documents_in_another_order() -> None:
     world = universe(5, 2000)
     shares = world.raw_shares()
     budget = fitting_budget(world, shares, world.kept)
-    order, _ = order_of(world, variant(Repeated(kind="repeated", epochs=3), budget, shares))
+    order, _ = order_of(world, variant(Repeated(epochs=3), budget, shares))
     epochs = [order.documents[order.copies == copy].tolist() for copy in range(3)]
     assert set(epochs[1]) == set(epochs[0]) and len(set(epochs[1])) == len(epochs[1])
     assert set(epochs[2]) <= set(epochs[0]) and len(set(epochs[2])) > 0.9 * len(set(epochs[0]))
@@ -217,7 +217,7 @@ def test_every_tenth_of_a_repeated_stream_has_each_source_near_its_share() -> No
     world = universe(5, 4000)
     shares = world.raw_shares()
     budget = fitting_budget(world, shares, world.kept)
-    for spec in (Repeated(kind="repeated", epochs=4), Noisy(kind="noisy", dose=0.3)):
+    for spec in (Repeated(epochs=4), Noisy(dose=0.3)):
         order, parts = order_of(world, variant(spec, budget // 2, shares))
         tenth = np.minimum(order.starts[:-1] * 10 // (budget // 2), 9)
         for number, part in enumerate(parts):
@@ -226,7 +226,7 @@ def test_every_tenth_of_a_repeated_stream_has_each_source_near_its_share() -> No
 
 
 def test_two_seeds_draw_different_pools(world: Universe, shares: dict[str, float], budget: int) -> None:
-    made = variant(Repeated(kind="repeated", epochs=5), budget, shares)
+    made = variant(Repeated(epochs=5), budget, shares)
     pools = [set(order_of(world, made, seed=seed)[0].documents.tolist()) for seed in range(3)]
     assert pools[0] != pools[1] != pools[2]
 
@@ -235,7 +235,7 @@ def flat(order: StreamOrder, tokens: TokenPool) -> np.ndarray[Any, Any]:
     return np.concatenate([tokens.tokens(int(document)) for document in order.documents]).astype(np.int32)
 
 
-@pytest.mark.parametrize("spec", [RAW, CURATED, Repeated(kind="repeated", epochs=3), Noisy(kind="noisy", dose=0.2)])
+@pytest.mark.parametrize("spec", [RAW, CURATED, Repeated(epochs=3), Noisy(dose=0.2)])
 def test_windows_are_slices_of_the_documents_one_after_another(
     spec: Any, world: Universe, tokens: TokenPool, shares: dict[str, float], budget: int
 ) -> None:
@@ -275,7 +275,7 @@ def test_a_budget_of_the_whole_corpus_ends_with_a_bos(
     assert stream.windows(0, 1)[0, -1] == 0
 
 
-@pytest.mark.parametrize("spec", [CURATED, Repeated(kind="repeated", epochs=3), Raw(kind="raw", when_short="repeat")])
+@pytest.mark.parametrize("spec", [CURATED, Repeated(epochs=3), Raw(when_short="repeat")])
 def test_unique_tokens_count_first_sights(
     spec: Any, world: Universe, shares: dict[str, float], budget: int, tmp_path: Path
 ) -> None:
@@ -296,7 +296,7 @@ def test_unique_tokens_count_first_sights(
 def test_a_stream_of_one_document_is_repeated_whole() -> None:
     world = universe(0, 2)
     one = permuted(world, np.array([0]))
-    spec = Raw(kind="raw", when_short="repeat")
+    spec = Raw(when_short="repeat")
     length = int(one.lengths[0])
     order = order_stream(one, variant(spec, 5 * length, one.raw_shares()).parts(one), budget_tokens=5 * length, seed=0)
     assert order.documents.tolist() == [0] * 5 and order.copies.tolist() == [0, 1, 2, 3, 4]
