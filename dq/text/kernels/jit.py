@@ -5,13 +5,13 @@ folder when the installation is read-only: numba falls back by itself). Argument
 never closures.
 
 Numba's cache notices a change in a kernel's own file only, though kernels are compiled into one another: ours are
-stamped with all files that hold kernels or their constants. That takes private names of numba, which are used only in
-the versions it was tried with; with others, numba's own stamp stays, and who edits a kernel empties the cache.
+stamped with all files in folders of kernels, where the constants that go into them stand too. That takes private names
+of numba, which are used only in the versions it was tried with; with others, numba's own stamp stays, and who edits a
+kernel empties the cache.
 """
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -23,7 +23,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 # Within the package: kernels, and the constants that are compiled into them.
-KERNEL_FILES = ("text/*.py", "*/kernels/*.py", "quality/signals.py")
+KERNEL_FILES = ("*/kernels/*.py", "quality/signals.py")
 STAMPED_VERSIONS = ((0, 62), (0, 68))  # of numba, both included
 
 OPTIONS = {"cache": True, "nogil": True}
@@ -75,13 +75,11 @@ def _numba_version() -> tuple[int, ...]:
 
 
 def _stamp(dispatcher: Any) -> None:
-    """Make the cached code of a kernel stale when any kernel file changes."""
-    stored = dispatcher._cache
-    stored._cache_file = importlib.import_module("numba.core.caching").IndexDataCacheFile(
-        cache_path=stored.cache_path,
-        filename_base=stored._impl.filename_base,
-        source_stamp=(stored._impl.locator.get_source_stamp(), _kernel_stamps()),
-    )
+    """Make the cached code of a kernel stale when any kernel file changes.
+
+    Numba reads the version before anything else, which may name types that are gone.
+    """
+    dispatcher._cache._cache_file._version = (numba.__version__, _kernel_stamps())
 
 
 @cache
