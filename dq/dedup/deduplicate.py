@@ -9,8 +9,7 @@ from dq.dedup.config import DedupConfig, Resources
 from dq.dedup.find import find_duplicates
 from dq.dedup.policy import Policy
 from dq.dedup.selection import select
-from dq.text.buffers import Texts, text_batch
-from dq.text.hashing import content_keys
+from dq.text import Texts, content_keys, text_batch
 
 
 def deduplicate(

@@ -18,8 +18,7 @@ import numpy as np
 from dq.arrays import I64, U64, offsets_of, read_only
 from dq.dedup.config import ShingleConfig
 from dq.dedup.kernels.shingles import shingle_documents
-from dq.text import unicode
-from dq.text.buffers import Texts, text_batch
+from dq.text import Texts, character_classes, lowercase, text_batch
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ def shingle(
     config = config or ShingleConfig()
     batch = text_batch(texts)
     chosen = np.arange(len(batch)) if documents is None else documents.astype(np.int64, copy=False)
-    fixed = (read_only(batch.data), read_only(batch.offsets), read_only(chosen), unicode.classes(), unicode.lowercase())
+    fixed = (read_only(batch.data), read_only(batch.offsets), read_only(chosen), character_classes(), lowercase())
     mode = (config.ngram, config.unit == "characters")
     lengths = np.zeros(len(chosen), np.int64)
     shingle_documents(*fixed, *mode, read_only(lengths), lengths, np.empty(0, np.uint64))

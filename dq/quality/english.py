@@ -12,7 +12,7 @@ import numpy as np
 
 from dq.arrays import U64
 from dq.quality.kernels.documents import FUNCTION_WORD, STOP_BUCKETS, STOP_MASK, STOP_SLOTS, StopWords
-from dq.text.kernels.hash import hash_of
+from dq.text import hash_of
 
 GOPHER_STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
 

@@ -23,13 +23,7 @@ from dq.quality.kernels.documents import mark_sentences, measure_documents
 from dq.quality.kernels.lines import measure_lines, most_lines, odd_lines, seen_lines
 from dq.quality.kernels.ngrams import measure_ngrams, ngram_arrays
 from dq.quality.signals import AT, C4_COUNTS, DEFAULT_SIGNALS
-from dq.text.buffers import TextBatch
-from dq.text.kernels.describe import describe_batch
-from dq.text.kernels.scan import MASKS, scan_batch
-from dq.text.kernels.words import split_batch
-from dq.text.tables import text_tables
-from dq.text.word_flags import UNDESCRIBED, WordArrays, word_arrays
-from dq.text.words import BLOCK_BYTES
+from dq.text import Splitter, TextBatch, text_tables
 
 SUB_BATCH_BYTES = 256 * 1024
 ODD_LINE_BYTES = 1024 * 1024  # of lines that wait to be split
@@ -54,7 +48,7 @@ def measure(batch: TextBatch, *, unicode_words: bool = True, ngrams: bool = True
     def run(scratch: _Scratch) -> None:
         for rows in waiting:
             _fit_odd_lines(int(batch.offsets[rows[1]] - batch.offsets[rows[0]]), out, scratch)
-            n_words = _split(batch, rows, scratch, unicode_words=unicode_words)
+            n_words = scratch.splitter.split(batch, rows, unicode_words=unicode_words)
             _measure_rows(scratch.sub_batch(batch, rows, n_words), out=out, scratch=scratch, ngrams=ngrams)
         _add_odd_lines(out, scratch)
 
@@ -71,12 +65,8 @@ def measure_given(batch: TextBatch, words: Sequence[Sequence[str]]) -> F64:
     batch = TextBatch(read_only(batch.data), read_only(batch.offsets))
     out, scratch, n = _Measures(len(batch)), _Scratch(), len(batch)
     if n:
-        start, end, tables = int(batch.offsets[0]), int(batch.offsets[-1]), text_tables()
-        scratch.fit_text(n, end - start)
-        scan_batch(batch.data, start, end, tables.scan, scratch.masks)
-        n_words = _place(batch, words, scratch.words)
-        describe_batch(batch.data, n_words, tables, scratch.words)
-        _fit_odd_lines(end - start, out, scratch)
+        n_words = scratch.splitter.place(batch, words)
+        _fit_odd_lines(int(batch.offsets[-1] - batch.offsets[0]), out, scratch)
         _measure_rows(scratch.sub_batch(batch, (0, n), n_words), out=out, scratch=scratch, ngrams=True)
         _add_odd_lines(out, scratch)
     return out.table()
@@ -119,60 +109,23 @@ class _Scratch:
     """Arrays that one thread uses again and again; they grow to the largest sub-batch."""
 
     def __init__(self) -> None:
-        self.masks = np.empty((MASKS, 0), np.uint64)
-        self.words = word_arrays(0, 0)
+        self.splitter = Splitter()
         self.sentences = np.empty(1, np.int32)
         self.chars = np.empty(0, np.int64)
         self.odd = odd_lines(0)
         self.ngrams = ngram_arrays(0)
 
-    def fit_text(self, documents: int, size: int) -> None:
-        """Room for so many documents and bytes. Arrays are only touched as far as words are found."""
-        if self.masks.shape[1] < size // BLOCK_BYTES + 2:
-            self.masks = np.empty((MASKS, size // BLOCK_BYTES + 2), np.uint64)
-        if len(self.words.starts) < size or len(self.chars) < documents:
-            documents = max(documents, 2 * len(self.chars))
-            self.words = word_arrays(documents, max(size, len(self.words.starts)))
-            self.chars = np.empty(documents, np.int64)
-
     def sub_batch(self, batch: TextBatch, rows: tuple[int, int], n_words: int) -> SubBatch:
         """These rows, whose masks and words are here, with room for what is measured of them."""
-        longest = int(np.diff(self.words.bounds[: rows[1] - rows[0] + 1]).max(initial=0))
+        words, documents = self.splitter.words, rows[1] - rows[0]
+        longest = int(np.diff(words.bounds[: documents + 1]).max(initial=0))
+        if len(self.chars) < documents:
+            self.chars = np.empty(max(documents, 2 * len(self.chars)), np.int64)
         if len(self.sentences) < n_words + 1:
             self.sentences = np.empty(2 * n_words + 1, np.int32)
         if len(self.ngrams.positions) < longest + 1:
             self.ngrams = ngram_arrays(2 * longest)
-        return SubBatch(batch.data, batch.offsets, rows, self.masks, self.words, self.sentences, self.chars)
-
-
-def _place(batch: TextBatch, words: Sequence[Sequence[str]], arrays: WordArrays) -> int:
-    """Find each word in its text, left to right; fill starts, ends and flags; return the number of words."""
-    count = 0
-    for row, found in enumerate(words):
-        arrays.bounds[row] = count
-        at, end = int(batch.offsets[row]), int(batch.offsets[row + 1])
-        text, first = batch.data[at:end].tobytes(), at
-        for word in found:
-            raw = word.encode()
-            place = text.find(raw, at - first) if raw else -1
-            if place < 0:
-                raise InputError(f"text {row}: the word {word!r} is not in it after the words before it")
-            arrays.starts[count], arrays.ends[count] = first + place, first + place + len(raw)
-            arrays.flags[count] = UNDESCRIBED
-            at = first + place + len(raw)
-            count += 1
-    arrays.bounds[len(words)] = count
-    return count
-
-
-def _split(batch: TextBatch, rows: tuple[int, int], scratch: _Scratch, *, unicode_words: bool) -> int:
-    """Masks and words of some rows into ``scratch``; returns the number of words."""
-    start, end, tables = int(batch.offsets[rows[0]]), int(batch.offsets[rows[1]]), text_tables()
-    scratch.fit_text(rows[1] - rows[0], end - start)
-    scan_batch(batch.data, start, end, tables.scan, scratch.masks)
-    n_words = split_batch(batch.data, batch.offsets, rows, unicode_words, scratch.masks, tables, scratch.words)
-    describe_batch(batch.data, n_words, tables, scratch.words)
-    return int(n_words)
+        return SubBatch(batch.data, batch.offsets, rows, self.splitter.masks, words, self.sentences, self.chars)
 
 
 def _measure_rows(part: SubBatch, *, out: _Measures, scratch: _Scratch, ngrams: bool) -> None:
@@ -204,7 +157,7 @@ def _add_odd_lines(out: _Measures, scratch: _Scratch) -> None:
         return
     odd.written[0] = 0
     lines = TextBatch(read_only(odd.text[: odd.bounds[n]]), read_only(odd.bounds[: n + 1]))
-    part = scratch.sub_batch(lines, (0, n), _split(lines, (0, n), scratch, unicode_words=True))
+    part = scratch.sub_batch(lines, (0, n), scratch.splitter.split(lines, (0, n)))
     mark_sentences(part)
     bounds, rows, kept = part.words.bounds[: n + 1], odd.rows[:n], odd.kept[:n]
     words = np.diff(bounds)

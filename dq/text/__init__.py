@@ -1,1 +1,38 @@
-"""Compiled text kernels over Arrow string buffers: no Python work per document or per word."""
+"""Texts as Arrow string buffers, and what compiled kernels make of them: words, hashes, properties of characters.
+
+No Python work per document or per word. Other packages import from here; only their own kernels reach into
+``dq.text.kernels``.
+"""
+
+from dq.text.buffers import TextBatch, Texts, arrow_array, string_array, text_batch
+from dq.text.characters import character_classes, lowercase
+from dq.text.cleaner import Cleaned, Cleaner, CorpusCleaner
+from dq.text.hashing import content_keys, mix64, uniform
+from dq.text.kernels.flags import TextTables, WordArrays
+from dq.text.kernels.hash import hash_of
+from dq.text.tables import text_tables
+from dq.text.words import Splitter, WordDefinition, is_unicode_words, split_words
+
+__all__ = [
+    "Cleaned",
+    "Cleaner",
+    "CorpusCleaner",
+    "Splitter",
+    "TextBatch",
+    "TextTables",
+    "Texts",
+    "WordArrays",
+    "WordDefinition",
+    "arrow_array",
+    "character_classes",
+    "content_keys",
+    "hash_of",
+    "is_unicode_words",
+    "lowercase",
+    "mix64",
+    "split_words",
+    "string_array",
+    "text_batch",
+    "text_tables",
+    "uniform",
+]

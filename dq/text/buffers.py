@@ -15,9 +15,8 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from dq.arrays import I64, U8
 from dq.errors import InputError
-
-__all__ = ["TextBatch", "Texts", "arrow_array", "string_array", "text_batch"]
 
 Texts: TypeAlias = "Sequence[str] | pl.Series | pa.Array | pa.ChunkedArray | TextBatch"
 """What every public function takes: a list of str, a polars Series, or an Arrow string array."""
@@ -27,8 +26,8 @@ Texts: TypeAlias = "Sequence[str] | pl.Series | pa.Array | pa.ChunkedArray | Tex
 class TextBatch:
     """UTF-8 bytes (uint8) and offsets (int64, n + 1) of n texts; nulls are empty texts."""
 
-    data: np.ndarray[Any, np.dtype[np.uint8]]
-    offsets: np.ndarray[Any, np.dtype[np.int64]]
+    data: U8
+    offsets: I64
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

@@ -12,8 +12,6 @@ from typing import Any, Protocol, runtime_checkable
 
 from dq.text.buffers import Texts
 
-__all__ = ["Cleaned", "Cleaner", "CorpusCleaner"]
-
 
 @dataclass(frozen=True)
 class Cleaned:

@@ -1,4 +1,4 @@
-"""xxh64 of every text of a batch: the content key of a document, and a stable 64-bit hash for everything else.
+"""Hashes for Python: the content key of a document, and draws that hash integers.
 
 xxh64 (Yann Collet, XXH64 specification 0.1.1) is public, fast and the same on every machine; equal to the `xxhash`
 library byte for byte (tested). Not cryptographic: two different texts with one key only share a tie-break.
@@ -6,16 +6,13 @@ library byte for byte (tested). Not cryptographic: two different texts with one 
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
+from dq.arrays import F64, U64, read_only
 from dq.text.buffers import Texts, text_batch
 from dq.text.kernels.xxhash import hash_texts
-
-__all__ = ["content_keys", "mix64", "uniform"]
-
-U64: TypeAlias = "np.ndarray[Any, np.dtype[np.uint64]]"
 
 GOLDEN = np.uint64(0x9E3779B185EBCA87)  # odd, near 2**64 divided by the golden ratio
 
@@ -24,7 +21,7 @@ def content_keys(texts: Texts) -> U64:
     """xxh64 (seed 0) of the UTF-8 bytes of each text: uint64, shape (n,)."""
     batch = text_batch(texts)
     keys = np.empty(len(batch), np.uint64)
-    hash_texts(batch.data, batch.offsets, 0, keys)
+    hash_texts(read_only(batch.data), read_only(batch.offsets), 0, keys)
     return keys
 
 
@@ -43,6 +40,6 @@ def mix64(*columns: Any) -> U64:
     return np.asarray(state, dtype=np.uint64)
 
 
-def uniform(hashes: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
+def uniform(hashes: Any) -> F64:
     """Map 64-bit hashes to float64 in [0, 1) by their upper 53 bits."""
     return (np.asarray(hashes, np.uint64) >> np.uint64(11)).astype(np.float64) * 2.0**-53

@@ -8,19 +8,8 @@ import unicodedata
 import numpy as np
 import pytest
 
-from dq.text.unicode import (
-    ASSIGNED,
-    DIGIT,
-    LETTER,
-    LOWER,
-    MARK,
-    PUNCTUATION,
-    SPACE,
-    SYMBOL,
-    UPPER,
-    classes,
-    lowercase,
-)
+from dq.text.characters import ASSIGNED, character_classes, lowercase
+from dq.text.kernels.flags import DIGIT, LETTER, LOWER, MARK, PUNCTUATION, SPACE, SYMBOL, UPPER
 
 EVERY = range(sys.maxunicode + 1)
 
@@ -44,12 +33,12 @@ def categories() -> list[str]:
 )
 def test_a_property_is_that_of_the_general_category(categories: list[str], bit: int, wanted: tuple[str, ...]) -> None:
     expected = np.array([category in wanted for category in categories])
-    np.testing.assert_array_equal((classes() & bit) != 0, expected)
+    np.testing.assert_array_equal((character_classes() & bit) != 0, expected)
 
 
 def test_space_is_what_str_isspace_says() -> None:
     expected = np.array([chr(code).isspace() for code in EVERY])
-    np.testing.assert_array_equal((classes() & SPACE) != 0, expected)
+    np.testing.assert_array_equal((character_classes() & SPACE) != 0, expected)
 
 
 def test_lower_case_is_that_of_str_lower_where_it_is_one_character() -> None:
@@ -69,14 +58,14 @@ def test_outside_the_blocks_that_are_looked_at_nothing_has_a_property(categories
     for block in ASSIGNED:
         inside[block.start : block.stop] = True
     assert {categories[code] for code in np.flatnonzero(~inside)} <= {"Cn", "Cs", "Co", "Cf"}
-    assert not classes()[~inside].any()
+    assert not character_classes()[~inside].any()
     np.testing.assert_array_equal(lowercase()[~inside], np.flatnonzero(~inside))
 
 
 def test_the_tables_are_built_once_and_cannot_be_changed() -> None:
-    assert classes() is classes()
+    assert character_classes() is character_classes()
     assert lowercase() is lowercase()
-    for table in (classes(), lowercase()):
+    for table in (character_classes(), lowercase()):
         assert table.shape == (0x110000,)
         with pytest.raises(ValueError, match="read-only"):
             table[0] = 1

@@ -12,13 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dq.arrays import read_only
 from dq.errors import ConfigError
-from dq.text.buffers import text_batch
+from dq.text import Splitter, split_words, text_batch, text_tables
+from dq.text.english import merges, special_cases, units
 from dq.text.kernels.blocks import LETTER, SPACE, UPPER
 from dq.text.kernels.scan import MASKS, scan_batch
-from dq.text.special_cases import merges, special_cases, units
-from dq.text.tables import text_tables
-from dq.text.words import read_only, scan_and_split, split_words
 
 # Lines written for this test and their words by spaCy 3.8.18, spacy.blank("en").
 RECORDED = json.loads((Path(__file__).parent / "data" / "spacy_words.json").read_text("utf-8"))
@@ -39,10 +38,10 @@ def test_white_space_words_are_those_of_str_split() -> None:
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.text(max_size=150), max_size=4))
 def test_words_lie_in_order_and_cover_all_but_white_space(texts: list[str]) -> None:
-    batch = text_batch(texts)
-    _, words, n_words = scan_and_split(batch, (0, len(batch)), unicode_words=True)
-    assert words.bounds[0] == 0
-    assert words.bounds[len(texts)] == n_words
+    batch, splitter = text_batch(texts), Splitter()
+    n_words = splitter.split(batch, (0, len(batch)))
+    assert splitter.words.bounds[0] == 0
+    assert splitter.words.bounds[len(texts)] == n_words
     for row, found in enumerate(split_words(batch)):
         text = bytes(batch.data[batch.offsets[row] : batch.offsets[row + 1]]).decode()
         assert "".join(found) == "".join(text.split())

@@ -24,7 +24,7 @@ from dq.dedup.kernels.verify import verify_pairs
 from dq.dedup.shards import Shard, load_shard
 from dq.executors import run_in_threads
 from dq.store.arrays import MappedArray
-from dq.text import unicode
+from dq.text import character_classes, lowercase
 
 PAIR_SCHEMA = {
     "left": pl.Int64,
@@ -86,7 +86,7 @@ def shingle_classes(
         if needed[row]:
             lengths[row] = len(values)
             file.array[starts[row] : starts[row + 1]] = values
-    mode = (unicode.classes(), unicode.lowercase(), config.ngram, config.unit == "characters")
+    mode = (character_classes(), lowercase(), config.ngram, config.unit == "characters")
 
     def one(shard: int) -> None:
         rows = np.searchsorted(classes.representative, begins[shard : shard + 2])

@@ -17,8 +17,8 @@ import numpy as np
 
 from dq.dedup.kernels.simd import BLOCK, fold_block, non_ascii_mask, word_mask, write_places
 from dq.text.kernels.bits import load_u64, multiply_fold, nonnegative, trailing_zeros
+from dq.text.kernels.flags import DIGIT, LETTER, MARK
 from dq.text.kernels.jit import inlined, kernel
-from dq.text.unicode import DIGIT, LETTER, MARK
 
 __all__ = ["WORD_SLACK", "fold", "scratch_bytes", "split_characters", "split_words"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from dq.arrays import I32, I64, U8, U64
-from dq.text.word_flags import WordArrays
+from dq.text.kernels.flags import WordArrays
 
 
 class SubBatch(NamedTuple):

@@ -34,11 +34,9 @@ from dq.quality.kernels.tally import (
     TOO_FEW_WORDS,
     TOO_LONG_WORD,
 )
+from dq.text.kernels.flags import BREAK, DECIMAL, KELVIN, SPACE, TextTables
 from dq.text.kernels.jit import helper, inlined, kernel, part
 from dq.text.kernels.utf8 import char_width, decode, last_char
-from dq.text.marks import BREAK, DECIMAL
-from dq.text.tables import KELVIN, TextTables
-from dq.text.unicode import SPACE
 
 
 @kernel

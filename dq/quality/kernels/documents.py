@@ -11,9 +11,9 @@ from dq.quality.kernels.batch import SubBatch
 from dq.quality.signals import AT
 from dq.text.kernels.bits import count_ones, nonnegative, trailing_zeros
 from dq.text.kernels.blocks import CONTINUATION, CURLY, DIGIT, DOT, HASH_SIGN, NEWLINE, UPPER
+from dq.text.kernels.flags import ALL_CAPS, ALPHABETIC, ENDS_SENTENCE, IS_PUNCTUATION, IS_WORD
 from dq.text.kernels.jit import inlined, part, plain_kernel
 from dq.text.kernels.scan import ELLIPSIS, count_bits, low_bits
-from dq.text.word_flags import ALL_CAPS, ALPHABETIC, ENDS_SENTENCE, IS_PUNCTUATION, IS_WORD
 
 STOP_BITS = 8  # bits 0-7 of a stop-word entry: which of Gopher's eight; bit 8: an English function word
 FUNCTION_WORD = 256

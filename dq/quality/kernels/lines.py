@@ -19,12 +19,11 @@ from dq.quality.kernels.c4_rewrite import judge_odd_line
 from dq.quality.signals import AT
 from dq.text.kernels.bits import nonnegative
 from dq.text.kernels.blocks import BREAK, CONTINUATION, HIGH, NEWLINE, SPACE
+from dq.text.kernels.flags import TERMINAL, TextTables
 from dq.text.kernels.hash import finish, hash_bytes
 from dq.text.kernels.jit import inlined, part, plain_kernel
 from dq.text.kernels.scan import count_bits, next_bit, strip_span
 from dq.text.kernels.utf8 import char_width, count_chars, decode, last_char
-from dq.text.marks import TERMINAL
-from dq.text.tables import TextTables
 
 SHORT_LINE_CHARS = 30  # datatrove FineWebQualityFilter(short_line_length=30): a short line has 30 characters or fewer
 DOT, HYPHEN, BULLET, CARRIAGE_RETURN, NEWLINE_BYTE = 0x2E, 0x2D, 0x2022, 0x0D, 0x0A

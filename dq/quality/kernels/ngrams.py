@@ -16,9 +16,9 @@ from dq.arrays import F64, I32, I64, U8, U32, U64
 from dq.quality.kernels.batch import SubBatch
 from dq.quality.signals import AT
 from dq.text.kernels.bits import nonnegative
+from dq.text.kernels.flags import IS_WORD
 from dq.text.kernels.hash import finish
 from dq.text.kernels.jit import helper, inlined, kernel, part
-from dq.text.word_flags import IS_WORD
 
 
 class NgramArrays(NamedTuple):

@@ -19,9 +19,7 @@ from dq.arrays import F32, F64, I32, I64
 from dq.config import StrictModel
 from dq.errors import InputError, require
 from dq.quality.kernels.learned import hash_features, score_documents, train_epoch
-from dq.text.buffers import TextBatch, Texts, text_batch
-from dq.text.kernels.hash import hash_of
-from dq.text.words import scan_and_split
+from dq.text import Splitter, TextBatch, Texts, hash_of, text_batch
 
 FORMAT_VERSION = 1
 
@@ -68,11 +66,11 @@ class QualityModel:
     def probabilities(self, texts: Texts) -> F64:
         """Of each text, that it is wanted rather than had; NaN for texts without words."""
         batch = text_batch(texts)
-        out = np.full(len(batch), np.nan)
+        out, splitter = np.full(len(batch), np.nan), Splitter()
         for row in range(0, len(batch), 256):
             rows = (row, min(len(batch), row + 256))
-            _, words, _ = scan_and_split(batch, rows, unicode_words=True)
-            bits, part = self.options.bits, out[rows[0] : rows[1]]
+            splitter.split(batch, rows)
+            words, bits, part = splitter.words, self.options.bits, out[rows[0] : rows[1]]
             score_documents(words.bounds, words.folded, self.options.pairs, bits, self.weights, self.bias, part)
         return out
 
@@ -134,10 +132,10 @@ def train_quality(wanted: Texts, have: Texts, options: LearnedOptions | None = N
     """
     options = options or LearnedOptions()
     sides = [text_batch(wanted), text_batch(have)]
-    features, bounds, held, labels = [], [np.int64(0)], [], []
+    features, bounds, held, labels, splitter = [], [np.int64(0)], [], [], Splitter()
     for label, batch in zip((1.0, 0.0), sides, strict=True):
         for row in range(len(batch)):
-            found = _features(batch, row, options)
+            found = _features(batch, row, options, splitter=splitter)
             features.append(found)
             bounds.append(bounds[-1] + len(found))
             held.append(_is_heldout(batch, row, options))
@@ -157,11 +155,10 @@ def train_quality(wanted: Texts, have: Texts, options: LearnedOptions | None = N
     return Trained(model, auc, low, high, int(scored.sum()), losses)
 
 
-def _features(batch: TextBatch, row: int, options: LearnedOptions) -> I32:
-    _, words, n_words = scan_and_split(batch, (row, row + 1), unicode_words=True)
-    n = min(n_words, options.max_words)
+def _features(batch: TextBatch, row: int, options: LearnedOptions, *, splitter: Splitter) -> I32:
+    n = min(splitter.split(batch, (row, row + 1)), options.max_words)
     out = np.empty(2 * n + 1, np.int32)
-    return out[: hash_features(words.folded, 0, n, options.pairs, options.bits, out)]
+    return out[: hash_features(splitter.words.folded, 0, n, options.pairs, options.bits, out)]
 
 
 def _is_heldout(batch: TextBatch, row: int, options: LearnedOptions) -> bool:

@@ -11,26 +11,20 @@ from typing import Any
 import numpy as np
 
 from dq.text.kernels.bits import unlikely
+from dq.text.kernels.flags import (
+    ALPHA,
+    CURRENCY,
+    DOT_AFTER,
+    ICON,
+    LOWER_OR_UNCASED,
+    PREFIX,
+    QUOTE,
+    SUFFIX,
+    UPPER_OR_UNCASED,
+)
 from dq.text.kernels.hash import hash_bytes
 from dq.text.kernels.jit import helper, inlined
 from dq.text.kernels.utf8 import char_width, decode, last_char
-from dq.text.word_roles import ALPHA, CURRENCY, DOT_AFTER, ICON, LOWER, PREFIX, QUOTE, SUFFIX, UPPER
-
-__all__ = [
-    "BLOOM_BITS",
-    "IS_SPECIAL",
-    "IS_UNIT",
-    "LEXICON_SIZE",
-    "MAX_LEXICON_BYTES",
-    "MERGES",
-    "PAIRS_AT",
-    "SLOTS",
-    "infix_length",
-    "is_unit",
-    "look_up",
-    "prefix_length",
-    "suffix_length",
-]
 
 DOT, DOLLAR, PLUS, HYPHEN, TILDE = 0x2E, 0x24, 0x2B, 0x2D, 0x7E
 ELLIPSIS, EN_DASH, EM_DASH, QUOTE_RIGHT, DEGREE = 0x2026, 0x2013, 0x2014, 0x2019, 0xB0
@@ -151,7 +145,7 @@ def _dot_suffix_length(data: Any, start: Any, end: Any, roles: Any) -> Any:
         return 1
     if before > start:
         earlier = decode(data, last_char(data, before))
-        if role & UPPER and roles[earlier] & UPPER:
+        if role & UPPER_OR_UNCASED and roles[earlier] & UPPER_OR_UNCASED:
             return 1
         if earlier == DEGREE and data[before] in (0x43, 0x46, 0x4B):  # °C. °F. °K.; small letters are above
             return 1
@@ -191,7 +185,7 @@ def infix_length(data: Any, at: Any, end: Any, previous: Any, roles: Any) -> Any
     if code in (PLUS, HYPHEN, 0x2A, 0x5E) and digit_before and (_is_digit(after) or after == HYPHEN):  # + - * ^
         return 1
     if code == DOT:
-        return 1 if before_role & (LOWER | QUOTE) and after_role & (UPPER | QUOTE) else 0
+        return 1 if before_role & (LOWER_OR_UNCASED | QUOTE) and after_role & (UPPER_OR_UNCASED | QUOTE) else 0
     if code == 0x2C:  # a comma
         return 1 if before_role & ALPHA and after_role & ALPHA else 0
     if not (before_role & ALPHA or digit_before):

@@ -15,8 +15,6 @@ from numba.extending import intrinsic
 
 from dq.text.kernels.jit import inlined
 
-__all__ = ["count_ones", "leading_zeros", "load_u64", "multiply_fold", "nonnegative", "trailing_zeros", "unlikely"]
-
 
 def _load_u64(_context: Any, data: Any, _index: Any) -> Any:
     """The 8 bytes of ``data`` (uint8) from ``index`` as one little-endian uint64; needs index + 8 <= len(data)."""

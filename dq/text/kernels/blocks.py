@@ -13,24 +13,6 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.extending import intrinsic
 
-__all__ = [
-    "ASCII_MASKS",
-    "BREAK",
-    "CONTINUATION",
-    "CURLY",
-    "DIGIT",
-    "DOT",
-    "HASH_SIGN",
-    "HIGH",
-    "LETTER",
-    "NEWLINE",
-    "PLAIN",
-    "SPACE",
-    "TRIGGER",
-    "UPPER",
-    "block_masks",
-]
-
 # Rows of the mask matrix, in the order in which block_masks returns them.
 # LETTER are those of ASCII; PLAIN are letters besides, ASCII's and others that no rule of splitting names.
 SPACE, LETTER, PLAIN, NEWLINE, BREAK, HIGH, CONTINUATION, UPPER, DIGIT, CURLY, HASH_SIGN, DOT, TRIGGER = range(13)

@@ -25,8 +25,6 @@ from dq.text.kernels.jit import helper, inlined, part
 from dq.text.kernels.url import is_url
 from dq.text.kernels.utf8 import char_width, decode
 
-__all__ = ["append_pieces", "split_chunk"]
-
 DOT = 0x2E
 MAX_MERGED_WORDS = 14  # the special case of the most words has 13
 

@@ -7,14 +7,22 @@ from typing import Any
 import numpy as np
 
 from dq.text.kernels.bits import TOP, load_u64, nonnegative, trailing_zeros, within
+from dq.text.kernels.flags import (
+    ALL_CAPS,
+    ALPHABETIC,
+    CHAR_PUNCTUATION,
+    ENDS_SENTENCE,
+    IS_PUNCTUATION,
+    IS_WORD,
+    LETTER,
+    LOWER,
+    SENTENCE_END,
+    SYMBOL_ONLY,
+    UPPER,
+)
 from dq.text.kernels.hash import hash_bytes, hash_pair, short_blocks
 from dq.text.kernels.jit import helper, inlined, kernel, part
 from dq.text.kernels.utf8 import char_width, decode
-from dq.text.marks import CHAR_PUNCTUATION, SENTENCE_END, SYMBOL_ONLY
-from dq.text.unicode import LETTER, LOWER, UPPER
-from dq.text.word_flags import ALL_CAPS, ALPHABETIC, ENDS_SENTENCE, IS_PUNCTUATION, IS_WORD
-
-__all__ = ["describe_batch"]
 
 
 @kernel

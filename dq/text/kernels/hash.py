@@ -14,8 +14,6 @@ import numpy as np
 from dq.text.kernels.bits import load_u64, multiply_fold, nonnegative, unlikely
 from dq.text.kernels.jit import helper, inlined, kernel
 
-__all__ = ["finish", "hash_bytes", "hash_letters", "hash_of", "hash_pair", "short_blocks"]
-
 SECRET = np.uint64(0xA0761D6478BD642F)
 SECRET_2 = np.uint64(0xE7037ED1A0B428DB)
 SECRET_3 = np.uint64(0x8EBC6AF09C88C6E3)

@@ -23,15 +23,20 @@ from dq.text.kernels.blocks import (
     UPPER,
     block_masks,
 )
+from dq.text.kernels.flags import (
+    SCAN_BREAK,
+    SCAN_DIGIT,
+    SCAN_ELLIPSIS,
+    SCAN_PLAIN,
+    SCAN_SPACE,
+    SCAN_TRIGGER,
+    SCAN_UPPER,
+)
 from dq.text.kernels.jit import inlined, kernel, part
 from dq.text.kernels.utf8 import char_width, decode
 
-__all__ = ["ELLIPSIS", "MASKS", "bits_at", "count_bits", "low_bits", "next_bit", "scan_batch", "strip_span"]
-
 ELLIPSIS = ASCII_MASKS  # the last row: U+2026
 MASKS = ASCII_MASKS + 1
-# Bits of TextTables.scan, besides which nothing about a character matters here.
-SCAN_SPACE, SCAN_PLAIN, SCAN_BREAK, SCAN_UPPER, SCAN_DIGIT, SCAN_ELLIPSIS, SCAN_TRIGGER = 1, 2, 4, 8, 16, 32, 64
 
 ONE, ALL = np.uint64(1), np.uint64(0xFFFFFFFFFFFFFFFF)
 

@@ -11,12 +11,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from dq.text.kernels.flags import DIGIT, LETTER, LOWER_OR_UNCASED
 from dq.text.kernels.jit import helper, part
 from dq.text.kernels.utf8 import char_width, decode
-from dq.text.unicode import DIGIT, LETTER
-from dq.text.word_roles import LOWER
-
-__all__ = ["is_url"]
 
 COLON, SLASH, AT, DOT, HYPHEN, UNDERSCORE, PLUS = 0x3A, 0x2F, 0x40, 0x2E, 0x2D, 0x5F, 0x2B
 MAX_LABEL_CHARS, MAX_TOP_CHARS = 64, 63
@@ -88,7 +85,7 @@ def _is_top(data: Any, start: Any, end: Any, roles: Any) -> Any:
     """A top-level domain: 2 to 63 lower-case or caseless letters."""
     chars, at = 0, start
     while at < end:
-        if not roles[decode(data, at)] & LOWER:
+        if not roles[decode(data, at)] & LOWER_OR_UNCASED:
             return False
         chars += 1
         at += char_width(data[at])

@@ -7,8 +7,6 @@ from typing import Any
 from dq.text.kernels.bits import nonnegative
 from dq.text.kernels.jit import helper, inlined
 
-__all__ = ["char_width", "count_chars", "decode", "last_char"]
-
 
 @inlined
 def char_width(byte: Any) -> Any:

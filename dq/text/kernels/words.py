@@ -14,12 +14,10 @@ from dq.text.kernels.affixes import IS_SPECIAL, look_up
 from dq.text.kernels.bits import nonnegative, trailing_zeros, unlikely
 from dq.text.kernels.blocks import DIGIT, HIGH, LETTER, PLAIN, SPACE, UPPER
 from dq.text.kernels.chunk import append_pieces, split_chunk
+from dq.text.kernels.flags import ALL_CAPS, ALPHABETIC, AT_BOTH_ENDS, AT_END, AT_START, IS_DOT, IS_WORD, UNDESCRIBED
 from dq.text.kernels.hash import hash_bytes, hash_letters, hash_pair
 from dq.text.kernels.jit import inlined, part, plain_kernel
 from dq.text.kernels.scan import bits_at, low_bits
-from dq.text.word_flags import ALL_CAPS, ALPHABETIC, AT_BOTH_ENDS, AT_END, AT_START, IS_DOT, IS_WORD, UNDESCRIBED
-
-__all__ = ["split_batch"]
 
 ONE = np.uint64(1)
 MAX_SHORT_BYTES = 64  # longer chunks take the long path

@@ -9,8 +9,6 @@ import numpy as np
 from dq.text.kernels.bits import load_u64, nonnegative
 from dq.text.kernels.jit import inlined, kernel, part
 
-__all__ = ["hash_texts", "xxhash64"]
-
 Array = np.ndarray[Any, Any]
 
 PRIME_1 = np.uint64(0x9E3779B185EBCA87)
