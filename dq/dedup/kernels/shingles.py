@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from dq.dedup.kernels.simd import FIRST_KEY, NGRAM_FACTOR, SECOND_KEY
+from dq.dedup.kernels.minhash_vectors import FIRST_KEY, NGRAM_FACTOR, SECOND_KEY
 from dq.dedup.kernels.words import WORD_SLACK, fold, scratch_bytes, split_characters, split_words
 from dq.text.kernels.jit import inlined, kernel
 

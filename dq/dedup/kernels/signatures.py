@@ -13,8 +13,15 @@ from typing import Any
 
 import numpy as np
 
+from dq.dedup.kernels.minhash_vectors import (
+    LANES,
+    SHINGLES_A_BLOCK,
+    SHINGLES_A_LOAD,
+    affine_min_block,
+    mix32_block,
+    shingle_block,
+)
 from dq.dedup.kernels.shingles import CHUNK, combine, key_sums, longest_text
-from dq.dedup.kernels.simd import LANES, SHINGLES_A_BLOCK, SHINGLES_A_LOAD, affine_min_block, mix32_block, shingle_block
 from dq.dedup.kernels.words import WORD_SLACK, fold, scratch_bytes, split_characters, split_words
 from dq.text.kernels.jit import inlined, kernel
 

@@ -15,25 +15,21 @@ from typing import Any
 
 import numpy as np
 
-from dq.dedup.kernels.simd import BLOCK, fold_block, non_ascii_mask, word_mask, write_places
+from dq.arrays import I32, U8, U32, U64
+from dq.dedup.kernels.minhash_vectors import fold_block, non_ascii_mask, word_mask, write_places
 from dq.text.kernels.bits import load_u64, multiply_fold, nonnegative, trailing_zeros
+from dq.text.kernels.blocks import BLOCK
 from dq.text.kernels.flags import DIGIT, LETTER, MARK
+from dq.text.kernels.hash import ALL, NONE, SECRET, SECRET_2, SECRET_3, fold_blocks
 from dq.text.kernels.jit import inlined, kernel
-
-__all__ = ["WORD_SLACK", "fold", "scratch_bytes", "split_characters", "split_words"]
-
-Array = np.ndarray[Any, Any]
+from dq.text.kernels.utf8 import decode_any, encode
 
 WORD_CLASS = LETTER | MARK | DIGIT
 SPACE = 0x20
 PADDING = 2 * BLOCK
 WORD_SLACK = 40  # words that a block may add to a nearly full buffer
 
-SALT_A = np.uint64(0xA0761D6478BD642F)
-SALT_B = np.uint64(0xE7037ED1A0B428DB)
-SALT_C = np.uint64(0x8EBC6AF09C88C6E3)
 ONE = np.uint64(1)
-ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 BYTE = np.uint64(8)
 TOP_BIT = np.uint64(BLOCK - 1)
 # What the two 8-byte loads of a word of 0 to 16 bytes keep.
@@ -48,98 +44,45 @@ def scratch_bytes(longest: int) -> int:
 
 
 @kernel
-def _fold_code_point(data: Array, i: int, end: int, scratch: Array, j: int, classes: Array, lower: Array) -> Any:
+def _fold_code_point(data: U8, i: int, end: int, scratch: U8, j: int, classes: U8, lower: I32) -> Any:
     """Fold one code point at ``data[i]``; returns the next i and j. Broken UTF-8 is a separator."""
-    first = np.int64(data[i])
-    size = 1
-    code = first
-    if first >= 0xF8:
+    code, after = decode_any(data, i, end)
+    if code < 0 or (classes[code] & WORD_CLASS) == 0:
         scratch[j] = SPACE
-        return i + 1, j + 1
-    if first >= 0xF0:
-        size, code = 4, first & 0x07
-    elif first >= 0xE0:
-        size, code = 3, first & 0x0F
-    elif first >= 0xC0:
-        size, code = 2, first & 0x1F
-    elif first >= 0x80:
-        scratch[j] = SPACE
-        return i + 1, j + 1
-    if i + size > end:
-        scratch[j] = SPACE
-        return end, j + 1
-    for k in range(1, size):
-        following = np.int64(data[i + k])
-        if following & 0xC0 != 0x80:
-            scratch[j] = SPACE
-            return i + k, j + 1
-        code = (code << 6) | (following & 0x3F)
-    if code > 0x10FFFF or (classes[code] & WORD_CLASS) == 0:
-        scratch[j] = SPACE
-        return i + size, j + 1
-    code = np.int64(lower[code])
-    if code < 0x80:
-        scratch[j] = code
-        return i + size, j + 1
-    if code < 0x800:
-        scratch[j] = 0xC0 | (code >> 6)
-        scratch[j + 1] = 0x80 | (code & 0x3F)
-        return i + size, j + 2
-    if code < 0x10000:
-        scratch[j] = 0xE0 | (code >> 12)
-        scratch[j + 1] = 0x80 | ((code >> 6) & 0x3F)
-        scratch[j + 2] = 0x80 | (code & 0x3F)
-        return i + size, j + 3
-    scratch[j] = 0xF0 | (code >> 18)
-    scratch[j + 1] = 0x80 | ((code >> 12) & 0x3F)
-    scratch[j + 2] = 0x80 | ((code >> 6) & 0x3F)
-    scratch[j + 3] = 0x80 | (code & 0x3F)
-    return i + size, j + 4
+        return after, j + 1
+    return after, encode(lower[code], scratch, j)
 
 
 @kernel
-def _patch(data: Array, i: int, scratch: Array, j: int, mask: Any, classes: Array, lower: Array) -> Any:
+def _patch(data: U8, i: int, end: int, scratch: U8, j: int, mask: np.uint64, classes: U8, lower: I32) -> int:
     """Replace the foreign bytes of a folded block by their folded code points, if those take as many bytes.
 
-    ``mask`` has a bit for each byte from 0x80 on. A separator becomes as many spaces as it has bytes, which means the
-    same as one. Returns how far the block is done: up to a code point that changes its length, is broken, or reaches
-    out of the block.
+    ``mask`` has a bit for each byte from 0x80 on, the block's text ends at ``end``. A separator becomes as many spaces
+    as it has bytes, which means the same as one. Returns how far the block is done: up to a code point that changes its
+    length, is broken, or reaches out of the block.
     """
     while mask != 0:
         at = trailing_zeros(mask)
-        first = np.int64(data[i + at])
-        size = 2
-        code = first & 0x1F
-        if first >= 0xF0:
-            size, code = 4, first & 0x07
-        elif first >= 0xE0:
-            size, code = 3, first & 0x0F
-        run = (ONE << np.uint64(size)) - ONE
-        if first < 0xC0 or first >= 0xF8 or at + size > BLOCK or (mask >> np.uint64(at)) & run != run:
+        code, after = decode_any(data, i + at, end)
+        if code < 0:
             return at
-        for k in range(1, size):
-            following = np.int64(data[i + at + k])
-            if following >= 0xC0:
-                return at
-            code = (code << 6) | (following & 0x3F)
-        mask &= ~(run << np.uint64(at))
-        if code > 0x10FFFF or (classes[code] & WORD_CLASS) == 0:
+        size = after - i - at
+        mask &= ~(((ONE << np.uint64(size)) - ONE) << np.uint64(at))
+        if (classes[code] & WORD_CLASS) == 0:
             for k in range(at, at + size):
                 scratch[j + k] = SPACE
             continue
-        lowered = np.int64(lower[code])
+        lowered = int(lower[code])
         if lowered == code:
             for k in range(at, at + size):
                 scratch[j + k] = data[i + k]
-            continue
-        _, end = _fold_code_point(data, i + at, i + at + size, scratch, j + at, classes, lower)
-        if end - j - at != size:
+        elif encode(lowered, scratch, j + at) != j + at + size:
             return at
     return BLOCK
 
 
 @kernel
-def fold(data: Array, begin: int, end: int, scratch: Array, classes: Array, lower: Array) -> int:
+def fold(data: U8, begin: int, end: int, scratch: U8, classes: U8, lower: I32) -> int:
     """Fold ``data[begin:end]`` into ``scratch``, followed by two blocks of spaces; returns the folded length.
 
     Separators may become more than one space.
@@ -160,7 +103,7 @@ def fold(data: Array, begin: int, end: int, scratch: Array, classes: Array, lowe
             fold_block(scratch, j, scratch, j)
         done = rest
         if foreign != 0:
-            done = min(rest, _patch(data, i, scratch, j, foreign, classes, lower))
+            done = min(rest, _patch(data, i, i + rest, scratch, j, foreign, classes, lower))
         i += done
         j += done
         if done < rest:
@@ -171,24 +114,28 @@ def fold(data: Array, begin: int, end: int, scratch: Array, classes: Array, lowe
 
 
 @kernel
-def _hash_long(scratch: Array, start: int, size: int) -> Any:
+def _hash_long(scratch: U8, start: int, size: int) -> np.uint64:
     """Hash of a word of more than 16 bytes."""
-    state = SALT_A
+    state = SECRET
     k = 0
     while size - k > 16:
-        state = multiply_fold(load_u64(scratch, start + k) ^ state, load_u64(scratch, start + k + 8) ^ SALT_B)
+        state = multiply_fold(load_u64(scratch, start + k) ^ state, load_u64(scratch, start + k + 8) ^ SECRET_2)
         k += 16
-    rest = size - k
-    low = load_u64(scratch, start + k) & LOW_MASKS[rest]
-    high = load_u64(scratch, start + k + 8) & HIGH_MASKS[rest]
-    return multiply_fold(multiply_fold(low ^ state, high ^ SALT_B), SALT_C)
+    return _hash_end(scratch, start + k, size - k, state)
+
+
+@inlined
+def _hash_end(scratch: U8, start: int, size: int, state: np.uint64) -> np.uint64:
+    """The hash of up to 16 bytes, after what ``state`` stands for."""
+    low, high = load_u64(scratch, start) & LOW_MASKS[size], load_u64(scratch, start + 8) & HIGH_MASKS[size]
+    return fold_blocks(low, high, state)
 
 
 @kernel
-def split_words(scratch: Array, length: int, position: int, out: Array, filled: int, edges: Array) -> Any:
+def split_words(scratch: U8, length: int, position: int, out: U64, filled: int, edges: U32) -> Any:
     """Hash words from ``position`` on into ``out[filled:]`` until it is nearly full or the text ends.
 
-    The places where words begin and end go, alternating, to ``edges`` (uint32, twice as long as ``out``), whatever
+    The places where words begin and end go, alternating, to ``edges`` (twice as long as ``out``), whatever
     their number without a branch: that cannot be predicted.
     Returns the filled length and where to go on, outside any word; ``position >= length`` means the end.
     """
@@ -214,17 +161,13 @@ def split_words(scratch: Array, length: int, position: int, out: Array, filled: 
     for k in range(words):
         start = nonnegative(np.int64(edges[2 * k]))
         size = nonnegative(np.int64(edges[2 * k + 1]) - start)
-        if size <= 16:
-            low = load_u64(scratch, start) & LOW_MASKS[size]
-            high = load_u64(scratch, start + 8) & HIGH_MASKS[size]
-            out[nonnegative(filled + k)] = multiply_fold(multiply_fold(low ^ SALT_A, high ^ SALT_B), SALT_C)
-        else:
-            out[nonnegative(filled + k)] = _hash_long(scratch, start, size)
+        hashed = _hash_end(scratch, start, size, SECRET) if size <= 16 else _hash_long(scratch, start, size)
+        out[nonnegative(filled + k)] = hashed
     return filled + words, block
 
 
 @kernel
-def split_characters(scratch: Array, length: int, position: int, out: Array, filled: int) -> Any:
+def split_characters(scratch: U8, length: int, position: int, out: U64, filled: int) -> Any:
     """Like :func:`split_words`, one hash a character; a run of separators is one space, none at either end."""
     capacity = out.size - WORD_SLACK
     i = position
@@ -237,7 +180,7 @@ def split_characters(scratch: Array, length: int, position: int, out: Array, fil
         if i > gap > 0:
             if filled + 1 >= capacity:
                 return filled, gap
-            out[filled] = multiply_fold(np.uint64(SPACE) ^ SALT_A, SALT_C)
+            out[filled] = multiply_fold(np.uint64(SPACE) ^ SECRET, SECRET_3)
             filled += 1
         if filled == capacity:
             return filled, i
@@ -246,6 +189,6 @@ def split_characters(scratch: Array, length: int, position: int, out: Array, fil
         while (scratch[i] & 0xC0) == 0x80:
             code = (code << BYTE) | np.uint64(scratch[i])
             i += 1
-        out[filled] = multiply_fold(multiply_fold(code ^ SALT_A, SALT_B), SALT_C)
+        out[filled] = fold_blocks(code, NONE, SECRET)
         filled += 1
     return filled, length

@@ -21,8 +21,8 @@ from dq.text.kernels.flags import (
     UPPER,
 )
 from dq.text.kernels.hash import hash_bytes, hash_pair, short_blocks
-from dq.text.kernels.jit import helper, inlined, kernel, part
-from dq.text.kernels.utf8 import char_width, decode
+from dq.text.kernels.jit import helper, kernel, part
+from dq.text.kernels.utf8 import char_width, decode, encode
 
 
 @kernel
@@ -123,25 +123,3 @@ def _flags(n_chars: Any, letters: Any, all_marks: Any, any_word: Any) -> Any:
     if letters & UPPER and not letters & LOWER:
         flag |= ALL_CAPS
     return flag
-
-
-@inlined
-def encode(code: Any, buffer: Any, at: Any) -> Any:
-    """Write one code point as UTF-8; return where the next one goes."""
-    if code < 0x80:
-        buffer[at] = code
-        return at + 1
-    if code < 0x800:
-        buffer[at] = 0xC0 | code >> 6
-        buffer[at + 1] = 0x80 | code & 0x3F
-        return at + 2
-    if code < 0x10000:
-        buffer[at] = 0xE0 | code >> 12
-        buffer[at + 1] = 0x80 | code >> 6 & 0x3F
-        buffer[at + 2] = 0x80 | code & 0x3F
-        return at + 3
-    buffer[at] = 0xF0 | code >> 18
-    buffer[at + 1] = 0x80 | code >> 12 & 0x3F
-    buffer[at + 2] = 0x80 | code >> 6 & 0x3F
-    buffer[at + 3] = 0x80 | code & 0x3F
-    return at + 4

@@ -28,6 +28,12 @@ def finish(value: Any) -> Any:
 
 
 @inlined
+def fold_blocks(first: np.uint64, second: np.uint64, state: np.uint64) -> np.uint64:
+    """The hash of two blocks of eight bytes, whatever their number."""
+    return multiply_fold(multiply_fold(first ^ state, second ^ SECRET_2), SECRET_3)
+
+
+@inlined
 def _end_of(first: Any, second: Any, state: Any, size: Any) -> Any:
     return multiply_fold(multiply_fold(first ^ SECRET_2, second ^ state) ^ np.uint64(size), SECRET_3)
 
