@@ -6,10 +6,9 @@ end at the end finds the longest one; the prefix rules are tried in spaCy's orde
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from dq.arrays import U8, U16, U64
 from dq.text.kernels.bits import unlikely
 from dq.text.kernels.flags import (
     ALPHA,
@@ -39,7 +38,7 @@ IS_SPECIAL, IS_UNIT, MERGES = np.uint64(1 << 40), np.uint64(1 << 41), np.uint64(
 
 
 @inlined
-def look_up(key: Any, lexicon: Any) -> Any:
+def look_up(key: np.uint64, lexicon: U64) -> np.uint64:
     """The lexicon's value of a hash: uint64, 0 where it is not in the table."""
     bit = (key >> np.uint64(32)) & np.uint64(BLOOM_BITS - 1)
     if unlikely((lexicon[np.uint64(2 * SLOTS) + (bit >> np.uint64(6))] >> (bit & np.uint64(63))) & np.uint64(1) != 0):
@@ -48,7 +47,7 @@ def look_up(key: Any, lexicon: Any) -> Any:
 
 
 @helper
-def _look_up_slot(key: Any, lexicon: Any) -> Any:
+def _look_up_slot(key: np.uint64, lexicon: U64) -> np.uint64:
     slot = key & np.uint64(SLOTS - 1)
     while lexicon[np.uint64(SLOTS) + slot]:
         if lexicon[slot] == key:
@@ -58,7 +57,7 @@ def _look_up_slot(key: Any, lexicon: Any) -> Any:
 
 
 @inlined
-def look_up_span(data: Any, start: Any, end: Any, lexicon: Any) -> Any:
+def look_up_span(data: U8, start: int, end: int, lexicon: U64) -> np.uint64:
     """The lexicon's value of ``data[start:end]``."""
     if end - start > MAX_LEXICON_BYTES or end <= start:
         return np.uint64(0)
@@ -66,18 +65,18 @@ def look_up_span(data: Any, start: Any, end: Any, lexicon: Any) -> Any:
 
 
 @helper
-def is_unit(data: Any, start: Any, end: Any, lexicon: Any) -> Any:
+def is_unit(data: U8, start: int, end: int, lexicon: U64) -> bool:
     """Whether ``data[start:end]`` is a unit of measurement."""
     return (look_up_span(data, start, end, lexicon) & IS_UNIT) != 0
 
 
 @inlined
-def _is_digit(byte: Any) -> Any:
+def _is_digit(byte: int) -> bool:
     return 0x30 <= byte <= 0x39
 
 
 @helper
-def prefix_length(data: Any, start: Any, end: Any, roles: Any) -> Any:
+def prefix_length(data: U8, start: int, end: int, roles: U16) -> int:
     """Bytes to cut off at the start of ``data[start:end]``; 0 for none."""
     code = decode(data, start)
     if roles[code] & (PREFIX | ICON):
@@ -97,7 +96,7 @@ def prefix_length(data: Any, start: Any, end: Any, roles: Any) -> Any:
 
 
 @helper
-def suffix_length(data: Any, start: Any, end: Any, roles: Any, lexicon: Any) -> Any:
+def suffix_length(data: U8, start: int, end: int, roles: U16, lexicon: U64) -> int:
     """Bytes to cut off at the end of ``data[start:end]``; 0 for none."""
     if start >= end:
         return 0
@@ -132,7 +131,7 @@ def suffix_length(data: Any, start: Any, end: Any, roles: Any, lexicon: Any) -> 
 
 
 @helper
-def _dot_suffix_length(data: Any, start: Any, end: Any, roles: Any) -> Any:
+def _dot_suffix_length(data: U8, start: int, end: int, roles: U16) -> int:
     """A run of dots; or one dot after a small letter, a digit, a mark, two capitals, or a degree."""
     at = end - 1
     while at > start and data[at - 1] == DOT:
@@ -153,7 +152,7 @@ def _dot_suffix_length(data: Any, start: Any, end: Any, roles: Any) -> Any:
 
 
 @helper
-def _currency_length(data: Any, start: Any, last: Any, end: Any) -> Any:
+def _currency_length(data: U8, start: int, last: int, end: int) -> int:
     """A currency sign after a digit; A$, C$ and US$ too."""
     if _is_digit(data[last - 1]):
         return end - last
@@ -166,7 +165,7 @@ def _currency_length(data: Any, start: Any, last: Any, end: Any) -> Any:
 
 
 @helper
-def infix_length(data: Any, at: Any, end: Any, previous: Any, roles: Any) -> Any:
+def infix_length(data: U8, at: int, end: int, previous: int, roles: U16) -> int:
     """Bytes of the infix that starts at ``at``; 0 for none. ``previous`` is the code point before it, or -1."""
     code = decode(data, at)
     if code == DOT and at + 1 < end and data[at + 1] == DOT:
@@ -203,7 +202,7 @@ def infix_length(data: Any, at: Any, end: Any, previous: Any, roles: Any) -> Any
 
 
 @helper
-def _hyphens(data: Any, at: Any, end: Any, roles: Any) -> Any:
+def _hyphens(data: U8, at: int, end: int, roles: U16) -> int:
     """One to three hyphens before a letter."""
     for n in range(1, 4):
         if at + n >= end:

@@ -6,10 +6,9 @@ the words are spaCy's; see ``docs/parity.md`` for how often.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from dq.arrays import I64, U8, U16, U64
 from dq.text.kernels.affixes import (
     IS_SPECIAL,
     MAX_LEXICON_BYTES,
@@ -31,8 +30,8 @@ MAX_MERGED_WORDS = 14  # the special case of the most words has 13
 
 @helper
 def split_chunk(
-    data: Any, start: Any, end: Any, roles: Any, classes: Any, lexicon: Any, starts: Any, ends: Any, count: Any
-) -> Any:
+    data: U8, start: int, end: int, roles: U16, classes: U8, lexicon: U64, starts: I64, ends: I64, count: int
+) -> int:
     """Append the words of the chunk ``data[start:end]``; return the new count.
 
     Needs room for as many words as the chunk has bytes.
@@ -78,23 +77,23 @@ def split_chunk(
 
 
 @inlined
-def _special(data: Any, start: Any, end: Any, lexicon: Any) -> Any:
+def _special(data: U8, start: int, end: int, lexicon: U64) -> np.uint64:
     """The lexicon's value of ``data[start:end]`` where that is a special case, else 0."""
     found = look_up_span(data, start, end, lexicon)
     return found if found & IS_SPECIAL else np.uint64(0)
 
 
 @helper
-def _attach(data: Any, start: Any, end: Any, roles: Any, classes: Any, starts: Any, ends: Any, count: Any) -> Any:
+def _attach(data: U8, start: int, end: int, roles: U16, classes: U8, starts: I64, ends: I64, count: int) -> int:
     """What is left between the affixes: an address, or words around infixes."""
     if has_byte(data, start, end, DOT) and is_url(data, start, end, roles, classes):
         starts[count], ends[count] = start, end
         return count + 1
-    at, word, previous = start, start, np.int64(-1)
+    at, word, previous = start, start, -1
     while at < end:
         after = _skip_alphanumeric(data, at, end)  # most are, and none begins an infix
         if after > at:
-            at, previous = after, np.int64(data[after - 1])
+            at, previous = after, int(data[after - 1])
             continue
         at, count = nonnegative(at), nonnegative(count)
         length = infix_length(data, at, end, previous, roles)
@@ -106,7 +105,7 @@ def _attach(data: Any, start: Any, end: Any, roles: Any, classes: Any, starts: A
             count += 1
             word = at + length
         step = length if length else char_width(data[at])
-        previous = np.int64(decode(data, at))
+        previous = decode(data, at)
         at += step
     if word < end:
         starts[count], ends[count] = word, end
@@ -115,10 +114,10 @@ def _attach(data: Any, start: Any, end: Any, roles: Any, classes: Any, starts: A
 
 
 @helper
-def append_pieces(value: Any, start: Any, starts: Any, ends: Any, count: Any) -> Any:
+def append_pieces(value: np.uint64, start: int, starts: I64, ends: I64, count: int) -> int:
     """Append the pieces of a special case, whose byte lengths are in ``value``."""
     for k in range(np.int64(value & np.uint64(7))):
-        length = np.int64((value >> np.uint64(3 + 6 * k)) & np.uint64(63))
+        length = int(np.int64((value >> np.uint64(3 + 6 * k)) & np.uint64(63)))
         starts[count], ends[count] = start, start + length
         start += length
         count += 1
@@ -126,7 +125,7 @@ def append_pieces(value: Any, start: Any, starts: Any, ends: Any, count: Any) ->
 
 
 @part
-def has_byte(data: Any, start: Any, end: Any, byte: Any) -> Any:
+def has_byte(data: U8, start: int, end: int, byte: int) -> bool:
     """Whether a byte occurs in ``data[start:end]``."""
     at = nonnegative(start)
     while at < end and data[at] != byte:
@@ -135,7 +134,7 @@ def has_byte(data: Any, start: Any, end: Any, byte: Any) -> Any:
 
 
 @part
-def _skip_alphanumeric(data: Any, at: Any, end: Any) -> Any:
+def _skip_alphanumeric(data: U8, at: int, end: int) -> int:
     """The first byte from ``at`` on that is no ASCII letter or digit, or ``end``."""
     at = nonnegative(at)
     while at + 8 <= end:
@@ -151,7 +150,7 @@ def _skip_alphanumeric(data: Any, at: Any, end: Any) -> Any:
 
 
 @helper
-def _merge(data: Any, lexicon: Any, starts: Any, ends: Any, first: Any, count: Any) -> Any:
+def _merge(data: U8, lexicon: U64, starts: I64, ends: I64, first: int, count: int) -> int:
     """Special cases among the words of one chunk, such as the smiley in `text:)`: longest first from the left.
 
     A case never has more pieces than the words it replaces, so the words are moved up in one pass.
@@ -175,7 +174,7 @@ def _merge(data: Any, lexicon: Any, starts: Any, ends: Any, first: Any, count: A
 
 
 @part
-def _longest_merge(data: Any, lexicon: Any, starts: Any, ends: Any, at: Any, count: Any) -> Any:
+def _longest_merge(data: U8, lexicon: U64, starts: I64, ends: I64, at: int, count: int) -> tuple[int, np.uint64]:
     """The last word of the longest special case that begins with the word ``at``, or -1, and its value."""
     until, value = -1, np.uint64(0)
     for k in range(at + 1, min(count, at + MAX_MERGED_WORDS)):

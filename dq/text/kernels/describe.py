@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from dq.arrays import U8
 from dq.text.kernels.bits import TOP, load_u64, nonnegative, trailing_zeros, within
 from dq.text.kernels.flags import (
     ALL_CAPS,
@@ -19,6 +18,8 @@ from dq.text.kernels.flags import (
     SENTENCE_END,
     SYMBOL_ONLY,
     UPPER,
+    TextTables,
+    WordArrays,
 )
 from dq.text.kernels.hash import hash_bytes, hash_pair, short_blocks
 from dq.text.kernels.jit import helper, kernel, part
@@ -26,7 +27,7 @@ from dq.text.kernels.utf8 import char_width, decode, encode
 
 
 @kernel
-def describe_batch(data: Any, n_words: Any, tables: Any, words: Any) -> None:
+def describe_batch(data: U8, n_words: int, tables: TextTables, words: WordArrays) -> None:
     """Describe the first ``n_words`` words that are flagged UNDESCRIBED."""
     longest = 64
     for k in range(n_words):
@@ -38,7 +39,7 @@ def describe_batch(data: Any, n_words: Any, tables: Any, words: Any) -> None:
 
 
 @helper
-def _describe_all(data: Any, n_words: Any, tables: Any, words: Any, buffer: Any) -> None:
+def _describe_all(data: U8, n_words: int, tables: TextTables, words: WordArrays, buffer: U8) -> None:
     for first in range(0, n_words, 8):  # the flag is the top bit, and one word in ten has it
         waiting = load_u64(words.flags, first) & TOP
         while waiting:
@@ -47,7 +48,7 @@ def _describe_all(data: Any, n_words: Any, tables: Any, words: Any, buffer: Any)
 
 
 @part
-def _describe(data: Any, k: Any, tables: Any, words: Any, buffer: Any) -> None:
+def _describe(data: U8, k: int, tables: TextTables, words: WordArrays, buffer: U8) -> None:
     start, end = nonnegative(words.starts[k]), nonnegative(words.ends[k])
     words.chars[k] = end - start
     if end - start <= 16:
@@ -61,7 +62,7 @@ def _describe(data: Any, k: Any, tables: Any, words: Any, buffer: Any) -> None:
 
 
 @part
-def _short_flags(first: Any, second: Any) -> Any:
+def _short_flags(first: np.uint64, second: np.uint64) -> int:
     """The flags of an ASCII word of these bytes, all at once; 0 where it has no letter or digit."""
     upper = within(first, 0x41, 0x5A) | within(second, 0x41, 0x5A)
     lower = within(first, 0x61, 0x7A) | within(second, 0x61, 0x7A)
@@ -72,7 +73,7 @@ def _short_flags(first: Any, second: Any) -> Any:
 
 
 @part
-def _describe_any(data: Any, k: Any, start: Any, end: Any, tables: Any, words: Any, buffer: Any) -> None:
+def _describe_any(data: U8, k: int, start: int, end: int, tables: TextTables, words: WordArrays, buffer: U8) -> None:
     """Describe a word character by character."""
     n_chars, letters, all_marks, any_word, high = end - start, 0, 0xFF, 0, 0
     for at in range(start, end):
@@ -93,7 +94,7 @@ def _describe_any(data: Any, k: Any, start: Any, end: Any, tables: Any, words: A
 
 
 @part
-def _read_chars(data: Any, start: Any, end: Any, tables: Any, buffer: Any) -> Any:
+def _read_chars(data: U8, start: int, end: int, tables: TextTables, buffer: U8) -> tuple[int, int, int, int, int]:
     """The properties of a word outside ASCII; writes it in lower case to ``buffer``."""
     n_chars, letters, all_marks, any_word = 0, 0, 0xFF, 0
     at, to = start, 0
@@ -110,7 +111,7 @@ def _read_chars(data: Any, start: Any, end: Any, tables: Any, buffer: Any) -> An
 
 
 @part
-def _flags(n_chars: Any, letters: Any, all_marks: Any, any_word: Any) -> Any:
+def _flags(n_chars: int, letters: int, all_marks: int, any_word: int) -> int:
     flag = 0
     if letters & LETTER:
         flag |= ALPHABETIC

@@ -7,10 +7,9 @@ a branch on their number, because the lengths of words cannot be predicted.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from dq.arrays import U8
 from dq.text.kernels.bits import load_u64, multiply_fold, nonnegative, unlikely
 from dq.text.kernels.jit import helper, inlined, kernel
 
@@ -22,7 +21,7 @@ ALL, NONE = np.uint64(0xFFFFFFFFFFFFFFFF), np.uint64(0)
 
 
 @inlined
-def finish(value: Any) -> Any:
+def finish(value: np.uint64) -> np.uint64:
     """Spread every input bit over the whole word."""
     return multiply_fold(value ^ SECRET, SECRET_2)
 
@@ -34,12 +33,12 @@ def fold_blocks(first: np.uint64, second: np.uint64, state: np.uint64) -> np.uin
 
 
 @inlined
-def _end_of(first: Any, second: Any, state: Any, size: Any) -> Any:
+def _end_of(first: np.uint64, second: np.uint64, state: np.uint64, size: int) -> np.uint64:
     return multiply_fold(multiply_fold(first ^ SECRET_2, second ^ state) ^ np.uint64(size), SECRET_3)
 
 
 @inlined
-def short_blocks(data: Any, start: Any, size: Any) -> Any:
+def short_blocks(data: U8, start: int, size: int) -> tuple[np.uint64, np.uint64]:
     """Up to 16 bytes as two uint64: the first eight zero-filled, and the last eight, or nothing where fewer."""
     if unlikely(nonnegative(start) + 8 > data.shape[0]):
         return _careful_blocks(data, start, size)
@@ -49,7 +48,7 @@ def short_blocks(data: Any, start: Any, size: Any) -> Any:
 
 
 @helper
-def _careful_blocks(data: Any, start: Any, size: Any) -> Any:
+def _careful_blocks(data: U8, start: int, size: int) -> tuple[np.uint64, np.uint64]:
     """The same for fewer than eight bytes at the very end of the data."""
     first = NONE
     for k in range(size):
@@ -58,7 +57,7 @@ def _careful_blocks(data: Any, start: Any, size: Any) -> Any:
 
 
 @inlined
-def hash_bytes(data: Any, start: Any, end: Any) -> Any:
+def hash_bytes(data: U8, start: int, end: int) -> np.uint64:
     """The hash of ``data[start:end]``, which has a byte or more: uint64."""
     size = end - start
     state = SECRET
@@ -74,7 +73,7 @@ def hash_bytes(data: Any, start: Any, end: Any) -> Any:
 
 
 @inlined
-def fold_ascii(block: Any) -> Any:
+def fold_ascii(block: np.uint64) -> np.uint64:
     """Eight ASCII bytes in lower case: 0x20 added where a byte is from A to Z."""
     from_a = block + np.uint64(0x3F3F3F3F3F3F3F3F)  # bit 7 of a byte: 0x41 or more
     past_z = block + np.uint64(0x2525252525252525)  # bit 7 of a byte: more than 0x5A
@@ -82,7 +81,7 @@ def fold_ascii(block: Any) -> Any:
 
 
 @inlined
-def hash_pair(data: Any, start: Any, end: Any) -> Any:
+def hash_pair(data: U8, start: int, end: int) -> tuple[np.uint64, np.uint64]:
     """The hashes of ASCII ``data[start:end]`` as it is and in lower case, as hash_bytes of each."""
     size = end - start
     state, lower = SECRET, SECRET
@@ -100,7 +99,7 @@ def hash_pair(data: Any, start: Any, end: Any) -> Any:
 
 
 @inlined
-def hash_letters(data: Any, start: Any, end: Any) -> Any:
+def hash_letters(data: U8, start: int, end: int) -> tuple[np.uint64, bool]:
     """The hash of ASCII letters ``data[start:end]``, as of hash_bytes, and False where surely no capital is among them.
 
     Most words have none, and are their own lower case.
@@ -115,6 +114,6 @@ def hash_letters(data: Any, start: Any, end: Any) -> Any:
 
 
 @kernel
-def hash_of(data: Any) -> Any:
+def hash_of(data: U8) -> np.uint64:
     """The hash of all of ``data`` (uint8), for Python; of nothing, 0."""
     return hash_bytes(data, 0, data.shape[0]) if data.shape[0] else NONE

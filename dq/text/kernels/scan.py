@@ -6,10 +6,9 @@ ASCII is classified 64 bytes at a time; every other character is looked up by co
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from dq.arrays import U8, U64
 from dq.text.kernels.bits import count_ones, leading_zeros, nonnegative, trailing_zeros
 from dq.text.kernels.blocks import (
     ASCII_MASKS,
@@ -42,7 +41,7 @@ ONE, ALL = np.uint64(1), np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
 @kernel
-def scan_batch(data: Any, start: Any, end: Any, scan: Any, masks: Any) -> Any:
+def scan_batch(data: U8, start: int, end: int, scan: U8, masks: U64) -> None:
     """Fill ``masks`` (uint64, MASKS x blocks) for ``data[start:end]``; bits past the end are white space.
 
     Needs (end - start) // 64 + 2 blocks; the last one is all white space, so that no search runs out.
@@ -72,7 +71,7 @@ def scan_batch(data: Any, start: Any, end: Any, scan: Any, masks: Any) -> Any:
 
 
 @part
-def _patch_block(data: Any, at: Any, block: Any, leads: Any, scan: Any, masks: Any) -> Any:
+def _patch_block(data: U8, at: int, block: int, leads: np.uint64, scan: U8, masks: U64) -> tuple[np.uint64, np.uint64]:
     """Set the bits of the characters outside ASCII that begin in a block; return what spills into the next one."""
     spilled_space, spilled_plain = np.uint64(0), np.uint64(0)
     while leads:
@@ -103,13 +102,13 @@ def _patch_block(data: Any, at: Any, block: Any, leads: Any, scan: Any, masks: A
 
 
 @inlined
-def low_bits(n: Any) -> Any:
+def low_bits(n: int) -> np.uint64:
     """A uint64 with the lowest ``n`` (0 to 64) bits set."""
     return ALL if n >= 64 else (ONE << np.uint64(n)) - ONE
 
 
 @inlined
-def bits_at(row: Any, at: Any, n: Any) -> Any:
+def bits_at(row: U64, at: int, n: int) -> np.uint64:
     """Bits ``at`` to ``at + n`` (n from 1 to 64) of a row of masks, as the lowest bits of a uint64."""
     block, shift = nonnegative(at) >> 6, np.uint64(at & 63)
     # Two shifts instead of a test: whether the bits cross into the next block cannot be predicted.
@@ -118,7 +117,7 @@ def bits_at(row: Any, at: Any, n: Any) -> Any:
 
 
 @inlined
-def count_bits(row: Any, start: Any, end: Any) -> Any:
+def count_bits(row: U64, start: int, end: int) -> int:
     """Set bits of a row of masks from ``start`` up to ``end``."""
     if end <= start:
         return 0
@@ -133,7 +132,7 @@ def count_bits(row: Any, start: Any, end: Any) -> Any:
 
 
 @inlined
-def next_bit(row: Any, start: Any, end: Any) -> Any:
+def next_bit(row: U64, start: int, end: int) -> int:
     """The first set bit from ``start`` on; ``end`` where there is none before it."""
     if start >= end:
         return end
@@ -148,7 +147,7 @@ def next_bit(row: Any, start: Any, end: Any) -> Any:
 
 
 @inlined
-def strip_span(space: Any, start: Any, end: Any) -> Any:
+def strip_span(space: U64, start: int, end: int) -> tuple[int, int]:
     """The span without white space at its ends, as str.strip(); ``space`` is the row of white-space bits."""
     while start < end and (space[start >> 6] >> np.uint64(start & 63)) & ONE:
         gone = trailing_zeros(~(space[start >> 6] >> np.uint64(start & 63)))

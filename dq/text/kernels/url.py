@@ -9,8 +9,7 @@ Diego Perini's pattern (MIT).
 
 from __future__ import annotations
 
-from typing import Any
-
+from dq.arrays import U8, U16
 from dq.text.kernels.flags import DIGIT, LETTER, LOWER_OR_UNCASED
 from dq.text.kernels.jit import helper, part
 from dq.text.kernels.utf8 import char_width, decode
@@ -20,7 +19,7 @@ MAX_LABEL_CHARS, MAX_TOP_CHARS = 64, 63
 
 
 @helper
-def is_url(data: Any, start: Any, end: Any, roles: Any, classes: Any) -> Any:
+def is_url(data: U8, start: int, end: int, roles: U16, classes: U8) -> bool:
     """Whether all of ``data[start:end]`` is one address."""
     scheme = _after_scheme(data, start, end, classes)
     if scheme > start and _is_host_onwards(data, scheme, end, roles):
@@ -34,7 +33,7 @@ def is_url(data: Any, start: Any, end: Any, roles: Any, classes: Any) -> Any:
 
 
 @helper
-def _after_scheme(data: Any, start: Any, end: Any, classes: Any) -> Any:
+def _after_scheme(data: U8, start: int, end: int, classes: U8) -> int:
     """The place after ``scheme://``; ``start`` where there is none. A scheme: two or more letters, digits, + . - _."""
     at, chars = start, 0
     while at < end and data[at] != COLON:
@@ -49,13 +48,13 @@ def _after_scheme(data: Any, start: Any, end: Any, classes: Any) -> Any:
 
 
 @part
-def _is_host_character(code: Any) -> Any:
+def _is_host_character(code: int) -> bool:
     """[A-Za-z0-9] or U+00A1 to U+FFFF, as in the pattern; not the hyphen or underscore."""
     return 0x30 <= code <= 0x39 or 0x41 <= code <= 0x5A or 0x61 <= code <= 0x7A or 0xA1 <= code <= 0xFFFF
 
 
 @helper
-def _is_host_onwards(data: Any, start: Any, end: Any, roles: Any) -> Any:
+def _is_host_onwards(data: U8, start: int, end: int, roles: U16) -> bool:
     """Whether host, port and path fill ``data[start:end]``."""
     stop, last_dot = start, start - 1
     label_chars, label_ok, starts_label = 0, True, True
@@ -81,7 +80,7 @@ def _is_host_onwards(data: Any, start: Any, end: Any, roles: Any) -> Any:
 
 
 @helper
-def _is_top(data: Any, start: Any, end: Any, roles: Any) -> Any:
+def _is_top(data: U8, start: int, end: int, roles: U16) -> bool:
     """A top-level domain: 2 to 63 lower-case or caseless letters."""
     chars, at = 0, start
     while at < end:
@@ -93,7 +92,7 @@ def _is_top(data: Any, start: Any, end: Any, roles: Any) -> Any:
 
 
 @helper
-def _is_tail(data: Any, start: Any, end: Any) -> Any:
+def _is_tail(data: U8, start: int, end: int) -> bool:
     """An optional port of 2 to 5 digits and an optional path, to the end."""
     at = start
     if at < end and data[at] == COLON:
@@ -107,7 +106,7 @@ def _is_tail(data: Any, start: Any, end: Any) -> Any:
 
 
 @helper
-def _is_address_onwards(data: Any, start: Any, end: Any) -> Any:
+def _is_address_onwards(data: U8, start: int, end: int) -> bool:
     """A public IPv4 address, then port and path: four numbers, the first 1 to 223, no private or local network."""
     at = start
     first, second, number, parts = 0, 0, 0, 0

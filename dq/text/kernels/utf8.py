@@ -13,7 +13,7 @@ from dq.text.kernels.jit import helper, inlined
 
 
 @inlined
-def char_width(byte: int) -> int:
+def char_width(byte: Any) -> int:
     """Bytes of the character whose first byte is ``byte``: 1 to 4."""
     if byte < 0x80:
         return 1
@@ -37,7 +37,7 @@ def decode(data: U8, at: int) -> int:
 
 
 @inlined
-def decode_any(data: U8, at: int, end: int) -> Any:
+def decode_any(data: U8, at: int, end: int) -> tuple[int, int]:
     """The code point that starts at ``at`` in bytes of any kind, or -1, and the place of the next."""
     first = int(data[nonnegative(at)])
     if first < 0x80:

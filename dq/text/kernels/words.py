@@ -6,15 +6,25 @@ one hash. Everything else goes through ``kernels.chunk``. What the short paths w
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from dq.arrays import I64, U8, U64
 from dq.text.kernels.affixes import IS_SPECIAL, look_up
 from dq.text.kernels.bits import nonnegative, trailing_zeros, unlikely
 from dq.text.kernels.blocks import DIGIT, HIGH, LETTER, PLAIN, SPACE, UPPER
 from dq.text.kernels.chunk import append_pieces, split_chunk
-from dq.text.kernels.flags import ALL_CAPS, ALPHABETIC, AT_BOTH_ENDS, AT_END, AT_START, IS_DOT, IS_WORD, UNDESCRIBED
+from dq.text.kernels.flags import (
+    ALL_CAPS,
+    ALPHABETIC,
+    AT_BOTH_ENDS,
+    AT_END,
+    AT_START,
+    IS_DOT,
+    IS_WORD,
+    UNDESCRIBED,
+    TextTables,
+    WordArrays,
+)
 from dq.text.kernels.hash import hash_bytes, hash_letters, hash_pair
 from dq.text.kernels.jit import inlined, part, plain_kernel
 from dq.text.kernels.scan import bits_at, low_bits
@@ -26,20 +36,28 @@ APOSTROPHE, SMALL_S = 0x27, 0x73
 
 
 @plain_kernel
-def split_batch(data: Any, offsets: Any, rows: Any, unicode_words: Any, masks: Any, tables: Any, words: Any) -> Any:
+def split_batch(
+    data: U8,
+    offsets: I64,
+    rows: tuple[int, int],
+    unicode_words: bool,
+    masks: U64,
+    tables: TextTables,
+    words: WordArrays,
+) -> int:
     """Split the documents ``rows[0]:rows[1]``, whose masks start at the first one's first byte.
 
     words: WordArrays with room for as many words as there are bytes; bounds (int64) gets the first word of every
     document and the end of the last. Starts and ends are positions in ``data``. Words that the short paths did not
     describe are flagged UNDESCRIBED.
     """
-    count = np.int64(0)
+    count = 0
     base = offsets[rows[0]]
     space = masks[SPACE]
     for row in range(rows[0], rows[1]):
         words.bounds[row - rows[0]] = count
         start, end = nonnegative(offsets[row] - base), nonnegative(offsets[row + 1] - base)
-        carry, begin = np.uint64(0), np.int64(-1)
+        carry, begin = np.uint64(0), -1
         # The block that holds the end is always visited: a chunk that reaches the end has its last edge there.
         for block in range(start >> 6, (end >> 6) + 1):
             inside = ~space[block]
@@ -56,15 +74,23 @@ def split_batch(data: Any, offsets: Any, rows: Any, unicode_words: Any, masks: A
                     begin = at
                 else:
                     count = _chunk(data, base, begin, at, unicode_words, masks, tables, words, count)
-                    begin = np.int64(-1)
+                    begin = -1
     words.bounds[rows[1] - rows[0]] = count
     return count
 
 
 @part
 def _chunk(
-    data: Any, base: Any, at: Any, stop: Any, unicode_words: Any, masks: Any, tables: Any, words: Any, count: Any
-) -> Any:
+    data: U8,
+    base: int,
+    at: int,
+    stop: int,
+    unicode_words: bool,
+    masks: U64,
+    tables: TextTables,
+    words: WordArrays,
+    count: int,
+) -> int:
     """Append the words of one chunk; ``at`` and ``stop`` count from ``base``."""
     start, end = nonnegative(base + nonnegative(at)), nonnegative(base + stop)
     count = nonnegative(count)
@@ -92,7 +118,9 @@ def _chunk(
 
 
 @part
-def _choose_path(data: Any, start: Any, end: Any, at: Any, unicode_words: Any, masks: Any, tables: Any) -> Any:
+def _choose_path(
+    data: U8, start: int, end: int, at: int, unicode_words: bool, masks: U64, tables: TextTables
+) -> tuple[int, int, int]:
     """Bytes to cut off before and after a chunk of letters, and the path to take."""
     size = end - start
     if not unicode_words:
@@ -120,7 +148,7 @@ def _choose_path(data: Any, start: Any, end: Any, at: Any, unicode_words: Any, m
 
 
 @part
-def _cuts_after(data: Any, start: Any, end: Any, tables: Any) -> Any:
+def _cuts_after(data: U8, start: int, end: int, tables: TextTables) -> bool:
     """Whether the mark after ASCII letters is cut off."""
     kind = tables.ascii_kinds[data[end - 1]]
     if end - start < 2 or not kind & AT_END:
@@ -134,7 +162,9 @@ def _cuts_after(data: Any, start: Any, end: Any, tables: Any) -> Any:
 
 
 @part
-def _letters(data: Any, base: Any, start: Any, end: Any, masks: Any, tables: Any, words: Any, count: Any) -> Any:
+def _letters(
+    data: U8, base: int, start: int, end: int, masks: U64, tables: TextTables, words: WordArrays, count: int
+) -> int:
     """ASCII letters only: one word, or a contraction such as `cannot`."""
     key, capitals = hash_letters(data, start, end)
     found = look_up(key, tables.lexicon)
@@ -156,7 +186,7 @@ def _letters(data: Any, base: Any, start: Any, end: Any, masks: Any, tables: Any
 
 
 @inlined
-def _mark(mark: Any, start: Any, tables: Any, words: Any, count: Any) -> None:
+def _mark(mark: int, start: int, tables: TextTables, words: WordArrays, count: int) -> None:
     """One ASCII character, described by table."""
     words.starts[count] = start
     words.ends[count] = start + 1
@@ -167,7 +197,7 @@ def _mark(mark: Any, start: Any, tables: Any, words: Any, count: Any) -> None:
 
 
 @inlined
-def _long_path(data: Any, start: Any, end: Any, tables: Any, words: Any, count: Any) -> Any:
+def _long_path(data: U8, start: int, end: int, tables: TextTables, words: WordArrays, count: int) -> int:
     """The whole procedure; single ASCII characters are described at once."""
     until = split_chunk(data, start, end, tables.roles, tables.classes, tables.lexicon, words.starts, words.ends, count)
     for k in range(count, until):

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from dq.arrays import I64, U8, U64
 from dq.text.kernels.bits import load_u64, nonnegative
 from dq.text.kernels.jit import inlined, kernel, part
-
-Array = np.ndarray[Any, Any]
 
 PRIME_1 = np.uint64(0x9E3779B185EBCA87)
 PRIME_2 = np.uint64(0xC2B2AE3D27D4EB4F)
@@ -20,12 +17,12 @@ WIDTH = np.uint64(64)
 
 
 @inlined
-def _rotate(value: Any, bits: int) -> Any:
+def _rotate(value: np.uint64, bits: int) -> np.uint64:
     return (value << np.uint64(bits)) | (value >> (WIDTH - np.uint64(bits)))
 
 
 @part
-def _read4(data: Array, at: int) -> Any:
+def _read4(data: U8, at: int) -> np.uint64:
     value = np.uint64(0)
     for k in range(4):
         value |= np.uint64(data[at + k]) << np.uint64(8 * k)
@@ -33,12 +30,12 @@ def _read4(data: Array, at: int) -> Any:
 
 
 @inlined
-def _round(state: Any, lane: Any) -> Any:
+def _round(state: np.uint64, lane: np.uint64) -> np.uint64:
     return _rotate(state + lane * PRIME_2, 31) * PRIME_1
 
 
 @kernel
-def xxhash64(data: Array, begin: int, end: int, seed: int) -> Any:
+def xxhash64(data: U8, begin: int, end: int, seed: int) -> np.uint64:
     """XXH64 of ``data[begin:end]``."""
     start = np.uint64(seed)
     at = nonnegative(begin)
@@ -72,7 +69,7 @@ def xxhash64(data: Array, begin: int, end: int, seed: int) -> Any:
 
 
 @kernel
-def hash_texts(data: Array, offsets: Array, seed: int, out: Array) -> None:
+def hash_texts(data: U8, offsets: I64, seed: int, out: U64) -> None:
     """XXH64 of every text into ``out`` (uint64)."""
     for d in range(offsets.size - 1):
         out[d] = xxhash64(data, offsets[d], offsets[d + 1], seed)
