@@ -10,20 +10,21 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from dq.arrays import Array, read_only
+from dq.arrays import U64, Array, read_only
 from dq.dedup.config import exact_threshold
-from dq.dedup.kernels.inverted import build_table, overlaps
+from dq.dedup.kernels.inverted import HashTable, Postings, fill_table, overlaps
+from dq.dedup.kernels.verify import Bound
 from dq.dedup.shingles import Shingles
 
 ROOM = 1 << 16
 
 
-def hash_table(values: Array) -> tuple[Array, int]:
-    """An open-addressing table over unique uint64 hashes (at most half full), and the shift that gives a slot."""
+def hash_table(values: U64) -> HashTable:
+    """Enter unique hashes in a table, at most half full."""
     bits = max(4, int(np.ceil(np.log2(2 * max(1, len(values))))))
-    table = np.full(1 << bits, -1, np.int64)
-    build_table(read_only(values), table, 64 - bits)
-    return table, 64 - bits
+    table = HashTable(read_only(values), np.full(1 << bits, -1, np.int64), 64 - bits)
+    fill_table(table)
+    return table._replace(slots=read_only(table.slots))
 
 
 class InvertedIndex:
@@ -33,10 +34,9 @@ class InvertedIndex:
         self.sizes = np.diff(shingles.offsets)
         rows = np.repeat(np.arange(len(shingles)), self.sizes)
         order = np.argsort(shingles.hashes, kind="stable")
-        self._values, starts = np.unique(shingles.hashes[order], return_index=True)
-        self._postings = rows[order]
-        self._posting_offsets = np.append(starts, len(order)).astype(np.int64)
-        self._table, self._shift = hash_table(self._values)
+        values, starts = np.unique(shingles.hashes[order], return_index=True)
+        offsets = np.append(starts, len(order)).astype(np.int64)
+        self._postings = Postings(hash_table(values), read_only(rows[order]), read_only(offsets), read_only(self.sizes))
 
     def __len__(self) -> int:
         return len(self.sizes)
@@ -52,16 +52,13 @@ class InvertedIndex:
         Returns:
             DataFrame document, row (of the index), intersection, union: int64, in order of document, then row.
         """
-        bound = exact_threshold(threshold)
+        bound = Bound(*exact_threshold(threshold).as_integer_ratio())
+        given = (read_only(shingles.hashes), read_only(shingles.offsets))
         room = np.empty((max(ROOM, len(self)), 3), np.int64)
         found: list[Array] = []
         begin = 0
         while begin < len(shingles):
-            written, begin = overlaps(
-                read_only(shingles.hashes), read_only(shingles.offsets), begin, read_only(self._values),
-                read_only(self._table), self._shift, read_only(self._postings), read_only(self._posting_offsets),
-                read_only(self.sizes), bound.numerator, bound.denominator, containment, room,
-            )  # fmt: skip
+            written, begin = overlaps(*given, begin, self._postings, bound, containment, room)
             found.append(room[:written].copy())
         document, row, common = np.concatenate([np.empty((0, 3), np.int64), *found]).T
         union = np.diff(shingles.offsets)[document] + self.sizes[row] - common

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 
 import numpy as np
 import polars as pl
@@ -18,7 +17,17 @@ import polars as pl
 from dq.arrays import F64, I64, Array, Bools, offsets_of, read_only
 from dq.dedup.config import exact_threshold
 from dq.dedup.duplicates import Duplicates
-from dq.dedup.kernels.selection import UNSEEN, keep_greedily, most_similar_kept
+from dq.dedup.kernels.selection import (
+    UNSEEN,
+    Alike,
+    Buckets,
+    Graph,
+    Kept,
+    Targets,
+    keep_greedily,
+    most_similar_kept,
+)
+from dq.dedup.kernels.verify import Bound
 from dq.errors import ConfigError
 from dq.executors import run_in_threads
 
@@ -71,29 +80,19 @@ class Selection:
         )
 
 
-@dataclass(frozen=True)
-class _Graph:
-    """Neighbours of each document as one flat list, in both directions."""
-
-    neighbours: Array
-    offsets: Array
-    common: Array
-    union: Array
-
-    @classmethod
-    def of(cls, duplicates: Duplicates, bound: Fraction) -> _Graph:
-        """The verified pairs at or above ``bound``, in both directions."""
-        columns = ("left", "right", "intersection", "union")
-        left, right, common, union = (duplicates.pairs[name].to_numpy() for name in columns)
-        strong = common * bound.denominator >= union * bound.numerator
-        left, right, common, union = (values[strong] for values in (left, right, common, union))
-        ends = np.concatenate([left, right])
-        by_end = np.argsort(ends, kind="stable")
-        total = duplicates.documents + duplicates.frozen.height
-        offsets = offsets_of(np.bincount(ends, minlength=total))
-        both = (np.concatenate([right, left]), np.tile(common, 2), np.tile(union, 2))
-        neighbours, common, union = (values[by_end] for values in both)
-        return cls(neighbours, offsets, common, union)
+def _graph(duplicates: Duplicates, bound: Bound) -> Graph:
+    """The verified pairs at or above the bound."""
+    columns = ("left", "right", "intersection", "union")
+    left, right, common, union = (duplicates.pairs[name].to_numpy() for name in columns)
+    strong = common * bound.denominator >= union * bound.numerator
+    left, right, common, union = (values[strong] for values in (left, right, common, union))
+    ends = np.concatenate([left, right])
+    by_end = np.argsort(ends, kind="stable")
+    total = duplicates.documents + duplicates.frozen.height
+    offsets = offsets_of(np.bincount(ends, minlength=total))
+    both = (np.concatenate([right, left]), np.tile(common, 2), np.tile(union, 2))
+    neighbours, common, union = (values[by_end] for values in both)
+    return Graph(neighbours, offsets, common, union)
 
 
 def select(
@@ -117,8 +116,8 @@ def select(
         ConfigError: arrays of another length, or a threshold below that of the duplicates.
     """
     _check(duplicates, eligible, order, threshold=threshold)
-    bound = duplicates.config.exact_threshold if threshold is None else exact_threshold(threshold)
-    graph = _Graph.of(duplicates, bound)
+    exact = duplicates.config.exact_threshold if threshold is None else exact_threshold(threshold)
+    bound = Bound(*exact.as_integer_ratio())
     count, frozen = duplicates.documents, duplicates.frozen.height
     # Frozen documents come after all others in number and before all others in rank.
     order = np.concatenate([order - order.min(initial=0) + frozen, np.arange(frozen)])
@@ -127,48 +126,38 @@ def select(
     nodes = np.flatnonzero(leader >= 0)
     position = np.where(leader >= 0, order[leader], np.iinfo(np.int64).max)
     ordered = nodes[np.argsort(position[nodes])]
-    target, common, union, compared = _resolve(
-        duplicates, graph, ordered, position=position, bound=bound, threads=threads
-    )
-    return _expand(duplicates, eligible, leader=leader, target=target, common=common, union=union, compared=compared)
+    targets, compared = _resolve(duplicates, bound, ordered, position=position, threads=threads)
+    return _expand(duplicates, eligible, leader=leader, targets=targets, compared=compared)
 
 
 def _resolve(
-    duplicates: Duplicates, graph: _Graph, ordered: Array, *, position: Array, bound: Fraction, threads: int
-) -> tuple[Array, Array, Array, int]:
-    """For each node the kept one it points to, shared and joint shingles with it, and the comparisons it took."""
-    buckets = _Buckets.of(duplicates)
-    total = len(position)
-    size = (duplicates.bands.min_matches, bound.numerator, bound.denominator)
-    kept = np.zeros(total, np.bool_)
-    kept_members, kept_counts = np.zeros_like(buckets.members), np.zeros(len(buckets.offsets) - 1, np.int64)
-    compared, last = 0, buckets.none_compared()
-    for part in buckets.parts(ordered):
-        compared += keep_greedily(
-            part, graph.neighbours, graph.offsets, buckets.member_of, buckets.offsets, buckets.member_offsets,
-            buckets.member_buckets, buckets.shingles, buckets.shingle_offsets, buckets.digests, *size,
-            duplicates.documents, kept, kept_members, kept_counts, last,
-        )  # fmt: skip
+    duplicates: Duplicates, bound: Bound, ordered: Array, *, position: Array, threads: int
+) -> tuple[Targets, int]:
+    """For each node the kept one it points to, and the comparisons it took."""
+    graph, buckets = _graph(duplicates, bound), _buckets(duplicates)
+    alike = Alike(duplicates.bands.min_matches, bound)
+    kept = Kept(
+        np.zeros(len(position), np.bool_),
+        np.zeros_like(duplicates.buckets.members),
+        np.zeros(len(duplicates.buckets), np.int64),
+    )
+    compared, last = 0, _none_compared(buckets)
+    for part in _parts(buckets, ordered):
+        compared += keep_greedily(part, graph, buckets, alike, duplicates.documents, kept, last)
         duplicates.buckets.release()
-    target = np.arange(total)
-    common, union = np.zeros_like(target), np.zeros_like(target)
-    removed = ordered[~kept[ordered]]
+    itself = np.arange(len(position))
+    targets = Targets(itself, np.zeros_like(itself), np.zeros_like(itself))
 
     def point(parts: Sequence[Array]) -> int:
-        made, last = 0, buckets.none_compared()
+        made, last = 0, _none_compared(buckets)
         for part in parts:
-            made += most_similar_kept(
-                part, position, graph.neighbours, graph.offsets, graph.common, graph.union, buckets.member_of,
-                buckets.documents, buckets.offsets, buckets.member_offsets, buckets.member_buckets, buckets.shingles,
-                buckets.shingle_offsets, buckets.digests, *size, kept, kept_members, kept_counts, target, common, union,
-                last,
-            )  # fmt: skip
+            made += most_similar_kept(part, position, graph, buckets, alike, kept, targets, last)
             duplicates.buckets.release()
         return made
 
-    parts = buckets.parts(removed)
+    parts = _parts(buckets, ordered[~kept.nodes[ordered]])
     compared += sum(run_in_threads(point, [parts[thread::threads] for thread in range(threads)], threads=threads))
-    return target, common, union, compared
+    return targets, compared
 
 
 def _check(duplicates: Duplicates, eligible: Array, order: Array, *, threshold: float | None) -> None:
@@ -191,62 +180,44 @@ def _leaders(first_copy: Array, eligible: Array, order: Array) -> Array:
     return leader
 
 
-@dataclass(frozen=True)
-class _Buckets:
-    """Large buckets, and the buckets of each member."""
-
-    offsets: Array
-    members: Array
-    documents: Array
-    member_of: Array
-    member_offsets: Array
-    member_buckets: Array
-    shingles: Array
-    shingle_offsets: Array
-    digests: Array
-
-    def parts(self, nodes: Array) -> list[Array]:
-        """The nodes in order, cut so that few of a part are members of large buckets."""
-        members = np.cumsum(self.member_of[nodes] >= 0)
-        cuts = np.searchsorted(members, np.arange(MEMBERS_A_PART, len(self.documents) + 1, MEMBERS_A_PART))
-        return np.split(nodes, np.unique(cuts))
-
-    def none_compared(self) -> Array:
-        """For each member the one that was compared with it last: none."""
-        return np.full(len(self.documents), UNSEEN, np.int64)
-
-    @classmethod
-    def of(cls, duplicates: Duplicates) -> _Buckets:
-        large = duplicates.buckets
-        member_of = np.full(duplicates.documents + duplicates.frozen.height, -1, np.int64)
-        member_of[large.documents] = np.arange(len(large.documents))
-        bucket = np.repeat(np.arange(len(large)), np.diff(large.offsets))
-        by_member = np.argsort(large.members, kind="stable")
-        member_offsets = offsets_of(np.bincount(large.members, minlength=len(large.documents)))
-        return cls(
-            large.offsets,
-            large.members,
-            large.documents,
-            member_of,
-            member_offsets,
-            bucket[by_member],
-            read_only(np.asarray(large.shingles)),
-            large.shingle_offsets,
-            read_only(np.asarray(large.digests)),
-        )
+def _buckets(duplicates: Duplicates) -> Buckets:
+    large = duplicates.buckets
+    member_of = np.full(duplicates.documents + duplicates.frozen.height, -1, np.int64)
+    member_of[large.documents] = np.arange(len(large.documents))
+    bucket = np.repeat(np.arange(len(large)), np.diff(large.offsets))
+    return Buckets(
+        offsets=large.offsets,
+        member_of=member_of,
+        node_of=large.documents,
+        member_offsets=offsets_of(np.bincount(large.members, minlength=len(large.documents))),
+        member_buckets=bucket[np.argsort(large.members, kind="stable")],
+        shingles=read_only(np.asarray(large.shingles)),
+        shingle_offsets=large.shingle_offsets,
+        digests=read_only(np.asarray(large.digests)),
+    )
 
 
-def _expand(
-    duplicates: Duplicates, eligible: Array, *, leader: Array, target: Array, common: Array, union: Array, compared: int
-) -> Selection:
+def _parts(buckets: Buckets, nodes: Array) -> list[Array]:
+    """The nodes in order, cut so that few of a part are members of large buckets."""
+    members = np.cumsum(buckets.member_of[nodes] >= 0)
+    cuts = np.searchsorted(members, np.arange(MEMBERS_A_PART, len(buckets.node_of) + 1, MEMBERS_A_PART))
+    return np.split(nodes, np.unique(cuts))
+
+
+def _none_compared(buckets: Buckets) -> I64:
+    """For each member the one that was compared with it last: none."""
+    return np.full(len(buckets.node_of), UNSEEN, np.int64)
+
+
+def _expand(duplicates: Duplicates, eligible: Array, *, leader: Array, targets: Targets, compared: int) -> Selection:
     """From classes of copies back to documents."""
     numbers = np.arange(duplicates.documents)
     node = np.where(duplicates.first_copy >= 0, duplicates.first_copy, numbers)
-    final = target[node]
+    final = targets.nodes[node]
     kept_index = np.where(duplicates.first_copy >= 0, leader[final], numbers)
     kept_index[~eligible] = NOT_ELIGIBLE
     near = eligible & (final != node)
-    intersection, joint = np.where(near, common[node], 0), np.where(near, union[node], 0)
+    intersection, joint = np.where(near, targets.common[node], 0), np.where(near, targets.union[node], 0)
     similarity = np.where(near, intersection / np.maximum(joint, 1), np.where(eligible, 1.0, np.nan))
     sizes = np.bincount(kept_index[eligible], minlength=duplicates.documents)[: duplicates.documents]
     return Selection(kept_index, intersection, joint, similarity, sizes, compared)

@@ -17,7 +17,7 @@ import numpy as np
 
 from dq.arrays import I64, U64, offsets_of, read_only
 from dq.dedup.config import ShingleConfig
-from dq.dedup.kernels.shingles import shingle_documents
+from dq.dedup.kernels.shingles import ShingleRules, shingle_documents
 from dq.text import Texts, character_classes, lowercase, text_batch
 
 
@@ -39,6 +39,11 @@ class Shingles:
         return self.hashes[self.offsets[document] : self.offsets[document + 1]]
 
 
+def shingle_rules(config: ShingleConfig) -> ShingleRules:
+    """A configuration as the kernels take it."""
+    return ShingleRules(config.ngram, config.unit == "characters", character_classes(), lowercase())
+
+
 def shingle(
     texts: Texts,
     config: ShingleConfig | None = None,
@@ -49,14 +54,13 @@ def shingle(
     config = config or ShingleConfig()
     batch = text_batch(texts)
     chosen = np.arange(len(batch)) if documents is None else documents.astype(np.int64, copy=False)
-    fixed = (read_only(batch.data), read_only(batch.offsets), read_only(chosen), character_classes(), lowercase())
-    mode = (config.ngram, config.unit == "characters")
+    fixed = (read_only(batch.data), read_only(batch.offsets), read_only(chosen), shingle_rules(config))
     lengths = np.zeros(len(chosen), np.int64)
-    shingle_documents(*fixed, *mode, read_only(lengths), lengths, np.empty(0, np.uint64))
+    shingle_documents(*fixed, read_only(lengths), lengths, np.empty(0, np.uint64))
     starts = offsets_of(lengths)
     room = np.empty(int(starts[-1]), np.uint64)
     if room.size:
-        shingle_documents(*fixed, *mode, read_only(starts[:-1]), lengths, room)
+        shingle_documents(*fixed, read_only(starts[:-1]), lengths, room)
     offsets = offsets_of(lengths)
     if offsets[-1] == starts[-1]:
         return Shingles(room, offsets)

@@ -18,8 +18,9 @@ import numpy as np
 from dq.arrays import I64, U32, U64, read_only
 from dq.dedup.config import ShingleConfig
 from dq.dedup.kernels.signatures import sign_documents, sign_hashes
+from dq.dedup.shingles import shingle_rules
 from dq.executors import run_in_threads
-from dq.text import TextBatch, Texts, character_classes, lowercase, text_batch
+from dq.text import TextBatch, Texts, text_batch
 
 EMPTY_VALUE = 2**32 - 1
 _LANES = 16
@@ -67,10 +68,7 @@ def _sign_part(batch: TextBatch, config: ShingleConfig, result: Signed, *, part:
     sign_documents(
         read_only(batch.data),
         read_only(batch.offsets[part.start : part.stop + 1]),
-        character_classes(),
-        lowercase(),
-        config.ngram,
-        config.unit == "characters",
+        shingle_rules(config),
         permutations(config.num_perm, config.seed),
         result.signatures[part],
         result.keys[part],

@@ -18,7 +18,7 @@ import numpy as np
 from dq.arrays import I64, Array, read_only
 from dq.dedup.bands import Bands
 from dq.dedup.find.equivalence import ClassTables
-from dq.dedup.kernels.candidates import emit_pairs, large_buckets
+from dq.dedup.kernels.candidates import BandTables, PairRules, emit_pairs, large_buckets
 
 BYTES_A_ROW = 64  # of a band table being sorted: hash, member, both sorted, and what the sort needs
 SCAN_ROWS = 1_000_000
@@ -46,16 +46,14 @@ def find_candidates(
     found = Candidates(path)
     counters = np.zeros(2, np.int64)
     pairs = np.empty((max(PAIRS_AT_A_TIME, max_bucket * max_bucket), 2), np.int64)
-    digests, band_hashes = read_only(tables.digests.array), read_only(tables.hashes.array)
+    mapped = BandTables(read_only(tables.digests.array), read_only(tables.hashes.array))
+    rules = PairRules(bands.rows, bands.min_matches, max_bucket, frozen_from)
     with path.open("wb") as file:
         for band in range(bands.bands):
             for hashes, members in _ranges(tables.hashes.array[band], memory_bytes):
                 begin = 0
                 while begin < len(hashes):
-                    written, begin = emit_pairs(
-                        hashes, members, digests, band_hashes, begin, band, bands.rows, bands.min_matches, max_bucket,
-                        frozen_from, pairs, counters,
-                    )  # fmt: skip
+                    written, begin = emit_pairs(hashes, members, mapped, rules, band, begin, pairs, counters)
                     _append(file, pairs[:written])
                     found.count += written
                 found.buckets += _large(hashes, members, max_bucket)

@@ -20,11 +20,11 @@ from dq.dedup.config import DedupConfig, Resources, ShingleConfig
 from dq.dedup.find.candidates import Candidates
 from dq.dedup.find.equivalence import EquivalenceClasses
 from dq.dedup.kernels.shingles import shingle_documents
-from dq.dedup.kernels.verify import verify_pairs
+from dq.dedup.kernels.verify import Bound, verify_pairs
 from dq.dedup.shards import Shard, load_shard
+from dq.dedup.shingles import shingle_rules
 from dq.executors import run_in_threads
 from dq.store.arrays import MappedArray
-from dq.text import character_classes, lowercase
 
 PAIR_SCHEMA = {
     "left": pl.Int64,
@@ -86,7 +86,7 @@ def shingle_classes(
         if needed[row]:
             lengths[row] = len(values)
             file.array[starts[row] : starts[row + 1]] = values
-    mode = (character_classes(), lowercase(), config.ngram, config.unit == "characters")
+    rules = shingle_rules(config)
 
     def one(shard: int) -> None:
         rows = np.searchsorted(classes.representative, begins[shard : shard + 2])
@@ -96,8 +96,8 @@ def shingle_classes(
         batch = load_shard(shards[shard])
         chosen = classes.representative[here] - begins[shard]
         found = np.zeros(len(here), np.int64)
-        arguments = (read_only(batch.data), read_only(batch.offsets), read_only(chosen), *mode)
-        shingle_documents(*arguments, read_only(starts[here]), found, file.array)
+        texts = (read_only(batch.data), read_only(batch.offsets), read_only(chosen))
+        shingle_documents(*texts, rules, read_only(starts[here]), found, file.array)
         lengths[here] = found
         file.release()
 
@@ -114,17 +114,16 @@ def verify(
     resources: Resources,
 ) -> pl.DataFrame:
     """The candidate pairs at or above the threshold, as document numbers, sorted by left, then right."""
-    bound = config.exact_threshold
+    bound = Bound(*config.exact_threshold.as_integer_ratio())
     tables = (read_only(shingles.file.array), read_only(shingles.starts), read_only(shingles.lengths))
     frames = []
     for pairs in _sorted_ranges(candidates, len(classes), resources.memory_bytes):
         counts = np.empty((2, len(pairs)), np.int64)
 
         def one(first: int, pairs: Array = pairs, counts: Array = counts) -> None:
-            size = (bound.numerator, bound.denominator)
             for at in range(first, min(first + PAIRS_A_TASK, len(pairs)), PAIRS_A_RELEASE):
                 part = slice(at, at + PAIRS_A_RELEASE)
-                verify_pairs(read_only(pairs[part]), *tables, *size, counts[0, part], counts[1, part])
+                verify_pairs(read_only(pairs[part]), *tables, bound, counts[0, part], counts[1, part])
                 shingles.file.release()
 
         run_in_threads(one, range(0, len(pairs), PAIRS_A_TASK), threads=resources.workers)

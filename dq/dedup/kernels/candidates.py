@@ -1,30 +1,47 @@
 """Band buckets and the candidate pairs in them.
 
 Documents are given as classes (one row per distinct shingle set). A pair that shares several bands is emitted by the
-first
-of them only, which needs no table of pairs seen: the earlier bands are compared instead.
+first of them only, which needs no table of pairs seen: the earlier bands are compared instead.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
+from dq.arrays import I64, U8, U32, U64
 from dq.text.kernels.bits import multiply_fold
 from dq.text.kernels.jit import inlined, kernel
 
-__all__ = ["emit_pairs", "equal_values", "group_keys", "hash_bands", "large_buckets"]
-
-Array = np.ndarray[Any, Any]
-
 SALT = np.uint64(0x2D358DCCAA6C78A5)
 STEP = np.uint64(0x8BB84B93962EACC9)
-HALF = np.uint64(32)
+
+
+class BandTables(NamedTuple):
+    """What candidates are found with."""
+
+    digests: U8
+    """(classes, num_perm): the low byte of each signature value."""
+    hashes: U64
+    """(bands, classes): the band hashes."""
+
+
+class PairRules(NamedTuple):
+    """Which classes of a bucket become pairs."""
+
+    rows: int
+    """Signature values of a band."""
+    min_matches: int
+    """Equal digest values that a pair must have."""
+    max_bucket: int
+    """Larger buckets give no pairs."""
+    frozen_from: int
+    """Two classes from this one on are never a pair."""
 
 
 @kernel
-def group_keys(keys: Array, counts: Array, first: Array) -> int:
+def group_keys(keys: U64, counts: I64, first: I64) -> int:
     """``first[d]`` becomes the first document with the key of document d, -1 for one without shingles.
 
     Returns the number of classes. An open-addressing table of document numbers, at most half full.
@@ -57,8 +74,8 @@ def group_keys(keys: Array, counts: Array, first: Array) -> int:
 
 
 @kernel
-def hash_bands(signatures: Array, bands: int, rows: int, out: Array) -> None:
-    """64-bit hash of each band of each signature: uint64 (bands, n)."""
+def hash_bands(signatures: U32, bands: int, rows: int, out: U64) -> None:
+    """64-bit hash of each band of each signature: (bands, n)."""
     for d in range(signatures.shape[0]):
         for band in range(bands):
             state = SALT
@@ -68,7 +85,7 @@ def hash_bands(signatures: Array, bands: int, rows: int, out: Array) -> None:
 
 
 @inlined
-def equal_values(left: Array, right: Array) -> int:
+def equal_values(left: U8, right: U8) -> int:
     """Number of equal values of two digests."""
     count = 0
     for k in range(left.size):
@@ -77,39 +94,27 @@ def equal_values(left: Array, right: Array) -> int:
 
 
 @inlined
-def _earlier_band(left: int, right: int, digests: Array, hashes: Array, band: int, rows: int) -> bool:
+def _earlier_band(left: int, right: int, tables: BandTables, band: int, rows: int) -> bool:
     """Whether two classes share a band before this one: their digests tell quickly, band hashes decide."""
     for other in range(band):
         agree = True
         for k in range(other * rows, (other + 1) * rows):
-            if digests[left, k] != digests[right, k]:
+            if tables.digests[left, k] != tables.digests[right, k]:
                 agree = False
                 break
-        if agree and hashes[other, left] == hashes[other, right]:
+        if agree and tables.hashes[other, left] == tables.hashes[other, right]:
             return True
     return False
 
 
 @kernel
 def emit_pairs(
-    hashes: Array,
-    members: Array,
-    digests: Array,
-    band_hashes: Array,
-    begin: int,
-    band: int,
-    rows: int,
-    min_matches: int,
-    max_bucket: int,
-    frozen_from: int,
-    pairs: Array,
-    counters: Array,
-) -> Any:
-    """Pairs of classes in the buckets of one band, from ``begin`` on until ``pairs`` (int64, (m, 2)) is nearly full.
+    hashes: U64, members: I64, tables: BandTables, rules: PairRules, band: int, begin: int, pairs: I64, counters: I64
+) -> tuple[int, int]:
+    """Pairs of classes in the buckets of one band, from ``begin`` on until ``pairs`` ((m, 2)) is nearly full.
 
     ``hashes`` is sorted and ``members`` goes with it. Adds to ``counters``: pairs compared, pairs skipped because their
-    digests agree in fewer than ``min_matches`` values. Two classes from ``frozen_from`` on are
-    never a pair. Returns the pairs written and where to go on.
+    digests agree in too few values. Returns the pairs written and where to go on.
     """
     written = 0
     i = begin
@@ -118,18 +123,18 @@ def emit_pairs(
         while end < hashes.size and hashes[end] == hashes[i]:
             end += 1
         size = end - i
-        if 2 <= size <= max_bucket:
+        if 2 <= size <= rules.max_bucket:
             if written + size * (size - 1) // 2 > pairs.shape[0]:
                 return written, i
             for x in range(i, end):
                 for y in range(x + 1, end):
                     left, right = members[x], members[y]
-                    if left >= frozen_from and right >= frozen_from:
+                    if left >= rules.frozen_from and right >= rules.frozen_from:
                         continue
-                    if _earlier_band(left, right, digests, band_hashes, band, rows):
+                    if _earlier_band(left, right, tables, band, rules.rows):
                         continue
                     counters[0] += 1
-                    if equal_values(digests[left], digests[right]) < min_matches:
+                    if equal_values(tables.digests[left], tables.digests[right]) < rules.min_matches:
                         counters[1] += 1
                         continue
                     pairs[written, 0] = min(left, right)
@@ -140,8 +145,8 @@ def emit_pairs(
 
 
 @kernel
-def large_buckets(hashes: Array, max_bucket: int, bounds: Array) -> int:
-    """Begin and end of every bucket above ``max_bucket`` into ``bounds`` (int64, (m, 2)); returns how many."""
+def large_buckets(hashes: U64, max_bucket: int, bounds: I64) -> int:
+    """Begin and end of every bucket above ``max_bucket`` into ``bounds`` ((m, 2)); returns how many."""
     count = 0
     i = 0
     while i < hashes.size:

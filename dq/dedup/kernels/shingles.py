@@ -8,17 +8,14 @@ keys have equal shingles (Jaccard 1), so exact duplicates are found, and worked 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
+from dq.arrays import I32, I64, U8, U64
 from dq.dedup.kernels.minhash_vectors import FIRST_KEY, NGRAM_FACTOR, SECOND_KEY
 from dq.dedup.kernels.words import WORD_SLACK, fold, scratch_bytes, split_characters, split_words
 from dq.text.kernels.jit import inlined, kernel
-
-__all__ = ["CHUNK", "combine", "key_sums", "longest_text", "shingle_documents", "sort_unique"]
-
-Array = np.ndarray[Any, Any]
 
 CHUNK = 2048  # word hashes held at a time: 16 kB, so that any document streams through the first-level cache
 FACTOR = np.uint64(NGRAM_FACTOR)
@@ -28,8 +25,21 @@ HALF = np.uint64(32)
 LARGE_SLOT = 24  # a slot of the counting sort with more values than this is sorted as a heap
 
 
+class ShingleRules(NamedTuple):
+    """How a text becomes shingles."""
+
+    ngram: int
+    """Units in a shingle."""
+    characters: bool
+    """Units are characters, not words."""
+    classes: U8
+    """Properties of every code point."""
+    lower: I32
+    """Lower case of every code point."""
+
+
 @kernel
-def longest_text(offsets: Array, chosen: Array) -> Any:
+def longest_text(offsets: I64, chosen: I64) -> int:
     """Bytes of the longest chosen document."""
     longest = 0
     for d in chosen:
@@ -38,7 +48,7 @@ def longest_text(offsets: Array, chosen: Array) -> Any:
 
 
 @inlined
-def combine(words: Array, filled: int, ngram: int, out: Array) -> int:
+def combine(words: U64, filled: int, ngram: int, out: U64) -> int:
     """Write the n-gram hashes of ``words[:filled]``, returns how many; with fewer than n words there are none."""
     if filled < ngram:
         return 0
@@ -53,7 +63,7 @@ def combine(words: Array, filled: int, ngram: int, out: Array) -> int:
 
 
 @inlined
-def key_sums(grams: Array, count: int) -> Any:
+def key_sums(grams: U64, count: int) -> tuple[np.uint64, np.uint64]:
     """Two sums over ``grams[:count]`` of differently mixed values: the same for the same shingles in any order."""
     first = second = np.uint64(0)
     for k in range(count):
@@ -66,7 +76,7 @@ def key_sums(grams: Array, count: int) -> Any:
 
 
 @kernel
-def _heap_sort(values: Array, begin: int, end: int) -> None:
+def _heap_sort(values: U64, begin: int, end: int) -> None:
     """Sort ``values[begin:end]`` in place: n log n whatever the values (and quick to compile, unlike numpy's)."""
     size = end - begin
     for round_ in range(size // 2 + size - 1):
@@ -86,7 +96,7 @@ def _heap_sort(values: Array, begin: int, end: int) -> None:
 
 
 @kernel
-def sort_unique(values: Array, count: int, work: Array, slots: Array) -> int:
+def sort_unique(values: U64, count: int, work: U64, slots: I64) -> int:
     """Sort ``values[:count]`` in place and drop repeats; returns the new count.
 
     Shingle hashes are uniform, so one counting pass over their top bits leaves slots of about one value for insertion
@@ -133,22 +143,13 @@ def sort_unique(values: Array, count: int, work: Array, slots: Array) -> int:
 
 @kernel
 def shingle_documents(
-    data: Array,
-    offsets: Array,
-    chosen: Array,
-    classes: Array,
-    lower: Array,
-    ngram: int,
-    characters: bool,
-    starts: Array,
-    lengths: Array,
-    out: Array,
+    data: U8, offsets: I64, chosen: I64, rules: ShingleRules, starts: I64, lengths: I64, out: U64
 ) -> None:
     """Write the sorted unique shingles of each chosen document to ``out[starts[i]:]``, their number to ``lengths[i]``.
 
     Where ``out`` is empty only upper bounds are counted (repeats included): call once to count, once to fill.
     """
-    counting = out.size == 0
+    counting, ngram = out.size == 0, rules.ngram
     scratch = np.empty(scratch_bytes(longest_text(offsets, chosen)), np.uint8)
     words = np.empty(CHUNK + ngram + WORD_SLACK, np.uint64)
     grams = np.empty(CHUNK + ngram + WORD_SLACK, np.uint64)
@@ -157,11 +158,11 @@ def shingle_documents(
     slots = np.empty(0, np.int64)
     for i in range(chosen.size):
         d = chosen[i]
-        length = fold(data, offsets[d], offsets[d + 1], scratch, classes, lower)
+        length = fold(data, offsets[d], offsets[d + 1], scratch, rules.classes, rules.lower)
         position = filled = seen = count = 0
         while True:
             before = filled
-            if characters:
+            if rules.characters:
                 filled, position = split_characters(scratch, length, position, words, filled)
             else:
                 filled, position = split_words(scratch, length, position, words, filled, edges)

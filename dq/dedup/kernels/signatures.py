@@ -9,10 +9,9 @@ n-grams and keys 1.6, permutations 4.2, where three vector instructions for 8 va
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from dq.arrays import I64, U8, U32, U64
 from dq.dedup.kernels.minhash_vectors import (
     LANES,
     SHINGLES_A_BLOCK,
@@ -21,21 +20,17 @@ from dq.dedup.kernels.minhash_vectors import (
     mix32_block,
     shingle_block,
 )
-from dq.dedup.kernels.shingles import CHUNK, combine, key_sums, longest_text
+from dq.dedup.kernels.shingles import CHUNK, ShingleRules, combine, key_sums, longest_text
 from dq.dedup.kernels.words import WORD_SLACK, fold, scratch_bytes, split_characters, split_words
 from dq.text.kernels.jit import inlined, kernel
-
-__all__ = ["permute", "sign_documents", "sign_hashes"]
-
-Array = np.ndarray[Any, Any]
 
 EMPTY = np.uint32(0xFFFFFFFF)
 SLACK = 2 * LANES  # room behind the hashes for the padding of the last block
 
 
 @inlined
-def permute(parameters: Array, signature: Array, hashes: Array, count: int) -> None:
-    """Fold ``hashes[:count]`` (uint32, mixed) into the signature; overwrites up to 8 values behind them."""
+def permute(parameters: U32, signature: U32, hashes: U32, count: int) -> None:
+    """Fold ``hashes[:count]`` (mixed) into the signature; overwrites up to 8 values behind them."""
     if count == 0:
         return
     for k in range(count, count + SHINGLES_A_LOAD):
@@ -46,9 +41,7 @@ def permute(parameters: Array, signature: Array, hashes: Array, count: int) -> N
 
 
 @inlined
-def _mixed_shingles(
-    words: Array, filled: int, ngram: int, short: bool, grams: Array, hashes: Array, sums: Array
-) -> int:
+def _mixed_shingles(words: U64, filled: int, ngram: int, short: bool, grams: U64, hashes: U32, sums: U64) -> int:
     """Mixed 32-bit hashes of the n-grams of ``words[:filled]``; their keys go to ``sums``. Returns how many."""
     count = max(0, filled - ngram + 1)
     blocks = count - count % SHINGLES_A_BLOCK
@@ -69,8 +62,8 @@ def _mixed_shingles(
 
 
 @kernel
-def sign_hashes(hashes: Array, offsets: Array, parameters: Array, signatures: Array) -> None:
-    """Signatures of documents given as their shingle hashes: uint32 flat values, int64 offsets."""
+def sign_hashes(hashes: U32, offsets: I64, parameters: U32, signatures: U32) -> None:
+    """Signatures of documents given as their shingle hashes, one after another."""
     row = np.empty(parameters.shape[1], np.uint32)
     chunk = np.empty(CHUNK + SLACK, np.uint32)
     for d in range(offsets.size - 1):
@@ -89,18 +82,10 @@ def sign_hashes(hashes: Array, offsets: Array, parameters: Array, signatures: Ar
 
 @kernel
 def sign_documents(
-    data: Array,
-    offsets: Array,
-    classes: Array,
-    lower: Array,
-    ngram: int,
-    characters: bool,
-    parameters: Array,
-    signatures: Array,
-    keys: Array,
-    counts: Array,
+    data: U8, offsets: I64, rules: ShingleRules, parameters: U32, signatures: U32, keys: U64, counts: I64
 ) -> None:
     """Signature, 128-bit shingle key and shingle count (repeats included) of every document of a batch."""
+    ngram = rules.ngram
     everything = np.arange(offsets.size - 1)
     scratch = np.empty(scratch_bytes(longest_text(offsets, everything)), np.uint8)
     words = np.empty(CHUNK + ngram + WORD_SLACK, np.uint64)
@@ -110,7 +95,7 @@ def sign_documents(
     row = np.empty(parameters.shape[1], np.uint32)
     sums = np.empty(2 * SHINGLES_A_BLOCK, np.uint64)
     for d in everything:
-        length = fold(data, offsets[d], offsets[d + 1], scratch, classes, lower)
+        length = fold(data, offsets[d], offsets[d + 1], scratch, rules.classes, rules.lower)
         position = filled = seen = total = 0
         for k in range(sums.size):
             sums[k] = 0
@@ -118,7 +103,7 @@ def sign_documents(
             row[k] = EMPTY
         while True:
             before = filled
-            if characters:
+            if rules.characters:
                 filled, position = split_characters(scratch, length, position, words, filled)
             else:
                 filled, position = split_words(scratch, length, position, words, filled, edges)

@@ -2,19 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NamedTuple
 
-import numpy as np
-
-from dq.dedup.kernels.inverted import find_value
+from dq.arrays import I64, U8, U64
+from dq.dedup.kernels.inverted import HashTable, find_value
 from dq.text.kernels.jit import inlined, kernel
 from dq.text.kernels.xxhash import xxhash64
 
-__all__ = ["hash_units", "without_units"]
-
-Array = np.ndarray[Any, Any]
-
 NEWLINE = 10
+
+
+class Units(NamedTuple):
+    """Which pieces of a text are compared."""
+
+    paragraphs: bool
+    """Paragraphs between blank lines, not lines."""
+    min_bytes: int
+    """Shorter ones are left alone."""
+
+
+class Rest(NamedTuple):
+    """Room for what is left of texts."""
+
+    data: U8
+    """As many bytes as the texts have."""
+    offsets: I64
+    """(n + 1,)."""
+    removed: I64
+    """(n, 2): units and bytes that went from each document."""
+
+
+class Met(NamedTuple):
+    """What became of each value of a table."""
+
+    times: I64
+    """How often it was met."""
+    example: I64
+    """(values, 2): where one stands in the data; (0, 0) for none."""
 
 
 @inlined
@@ -23,7 +47,7 @@ def _blank(byte: int) -> bool:
 
 
 @kernel
-def _next_unit(data: Array, begin: int, end: int, paragraphs: bool) -> Any:
+def _next_unit(data: U8, begin: int, end: int, paragraphs: bool) -> tuple[int, int, int]:
     """End of the unit that begins at ``begin`` (its separators included), and the bounds of its text without blanks."""
     stop = begin
     while stop < end:
@@ -54,17 +78,14 @@ def _next_unit(data: Array, begin: int, end: int, paragraphs: bool) -> Any:
 
 
 @kernel
-def hash_units(data: Array, offsets: Array, paragraphs: bool, min_bytes: int, hashes: Array, documents: Array) -> int:
-    """Hash of every unit of at least ``min_bytes``, with its document; returns how many.
-
-    With empty outputs they are only counted.
-    """
+def hash_units(data: U8, offsets: I64, units: Units, hashes: U64, documents: I64) -> int:
+    """Hash of every unit, with its document; returns how many. With empty outputs they are only counted."""
     count = 0
     for d in range(offsets.size - 1):
         at = offsets[d]
         while at < offsets[d + 1]:
-            at, first, last = _next_unit(data, at, offsets[d + 1], paragraphs)
-            if last - first < min_bytes:
+            at, first, last = _next_unit(data, at, offsets[d + 1], units.paragraphs)
+            if last - first < units.min_bytes:
                 continue
             if hashes.size:
                 hashes[count] = xxhash64(data, first, last, 0)
@@ -74,45 +95,28 @@ def hash_units(data: Array, offsets: Array, paragraphs: bool, min_bytes: int, ha
 
 
 @kernel
-def without_units(
-    data: Array,
-    offsets: Array,
-    paragraphs: bool,
-    min_bytes: int,
-    values: Array,
-    table: Array,
-    shift: int,
-    out: Array,
-    out_offsets: Array,
-    removed: Array,
-    times: Array,
-    example: Array,
-) -> None:
-    """Copy the texts without the units whose hash is in ``values`` (a sorted table, see ``build_table``).
-
-    ``removed`` (int64, (n, 2)) counts each document's removed units and bytes; ``times`` how often each value was met;
-    ``example`` (int64, (values, 2)) where one stands in ``data``, if it was not known before.
-    """
+def without_units(data: U8, offsets: I64, units: Units, table: HashTable, rest: Rest, met: Met) -> None:
+    """Copy the texts without the units whose hash is in the table; ``met`` gains how often each was there."""
     written = 0
     for d in range(offsets.size - 1):
-        out_offsets[d] = written
-        removed[d, 0] = removed[d, 1] = 0
+        rest.offsets[d] = written
+        rest.removed[d, 0] = rest.removed[d, 1] = 0
         at = offsets[d]
         while at < offsets[d + 1]:
             begin = at
-            at, first, last = _next_unit(data, at, offsets[d + 1], paragraphs)
+            at, first, last = _next_unit(data, at, offsets[d + 1], units.paragraphs)
             found = -1
-            if last - first >= min_bytes and values.size:
-                found = find_value(xxhash64(data, first, last, 0), values, table, shift)
+            if last - first >= units.min_bytes and table.values.size:
+                found = find_value(xxhash64(data, first, last, 0), table)
             if found >= 0:
-                removed[d, 0] += 1
-                removed[d, 1] += at - begin
-                times[found] += 1
-                if example[found, 1] == 0:
-                    example[found, 0] = first
-                    example[found, 1] = last
+                rest.removed[d, 0] += 1
+                rest.removed[d, 1] += at - begin
+                met.times[found] += 1
+                if met.example[found, 1] == 0:
+                    met.example[found, 0] = first
+                    met.example[found, 1] = last
                 continue
             for k in range(begin, at):
-                out[written] = data[k]
+                rest.data[written] = data[k]
                 written += 1
-    out_offsets[offsets.size - 1] = written
+    rest.offsets[offsets.size - 1] = written

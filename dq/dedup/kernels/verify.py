@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NamedTuple
 
-import numpy as np
-
+from dq.arrays import I64, U64
 from dq.text.kernels.jit import inlined, kernel
 
-__all__ = ["common_shingles", "verify_pairs"]
 
-Array = np.ndarray[Any, Any]
+class Bound(NamedTuple):
+    """The smallest similarity that counts, as a fraction: whatever is compared with it stays an integer."""
+
+    numerator: int
+    denominator: int
 
 
 @inlined
-def common_shingles(left: Array, right: Array, numerator: int, denominator: int) -> int:
-    """Size of the intersection of two sorted unique arrays, or -1 once it cannot reach the threshold.
+def common_shingles(left: U64, right: U64, bound: Bound) -> int:
+    """Size of the intersection of two sorted unique arrays, or -1 once it cannot reach the bound.
 
-    The threshold is ``numerator / denominator``: J >= t exactly where ``common * (n + d) >= n * (|A| + |B|)``.
+    With the bound n / d: J >= n / d exactly where ``common * (n + d) >= n * (|A| + |B|)``.
     """
     total = left.size + right.size
-    needed = -((-numerator * total) // (numerator + denominator))
+    needed = -((-bound.numerator * total) // (bound.numerator + bound.denominator))
     if min(left.size, right.size) < needed:
         return -1
     i = j = common = 0
@@ -46,21 +48,12 @@ def common_shingles(left: Array, right: Array, numerator: int, denominator: int)
 
 
 @kernel
-def verify_pairs(
-    pairs: Array,
-    shingles: Array,
-    starts: Array,
-    lengths: Array,
-    numerator: int,
-    denominator: int,
-    common: Array,
-    union: Array,
-) -> None:
-    """Intersection and union of each pair of rows; intersection -1 where the threshold is missed."""
+def verify_pairs(pairs: I64, shingles: U64, starts: I64, lengths: I64, bound: Bound, common: I64, union: I64) -> None:
+    """Intersection and union of each pair of rows; intersection -1 where the bound is missed."""
     for k in range(pairs.shape[0]):
         left, right = pairs[k, 0], pairs[k, 1]
         a = shingles[starts[left] : starts[left] + lengths[left]]
         b = shingles[starts[right] : starts[right] + lengths[right]]
-        found = common_shingles(a, b, numerator, denominator)
+        found = common_shingles(a, b, bound)
         common[k] = found
         union[k] = a.size + b.size - found

@@ -32,7 +32,8 @@ from dq.arrays import I64, U64, Array, read_only
 from dq.config import StrictModel
 from dq.dedup.config import Resources
 from dq.dedup.inverted import hash_table
-from dq.dedup.kernels.units import hash_units, without_units
+from dq.dedup.kernels.inverted import HashTable
+from dq.dedup.kernels.units import Met, Rest, Units, hash_units, without_units
 from dq.dedup.shards import Shard, load_shard
 from dq.executors import run_in_threads
 from dq.text.buffers import Texts, text_batch
@@ -54,6 +55,11 @@ class RepeatedUnits(StrictModel):
     """In how many documents a unit may occur before it is cut from all of them."""
     min_bytes: Annotated[int, Field(ge=1)] = 30
     """Shorter units are never cut."""
+
+    @property
+    def units(self) -> Units:
+        """What is compared, as the kernels take it."""
+        return Units(self.unit == "paragraph", self.min_bytes)
 
     def config(self) -> Mapping[str, Any]:
         """The fields: what decides the result, beside the corpus."""
@@ -127,25 +133,20 @@ class Boilerplate:
         """Rewrite a batch, and say what was cut where."""
         batch = text_batch(texts)
         count, first, last = len(batch), int(batch.offsets[0]), int(batch.offsets[-1])
-        out, out_offsets = np.empty(last - first, np.uint8), np.zeros(count + 1, np.int64)
-        removed = np.zeros((count, 2), np.int64)
-        times, example = np.zeros(len(self), np.int64), np.zeros((len(self), 2), np.int64)
-        table, shift = self._table
-        without_units(
-            read_only(batch.data), read_only(batch.offsets), self.options.unit == "paragraph", self.options.min_bytes,
-            read_only(self.hashes), read_only(table), shift, out, out_offsets, removed, times, example,
-        )  # fmt: skip
-        buffers = [None, pa.py_buffer(out_offsets), pa.py_buffer(out[: out_offsets[-1]])]
+        rest = Rest(np.empty(last - first, np.uint8), np.zeros(count + 1, np.int64), np.zeros((count, 2), np.int64))
+        met = Met(np.zeros(len(self), np.int64), np.zeros((len(self), 2), np.int64))
+        without_units(read_only(batch.data), read_only(batch.offsets), self.options.units, self._table, rest, met)
+        buffers = [None, pa.py_buffer(rest.offsets), pa.py_buffer(rest.data[: rest.offsets[-1]])]
         left = pa.Array.from_buffers(pa.large_string(), count, buffers)
-        return Cut(left, removed[:, 0], removed[:, 1], self._ledger(batch.data, times, example))
+        return Cut(left, rest.removed[:, 0], rest.removed[:, 1], self._ledger(batch.data, met))
 
     @cached_property
-    def _table(self) -> tuple[Array, int]:
+    def _table(self) -> HashTable:
         return hash_table(self.hashes)
 
-    def _ledger(self, data: Array, times: Array, example: Array) -> pl.DataFrame:
-        rows = np.flatnonzero(times)
-        begins, ends = example[rows].T
+    def _ledger(self, data: Array, met: Met) -> pl.DataFrame:
+        rows = np.flatnonzero(met.times)
+        times, (begins, ends) = met.times[rows], met.example[rows].T
         examples = [
             bytes(data[begin : min(end, begin + EXAMPLE_BYTES)]).decode("utf-8", "ignore")
             for begin, end in zip(begins, ends, strict=True)
@@ -154,8 +155,8 @@ class Boilerplate:
             {
                 "hash": self.hashes[rows],
                 "documents": self.documents[rows],
-                "times": times[rows],
-                "bytes": times[rows] * (ends - begins),
+                "times": times,
+                "bytes": times * (ends - begins),
                 "example": pl.Series(examples, dtype=pl.String),
             }
         ).sort(["bytes", "hash"], descending=[True, False])
@@ -168,7 +169,7 @@ CLEANERS: dict[str, type[CorpusCleaner]] = {RepeatedUnits.name: RepeatedUnits}
 def _write_units(shard: Shard, path: Path, options: RepeatedUnits) -> int:
     """Write the unit hashes of a shard, each once a document."""
     batch = load_shard(shard)
-    arguments = (read_only(batch.data), read_only(batch.offsets), options.unit == "paragraph", options.min_bytes)
+    arguments = (read_only(batch.data), read_only(batch.offsets), options.units)
     count = hash_units(*arguments, np.empty(0, np.uint64), np.empty(0, np.int64))
     hashes, documents = np.empty(count, np.uint64), np.empty(count, np.int64)
     if count:

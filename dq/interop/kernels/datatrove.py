@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from dq.arrays import I64, U8, U64
 from dq.text.kernels.jit import kernel
 from dq.text.kernels.xxhash import xxhash64
-
-__all__ = ["sign_word_lists"]
-
-Array = np.ndarray[Any, Any]
 
 MERSENNE = np.uint64(2**61 - 1)
 MERSENNE_BITS = np.uint64(61)
@@ -20,10 +15,8 @@ SPACE = 0x20
 
 
 @kernel
-def sign_word_lists(
-    data: Array, offsets: Array, documents: Array, ngram: int, parameters: Array, signatures: Array
-) -> None:
-    """Signatures (uint64) of documents given as words: ``documents`` (n + 1) counts words, ``offsets`` their bytes."""
+def sign_word_lists(data: U8, offsets: I64, documents: I64, ngram: int, parameters: U64, signatures: U64) -> None:
+    """Signatures of documents given as words: ``documents`` (n + 1) counts words, ``offsets`` their bytes."""
     num_perm = signatures.shape[1]
     for d in range(documents.size - 1):
         first, last = documents[d], documents[d + 1]
