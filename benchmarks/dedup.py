@@ -27,7 +27,7 @@ import pyarrow as pa
 from _common import TwoThreads, best_seconds, read_texts
 
 from dq.dedup import DedupConfig, MinHash, Policy, Resources, find_duplicates, select
-from dq.text.buffers import text_batch
+from dq.text import text_batch
 
 NUM_PERM, NGRAM = 112, 5
 Measure = dict[str, Any]

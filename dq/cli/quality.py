@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from dq.corpus.quarantine import RowCounts
     from dq.files.filter import FilterResult
     from dq.files.pieces import Scoring
-    from dq.text.words import WordDefinition
+    from dq.text import WordDefinition
 
 __all__ = ["filter_documents", "score", "signals"]
 

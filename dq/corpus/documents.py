@@ -14,7 +14,7 @@ import orjson
 import pyarrow as pa
 
 from dq.corpus.config import InputSpec
-from dq.text.buffers import string_array
+from dq.text import string_array
 
 __all__ = [
     "BATCH_BYTES",

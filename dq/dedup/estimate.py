@@ -16,7 +16,7 @@ from dq.dedup.bands import choose_bands
 from dq.dedup.config import DedupConfig, Resources
 from dq.dedup.shingles import shingle
 from dq.dedup.signatures import sign
-from dq.text.buffers import Texts, text_batch
+from dq.text import Texts, text_batch
 
 FIXED_BYTES = 450_000_000  # interpreter, libraries, compiled kernels, Unicode tables, pages mapped at a time
 BYTES_A_DOCUMENT = 230  # keys, counts, classes, order, selection, mapped tables: 290 measured, with those of `tables`

@@ -11,7 +11,7 @@ import polars as pl
 from dq.dedup.config import ShingleConfig
 from dq.dedup.inverted import InvertedIndex
 from dq.dedup.shingles import shingle
-from dq.text.buffers import Texts
+from dq.text import Texts
 
 JACCARD_NGRAM, CONTAINMENT_NGRAM = 5, 13
 

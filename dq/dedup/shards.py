@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-from dq.text.buffers import TextBatch, Texts, text_batch
+from dq.text import TextBatch, Texts, text_batch
 
 Shard: TypeAlias = "Callable[[], Texts] | Texts"
 """The texts of one shard, or a function that reads them; it is called once a pass, in a thread."""

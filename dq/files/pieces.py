@@ -28,7 +28,7 @@ from dq.quality import check_signals, score
 from dq.quality.scorers.files import ModelFile, load_models
 from dq.store import file_sha256
 from dq.store.files import replacing
-from dq.text.words import WordDefinition
+from dq.text import WordDefinition
 
 __all__ = ["PieceTask", "Scoring", "counted", "cut", "join_quarantine", "run_pieces"]
 

@@ -14,7 +14,7 @@ import polars as pl
 
 from dq.errors import require
 from dq.quality import RuleSet, Scorer, judge_texts
-from dq.text.words import WordDefinition
+from dq.text import WordDefinition
 
 if TYPE_CHECKING:
     from datatrove.data import Document

@@ -16,7 +16,7 @@ import pyarrow as pa
 from dq.arrays import U64, read_only
 from dq.errors import InputError
 from dq.interop.kernels.datatrove import sign_word_lists
-from dq.text.buffers import text_batch
+from dq.text import text_batch
 
 __all__ = ["signatures"]
 

@@ -14,7 +14,7 @@ import polars as pl
 from dq.errors import ConfigError
 from dq.quality import RuleSet, Scorer, judge_texts, schema
 from dq.quality import score as score_texts
-from dq.text.words import WordDefinition
+from dq.text import WordDefinition
 
 __all__ = ["judge", "score"]
 

@@ -24,8 +24,7 @@ from dq.config import StrictModel
 from dq.errors import require
 from dq.quality.measure import rewrite
 from dq.quality.signals import C4_COUNTS
-from dq.text.buffers import Texts, arrow_array, string_array, text_batch
-from dq.text.cleaner import Cleaned, Cleaner
+from dq.text import Cleaned, Cleaner, Texts, arrow_array, string_array, text_batch
 
 EMAIL_REPLACEMENTS = ("email@example.com", "firstname.lastname@example.org")  # reserved for examples by RFC 2606
 # datatrove's list: "randomly generated ... they did not respond to ping requests at the time".

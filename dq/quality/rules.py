@@ -19,7 +19,7 @@ import pydantic
 from dq.config import StrictModel, load_yaml
 from dq.errors import ConfigError
 from dq.quality.signals import all_signals, check_signals
-from dq.text.buffers import string_array
+from dq.text import string_array
 
 __all__ = ["AnyRule", "FixedQuantileRule", "QuantileRule", "Rule", "RuleSet", "load_rules"]
 

@@ -17,8 +17,7 @@ from dq.quality.scorers.base import Scorer, by_column, columns_of, needed
 from dq.quality.scorers.compression import Compression
 from dq.quality.scorers.fasttext import Language
 from dq.quality.signals import AT, DEFAULT_SIGNALS, NGRAM_SIGNALS, all_signals, check_signals
-from dq.text.buffers import TextBatch, Texts, arrow_array, text_batch
-from dq.text.words import WordDefinition, is_unicode_words
+from dq.text import TextBatch, Texts, WordDefinition, arrow_array, is_unicode_words, text_batch
 
 SLOW_SCORERS: tuple[Scorer, ...] = (Compression(), Language())
 """What computes the slow signals of the table."""

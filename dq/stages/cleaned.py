@@ -27,8 +27,7 @@ from dq.stages.base import ORIGINAL, TextVersions, View
 from dq.stages.duplicates import shard_readers
 from dq.stages.read import Documents
 from dq.store import read_json, write_json_atomic, write_table
-from dq.text.cleaner import Cleaner, CorpusCleaner
-from dq.text.hashing import content_keys
+from dq.text import Cleaner, CorpusCleaner, content_keys
 
 __all__ = ["CLEANERS", "CleanConfig", "clean_documents"]
 

@@ -22,7 +22,7 @@ from dq.stages.base import ORIGINAL, Need, Output, View
 from dq.stages.exclusion import Overlaps, find_overlaps
 from dq.stages.read import Documents, NeutralDocuments, ingest
 from dq.store import write_parquet
-from dq.text.hashing import mix64, uniform
+from dq.text import mix64, uniform
 
 __all__ = ["Heldout", "HeldoutConfig", "NeutralSet", "hold_out", "is_held_out"]
 

@@ -21,7 +21,7 @@ from dq.stages.base import Need, Output, View
 from dq.stages.heldout import Heldout
 from dq.stages.read import Documents, WantedDocuments, ingest
 from dq.store import read_json, write_json_atomic
-from dq.text.hashing import mix64
+from dq.text import mix64
 
 __all__ = ["Learned", "LearnedConfig", "LearnedModel", "learn"]
 

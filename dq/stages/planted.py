@@ -22,7 +22,7 @@ from dq.stages.base import Need, Output, View
 from dq.stages.heldout import Heldout, HeldoutConfig
 from dq.stages.read import Documents
 from dq.store import read_json, write_json_atomic
-from dq.text.hashing import mix64, uniform
+from dq.text import mix64, uniform
 
 __all__ = ["Planted", "check_planted", "edit_words"]
 

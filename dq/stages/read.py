@@ -23,7 +23,7 @@ from dq.corpus.quarantine import QUARANTINE, RowCounts, quarantine, row_warnings
 from dq.executors import QUIET, Step
 from dq.stages.base import Need, Output, View
 from dq.store import Stage, write_table
-from dq.text.hashing import content_keys
+from dq.text import content_keys
 
 __all__ = ["Documents", "NeutralDocuments", "WantedDocuments", "ingest", "reading_warnings"]
 

@@ -22,7 +22,7 @@ from dq.stages.base import Need, Output, View
 from dq.stages.heldout import Heldout
 from dq.stages.read import Documents
 from dq.store import write_bytes_atomic
-from dq.text.hashing import mix64
+from dq.text import mix64
 
 __all__ = ["BOS", "BOS_ID", "Tokenizer", "TokenizerConfig", "load_tokenizer", "train_tokenizer"]
 

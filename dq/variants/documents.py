@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from dq.text.hashing import content_keys
+from dq.text import content_keys
 
 __all__ = ["Members", "Universe"]
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from dq.stages.tokenizer import BOS_ID
 from dq.stages.tokens import TokenPool
-from dq.text.hashing import content_keys, mix64, uniform
+from dq.text import content_keys, mix64, uniform
 from dq.variants.documents import Universe
 from dq.variants.kind import Noise
 from dq.variants.parts import ROUNDING_TOKENS, Part

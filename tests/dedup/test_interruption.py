@@ -15,7 +15,7 @@ import pytest
 
 from dq.dedup import DedupConfig, Resources, find_duplicates, select, shingle
 from dq.errors import WorkspaceError
-from dq.text.buffers import TextBatch
+from dq.text import TextBatch
 from tests.dedup import oracle
 
 RUN = """

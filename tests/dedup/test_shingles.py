@@ -87,7 +87,7 @@ def test_chosen_documents_are_shingled_as_in_the_whole_batch() -> None:
 
 
 def test_broken_utf8_and_nul_bytes_separate_words_and_harm_nothing() -> None:
-    from dq.text.buffers import TextBatch  # noqa: PLC0415
+    from dq.text import TextBatch  # noqa: PLC0415
 
     raw = b"one \xff two\x00three \xe2\x82"
     batch = TextBatch(np.frombuffer(raw, np.uint8), np.array([0, len(raw)]))

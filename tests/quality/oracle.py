@@ -11,8 +11,8 @@ import unicodedata
 from collections import Counter
 
 from dq.quality.english import ENGLISH_FUNCTION_WORDS, GOPHER_STOP_WORDS
+from dq.text import split_words
 from dq.text.characters import SENTENCE_END_RANGES, SYMBOL_ONLY_RANGES, TERMINAL_EXTRA_RANGES, code_points
-from dq.text.words import split_words
 
 SENTENCE_END = {chr(code) for code in code_points(SENTENCE_END_RANGES)}
 TERMINAL = SENTENCE_END | {chr(code) for code in code_points(TERMINAL_EXTRA_RANGES)}

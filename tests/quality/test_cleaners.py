@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 
 from dq.quality.cleaners import CLEANERS, C4Lines, FixText, MaskPii
-from dq.text.cleaner import Cleaner
+from dq.text import Cleaner
 
 from . import oracle
 from .test_signals import texts

@@ -22,7 +22,7 @@ from dq.stages.base import View
 from dq.stages.heldout import Heldout, HeldoutConfig, NeutralSet, hold_out, is_held_out
 from dq.stages.read import ingest
 from dq.store import Workspace
-from dq.text.hashing import content_keys
+from dq.text import content_keys
 from tests.jobs.texts import edited, prose, rows, vocabulary, write_jsonl
 
 READ = ReadConfig(shard_rows=64)

@@ -22,7 +22,7 @@ from dq.corpus.documents import BATCH_BYTES, BATCH_ROWS, DOCUMENT_SCHEMA, FIRST_
 from dq.corpus.formats.base import Format
 from dq.corpus.places import File
 from dq.errors import InputError
-from dq.text.buffers import string_array
+from dq.text import string_array
 
 __all__ = ["Groups", "Parquet"]
 

@@ -25,7 +25,7 @@ from dq.dedup.signatures import Signed, sign
 from dq.executors import run_in_threads
 from dq.store import write_bytes_atomic
 from dq.store.arrays import save_array, save_parts
-from dq.text.buffers import TextBatch
+from dq.text import TextBatch
 
 FORMAT_VERSION = 1
 ROWS_AT_A_TIME = 100_000

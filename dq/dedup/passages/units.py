@@ -36,8 +36,7 @@ from dq.dedup.kernels.inverted import HashTable
 from dq.dedup.kernels.units import Met, Rest, Units, hash_units, without_units
 from dq.dedup.shards import Shard, load_shard
 from dq.executors import run_in_threads
-from dq.text.buffers import Texts, text_batch
-from dq.text.cleaner import Cleaned, CorpusCleaner
+from dq.text import Cleaned, CorpusCleaner, Texts, text_batch
 
 BYTES_A_UNIT = 32
 EXAMPLE_BYTES = 200

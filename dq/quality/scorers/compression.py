@@ -10,7 +10,7 @@ import zlib
 import numpy as np
 
 from dq.arrays import F64
-from dq.text.buffers import Texts, text_batch
+from dq.text import Texts, text_batch
 
 
 class Compression:

@@ -16,7 +16,7 @@ import numpy as np
 
 from dq.arrays import F64
 from dq.errors import ConfigError, InputError, MissingExtraError, require
-from dq.text.buffers import Texts, text_batch
+from dq.text import Texts, text_batch
 
 
 class FastTextModel:

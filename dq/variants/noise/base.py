@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from pydantic import Field
 
-from dq.text.hashing import mix64, uniform
+from dq.text import mix64, uniform
 from dq.variants.documents import Universe
 from dq.variants.kind import Ingredient, Kind, Noise
 
