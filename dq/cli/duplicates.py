@@ -77,8 +77,8 @@ def dedup(
     about: dict[str, Any] = {"threshold": threshold, "ngram": ngram, "keep": keep}
     about |= {"max_removed_fraction": max_removed_fraction, "allow_removal": tuple(allow_removal or ())}
     config = checked(DeduplicationConfig, about)
-    limits = {"workers": worker_count(workers), "memory_bytes": parse_bytes(memory)}
-    resources = checked(Resources, limits, names={"memory_bytes": "memory"})
+    limits = {"threads": worker_count(workers), "memory_bytes": parse_bytes(memory)}
+    resources = checked(Resources, limits, names={"threads": "workers", "memory_bytes": "memory"})
     if explain:
         _show_bands(config.method, as_json=as_json)
         return

@@ -1,4 +1,4 @@
-"""What deduplication is asked to do. Everything here decides the result; workers and memory do not and live apart."""
+"""What deduplication is asked to do. Everything here decides the result; threads and memory do not and live apart."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class DedupConfig(ShingleConfig):
 class Resources(StrictModel):
     """How much of the machine to use. Changes no byte of any result."""
 
-    workers: Annotated[int, Field(ge=1)] = 1
-    """Threads; the kernels run without the interpreter lock."""
+    threads: Annotated[int, Field(ge=1)] = 1
+    """The kernels run without the interpreter lock."""
     memory_bytes: Annotated[int, Field(ge=16_000_000)] = 4_000_000_000
     """Memory for band tables, candidate pairs and shingles at a time; what does not fit goes through the disk."""

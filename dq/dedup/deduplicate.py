@@ -32,7 +32,7 @@ def deduplicate(
     batch = text_batch(texts)
     config = DedupConfig(threshold=float(threshold), ngram=ngram)
     documents = pl.DataFrame({"content_key": content_keys(batch), "n_bytes": np.diff(batch.offsets)})
-    found = find_duplicates([batch], config, resources=Resources(workers=threads))
+    found = find_duplicates([batch], config, resources=Resources(threads=threads))
     everything = np.ones(len(batch), np.bool_)
     chosen = select(found, everything, order=Policy.parse(keep).ranks(documents), threads=threads)
     return pl.DataFrame(

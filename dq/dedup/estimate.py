@@ -30,7 +30,7 @@ class Estimate:
     """Expected cost of finding and selecting duplicates; reading and writing the corpus is not in it."""
 
     seconds: float
-    """Wall-clock time on this machine with the given workers."""
+    """Wall-clock time on this machine with the given threads."""
     memory_bytes: int
     """Peak of the process."""
     disk_bytes: int
@@ -60,13 +60,13 @@ def estimate_cost(
     sample_bytes = max(1, int(batch.offsets[-1] - batch.offsets[0]))
     bands = choose_bands(config)
     passes = (signed_at - started) + SHINGLED_SHARE * (shingled_at - signed_at)
-    seconds = passes * text_bytes / sample_bytes / resources.workers
+    seconds = passes * text_bytes / sample_bytes / resources.threads
     seconds += documents * bands.bands * SECONDS_A_BAND_ROW
     shingles_a_byte = float(np.sum(signed.counts)) / sample_bytes
     table_bytes = 5 * config.num_perm + 24 + 8 * bands.bands
     disk = documents * table_bytes + 8 * SHINGLED_SHARE * shingles_a_byte * text_bytes
     shard = text_bytes if largest_shard_bytes is None else largest_shard_bytes
-    in_work = min(shard * resources.workers, text_bytes) * BYTES_A_TEXT_BYTE
+    in_work = min(shard * resources.threads, text_bytes) * BYTES_A_TEXT_BYTE
     tables = min(documents * 64, resources.memory_bytes)
     memory = FIXED_BYTES + documents * BYTES_A_DOCUMENT + in_work + tables
     return Estimate(seconds, int(memory), int(disk), sample_bytes / 1e6 / max(1e-9, signed_at - started))

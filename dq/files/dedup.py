@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from dq.corpus import Corpus, InputSpec, ReadConfig
 from dq.dedup import DuplicateIndex, Duplicates, Resources
 from dq.errors import ConfigError, WorkspaceError
-from dq.executors import QUIET, LocalExecutor, Progress, Step, run_in_threads
+from dq.executors import QUIET, Executor, LocalExecutor, Progress, Step, run_in_threads
 from dq.results import Result
 from dq.stages.base import ORIGINAL, Need, Output, View
 from dq.stages.duplicates import FoundDuplicates, disk_errors, find_pairs, shard_readers
@@ -127,20 +127,20 @@ def dedup_files(
         with progress.step("find duplicates"):
             find_pairs(view, config.method, resources=resources, index=known)
         with progress.step("select"):
-            selected = _select(view, config, workers=resources.workers)
+            selected = _select(view, config, executor=LocalExecutor(resources.threads))
         if known is not None:
             _check_index(known, view, selected)
         with progress.step("write", unit="shards") as step:
-            _write(view, threads=resources.workers, step=step)
+            _write(view, threads=resources.threads, step=step)
         if known is not None:
             with progress.step("add to the index"):
                 _add_to_index(known, view, selected)
     return _result(view, index=known)
 
 
-def _select(view: View, config: DeduplicationConfig, *, workers: int) -> Selected:
+def _select(view: View, config: DeduplicationConfig, *, executor: Executor) -> Selected:
     if config.signals:
-        score_documents(view, config.signals, executor=LocalExecutor(workers))
+        score_documents(view, config.signals, executor=executor)
     uses = ("duplicates", "signals") if config.signals else ("duplicates",)
     everything = np.ones(len(view.open(Documents).documents), np.bool_)
     return select_documents(view, config, eligible=everything, uses=uses)

@@ -177,7 +177,7 @@ def _forecast(
         resources=resources,
     )
     reading = times.seconds("read") * ratio
-    writing = times.seconds("write") * ratio / resources.workers
+    writing = times.seconds("write") * ratio / resources.threads
     return Forecast(
         documents=documents,
         text_bytes=text_bytes,

@@ -83,7 +83,7 @@ def run_job(
             with progress.step(f"clean: {one.version}", unit="shards") as step:
                 clean_documents(view, one, executor=executor, step=step)
         with progress.step("find duplicates"):
-            find_pairs(view, config.dedup.method, resources=Resources(workers=executor.workers))
+            find_pairs(view, config.dedup.method, resources=Resources(threads=executor.workers))
         with progress.step("hold out", unit="shards") as step:
             heldout = hold_out(view, config.heldout, config.read, executor=executor, step=step)
         learned = None

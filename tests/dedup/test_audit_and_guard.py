@@ -119,7 +119,7 @@ def test_an_estimate_grows_with_the_corpus_and_shrinks_with_workers() -> None:
 
     texts = oracle.corpus(15)
     small = estimate_cost(texts, documents=1_000, text_bytes=1_000_000)
-    large = estimate_cost(texts, documents=1_000_000, text_bytes=1_000_000_000, resources=Resources(workers=2))
+    large = estimate_cost(texts, documents=1_000_000, text_bytes=1_000_000_000, resources=Resources(threads=2))
     assert 100 * small.disk_bytes < large.disk_bytes
     assert small.memory_bytes < large.memory_bytes
     assert small.signature_mb_per_second > 0

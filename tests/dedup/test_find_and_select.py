@@ -83,7 +83,7 @@ def test_workers_and_memory_change_no_byte(tmp_path: Path, max_bucket: int) -> N
     shards = [texts[at : at + 100] for at in range(0, len(texts), 100)]
     config = DedupConfig(max_bucket=max_bucket)
     find_duplicates(shards, config, folder=tmp_path / "one")
-    tight = Resources(workers=3).model_copy(update={"memory_bytes": 4_000})
+    tight = Resources(threads=3).model_copy(update={"memory_bytes": 4_000})
     find_duplicates(shards, config, folder=tmp_path / "two", resources=tight)
     one, two = folder_bytes(tmp_path / "one"), folder_bytes(tmp_path / "two")
     assert one.keys() == two.keys()

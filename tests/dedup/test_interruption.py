@@ -99,7 +99,7 @@ def test_a_million_identical_texts_are_one_class() -> None:
     line = np.frombuffer(b"the same short line", np.uint8)
     count = 1_000_000
     batch = TextBatch(np.tile(line, count), np.arange(count + 1, dtype=np.int64) * len(line))
-    found = find_duplicates([batch], DedupConfig(num_perm=16, min_recall=0.5), resources=Resources(workers=2))
+    found = find_duplicates([batch], DedupConfig(num_perm=16, min_recall=0.5), resources=Resources(threads=2))
     assert found.counts.exact_copies == count - 1
     assert found.counts.candidate_pairs == 0
     chosen = select(found, np.ones(count, np.bool_), order=np.arange(count)[::-1].copy())

@@ -70,7 +70,7 @@ def test_a_line_is_cut_beyond_the_bound_and_kept_at_it(documents: int, cut: bool
 def test_shards_workers_and_memory_change_nothing() -> None:
     texts = [f"header number {i % 7}\nbody {i}\n\nfooter of the site" for i in range(200)]
     config = RepeatedUnits(max_documents=5, min_bytes=3)
-    tight = Resources(workers=2).model_copy(update={"memory_bytes": 600})
+    tight = Resources(threads=2).model_copy(update={"memory_bytes": 600})
     one = config.survey([texts])
     many = config.survey([texts[i : i + 30] for i in range(0, 200, 30)], resources=tight)
     assert one.hashes.tolist() == many.hashes.tolist()

@@ -35,7 +35,7 @@ def read(path: Path) -> pl.DataFrame:
 def run(frame: pl.DataFrame, *, shards: int, config: DedupConfig | None = None) -> tuple[Duplicates, Selection]:
     size = -(-frame.height // shards)
     parts = [frame["text"][at : at + size] for at in range(0, frame.height, size)]
-    found = find_duplicates(parts, config, resources=Resources(workers=2))
+    found = find_duplicates(parts, config, resources=Resources(threads=2))
     everything = np.ones(frame.height, np.bool_)
     return found, select(found, everything, order=Policy.parse("longest").ranks(frame), threads=2)
 

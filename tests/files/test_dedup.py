@@ -31,7 +31,7 @@ SHARDS = ReadConfig(shard_rows=50)
 def dedup(path: Path | str, out: Path, *, index: Path | None = None, workers: int = 1, **config: Any) -> DedupResult:
     settings = DeduplicationConfig.model_validate({"max_removed_fraction": 1.0, **config})
     return dedup_files(
-        [InputSpec(path=str(path))], out, settings, read=SHARDS, index=index, resources=Resources(workers=workers)
+        [InputSpec(path=str(path))], out, settings, read=SHARDS, index=index, resources=Resources(threads=workers)
     )
 
 

@@ -1,7 +1,7 @@
 """Find the duplicates of a corpus: signatures, bands, candidates, verification. Texts are read twice at most.
 
 Working files live in ``folder/work`` and are removed at the end; signatures stay, for another threshold. A run that was
-killed goes on from its finished signature shards, and the result is the same to the byte for any number of workers,
+killed goes on from its finished signature shards, and the result is the same to the byte for any number of threads,
 any memory and any number of restarts.
 """
 

@@ -85,20 +85,20 @@ def sign_shards(
         folder.mkdir(parents=True)
         write_bytes_atomic(record, content)
 
-    def one(shard: int, threads: int) -> int:
-        done = _path(folder, shard, "counts")
-        if not done.exists():
-            batch = load_shard(shards[shard])
-            rest: list[tuple[Array, Array]] = []
-            signatures = (rows.signatures for rows in _signed_rows(batch, config, threads=threads, rest=rest))
-            save_parts(_path(folder, shard, "signatures"), signatures, len(batch))
-            save_array(_path(folder, shard, "keys"), np.concatenate([keys for keys, _ in rest]))
-            save_array(done, np.concatenate([counts for _, counts in rest]))
-        return len(np.load(done, mmap_mode="r"))
+    unsigned = [shard for shard in range(len(shards)) if not _path(folder, shard, "counts").exists()]
+    outer = min(resources.threads, max(1, len(unsigned)))
+    inner = max(1, resources.threads // outer)
 
-    workers = min(resources.workers, max(1, len(shards)))
-    inner = max(1, resources.workers // workers)
-    sizes = run_in_threads(lambda shard: one(shard, inner), range(len(shards)), threads=workers)
+    def one(shard: int) -> None:
+        batch = load_shard(shards[shard])
+        rest: list[tuple[Array, Array]] = []
+        signatures = (rows.signatures for rows in _signed_rows(batch, config, threads=inner, rest=rest))
+        save_parts(_path(folder, shard, "signatures"), signatures, len(batch))
+        save_array(_path(folder, shard, "keys"), np.concatenate([keys for keys, _ in rest]))
+        save_array(_path(folder, shard, "counts"), np.concatenate([counts for _, counts in rest]))
+
+    run_in_threads(one, unsigned, threads=outer)
+    sizes = (len(np.load(_path(folder, shard, "counts"), mmap_mode="r")) for shard in range(len(shards)))
     return SignatureFiles(folder, config, tuple(sizes))
 
 

@@ -101,7 +101,7 @@ def shingle_classes(
         lengths[here] = found
         file.release()
 
-    run_in_threads(one, range(len(shards)), threads=resources.workers)
+    run_in_threads(one, range(len(shards)), threads=resources.threads)
     return ClassShingles(file, starts[:-1], lengths)
 
 
@@ -126,7 +126,7 @@ def verify(
                 verify_pairs(read_only(pairs[part]), *tables, bound, counts[0, part], counts[1, part])
                 shingles.file.release()
 
-        run_in_threads(one, range(0, len(pairs), PAIRS_A_TASK), threads=resources.workers)
+        run_in_threads(one, range(0, len(pairs), PAIRS_A_TASK), threads=resources.threads)
         frames.append(_frame(pairs, counts, classes))
     return pl.concat([pl.DataFrame(schema=PAIR_SCHEMA), *frames])
 

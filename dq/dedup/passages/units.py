@@ -70,7 +70,7 @@ class RepeatedUnits(StrictModel):
         with TemporaryDirectory(prefix="dq-repeated-") as temporary:
             paths = [Path(temporary) / f"{shard:05d}.npy" for shard in range(len(shards))]
             tasks = list(zip(shards, paths, strict=True))
-            total = sum(run_in_threads(lambda task: _write_units(*task, self), tasks, threads=resources.workers))
+            total = sum(run_in_threads(lambda task: _write_units(*task, self), tasks, threads=resources.threads))
             parts = max(1, -(-total * BYTES_A_UNIT // resources.memory_bytes))
             edges = [(part << 64) // parts for part in range(parts + 1)]
             bounds = [(low, high - 1) for low, high in itertools.pairwise(edges)]
