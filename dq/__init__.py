@@ -4,6 +4,9 @@
 >>> scores = dq.score(["One text.", "Another text."])
 >>> verdicts = dq.presets.gopher_quality().judge(scores)
 
+Texts in memory: `score`, `presets`, `deduplicate`, `MinHash`. Files to files, as the command line does it:
+`score_files`, `filter_files`, `dedup_files`. A job and a study: `run_job`, `run_study`. Inside other tools: `interop`.
+
 Names are loaded when they are first used, so that ``import dq`` costs nothing.
 """
 
@@ -16,17 +19,39 @@ if TYPE_CHECKING:
     from dq import interop
     from dq.dedup import MinHash, deduplicate
     from dq.errors import DqError
-    from dq.quality import presets, score
+    from dq.files import dedup_files, filter_files, score_files
+    from dq.jobs import run_job
+    from dq.quality import Scorer, presets, score
+    from dq.study import run_study
 
 __version__ = "0.1.0"
-__all__ = ["DqError", "MinHash", "deduplicate", "interop", "presets", "score"]
+__all__ = [
+    "DqError",
+    "MinHash",
+    "Scorer",
+    "dedup_files",
+    "deduplicate",
+    "filter_files",
+    "interop",
+    "presets",
+    "run_job",
+    "run_study",
+    "score",
+    "score_files",
+]
 
 _HOME = {
     "DqError": "dq.errors",
     "MinHash": "dq.dedup",
+    "Scorer": "dq.quality",
+    "dedup_files": "dq.files",
     "deduplicate": "dq.dedup",
+    "filter_files": "dq.files",
     "presets": "dq.quality",
+    "run_job": "dq.jobs",
+    "run_study": "dq.study",
     "score": "dq.quality",
+    "score_files": "dq.files",
 }
 
 

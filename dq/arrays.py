@@ -10,8 +10,6 @@ from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
-__all__ = ["F32", "F64", "I32", "I64", "U8", "U16", "U32", "U64", "Array", "Bools", "offsets_of", "read_only"]
-
 Array: TypeAlias = np.ndarray[Any, Any]
 """An array of any element type."""
 U8: TypeAlias = np.ndarray[Any, np.dtype[np.uint8]]

@@ -35,8 +35,6 @@ from ruamel.yaml.events import (
 
 from dq.errors import ConfigError, nearest
 
-__all__ = ["StrictModel", "canonical_json", "checked", "fingerprint", "load_yaml", "place_of"]
-
 MAX_CONFIG_BYTES = 200_000  # the parser takes some 5 s for so much; a study of a thousand variants is half of it
 MAX_DEPTH = 32
 MAX_SHOWN = 80  # characters of a wrong value or key that a message repeats

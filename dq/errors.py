@@ -24,19 +24,6 @@ import importlib
 from collections.abc import Iterable
 from types import ModuleType
 
-__all__ = [
-    "BudgetError",
-    "CompareError",
-    "ConfigError",
-    "DqError",
-    "InputError",
-    "MissingExtraError",
-    "TrainingError",
-    "WorkspaceError",
-    "nearest",
-    "require",
-]
-
 MAX_NAME_CHARS = 80  # of a wrong name that a message repeats
 MAX_LISTED_CHARS = 200  # of the names that exist
 

@@ -8,8 +8,6 @@ from pathlib import Path
 from dq.errors import ConfigError, nearest
 from dq.store import write_bytes_atomic
 
-__all__ = ["copy_recipe", "list_recipes", "recipe_path"]
-
 FOLDERS = ("pipelines", "ablations")
 
 

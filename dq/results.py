@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Result", "plain"]
-
 
 @dataclasses.dataclass(frozen=True)
 class Result:

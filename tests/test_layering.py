@@ -183,14 +183,41 @@ def test_help_answers_within_half_a_second() -> None:
     assert min(seconds) < 0.5
 
 
-def test_public_names_are_sorted_and_exist() -> None:
-    packages = [name for name in modules() if name.count(".") <= 1 and name not in ("dq.cli", "dq.__main__")]
-    for package in packages:
-        module = importlib.import_module(package)
-        names = list(getattr(module, "__all__", ()))
-        assert len(set(names)) == len(names), package
-        for name in names:
-            assert getattr(module, name) is not None, f"{package}.{name}"
+def bound_names(package: str, tree: ast.Module) -> set[str]:
+    """The public names that a package's file binds: taken from its own modules, defined or assigned."""
+    found: set[str] = set()
+    for node in [inner for outer in tree.body for inner in (outer.body if isinstance(outer, ast.If) else [outer])]:
+        if isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith(f"{package}."):
+            found |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            found.add(node.name)
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            found |= {target.id for target in targets if isinstance(target, ast.Name)}
+    return {name for name in found if not name.startswith("_")}
+
+
+def test_packages_list_exactly_their_public_names_and_modules_list_none() -> None:
+    """A package's ``__init__`` is its face; in a module a name without an underscore is for the rest of dq."""
+    for module, path in modules().items():
+        tree = ast.parse(path.read_text("utf-8"))
+        listed = [
+            node for node in tree.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
+        ]
+        if path.name != "__init__.py":
+            assert not listed, f"{module}: a module has no `__all__`"
+            continue
+        names = list(ast.literal_eval(listed[0].value)) if listed else []
+        assert set(names) == bound_names(module, tree), module
+        assert len(set(names)) == len(names), module
+
+
+def test_every_public_name_of_a_package_can_be_had() -> None:
+    for module, path in modules().items():
+        if path.name == "__init__.py":
+            package = importlib.import_module(module)
+            for name in getattr(package, "__all__", ()):
+                assert getattr(package, name) is not None, f"{module}.{name}"
 
 
 def test_kernels_are_compiled_anew_when_anything_they_are_made_of_changes() -> None:

@@ -17,8 +17,6 @@ from dq.cli import duplicates, inspect, jobs, quality, recipes, rules, show, stu
 from dq.cli.options import explained, flags
 from dq.errors import DqError
 
-__all__ = ["app", "main"]
-
 # Imports make a million objects that stay: looking through them for garbage again and again took 6 % of `dq dedup`.
 RARE_COLLECTIONS = (100_000, 50, 1000)
 # Click's error: click is a part of typer, or stands beside it, depending on typer's version.

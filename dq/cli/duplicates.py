@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from dq.files.dedup import DedupResult
     from dq.files.forecast import Forecast
 
-__all__ = ["audit_duplicates", "dedup"]
-
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Folder of the results; the same one goes on.")]
 OldOutput = Annotated[Path | None, typer.Option("--out", hidden=True, help="The old name of --output.")]
 Threshold = Annotated[float, typer.Option(help="Smallest Jaccard similarity that makes two documents duplicates.")]

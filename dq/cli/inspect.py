@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from dq.inspect.dropped import DroppedDocument
     from dq.inspect.pairs import Passage, RemovedPair
 
-__all__ = ["inspect_dropped", "inspect_duplicates"]
-
 EXCERPT_CHARS = 400
 MAX_PASSAGES = 60  # of a pair
 MAX_WORDS = 120  # of one differing passage

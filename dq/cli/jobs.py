@@ -13,8 +13,6 @@ from dq.cli.options import AsJson, Workers, WorkspaceFolder, about_yaml, worker_
 if TYPE_CHECKING:
     from dq.jobs import JobConfig, JobResult
 
-__all__ = ["finish_job", "run", "show_job"]
-
 FATES = ("kept", "dropped", "removed", "excluded", "held_out")
 
 

@@ -20,33 +20,6 @@ if TYPE_CHECKING:
     from dq.corpus import InputSpec
     from dq.quality import RuleSet
 
-__all__ = [
-    "MAX_BAD_FRACTION",
-    "AsJson",
-    "BudgetTokens",
-    "DeduplicatedFolder",
-    "IdField",
-    "Inputs",
-    "Limit",
-    "MaxBad",
-    "Models",
-    "OptionalInputs",
-    "Preset",
-    "RulesFile",
-    "SourceField",
-    "TextField",
-    "Words",
-    "Workers",
-    "WorkspaceFolder",
-    "about_yaml",
-    "commands",
-    "explained",
-    "flags",
-    "input_specs",
-    "rule_set",
-    "worker_count",
-]
-
 _IN = typer.Argument(metavar="IN", help="Files, quoted patterns or folders: JSONL (plain, .gz, .zst) and Parquet.")
 Inputs = Annotated[list[str], _IN]
 OptionalInputs = Annotated[list[str] | None, _IN]

@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from dq.files.pieces import Scoring
     from dq.text import WordDefinition
 
-__all__ = ["filter_documents", "score", "signals"]
-
 SHOWN_SOURCES = 20
 
 

@@ -10,8 +10,6 @@ import typer
 from dq.cli import show
 from dq.cli.options import AsJson
 
-__all__ = ["copy_recipes", "list_recipes", "show_recipe"]
-
 
 def list_recipes(as_json: AsJson = False) -> None:
     """List the recipes.

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from dq.quality import RuleSet
 
-__all__ = ["attribution", "solve", "sweep"]
-
 Table = Annotated[Path, typer.Argument(help="The Parquet file that `dq score` wrote.")]
 Weight = Annotated[str | None, typer.Option(help="Column to count in place of documents, such as char_count.")]
 Reason = Annotated[str, typer.Option(help="The reason of the rule whose bound is moved.")]

@@ -22,24 +22,6 @@ if TYPE_CHECKING:
     from rich.progress import Task, TaskID
     from rich.text import Text
 
-__all__ = [
-    "Bar",
-    "Part",
-    "Screen",
-    "at_terminal",
-    "block",
-    "broken_pipe",
-    "error",
-    "json",
-    "line",
-    "prepare",
-    "progress",
-    "side_by_side",
-    "table",
-    "usage_error",
-    "warnings",
-]
-
 WIDTH = 80  # of tables, and the least of everything else
 MAX_WIDTH = 120
 MAX_DETAIL = 30  # columns of what a step is at

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from dq.compare import Comparison, ControlOutcome, StudyComparison, VariantComparison
     from dq.study import StudyConfig
 
-__all__ = ["ablate", "quickstart"]
-
 COLORS = {"better": "green", "worse": "red", "equivalent": "cyan"}
 QUICKSTART_JOB, QUICKSTART_STUDY = "pipelines/quickstart.yaml", "ablations/quickstart.yaml"
 

@@ -22,8 +22,6 @@ from scipy import special
 
 from dq.compare.tables import FloatArray
 
-__all__ = ["Components", "Estimate", "estimate", "linearised", "mean_squares", "set_differences"]
-
 Index = np.ndarray[Any, np.dtype[np.int64]]
 
 

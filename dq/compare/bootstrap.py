@@ -14,8 +14,6 @@ from dq.compare.anova import set_differences
 from dq.compare.results import Interval
 from dq.compare.tables import FloatArray
 
-__all__ = ["LABEL", "document_bootstrap"]
-
 LABEL = "conditional on these runs"
 CHUNK_CELLS = 2_000_000
 """Resampled documents held at once: 32 MB."""

@@ -12,16 +12,6 @@ from dq.compare.verdict import check_margin, judge
 from dq.errors import CompareError
 from dq.results import Result
 
-__all__ = [
-    "Control",
-    "ControlKind",
-    "ControlOutcome",
-    "ControlStatus",
-    "judge_aa",
-    "judge_noise_control",
-    "judge_unigram",
-]
-
 AA_CONFIDENCE = 0.999
 """An honest A/A fails one time in a thousand by its interval, and must exceed the margin as well."""
 

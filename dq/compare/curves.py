@@ -17,8 +17,6 @@ from dq.compare.tables import LossTable, check_columns
 from dq.errors import CompareError
 from dq.results import Result
 
-__all__ = ["Level", "curves", "levels", "levels_of"]
-
 PHASES = ("trunk", "cooled")
 POINT_COLUMNS: dict[str, type[pl.DataType] | pl.DataType] = {
     "variant": pl.String,

@@ -19,8 +19,6 @@ from dq.compare.verdict import check_margin, judge, names_worse
 from dq.errors import CompareError
 from dq.results import Result
 
-__all__ = ["StudyComparison", "VariantComparison", "compare_study", "pooled_seed_spread"]
-
 ADVISED_DOCUMENTS = 100
 NEUTRAL_MEAN = "mean of the neutral sets"
 

@@ -18,8 +18,6 @@ from dq.compare.tables import FloatArray, LossTable
 from dq.compare.verdict import check_margin
 from dq.errors import CompareError
 
-__all__ = ["Options", "SeedPairs", "pair", "paired", "t_interval", "with_pooled_spread"]
-
 DECIDED_BY = ("seeds and documents", "seeds", "documents")
 PAIRED = "paired"
 POOLED = "assumes equal spread"

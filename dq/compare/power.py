@@ -15,8 +15,6 @@ from dq.compare.anova import Components, Estimate, estimate
 from dq.compare.results import MeanSquares, Power
 from dq.compare.tables import FloatArray
 
-__all__ = ["POWER", "detectable_difference", "power_of", "projected"]
-
 POWER = 0.8
 MIN_SEEDS = 3
 MAX_SEEDS = 1_000

@@ -8,16 +8,6 @@ from dataclasses import dataclass
 
 from dq.results import Result
 
-__all__ = [
-    "Comparison",
-    "Interval",
-    "MeanSquares",
-    "Outcome",
-    "Power",
-    "SeedSpread",
-    "Verdict",
-]
-
 
 class Outcome(enum.StrEnum):
     """What a comparison says about a variant. Less loss is better."""

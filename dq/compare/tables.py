@@ -16,8 +16,6 @@ import polars as pl
 
 from dq.errors import CompareError
 
-__all__ = ["FloatArray", "LossTable", "check_columns"]
-
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
 LOSS_COLUMNS: dict[str, type[pl.DataType] | pl.DataType] = {

@@ -7,8 +7,6 @@ import math
 from dq.compare.results import Interval, Outcome, Verdict
 from dq.errors import CompareError
 
-__all__ = ["check_margin", "judge", "names_worse"]
-
 
 def check_margin(margin: float) -> None:
     """A margin is a positive number of bits per byte."""

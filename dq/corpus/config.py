@@ -8,8 +8,6 @@ from pydantic import Field, model_validator
 
 from dq.config import StrictModel
 
-__all__ = ["InputSpec", "ReadConfig", "RowLimits", "SampleName"]
-
 SampleName = Literal["news", "web", "factbook"]
 
 

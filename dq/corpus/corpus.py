@@ -20,8 +20,6 @@ import pyarrow.parquet as pq
 from dq.errors import WorkspaceError
 from dq.store import read_record
 
-__all__ = ["Corpus"]
-
 
 class Corpus:
     """Reads ``corpus/<version>/``; the record must be there.

@@ -16,18 +16,6 @@ import pyarrow as pa
 from dq.corpus.config import InputSpec
 from dq.text import string_array
 
-__all__ = [
-    "BATCH_BYTES",
-    "BATCH_ROWS",
-    "DOCUMENT_SCHEMA",
-    "FIRST_BYTES",
-    "BadRow",
-    "Batch",
-    "Origin",
-    "Row",
-    "batches_of_rows",
-]
-
 BATCH_BYTES = 8 << 20
 BATCH_ROWS = 16_384
 FIRST_BYTES = 64  # of a bad row, for the quarantine

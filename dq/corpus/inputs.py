@@ -20,8 +20,6 @@ from dq.corpus.samples import SampleFile, SampleFormat
 from dq.errors import InputError
 from dq.executors import run_in_threads
 
-__all__ = ["InputFile", "Piece", "input_files", "input_identity"]
-
 FILE_FAULTS = (OSError, EOFError, zlib.error, pa.ArrowException)
 """What the readers' libraries raise where a file as a whole is at fault."""
 HASHING_THREADS = 4

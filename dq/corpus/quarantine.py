@@ -16,8 +16,6 @@ from dq.corpus.documents import BadRow, Batch
 from dq.errors import InputError
 from dq.store.files import replacing
 
-__all__ = ["QUARANTINE", "RowCounts", "quarantine", "row_warnings"]
-
 QUARANTINE = "quarantined.jsonl"
 
 

@@ -27,8 +27,6 @@ from dq.corpus.places import File
 from dq.errors import InputError, require
 from dq.store import file_sha256
 
-__all__ = ["SAMPLES", "Sample", "SampleFile", "SampleFormat", "sample_rows", "wheel_of"]
-
 
 @dataclass(frozen=True)
 class Sample:

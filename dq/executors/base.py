@@ -16,8 +16,6 @@ from typing import Any, TypeVar
 from dq.errors import ConfigError, DqError
 from dq.executors.progress import QUIET, Step
 
-__all__ = ["ON_CPU", "Executor", "Placement", "WorkerDiedError"]
-
 Task = TypeVar("Task")
 
 

@@ -24,8 +24,6 @@ from typing import Any, TypeVar
 from dq.executors.base import Executor, WorkerDiedError
 from dq.executors.worker import reports_to, start_worker
 
-__all__ = ["LocalExecutor"]
-
 Task = TypeVar("Task")
 
 DIED = "a worker process died (killed, or out of memory); run the same command again to go on, with fewer workers"

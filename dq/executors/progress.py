@@ -17,8 +17,6 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-__all__ = ["QUIET", "Progress", "Quiet", "Step", "StepTime", "Timed"]
-
 
 class Step(Protocol):
     """A step at work."""

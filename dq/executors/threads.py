@@ -7,8 +7,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-__all__ = ["run_in_threads"]
-
 Part = TypeVar("Part")
 Result = TypeVar("Result")
 

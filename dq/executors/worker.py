@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-__all__ = ["end_with_parent", "report", "reports_to", "start_worker"]
-
 _tell: Callable[[Any], None] | None = None
 """Who hears the reports of the task at work. A process works on one task, so one is enough."""
 

@@ -31,8 +31,6 @@ from dq.stages.selection import DeduplicationConfig, Selected, select_documents
 from dq.stages.signals import score_documents
 from dq.store import FolderLock, Workspace, write_parquet, write_table
 
-__all__ = ["DedupResult", "Kept", "dedup_files", "parse_bytes"]
-
 UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 
 

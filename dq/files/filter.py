@@ -31,8 +31,6 @@ from dq.quality import QuantileRule, RuleSet
 from dq.results import Result
 from dq.store import Stage
 
-__all__ = ["FilterResult", "filter_files"]
-
 VERSION = 1
 SCRATCH = ".pieces"  # in the folder of the kept documents: tallies and quarantines of pieces, until all are done
 RANKED = ".ranked"  # the same, of a first pass for rules that rank the whole input

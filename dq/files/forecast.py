@@ -32,8 +32,6 @@ from dq.files.dedup import dedup_files
 from dq.results import Result
 from dq.stages.selection import DeduplicationConfig
 
-__all__ = ["Forecast", "forecast_cost"]
-
 MAX_READ_BYTES = 2_000_000_000  # of text
 SAMPLE_BYTES = 24_000_000  # of text: a few seconds of work
 FIXED_SECONDS = 4.0  # imports, kernels from the cache, tables: measured 3 to 5

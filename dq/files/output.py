@@ -12,8 +12,6 @@ from pathlib import Path
 from dq.errors import WorkspaceError
 from dq.store import FolderLock, Stage, read_json
 
-__all__ = ["claimed"]
-
 RECORD, STARTED, LOCK = "stage.json", "started.json", ".lock"
 
 

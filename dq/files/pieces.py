@@ -30,8 +30,6 @@ from dq.store import file_sha256
 from dq.store.files import replacing
 from dq.text import WordDefinition
 
-__all__ = ["PieceTask", "Scoring", "counted", "cut", "join_quarantine", "run_pieces"]
-
 PIECE_BYTES = 64 << 20  # uncompressed: enough to pay for a task
 
 

@@ -28,8 +28,6 @@ from dq.quality import DEFAULT_SIGNALS
 from dq.results import Result
 from dq.store import Stage
 
-__all__ = ["ScoreResult", "score_files", "score_piece", "score_tasks"]
-
 VERSION = 1
 MADE_FROM, RESULT = "dq.fingerprint", "dq.result"
 

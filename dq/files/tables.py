@@ -12,8 +12,6 @@ import pyarrow.parquet as pq
 
 from dq.store.files import replacing
 
-__all__ = ["TableWriter", "arrow", "join_tables", "table_writer", "with_columns"]
-
 WRITE_BYTES = 32 << 20  # of a row group, in memory
 COMPRESSION_LEVEL = 1  # of zstd
 REPEATED = ("source", "reasons.list.element")  # columns of few values, worth a dictionary

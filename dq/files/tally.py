@@ -13,8 +13,6 @@ import pyarrow as pa
 from dq.corpus.quarantine import RowCounts
 from dq.store import read_json, write_json_atomic
 
-__all__ = ["Tally"]
-
 
 @dataclass
 class Tally:

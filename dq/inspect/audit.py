@@ -9,8 +9,6 @@ from dq.stages.read import Documents
 from dq.stages.selection import Selected
 from dq.store import Workspace, write_json_atomic
 
-__all__ = ["audit_workspace"]
-
 
 def audit_workspace(workspace: Workspace, *, per_source: int = 500, seed: int = 0) -> Audit:
     """Find the true neighbours of up to ``per_source`` documents a source, and recompute the sampled removals.

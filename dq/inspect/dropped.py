@@ -27,8 +27,6 @@ from dq.stages.signals import Signals
 from dq.stages.verdicts import Verdicts
 from dq.store import Workspace, read_record
 
-__all__ = ["DroppedDocument", "dropped_documents"]
-
 
 @dataclass(frozen=True)
 class DroppedDocument(Result):

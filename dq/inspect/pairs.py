@@ -16,8 +16,6 @@ from dq.stages.read import Documents
 from dq.stages.selection import Selected
 from dq.store import Workspace
 
-__all__ = ["Passage", "RemovedPair", "compare_words", "removed_pairs"]
-
 MAX_WORDS = 2000  # of each text that are compared; alignment takes time in the square of that
 MIN_SKIPPED = 4  # fewer equal words than that are shown
 CONTEXT_WORDS = 6  # equal words shown on each side of a difference

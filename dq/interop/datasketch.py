@@ -8,8 +8,6 @@ from dq.arrays import U32
 from dq.dedup import MinHash
 from dq.errors import require
 
-__all__ = ["lean_minhashes"]
-
 
 def lean_minhashes(signatures: U32, *, maker: MinHash | None = None) -> list[Any]:
     """``datasketch.LeanMinHash`` objects of signatures, ready for ``MinHashLSH``, Redis or Cassandra.

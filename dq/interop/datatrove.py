@@ -19,8 +19,6 @@ from dq.text import WordDefinition
 if TYPE_CHECKING:
     from datatrove.data import Document
 
-__all__ = ["Filter"]
-
 _base = require("datatrove.pipeline.filters.base_filter", extra="datatrove")
 
 

@@ -18,8 +18,6 @@ from dq.errors import InputError
 from dq.interop.kernels.datatrove import sign_word_lists
 from dq.text import text_batch
 
-__all__ = ["signatures"]
-
 _MERSENNE = 2**61 - 1
 
 

@@ -21,8 +21,6 @@ from dq.quality import RuleSet, Scorer, judge_texts, schema
 from dq.quality import score as score_texts
 from dq.text import WordDefinition
 
-__all__ = ["Judge", "Keep", "Score"]
-
 
 class Score:
     """For ``Dataset.map(batched=True)``: adds one column a signal.

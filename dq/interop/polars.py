@@ -16,8 +16,6 @@ from dq.quality import RuleSet, Scorer, judge_texts, schema
 from dq.quality import score as score_texts
 from dq.text import WordDefinition
 
-__all__ = ["judge", "score"]
-
 Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 
 

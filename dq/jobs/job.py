@@ -19,8 +19,6 @@ from dq.stages.learned import LearnedConfig
 from dq.stages.selection import DeduplicationConfig
 from dq.stages.tokenizer import TokenizerConfig
 
-__all__ = ["JobConfig", "QualityConfig"]
-
 
 class QualityConfig(StrictModel):
     """Which rules judge the documents: a preset's, one's own, or both together."""

@@ -26,8 +26,6 @@ from dq.stages.tokens import tokenize_documents
 from dq.stages.verdicts import judge
 from dq.store import Workspace
 
-__all__ = ["JobResult", "run_job"]
-
 MAX_EXCLUDED_SHARE = 0.05  # of a source's tokens; past it, holding out has changed what the study is about
 MIN_EVALUATED = 100  # documents of a held-out set
 

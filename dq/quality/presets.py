@@ -12,18 +12,6 @@ from __future__ import annotations
 from dq.errors import ConfigError, nearest
 from dq.quality.rules import Rule, RuleSet
 
-__all__ = [
-    "c4",
-    "c4_no_terminal_punct",
-    "fineweb",
-    "fineweb_quality",
-    "gopher_quality",
-    "gopher_repetition",
-    "preset",
-    "presets",
-    "quickstart",
-]
-
 MIN_LINES = 3  # ours: shares of one or two lines say nothing; `strict` judges them all the same
 
 

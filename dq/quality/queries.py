@@ -17,8 +17,6 @@ import polars as pl
 from dq.errors import BudgetError, ConfigError
 from dq.quality.rules import Rule, RuleSet
 
-__all__ = ["Solution", "attribution", "by_source", "solve", "sweep"]
-
 Bound = Literal["minimum", "maximum"]
 
 

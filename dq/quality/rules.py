@@ -21,8 +21,6 @@ from dq.errors import ConfigError
 from dq.quality.signals import all_signals, check_signals
 from dq.text import string_array
 
-__all__ = ["AnyRule", "FixedQuantileRule", "QuantileRule", "Rule", "RuleSet", "load_rules"]
-
 
 class Rule(StrictModel):
     """Accept a document where ``minimum <= signal <= maximum`` (``<`` where a bound is open)."""

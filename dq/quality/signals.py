@@ -15,8 +15,6 @@ from typing import Any, Literal
 
 from dq.errors import ConfigError, nearest
 
-__all__ = ["AT", "C4_COUNTS", "DEFAULT_SIGNALS", "NGRAM_SIGNALS", "Signal", "all_signals", "check_signals", "signal"]
-
 GOPHER = "Gopher (Rae et al. 2021, A.1.1), as in datatrove"
 FINEWEB = "FineWeb (Penedo et al. 2024), as in datatrove"
 C4 = "C4 (Raffel et al. 2020), as in datatrove"

@@ -15,8 +15,6 @@ from dq.report.data import ReportData, gather
 from dq.report.figures import curve_figure, difference_figure, fate_figure
 from dq.store import Workspace, write_bytes_atomic, write_parquet
 
-__all__ = ["build_report"]
-
 
 def build_report(workspace: Workspace, study: str) -> Path:
     """Write the report of a finished study and return its path.

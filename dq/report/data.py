@@ -19,8 +19,6 @@ from dq.stages.selection import Selected
 from dq.stages.verdicts import Verdicts
 from dq.store import Workspace, read_json, read_record
 
-__all__ = ["Example", "ReportData", "gather"]
-
 EXCERPT_CHARACTERS = 600
 EXAMPLES_PER_REASON = 3
 MAX_REASONS = 12

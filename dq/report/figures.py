@@ -10,8 +10,6 @@ import polars as pl
 from dq.compare import curves
 from dq.errors import require
 
-__all__ = ["curve_figure", "difference_figure", "fate_figure"]
-
 # Okabe and Ito's palette: told apart with every kind of colour vision.
 PALETTE = ("#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
 FATES = {"kept": "#009E73", "dropped": "#D55E00", "removed": "#E69F00", "excluded": "#CC79A7", "held_out": "#999999"}

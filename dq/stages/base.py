@@ -17,8 +17,6 @@ from dq.config import StrictModel
 from dq.errors import WorkspaceError
 from dq.store import Stage, StageRecord, Workspace, read_record
 
-__all__ = ["ORIGINAL", "Need", "Output", "TextVersions", "View"]
-
 ORIGINAL = "original"
 """The text version that is read; cleaners make others of it, under the same ids."""
 

@@ -29,8 +29,6 @@ from dq.stages.read import Documents
 from dq.store import read_json, write_json_atomic, write_table
 from dq.text import Cleaner, CorpusCleaner, content_keys
 
-__all__ = ["CLEANERS", "CleanConfig", "clean_documents"]
-
 CLEANERS: dict[str, type[Cleaner] | type[CorpusCleaner]] = {**cleaners.CLEANERS, **passages.CLEANERS}
 """Every cleaner by the name that a job's YAML gives it."""
 

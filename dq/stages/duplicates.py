@@ -16,8 +16,6 @@ from dq.errors import WorkspaceError
 from dq.stages.base import Need, Output, View
 from dq.stages.read import Documents
 
-__all__ = ["FoundDuplicates", "disk_errors", "find_pairs", "shard_readers"]
-
 
 class FoundDuplicates(Output):
     """Copies and verified pairs of a text version."""

@@ -18,8 +18,6 @@ from dq.dedup.overlap import near_duplicates_of, nearest_entries
 from dq.executors import QUIET, Executor, Step
 from dq.store import write_parquet
 
-__all__ = ["Overlaps", "find_overlaps"]
-
 
 @dataclass(frozen=True)
 class Overlaps:

@@ -20,8 +20,6 @@ from dq.stages.tokens import TokenPool
 from dq.stages.verdicts import Verdicts
 from dq.store import write_parquet
 
-__all__ = ["FATES", "Fates", "count_fates", "settle_fates"]
-
 FATES = ("held_out", "excluded", "dropped", "removed", "kept")
 """Held out; too near to a held-out document; dropped by a rule; a duplicate of a kept one; kept. One a document."""
 FILE = "fates.parquet"

@@ -24,8 +24,6 @@ from dq.stages.read import Documents, NeutralDocuments, ingest
 from dq.store import write_parquet
 from dq.text import mix64, uniform
 
-__all__ = ["Heldout", "HeldoutConfig", "NeutralSet", "hold_out", "is_held_out"]
-
 ENTRIES = "entries.parquet"
 Bools: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
 

@@ -23,8 +23,6 @@ from dq.stages.read import Documents, WantedDocuments, ingest
 from dq.store import read_json, write_json_atomic
 from dq.text import mix64
 
-__all__ = ["Learned", "LearnedConfig", "LearnedModel", "learn"]
-
 RESULT, MODEL = "learned.json", "model.safetensors"
 DRAW = 0x6C6561726E  # names this use of the documents' keys, so that draws of different stages are independent
 

@@ -24,8 +24,6 @@ from dq.stages.read import Documents
 from dq.store import read_json, write_json_atomic
 from dq.text import mix64, uniform
 
-__all__ = ["Planted", "check_planted", "edit_words"]
-
 FILE = "planted.json"
 MAX_PLANTED = 50
 MIN_WORDS = 200  # in a shorter document one edit alone can undo a fifth of its 5-grams

@@ -25,8 +25,6 @@ from dq.stages.base import Need, Output, View
 from dq.store import Stage, write_table
 from dq.text import content_keys
 
-__all__ = ["Documents", "NeutralDocuments", "WantedDocuments", "ingest", "reading_warnings"]
-
 STAGE_VERSION = 3
 SHARD_TEXT_BYTES = 256_000_000
 WRITERS = 2

@@ -28,8 +28,6 @@ from dq.stages.tokens import TokenPool
 from dq.stages.verdicts import Verdicts
 from dq.store import write_parquet
 
-__all__ = ["JOB_NEEDS", "DeduplicationConfig", "Selected", "select_documents"]
-
 FILE = "selection.parquet"
 JOB_NEEDS = ("duplicates", "heldout", "tokens", "verdicts")
 """What a job's selection is made from. Tokens decide nothing in it: finished studies name fingerprints with them."""

@@ -18,8 +18,6 @@ from dq.stages.learned import LearnedModel
 from dq.stages.read import Documents
 from dq.store import write_parquet
 
-__all__ = ["Signals", "score_documents"]
-
 
 class Signals(Output):
     """Signals of every document: one Parquet file a shard, one row a document, with its id."""

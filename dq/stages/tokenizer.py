@@ -24,8 +24,6 @@ from dq.stages.read import Documents
 from dq.store import write_bytes_atomic
 from dq.text import mix64
 
-__all__ = ["BOS", "BOS_ID", "Tokenizer", "TokenizerConfig", "load_tokenizer", "train_tokenizer"]
-
 FILE = "tokenizer.json"
 BOS, BOS_ID = "<|bos|>", 0
 DRAW = 0x746F6B  # names this use of the documents' keys, so that draws of different stages are independent

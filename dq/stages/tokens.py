@@ -25,8 +25,6 @@ from dq.stages.tokenizer import BOS_ID, Tokenizer, load_tokenizer
 from dq.store import write_bytes_atomic, write_parquet
 from dq.store.files import replacing
 
-__all__ = ["TokenPool", "tokenize_documents"]
-
 TOKENS, LENGTHS = "tokens.bin", "lengths.parquet"
 BATCH_DOCUMENTS = 256
 MAX_PARTS = 8  # of a shard, or one more

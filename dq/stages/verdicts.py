@@ -14,8 +14,6 @@ from dq.stages.read import Documents
 from dq.stages.signals import Signals
 from dq.store import write_parquet
 
-__all__ = ["Verdicts", "judge"]
-
 FILE = "verdicts.parquet"
 
 

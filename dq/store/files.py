@@ -16,17 +16,6 @@ import pyarrow.parquet as pq
 
 from dq.errors import WorkspaceError
 
-__all__ = [
-    "file_sha256",
-    "read_json",
-    "remove_partials",
-    "replacing",
-    "write_bytes_atomic",
-    "write_json_atomic",
-    "write_parquet",
-    "write_table",
-]
-
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:

@@ -12,8 +12,6 @@ from types import TracebackType
 
 from dq.errors import WorkspaceError
 
-__all__ = ["FolderLock"]
-
 
 class FolderLock:
     """``with FolderLock(folder):`` or a WorkspaceError that names the process holding it."""

@@ -11,15 +11,14 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from dq.config import canonical_json, fingerprint
 from dq.errors import WorkspaceError
 from dq.store.files import read_json, write_json_atomic
-
-__all__ = ["Stage", "StageRecord", "read_record"]
 
 RECORD = "stage.json"
 STARTED = "started.json"
@@ -55,7 +54,7 @@ class Stage:
     config: Any = None
     inputs: Mapping[str, str] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """Identity of the output: stage, version, configuration, inputs."""
         return fingerprint([self.name, self.version, self.config, dict(self.inputs)])
@@ -97,7 +96,7 @@ class Stage:
             config=json.loads(canonical_json(self.config)),  # plain data, models included
             summary=dict(summary or {}),
         )
-        write_json_atomic(self.folder / RECORD, asdict(record))
+        write_json_atomic(self.folder / RECORD, vars(record))
         (self.folder / STARTED).unlink(missing_ok=True)
         return record
 

@@ -9,8 +9,6 @@ from dq.errors import WorkspaceError
 from dq.store.files import read_json, write_json_atomic
 from dq.store.lock import FolderLock
 
-__all__ = ["Workspace"]
-
 FORMAT = 1
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 

@@ -12,8 +12,6 @@ from dq.config import StrictModel
 from dq.training import SIZES, TrainingConfig
 from dq.variants import VariantSpec
 
-__all__ = ["ControlsConfig", "StudyConfig"]
-
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,49}"  # names folders, with a size, a seed and a fingerprint behind it
 CONTROL_PREFIX = "control-"
 MIN_CONTROL_TOKENS = 200_000  # below it a 0.3M-parameter model does not clearly beat word counts (measured)

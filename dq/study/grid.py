@@ -14,8 +14,6 @@ from dq.study.config import CONTROL_PREFIX, StudyConfig
 from dq.training import RunSpec
 from dq.variants import Kind, TokenNoise, Universe, Variant, variant_inputs
 
-__all__ = ["AA", "TOKEN_REPLACEMENT", "PlannedRun", "plan_grid"]
-
 AA, TOKEN_REPLACEMENT = f"{CONTROL_PREFIX}aa", f"{CONTROL_PREFIX}token-replacement"
 
 

@@ -15,8 +15,6 @@ from dq.store import Workspace
 from dq.training import HeldoutTokens
 from dq.variants import Universe
 
-__all__ = ["tokenized_sets", "unigram_bits_per_byte"]
-
 
 def tokenized_sets(workspace: Workspace) -> list[HeldoutTokens]:
     """Every held-out set of a workspace, tokenised; documents of a set have distinct ids."""

@@ -22,8 +22,6 @@ from dq.study.heldout_tokens import tokenized_sets, unigram_bits_per_byte
 from dq.study.runner import RunOutcome
 from dq.variants import Manifest, Universe
 
-__all__ = ["StudyResult", "conclude"]
-
 
 @dataclass(frozen=True)
 class StudyResult(Result):

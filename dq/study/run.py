@@ -13,8 +13,6 @@ from dq.study.outcome import StudyResult, conclude
 from dq.study.runner import run_grid, write_manifests
 from dq.variants import open_universe
 
-__all__ = ["run_study"]
-
 
 def run_study(
     config: StudyConfig, workspace: Workspace, *, executor: Executor | None = None, progress: Progress = QUIET

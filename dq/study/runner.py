@@ -13,8 +13,6 @@ from dq.study.grid import PlannedRun
 from dq.training import RunFolder
 from dq.variants import Manifest, Universe
 
-__all__ = ["RunOutcome", "run_grid", "write_manifests"]
-
 
 @dataclass(frozen=True)
 class RunOutcome:

@@ -15,8 +15,6 @@ from dq.study.heldout_tokens import tokenized_sets
 from dq.training import RunFolder, RunSpec, train
 from dq.variants import Variant, open_universe
 
-__all__ = ["RunTask", "train_run"]
-
 REPORTS_A_RUN = 50
 
 

@@ -22,8 +22,6 @@ from dq.errors import TrainingError
 from dq.store.files import replacing
 from dq.training.model import Llama
 
-__all__ = ["RunState", "load_checkpoint", "save_checkpoint"]
-
 _STATE = "state.safetensors"
 _MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 

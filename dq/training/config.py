@@ -17,8 +17,6 @@ from dq.config import StrictModel
 from dq.errors import nearest
 from dq.training.sizes import SIZES, ModelSize, find_size
 
-__all__ = ["PrecisionChoice", "RunSpec", "TrainingConfig"]
-
 PrecisionChoice = Literal["auto", "fp32", "bf16"]
 
 

@@ -14,8 +14,6 @@ import torch
 from dq.errors import TrainingError
 from dq.executors import Placement
 
-__all__ = ["working_on"]
-
 
 @contextmanager
 def working_on(placement: Placement) -> Iterator[torch.device]:

@@ -18,8 +18,6 @@ from dq.errors import TrainingError
 from dq.training.config import RunSpec
 from dq.training.stream import TokenStream
 
-__all__ = ["step_windows"]
-
 
 @contextmanager
 def step_windows(spec: RunSpec, stream: TokenStream, *, first_step: int) -> Iterator[Iterator[Tensor]]:

@@ -11,8 +11,6 @@ from torch import Tensor
 from dq.store.files import write_bytes_atomic, write_json_atomic
 from dq.training.model import RMS_EPSILON, ROPE_BASE, Llama
 
-__all__ = ["save_hf"]
-
 
 def save_hf(model: Llama, folder: Path, *, bos_id: int) -> None:
     """Write config.json and model.safetensors (float32); the caller adds tokenizer.json."""

@@ -18,8 +18,6 @@ from torch.nn import functional
 
 from dq.training.sizes import ModelSize
 
-__all__ = ["RMS_EPSILON", "ROPE_BASE", "Llama", "initialise"]
-
 ROPE_BASE = 10_000.0
 RMS_EPSILON = 1e-5
 

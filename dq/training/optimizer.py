@@ -11,8 +11,6 @@ import torch
 from dq.training.config import TrainingConfig
 from dq.training.model import Llama
 
-__all__ = ["make_optimizer", "set_learning_rate"]
-
 
 def make_optimizer(model: Llama, config: TrainingConfig) -> torch.optim.AdamW:
     """The optimiser of a run; it stands still until `set_learning_rate`, which is called before each step."""

@@ -15,8 +15,6 @@ import torch
 from dq.training.config import PrecisionChoice
 from dq.training.sizes import ModelSize
 
-__all__ = ["Hardware", "Precision", "autocast", "choose_precision", "precision_from_table"]
-
 Precision = Literal["fp32", "bf16"]
 
 # (device type, needs this feature, smallest width) -> bf16; everything else is fp32.

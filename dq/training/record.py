@@ -22,8 +22,6 @@ from dq.errors import TrainingError
 from dq.store.files import write_parquet
 from dq.training.config import RunSpec
 
-__all__ = ["DOCUMENTS_SCHEMA", "LEDGER_SCHEMA", "TIMING_SCHEMA", "RunFolder", "RunRecord", "RunStatus", "read_run"]
-
 RunStatus = Literal["complete", "diverged"]
 
 LEDGER_SCHEMA: dict[str, type[pl.DataType]] = {

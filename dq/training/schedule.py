@@ -13,8 +13,6 @@ from typing import Literal
 
 from dq.training.config import TrainingConfig
 
-__all__ = ["Phase", "Schedule"]
-
 Phase = Literal["trunk", "cooling", "cooled"]
 
 

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 
 from dq.errors import ConfigError, nearest
 
-__all__ = ["SIZES", "ModelSize", "ParameterCounts", "find_size"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class ParameterCounts:

@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 
 from dq.errors import TrainingError
 
-__all__ = ["HeldoutTokens", "TokenStream"]
-
 CURVE_FRACTION = 0.1
 MIN_CURVE_DOCUMENTS = 10
 

@@ -44,8 +44,6 @@ from dq.training.record import (
 from dq.training.schedule import Schedule
 from dq.training.stream import HeldoutTokens, TokenStream
 
-__all__ = ["train"]
-
 
 @dataclass(frozen=True, eq=False)
 class _Run:

@@ -10,8 +10,6 @@ import numpy as np
 
 from dq.text import content_keys
 
-__all__ = ["Members", "Universe"]
-
 Members: TypeAlias = Literal["all", "kept", "dropped"]
 """Documents that a part draws from: all that are available, those that are kept, those that a rule dropped."""
 

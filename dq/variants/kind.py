@@ -22,8 +22,6 @@ from dq.stages.tokens import TokenPool
 from dq.stages.verdicts import Verdicts
 from dq.variants.documents import Members, Universe
 
-__all__ = ["Ingredient", "Kind", "Noise"]
-
 I32: TypeAlias = "np.ndarray[Any, np.dtype[np.int32]]"
 I64: TypeAlias = "np.ndarray[Any, np.dtype[np.int64]]"
 

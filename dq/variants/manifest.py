@@ -23,8 +23,6 @@ from dq.variants.kind import Kind
 from dq.variants.parts import Part, make_parts
 from dq.variants.stream import STREAM_VERSION, Stream, StreamOrder, order_stream
 
-__all__ = ["Manifest", "PartMeasure", "Variant"]
-
 WARN_DEVIATION = 0.02  # a part's tokens or unique tokens missing its target by more is a warning
 
 

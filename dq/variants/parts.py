@@ -17,8 +17,6 @@ from dq.errors import BudgetError
 from dq.variants.documents import Universe
 from dq.variants.kind import Kind
 
-__all__ = ["Part", "make_parts"]
-
 ROUNDING_TOKENS = 1e-3
 """T_p is a float: far above its rounding error, and far below one token even summed over a thousand parts."""
 

@@ -20,8 +20,6 @@ from pydantic import Field
 from dq.variants import kinds, noise
 from dq.variants.kind import Kind
 
-__all__ = ["KINDS", "KindDescription", "VariantSpec", "describe_kinds"]
-
 
 def _kinds_in(package: ModuleType) -> Iterator[type[Kind]]:
     """The kinds that the files of a package define: all that is not abstract."""

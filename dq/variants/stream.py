@@ -24,8 +24,6 @@ from dq.variants.documents import Universe
 from dq.variants.kind import Noise
 from dq.variants.parts import ROUNDING_TOKENS, Part
 
-__all__ = ["STREAM_VERSION", "Stream", "StreamOrder", "order_stream"]
-
 STREAM_VERSION = 2  # raised when the same recipe gives another stream: runs of the old one are not mixed in
 
 I64: TypeAlias = "np.ndarray[Any, np.dtype[np.int64]]"

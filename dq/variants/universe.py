@@ -10,8 +10,6 @@ from dq.store import Workspace
 from dq.variants.documents import Universe
 from dq.variants.kind import Kind
 
-__all__ = ["open_universe", "variant_inputs"]
-
 
 def open_universe(workspace: Workspace) -> Universe:
     """Token lengths, identities and fates of all documents.

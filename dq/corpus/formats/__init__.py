@@ -9,7 +9,7 @@ from dq.corpus.formats.jsonl import JsonLines
 from dq.corpus.formats.parquet import Parquet
 from dq.errors import InputError
 
-__all__ = ["ENDINGS", "FORMATS", "Format", "format_of"]
+__all__ = ["ENDINGS", "FORMATS", "Format", "JsonLines", "Parquet", "format_of"]
 
 FORMATS: tuple[Format[Any], ...] = (JsonLines(), Parquet())
 """Every format that dq reads."""

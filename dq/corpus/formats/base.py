@@ -13,8 +13,6 @@ from typing import ClassVar, Generic, TypeVar
 from dq.corpus.documents import Batch, Origin
 from dq.corpus.places import File
 
-__all__ = ["Format"]
-
 Part = TypeVar("Part")
 """A piece of a file, as its format names it."""
 

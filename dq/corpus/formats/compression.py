@@ -12,8 +12,6 @@ import pyarrow as pa
 
 from dq.corpus.places import File
 
-__all__ = ["COMPRESSIONS", "compressed_bytes", "decompressed"]
-
 COMPRESSIONS = ("", ".gz", ".zst")
 GZIP_LEVEL, ZSTD_LEVEL = 6, 3  # the defaults of their command lines
 

@@ -20,8 +20,6 @@ from dq.corpus.formats.base import Format
 from dq.corpus.formats.compression import COMPRESSIONS, decompressed
 from dq.corpus.places import File
 
-__all__ = ["JsonLines", "Span", "json_rows", "line_spans"]
-
 PLAIN_ENDINGS = (".jsonl", ".ndjson", ".json")
 # A valid text of n bytes can take 6 n bytes of JSON (\\u0041 for A); the rest of a row gets as much again.
 JSON_EXPANSION = 7

@@ -24,8 +24,6 @@ from dq.corpus.places import File
 from dq.errors import InputError
 from dq.text import string_array
 
-__all__ = ["Groups", "Parquet"]
-
 # Columns that dq's own files have beside a document: the corpus's, which the text gives again, and those of kept files.
 DERIVED = ({"content_key", "n_bytes"}, {"cluster_size"})
 NOT_IN_POLARS = ("decimal256", "extension", "list_view")  # parts of the names of types on which polars panics

@@ -3,7 +3,7 @@
 from dq.corpus.places.base import File, Place
 from dq.corpus.places.local import LocalPlace
 
-__all__ = ["PLACES", "File", "Place"]
+__all__ = ["PLACES", "File", "LocalPlace", "Place"]
 
 PLACES: tuple[Place, ...] = (LocalPlace(),)
 """Every place that dq reads from; the first that matches an entry of the input finds its files."""

@@ -10,8 +10,6 @@ from typing import Protocol
 
 import pyarrow as pa
 
-__all__ = ["File", "Place"]
-
 
 class File(Protocol):
     """A file, wherever it lies: its name and how to reach it, to be sent to whoever reads it."""

@@ -15,8 +15,6 @@ from dq.corpus.quarantine import QUARANTINE
 from dq.errors import InputError
 from dq.store import Workspace, file_sha256
 
-__all__ = ["LocalFile", "LocalPlace"]
-
 OWN = ("stage.json", "started.json", "filter.json", QUARANTINE)
 """What dq writes, or once wrote, beside documents; quarantines also as ``<name>.quarantined.jsonl``."""
 

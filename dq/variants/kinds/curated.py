@@ -6,8 +6,6 @@ from typing import Literal, final
 
 from dq.variants.kind import Ingredient, Kind
 
-__all__ = ["Curated"]
-
 
 @final
 class Curated(Kind):

@@ -11,8 +11,6 @@ from pydantic import Field
 from dq.variants.documents import Universe
 from dq.variants.kind import Ingredient, Kind
 
-__all__ = ["Noisy"]
-
 
 @final
 class Noisy(Kind):

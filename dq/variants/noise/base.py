@@ -16,8 +16,6 @@ from dq.text import mix64, uniform
 from dq.variants.documents import Universe
 from dq.variants.kind import Ingredient, Kind, Noise
 
-__all__ = ["DosedNoise"]
-
 I32: TypeAlias = "np.ndarray[Any, np.dtype[np.int32]]"
 I64: TypeAlias = "np.ndarray[Any, np.dtype[np.int64]]"
 F64: TypeAlias = "np.ndarray[Any, np.dtype[np.float64]]"

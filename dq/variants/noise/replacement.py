@@ -8,8 +8,6 @@ import numpy as np
 
 from dq.variants.noise.base import F64, I32, DosedNoise
 
-__all__ = ["TokenNoise"]
-
 
 @final
 class TokenNoise(DosedNoise):
