@@ -37,7 +37,9 @@ SHOWN_SOURCES = 20
 
 def score(
     inputs: Inputs,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Parquet file to write: one row a document.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Parquet file of one row a document; the same command goes on.")
+    ],
     signals: Annotated[str | None, typer.Option(help="Names from `dq signals`, with commas. Default: all.")] = None,
     model: Models = None,
     words: Words = "unicode",
@@ -70,11 +72,13 @@ def score(
 
 def filter_documents(
     inputs: Inputs,
-    output: Annotated[Path, typer.Option("--output", "-o", help="New folder for the kept documents.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for the kept documents; the same command goes on.")
+    ],
     preset: Preset = None,
     rules: RulesFile = None,
     model: Models = None,
-    dropped: Annotated[Path | None, typer.Option(help="New folder for dropped documents, reasons, values.")] = None,
+    dropped: Annotated[Path | None, typer.Option(help="Folder for dropped documents, reasons, values.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Judge as the source does, defects included.")] = False,
     words: Words = "unicode",
     text_field: TextField = "text",

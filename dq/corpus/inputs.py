@@ -18,11 +18,11 @@ from dq.corpus.formats import ENDINGS, Format, format_of
 from dq.corpus.places import PLACES, File, Place
 from dq.corpus.samples import SampleFile, SampleFormat
 from dq.errors import InputError
-from dq.executors import run_in_threads
+from dq.executors import QUIET, Step, run_in_threads
 
 FILE_FAULTS = (OSError, EOFError, zlib.error, pa.ArrowException)
 """What the readers' libraries raise where a file as a whole is at fault."""
-HASHING_THREADS = 4
+HASHING_THREADS = 16  # each reads 1.4 GB/s where the disk does
 
 
 @dataclass(frozen=True)
@@ -101,14 +101,19 @@ def input_files(inputs: Sequence[InputSpec | str]) -> list[InputFile]:
     return list(found.values())
 
 
-def input_identity(files: Sequence[InputFile]) -> list[list[Any]]:
-    """What a record holds of its input: names, contents (SHA-256) and field names.
+def input_identity(files: Sequence[InputFile], *, step: Step = QUIET) -> list[list[Any]]:
+    """What a record holds of its input: names, contents (SHA-256) and field names. The step counts files.
 
     Raises:
         InputError: a file cannot be read.
     """
-    hashes = run_in_threads(lambda one: one.file.sha256(), files, threads=HASHING_THREADS)
-    return [[one.name, sha256, one.spec] for one, sha256 in zip(files, hashes, strict=True)]
+
+    def identity(one: InputFile) -> list[Any]:
+        found = [one.name, one.file.sha256(), one.spec]
+        step.advance(detail=one.name)
+        return found
+
+    return run_in_threads(identity, files, threads=HASHING_THREADS)
 
 
 def _expand(spec: InputSpec) -> list[InputFile]:

@@ -149,7 +149,7 @@ def filter_files(
         strict: judge as the rules' sources do, defects included.
         scoring: how rows become documents, and these signals.
         executor: who works on pieces of the input; default this process.
-        progress: told of the step `filter`, and of `rank` before it where rules rank, in pieces.
+        progress: told of what is done, in files and pieces.
 
     Raises:
         DqError: a folder holds something else, or the input cannot be read.
@@ -160,7 +160,9 @@ def filter_files(
     if dropped is not None and kept.resolve() == dropped.resolve():
         raise ConfigError(f"{kept}: kept and dropped documents need two folders")
     files = input_files(inputs)
-    config = {"inputs": input_identity(files), "rules": rules, "strict": strict, **scoring.identity}
+    with progress.step("compare with what is there", unit="files", total=len(files)) as step:
+        identity = input_identity(files, step=step)
+    config = {"inputs": identity, "rules": rules, "strict": strict, **scoring.identity}
     stages = [
         Stage("filter", VERSION, folder, config={**config, "outputs": [*folders], "holds": name})
         for name, folder in folders.items()

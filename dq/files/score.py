@@ -74,7 +74,7 @@ def score_files(
         signals: names; default those of the four rule sets and the models.
         scoring: how rows become documents, and these signals.
         executor: who works on pieces of the input; default this process.
-        progress: told of the step `score`, in pieces.
+        progress: told of what is done, in files and pieces.
 
     Raises:
         DqError: the output is of something else, a signal is unknown, or the input cannot be read.
@@ -87,7 +87,9 @@ def score_files(
         raise WorkspaceError(f"{output.parent}: no such folder; make it, or name another")
     files = input_files(inputs)
     parts = output.with_name(f".{output.name}.parts")
-    config = {"inputs": input_identity(files), "signals": names, **scoring.identity}
+    with progress.step("compare with what is there", unit="files", total=len(files)) as step:
+        identity = input_identity(files, step=step)
+    config = {"inputs": identity, "signals": names, **scoring.identity}
     stage = Stage("score", VERSION, parts, config=config)
     listed_in = output.with_name(f"{output.stem}.{QUARANTINE}")
     if not output.exists():

@@ -43,17 +43,19 @@ class TableWriter:
         if not self._tables:
             return
         table = pa.concat_tables(self._tables)
+        if self._metadata is not None:
+            table = table.replace_schema_metadata(self._metadata)
         if self._file is None:
             self._file = pq.ParquetWriter(
                 self._path,
-                table.schema.with_metadata(self._metadata),
+                table.schema,
                 compression="zstd",
                 compression_level=COMPRESSION_LEVEL,
                 use_dictionary=[name for name in REPEATED if name.partition(".")[0] in table.column_names],
                 write_statistics=False,
             )
         if len(table):
-            self._file.write_table(table.replace_schema_metadata(self._metadata), row_group_size=max(1, len(table)))
+            self._file.write_table(table, row_group_size=max(1, len(table)))
         self._tables, self._held = [], 0
 
     def close(self) -> None:
