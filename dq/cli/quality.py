@@ -37,9 +37,7 @@ SHOWN_SOURCES = 20
 
 def score(
     inputs: Inputs,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="Parquet file of one row a document; the same command goes on.")
-    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Parquet file; the same command goes on.")],
     signals: Annotated[str | None, typer.Option(help="Names from `dq signals`, with commas. Default: all.")] = None,
     model: Models = None,
     words: Words = "unicode",
@@ -72,9 +70,7 @@ def score(
 
 def filter_documents(
     inputs: Inputs,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder for the kept documents; the same command goes on.")
-    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of kept documents; the same command goes on.")],
     preset: Preset = None,
     rules: RulesFile = None,
     model: Models = None,
