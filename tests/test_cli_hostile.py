@@ -121,7 +121,7 @@ WORK = [
     ("audit", "duplicates", "pairs\u202e"),
     ("inspect", "duplicates", "pairs\u202e", "--source", HOSTILE),
     ("inspect", "dropped", "dropped", "--reason", HOSTILE),
-    ("inspect", "dropped", "ws", "--reason", "too_many_top_2grams"),
+    ("inspect", "dropped", "ws", "--reason", "too_many_duplicate_9_grams"),
     ("inspect", "duplicates", "ws"),
     ("rules", "attribution", "s.parquet", *RULES),
     ("rules", "sweep", "s.parquet", *RULES, "--reason", HOSTILE, "--values", "10,100"),
@@ -176,7 +176,7 @@ def test_errors_about_hostile_names_cannot_drive_the_terminal(number: int, scree
 
 
 def test_markup_in_a_name_stays_text(screens: list[str]) -> None:
-    by_command = dict(zip(["-".join(command[:2]) for command in WORK], screens, strict=False))
+    by_command = {"-".join(command[:2]): screen for command, screen in reversed(list(zip(WORK, screens, strict=False)))}
     for command in ("inspect-duplicates", "inspect-dropped"):
         assert MARKUP[:8] in " ".join(by_command[command].split()), by_command[command]
 
