@@ -106,13 +106,12 @@ def _cuts(offsets: I64, size: int) -> list[int]:
 
 
 class _Scratch:
-    """Arrays that one thread uses again and again, for one batch; they grow to the largest sub-batch."""
+    """Arrays that one thread uses again and again; they grow to the largest sub-batch."""
 
     def __init__(self) -> None:
         self.splitter = Splitter()
         self.sentences = np.empty(1, np.int32)
         self.chars = np.empty(0, np.int64)
-        self.seen = seen_lines(1)
         self.odd = odd_lines(0)
         self.ngrams = ngram_arrays(0)
 
@@ -126,8 +125,6 @@ class _Scratch:
             self.sentences = np.empty(2 * n_words + 1, np.int32)
         if len(self.ngrams.positions) < longest + 1:
             self.ngrams = ngram_arrays(2 * longest)
-        if len(self.seen.keys[0]) < (lines := most_lines(batch.offsets, rows, self.splitter.masks)):
-            self.seen = seen_lines(2 * lines)
         return SubBatch(batch.data, batch.offsets, rows, self.splitter.masks, words, self.sentences, self.chars)
 
 
@@ -135,7 +132,7 @@ def _measure_rows(part: SubBatch, *, out: _Measures, scratch: _Scratch, ngrams: 
     """Every signal of some documents, wherever their words come from."""
     mark_sentences(part)
     measure_documents(part, stop_words(), out.columns)
-    measure_lines(part, text_tables(), scratch.seen, scratch.odd, out.tally, out.columns)
+    measure_lines(part, text_tables(), seen_lines(most_lines(part)), scratch.odd, out.tally, out.columns)
     if ngrams:
         measure_ngrams(part, scratch.ngrams, out.columns)
 

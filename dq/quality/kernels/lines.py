@@ -63,9 +63,9 @@ class SeenLines(NamedTuple):
     keys: U64
     """(3, lines): hashes."""
     slots: I64
-    """(3, a power of two): document << 32 | number of the line + 1, so that no table is ever cleared."""
+    """(3, a power of two): document << 32 | number of the line + 1, so no table is cleared between documents."""
     document: int = 0
-    """Number of the document at hand in the whole batch, from 1 on."""
+    """Number of the document at hand, from 1 on."""
     slot_mask: int = 0
     """Slots that its lines need, less one."""
 
@@ -92,11 +92,11 @@ class Document(NamedTuple):
 
 
 @plain_kernel
-def most_lines(offsets: I64, rows: tuple[int, int], masks: U64) -> int:
-    """The most lines that any definition finds in one of the rows of a `SubBatch`, or more; at least one."""
-    base, longest = offsets[rows[0]], 1
-    for row in range(rows[0], rows[1]):
-        longest = max(longest, _most_lines(offsets[row] - base, offsets[row + 1] - base, masks))
+def most_lines(batch: SubBatch) -> int:
+    """The most lines that any definition finds in one of the documents, or more; at least one."""
+    base, longest = batch.offsets[batch.rows[0]], 1
+    for row in range(batch.rows[0], batch.rows[1]):
+        longest = max(longest, _most_lines(batch.offsets[row] - base, batch.offsets[row + 1] - base, batch.masks))
     return longest
 
 
@@ -104,8 +104,7 @@ def most_lines(offsets: I64, rows: tuple[int, int], masks: U64) -> int:
 def measure_lines(batch: SubBatch, tables: TextTables, seen: SeenLines, odd: OddLines, tallies: I64, out: F64) -> None:
     """Columns of lines (a row of ``out`` a document of the whole batch), and all counts of ``tally`` (``tallies``).
 
-    seen: `seen_lines` for the most lines of any of the documents, of no other batch. odd: gains lines; the caller
-    empties it.
+    seen: `seen_lines` for the most lines of any of the documents. odd: gains lines; the caller empties it.
     """
     base, bounds = batch.offsets[batch.rows[0]], batch.words.bounds
     for row in range(batch.rows[0], batch.rows[1]):
@@ -116,7 +115,7 @@ def measure_lines(batch: SubBatch, tables: TextTables, seen: SeenLines, odd: Odd
         slots, most = 8, _most_lines(start, end, batch.masks)
         while slots < 2 * most:
             slots *= 2
-        before = SeenLines(seen.keys, seen.slots, row + 1, slots - 1)
+        before = SeenLines(seen.keys, seen.slots, local + 1, slots - 1)
         document = Document(batch, tables, before, row, base, end, high)
         body = strip_span(batch.masks[SPACE], start, end)
         word = bounds[local]
