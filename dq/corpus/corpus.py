@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dq.errors import WorkspaceError
-from dq.store import read_record
+from dq.store import read_parquet, read_record
 
 
 class Corpus:
@@ -44,7 +44,7 @@ class Corpus:
         ``occurrence`` numbers documents of one source with one content key, by id.
         """
         frames = [
-            pl.read_parquet(path, columns=["id", "source", "content_key", "n_bytes"]).with_columns(
+            read_parquet(path, columns=["id", "source", "content_key", "n_bytes"]).with_columns(
                 pl.lit(number, pl.UInt32).alias("shard")
             )
             for number, path in enumerate(self.shards)

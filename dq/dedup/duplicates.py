@@ -24,7 +24,7 @@ from dq.config import canonical_json
 from dq.dedup.bands import Bands
 from dq.dedup.config import DedupConfig
 from dq.errors import WorkspaceError
-from dq.store import read_json, write_bytes_atomic
+from dq.store import read_json, read_parquet, write_bytes_atomic
 from dq.store.arrays import release_pages, save_array
 from dq.store.files import replacing
 
@@ -156,15 +156,15 @@ class Duplicates:
             raise WorkspaceError(f"{folder}: made by another version of dq; delete the folder and run again")
         counts = Counts(**record["counts"])
         first_copy = np.arange(counts.documents)
-        copies = pl.read_parquet(folder / "copies.parquet")
+        copies = read_parquet(folder / "copies.parquet")
         first_copy[copies["document"].to_numpy()] = copies["first_copy"].to_numpy()
-        first_copy[pl.read_parquet(folder / "empty.parquet")["document"].to_numpy()] = -1
+        first_copy[read_parquet(folder / "empty.parquet")["document"].to_numpy()] = -1
         return cls(
             DedupConfig.model_validate(record["config"]),
             Bands(**record["bands"]),
             counts,
-            pl.read_parquet(folder / "pairs.parquet"),
+            read_parquet(folder / "pairs.parquet"),
             first_copy,
             LargeBuckets.read(folder),
-            pl.read_parquet(folder / "frozen.parquet"),
+            read_parquet(folder / "frozen.parquet"),
         )

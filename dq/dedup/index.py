@@ -35,7 +35,7 @@ from dq.dedup.shards import Shard, load_shard
 from dq.dedup.shingles import shingle
 from dq.dedup.signatures import sign
 from dq.errors import WorkspaceError
-from dq.store import file_sha256, read_json, write_bytes_atomic
+from dq.store import file_sha256, read_json, read_parquet, write_bytes_atomic
 from dq.store.arrays import MappedArray
 
 FORMAT_VERSION = 1
@@ -95,7 +95,7 @@ class DuplicateIndex:
     def ids_of(self, inputs: str) -> pl.DataFrame | None:
         """The documents (id, source) that the batch made of ``inputs`` added, if it was added."""
         batch = next((batch for batch in self._batches if batch.record["inputs"] == inputs), None)
-        return None if batch is None else pl.read_parquet(batch.folder / "ids.parquet")
+        return None if batch is None else read_parquet(batch.folder / "ids.parquet")
 
     def _before(self, inputs: str) -> Iterator[_Batch]:
         return itertools.takewhile(lambda batch: batch.record["inputs"] != inputs, self._batches)
@@ -196,4 +196,4 @@ def _meet(batch: _Batch, wanted: list[Array]) -> tuple[pl.DataFrame, Array, list
     offsets = np.fromfile(folder / "offsets.i64", np.int64)
     shingles = MappedArray(folder / "shingles.u64", np.uint64, (int(offsets[-1]),))
     sets = [shingles.array[offsets[row] : offsets[row + 1]].copy() for row in rows]
-    return pl.read_parquet(folder / "ids.parquet")[rows], signatures, sets
+    return read_parquet(folder / "ids.parquet")[rows], signatures, sets

@@ -205,7 +205,12 @@ def _write(view: View, *, threads: int, step: Step) -> None:
 def _write_shard(task: _WriteTask) -> None:
     with pq.ParquetFile(task.shard) as file:
         shard = file.read(columns=["id", "source", "text", "meta"])
-    chosen = pl.scan_parquet(task.selection).select("kept", "cluster_size").slice(task.first, len(shard)).collect()
+    chosen = (
+        pl.scan_parquet(task.selection, glob=False)
+        .select("kept", "cluster_size")
+        .slice(task.first, len(shard))
+        .collect()
+    )
     shard = shard.append_column("cluster_size", chosen["cluster_size"].to_arrow())
     write_table(task.output, shard.filter(chosen["kept"].to_arrow()), repeated=["source"])
 

@@ -29,7 +29,7 @@ from dq.files.tables import arrow, table_writer, with_columns
 from dq.files.tally import Tally
 from dq.quality import QuantileRule, RuleSet
 from dq.results import Result
-from dq.store import Stage
+from dq.store import Stage, read_parquet
 
 VERSION = 1
 SCRATCH = ".pieces"  # in the folder of the kept documents: tallies and quarantines of pieces, until all are done
@@ -210,7 +210,7 @@ def _fixed(
     tasks = score_tasks(pieces, names, scoring=scoring, scratch=scratch)
     with progress.step("rank", unit="pieces", total=len(tasks)) as step:
         run_pieces(score_piece, tasks, executor=executor, step=step)
-    return rules.fixed(pl.concat([pl.read_parquet(task.output, columns=["source", *names]) for task in tasks]))
+    return rules.fixed(pl.concat([read_parquet(task.output, columns=["source", *names]) for task in tasks]))
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from dq.stages.planted import Planted
 from dq.stages.read import Documents
 from dq.stages.selection import Selected
 from dq.stages.verdicts import Verdicts
-from dq.store import Workspace, read_json, read_record
+from dq.store import Workspace, read_json, read_parquet, read_record
 
 EXCERPT_CHARACTERS = 600
 EXAMPLES_PER_REASON = 3
@@ -66,7 +66,7 @@ def gather(workspace: Workspace, study: str) -> ReportData:
     reasons = verdicts.filter(available)["reasons"]
     return ReportData(
         study=read_json(folder / "comparison.json"),
-        points=pl.read_parquet(folder / "points.parquet"),
+        points=read_parquet(folder / "points.parquet"),
         fates=count_fates(view),
         reasons=_count_reasons(reasons),
         dropped=_dropped_examples(corpus, verdicts, available),

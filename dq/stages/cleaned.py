@@ -130,7 +130,7 @@ def _made_identical(corpus: Corpus, tasks: list[_ShardTask]) -> int:
     """How many fewer different texts there are than in the version that was cleaned."""
 
     def different(folder: Path) -> int:
-        tables = pl.scan_parquet(folder / "[0-9]*.parquet")
+        tables = pl.scan_parquet(sorted(folder.glob("[0-9]*.parquet")), glob=False)
         key = TEXT_KEY if TEXT_KEY in tables.collect_schema() else "content_key"
         return int(tables.select(pl.col(key).n_unique()).collect().item())
 

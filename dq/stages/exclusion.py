@@ -16,7 +16,7 @@ import polars as pl
 from dq.corpus import Corpus
 from dq.dedup.overlap import near_duplicates_of, nearest_entries
 from dq.executors import QUIET, Executor, Step
-from dq.store import write_parquet
+from dq.store import read_parquet, write_parquet
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def find_overlaps(
     shards = corpora[0].documents["shard"].to_numpy()
     firsts = np.searchsorted(shards, [task.shard for task in tasks])
     frames = [
-        pl.read_parquet(task.output).with_columns(pl.col("document") + int(first))
+        read_parquet(task.output).with_columns(pl.col("document") + int(first))
         for task, first in zip(tasks, firsts, strict=True)
     ]
     return nearest_entries(pl.concat(frames))
@@ -56,7 +56,7 @@ def find_overlaps(
 
 def _overlaps_of_shard(task: _ShardTask) -> None:
     texts = Corpus(task.corpus).texts(task.shard)
-    entries = pl.read_parquet(task.wanted.entries)["text"]
+    entries = read_parquet(task.wanted.entries)["text"]
     found = near_duplicates_of(
         entries, texts, min_jaccard=task.wanted.min_jaccard, min_containment=task.wanted.min_containment
     )

@@ -18,7 +18,7 @@ from dq.stages.read import Documents
 from dq.stages.selection import Selected
 from dq.stages.tokens import TokenPool
 from dq.stages.verdicts import Verdicts
-from dq.store import write_parquet
+from dq.store import read_parquet, write_parquet
 
 FATES = ("held_out", "excluded", "dropped", "removed", "kept")
 """Held out; too near to a held-out document; dropped by a rule; a duplicate of a kept one; kept. One a document."""
@@ -46,7 +46,7 @@ class Fates(Output):
     @cached_property
     def fate(self) -> pl.Series:
         """One of `FATES` a document, in the corpus's order."""
-        return pl.read_parquet(self.folder / FILE)["fate"]
+        return read_parquet(self.folder / FILE)["fate"]
 
     def having(self, *fates: str) -> Bools:
         """The documents with one of these fates: bool (documents,)."""

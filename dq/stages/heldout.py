@@ -21,7 +21,7 @@ from dq.executors import QUIET, Executor, Step
 from dq.stages.base import ORIGINAL, Need, Output, View
 from dq.stages.exclusion import Overlaps, find_overlaps
 from dq.stages.read import Documents, NeutralDocuments, ingest
-from dq.store import write_parquet
+from dq.store import read_parquet, write_parquet
 from dq.text import mix64, uniform
 
 ENTRIES = "entries.parquet"
@@ -98,7 +98,7 @@ class Heldout(Output):
         super().__init__(folder)
         self.sets: list[str] = list(self.record.summary["sets"])
         self.neutral: list[str] = list(self.record.summary["neutral"])
-        marks = pl.read_parquet(folder / "withheld.parquet")
+        marks = read_parquet(folder / "withheld.parquet")
         self.held_out: Bools = marks["held_out"].to_numpy()
         self.excluded: Bools = marks["excluded"].to_numpy()
 
@@ -110,16 +110,16 @@ class Heldout(Output):
     @cached_property
     def exclusions(self) -> pl.DataFrame:
         """One row an excluded document: document, entry, score, measure, set, heldout_id."""
-        return pl.read_parquet(self.folder / "exclusions.parquet")
+        return read_parquet(self.folder / "exclusions.parquet")
 
     def documents(self, name: str) -> pl.DataFrame:
         """The evaluated documents of a set: id, text (its scored beginning), n_bytes."""
         # Files are numbered: a source's name is the input's own text and never becomes a path.
-        return pl.read_parquet(self.folder / f"set-{self.sets.index(name):03d}.parquet")
+        return read_parquet(self.folder / f"set-{self.sets.index(name):03d}.parquet")
 
     def entries(self) -> pl.DataFrame:
         """What excludes: every held-out document whole, and the beginning of long ones: set, heldout_id, text."""
-        return pl.read_parquet(self.folder / ENTRIES)
+        return read_parquet(self.folder / ENTRIES)
 
 
 def hold_out(view: View, config: HeldoutConfig, read: ReadConfig, *, executor: Executor, step: Step = QUIET) -> Heldout:
@@ -166,7 +166,7 @@ def _per_source(corpus: Corpus, held_out: np.ndarray[Any, Any]) -> list[tuple[st
         return []
     frames, first = [], 0
     for path in corpus.shards:
-        frame = pl.read_parquet(path, columns=["id", "source", "text", "content_key", "n_bytes"])
+        frame = read_parquet(path, columns=["id", "source", "text", "content_key", "n_bytes"])
         frames.append(frame.filter(pl.Series(held_out[first : first + len(frame)])))
         first += len(frame)
     held = pl.concat(frames)
@@ -179,7 +179,7 @@ def _neutral(name: str, neutral: Corpus, corpus: Corpus) -> pl.DataFrame:
     if name in corpus.documents["source"]:
         raise ConfigError(f"heldout.neutral: {name} is also a source of the corpus; give the set another name")
     columns = ["id", "source", "text", "content_key", "n_bytes"]
-    whole = pl.concat([pl.read_parquet(path, columns=columns) for path in neutral.shards])
+    whole = pl.concat([read_parquet(path, columns=columns) for path in neutral.shards])
     if whole["n_bytes"].sum() == 0:
         raise InputError(f"heldout.neutral: all documents of {name} are empty; check its `input:`")
     return whole

@@ -22,7 +22,7 @@ from dq.corpus.inputs import InputFile, input_files, input_identity
 from dq.corpus.quarantine import QUARANTINE, RowCounts, quarantine, row_warnings
 from dq.executors import QUIET, Step
 from dq.stages.base import Need, Output, View
-from dq.store import Stage, write_table
+from dq.store import Stage, read_parquet, write_table
 from dq.text import content_keys
 
 STAGE_VERSION = 3
@@ -163,9 +163,7 @@ def _write_shard(path: Path, documents: pa.Table) -> None:
 
 def _summary(folder: Path, counts: RowCounts) -> dict[str, Any]:
     by_source = (
-        pl.concat(
-            [pl.read_parquet(path, columns=["source", "n_bytes"]) for path in sorted(folder.glob("[0-9]*.parquet"))]
-        )
+        pl.concat([read_parquet(path, columns=["source", "n_bytes"]) for path in sorted(folder.glob("[0-9]*.parquet"))])
         .group_by("source")
         .agg(pl.len().alias("documents"), pl.col("n_bytes").sum())
         .sort("source")

@@ -26,7 +26,7 @@ from dq.stages.read import Documents
 from dq.stages.signals import Signals
 from dq.stages.tokens import TokenPool
 from dq.stages.verdicts import Verdicts
-from dq.store import write_parquet
+from dq.store import read_parquet, write_parquet
 
 FILE = "selection.parquet"
 JOB_NEEDS = ("duplicates", "heldout", "tokens", "verdicts")
@@ -94,7 +94,7 @@ class Selected(Output):
         ``kept_document`` is the document itself where kept, null where not eligible; numbers past the corpus are rows
         of ``duplicates/frozen.parquet``. The counts of shingles are null for kept ones and exact copies.
         """
-        return pl.read_parquet(self.file)
+        return read_parquet(self.file)
 
     @property
     def kept(self) -> Bools:
@@ -185,7 +185,7 @@ def _field(corpus: Documents, name: str) -> pl.Series:
     """
     path = f"$[{name!r}]"
     try:
-        shards = [pl.read_parquet(shard, columns=["meta"])["meta"].str.json_path_match(path) for shard in corpus.shards]
+        shards = [read_parquet(shard, columns=["meta"])["meta"].str.json_path_match(path) for shard in corpus.shards]
     except pl.exceptions.ComputeError:
         message = f"`keep`: earliest:{name}: not the name of a field; use letters, digits, `_` and `-`"
         raise ConfigError(message, field="keep") from None

@@ -16,7 +16,7 @@ from dq.quality.scorers.files import ModelFile, load_models
 from dq.stages.base import Need, Output, View
 from dq.stages.learned import LearnedModel
 from dq.stages.read import Documents
-from dq.store import write_parquet
+from dq.store import read_parquet, write_parquet
 
 
 class Signals(Output):
@@ -32,7 +32,7 @@ class Signals(Output):
 
     def table(self, names: list[str] | None = None) -> pl.DataFrame:
         """The signals of all documents in the corpus's order; default: id and every signal."""
-        return pl.concat([pl.read_parquet(path, columns=names) for path in sorted(self.folder.glob("[0-9]*.parquet"))])
+        return pl.concat([read_parquet(path, columns=names) for path in sorted(self.folder.glob("[0-9]*.parquet"))])
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,6 @@ def score_documents(
 
 def _score_shard(task: _ShardTask) -> None:
     corpus = Corpus(task.corpus)
-    ids = pl.read_parquet(corpus.shards[task.shard], columns=["id"])
+    ids = read_parquet(corpus.shards[task.shard], columns=["id"])
     scores = score(corpus.texts(task.shard), task.signals, scorers=load_models(task.models, task.signals))
     write_parquet(task.output, ids.hstack(scores))

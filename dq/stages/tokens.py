@@ -22,7 +22,7 @@ from dq.executors import QUIET, Executor, Step
 from dq.stages.base import Need, Output, View
 from dq.stages.read import Documents
 from dq.stages.tokenizer import BOS_ID, Tokenizer, load_tokenizer
-from dq.store import write_bytes_atomic, write_parquet
+from dq.store import read_parquet, write_bytes_atomic, write_parquet
 from dq.store.files import replacing
 
 TOKENS, LENGTHS = "tokens.bin", "lengths.parquet"
@@ -49,7 +49,7 @@ class TokenPool(Output):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.lengths: np.ndarray[Any, np.dtype[np.int64]] = pl.read_parquet(folder / LENGTHS)["length"].to_numpy()
+        self.lengths: np.ndarray[Any, np.dtype[np.int64]] = read_parquet(folder / LENGTHS)["length"].to_numpy()
         self.offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(self.lengths)])
         self._tokens: np.ndarray[Any, np.dtype[np.uint16]] = np.memmap(folder / TOKENS, "<u2", mode="r")
 
@@ -87,7 +87,7 @@ def tokenize_documents(view: View, *, executor: Executor, step: Step = QUIET) ->
         ]
         executor.run(_tokenize_part, tasks, output=lambda task: task.output, step=step)
         _join(tasks, stage.folder)
-        lengths = pl.read_parquet(stage.folder / LENGTHS)["length"]
+        lengths = read_parquet(stage.folder / LENGTHS)["length"]
         stage.commit({"documents": len(lengths), "tokens": int(lengths.sum())})
     return view.open(TokenPool)
 

@@ -12,7 +12,7 @@ from dq.quality import RuleSet
 from dq.stages.base import Need, Output, View
 from dq.stages.read import Documents
 from dq.stages.signals import Signals
-from dq.store import write_parquet
+from dq.store import read_parquet, write_parquet
 
 FILE = "verdicts.parquet"
 
@@ -31,7 +31,7 @@ class Verdicts(Output):
     @cached_property
     def table(self) -> pl.DataFrame:
         """One row a document in the corpus's order: keep (bool), reasons (list of str)."""
-        return pl.read_parquet(self.folder / FILE)
+        return read_parquet(self.folder / FILE)
 
     @property
     def rules(self) -> RuleSet:

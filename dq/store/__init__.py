@@ -1,6 +1,14 @@
 """Where results live on disk, when they count as finished, and who may write."""
 
-from dq.store.files import file_sha256, read_json, write_bytes_atomic, write_json_atomic, write_parquet, write_table
+from dq.store.files import (
+    file_sha256,
+    read_json,
+    read_parquet,
+    write_bytes_atomic,
+    write_json_atomic,
+    write_parquet,
+    write_table,
+)
 from dq.store.lock import FolderLock
 from dq.store.stage import Stage, StageRecord, read_record
 from dq.store.workspace import Workspace
@@ -12,6 +20,7 @@ __all__ = [
     "Workspace",
     "file_sha256",
     "read_json",
+    "read_parquet",
     "read_record",
     "write_bytes_atomic",
     "write_json_atomic",

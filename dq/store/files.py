@@ -69,6 +69,11 @@ def write_table(path: Path, table: pa.Table, *, repeated: Sequence[str] = (), of
         pq.write_table(table, temporary, use_dictionary=list(repeated), write_statistics=False, **compression)
 
 
+def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pl.DataFrame:
+    """Read one Parquet file, or some columns of it, whatever brackets and stars its path holds: polars would glob."""
+    return pl.read_parquet(path, columns=None if columns is None else list(columns), glob=False)
+
+
 def read_json(path: Path) -> Any:
     """Read a JSON file that dq wrote.
 

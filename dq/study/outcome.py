@@ -15,7 +15,7 @@ from dq.stages.base import View
 from dq.stages.heldout import Heldout
 from dq.stages.tokenizer import Tokenizer
 from dq.stages.tokens import TokenPool
-from dq.store import Workspace, write_json_atomic, write_parquet
+from dq.store import Workspace, read_parquet, write_json_atomic, write_parquet
 from dq.study.config import StudyConfig
 from dq.study.grid import AA, TOKEN_REPLACEMENT
 from dq.study.heldout_tokens import tokenized_sets, unigram_bits_per_byte
@@ -89,7 +89,7 @@ def conclude(
 
 def _collect(outcomes: Sequence[RunOutcome], file: str) -> pl.DataFrame:
     frames = [
-        pl.read_parquet(outcome.folder / file).select(
+        read_parquet(outcome.folder / file).select(
             pl.lit(outcome.run.variant.name).alias("variant"),
             pl.lit(outcome.run.spec.seed, pl.Int64).alias("seed"),
             pl.all(),

@@ -19,6 +19,7 @@ from typing import Any, Literal
 import polars as pl
 
 from dq.errors import TrainingError
+from dq.store import read_parquet
 from dq.store.files import write_parquet
 from dq.training.config import RunSpec
 
@@ -141,8 +142,8 @@ def read_run(run_dir: Path) -> RunRecord | None:
             status=status["status"],
             step=status["step"],
             precision=config["precision"],
-            ledger=pl.read_parquet(folder.ledger),
-            documents=pl.read_parquet(folder.documents),
+            ledger=read_parquet(folder.ledger),
+            documents=read_parquet(folder.documents),
         )
     except (OSError, ValueError, KeyError, pl.exceptions.PolarsError) as error:
         raise TrainingError(

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import torch
 from torch import Tensor
 
 from dq.errors import TrainingError
 from dq.executors import ON_CPU, QUIET, Placement, Progress
+from dq.store import read_parquet
 from dq.store.files import write_json_atomic
 from dq.training.checkpoint import RunState, load_checkpoint, save_checkpoint
 from dq.training.config import RunSpec
@@ -311,6 +311,6 @@ def _finish(run: _Run, state: RunState, *, status: RunStatus, step: int) -> RunR
         status=status,
         step=step,
         precision=run.precision,
-        ledger=pl.read_parquet(folder.ledger),
-        documents=pl.read_parquet(folder.documents),
+        ledger=read_parquet(folder.ledger),
+        documents=read_parquet(folder.documents),
     )

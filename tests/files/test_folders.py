@@ -43,7 +43,7 @@ def test_every_command_reads_the_same_documents_of_a_folder(folder: Path, tmp_pa
     assert pl.read_parquet(tmp_path / "s.parquet")["id"].to_list() == ids
     assert filter_files([spec], RULES, kept=tmp_path / "kept").kept == 5
     assert pl.read_parquet(tmp_path / "kept/*.parquet")["id"].to_list() == ids
-    assert forecast_cost([spec], DeduplicationConfig(), resources=Resources(workers=1)).documents == 5
+    assert forecast_cost([spec], DeduplicationConfig(), resources=Resources(threads=1)).documents == 5
     assert dedup_files([spec], tmp_path / "dedup", DeduplicationConfig()).sources["documents"].sum() == 5
 
 
