@@ -56,7 +56,10 @@ app.add_typer(
 )
 app.add_typer(
     _group(
-        "Look at what a step did to documents.", dropped=inspect.inspect_dropped, duplicates=inspect.inspect_duplicates
+        "Look at what a step did to documents.",
+        document=inspect.inspect_document,
+        dropped=inspect.inspect_dropped,
+        duplicates=inspect.inspect_duplicates,
     ),
     name="inspect",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ from dq.cli import show
 from dq.cli.options import AsJson, DeduplicatedFolder, Limit
 
 if TYPE_CHECKING:
+    from dq.inspect.document import DocumentHistory
     from dq.inspect.dropped import DroppedDocument
     from dq.inspect.pairs import Passage, RemovedPair
 
@@ -65,17 +67,62 @@ def inspect_duplicates(
         show.line("no removed documents to show")
 
 
+def inspect_document(
+    folder: Annotated[Path, typer.Argument(help="A workspace of `dq run` or `dq dedup`, or a folder of `dq filter`.")],
+    document_id: Annotated[str, typer.Argument(metavar="ID", help="Of the document.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show one document's whole history: its rules and values, its duplicates, what became of it.
+
+    Example: dq inspect document deduplicated news-00007
+    """
+    from dq.inspect.document import document_history
+
+    found = document_history(folder, document_id)
+    if as_json:
+        show.json(found)
+        return
+    for history in found:
+        _show_history(history)
+
+
+def _show_history(history: DocumentHistory) -> None:
+    show.line((f"{history.id} ({history.source}): {history.fate.replace('_', ' ')}", "bold"))
+    for failing in history.failing:
+        show.line(f"  {failing.reason}: {_value(failing.signal, failing.value)}, accepted is {failing.accepted}")
+    if history.near_heldout is not None:
+        show.line(f"  too near to the held-out document {history.near_heldout}")
+    if (kept := history.duplicate_of) is not None:
+        show.line(f"  duplicate of {kept.id} ({kept.source}), similarity {kept.similarity:.4f}")
+    for one in history.neighbours:
+        kept_or_not = "kept" if one.kept else "not kept"
+        show.line(f"  pair with {one.id} ({one.source}), similarity {one.similarity:.4f}, {kept_or_not}")
+    if history.version_bytes is not None:
+        sizes = ", ".join(f"{name} {size:,} bytes" for name, size in history.version_bytes.items())
+        show.line(f"  text versions: {sizes}; {history.tokens:,} tokens")
+    for name, value in (history.signals or {}).items():
+        show.line(f"  {_value(name, value)}")
+    _show_text(history.text)
+
+
+def _value(signal: str, value: float | None) -> str:
+    return f"{signal} is {'undefined' if value is None or math.isnan(value) else f'{value:g}'}"
+
+
+def _show_text(text: str) -> None:
+    show.block(text[:EXCERPT_CHARS], prefix="  | ")
+    if len(text) > EXCERPT_CHARS:
+        show.line(f"  … and {len(text) - EXCERPT_CHARS:,} characters")
+    show.line()
+
+
 def _show_dropped(document: DroppedDocument) -> None:
-    value = "undefined" if document.value is None else f"{document.value:g}"
     show.line(f"{document.id} ({document.source})")
-    show.line(f"  {document.reason}: {document.signal} is {value}, accepted is {document.accepted}")
+    show.line(f"  {document.reason}: {_value(document.signal, document.value)}, accepted is {document.accepted}")
     others = [reason for reason in document.reasons if reason != document.reason]
     if others:
         show.line(f"  also: {', '.join(others)}")
-    show.block(document.text[:EXCERPT_CHARS], prefix="  | ")
-    if len(document.text) > EXCERPT_CHARS:
-        show.line(f"  … and {len(document.text) - EXCERPT_CHARS:,} characters")
-    show.line()
+    _show_text(document.text)
 
 
 def _show_pair(pair: RemovedPair) -> None:

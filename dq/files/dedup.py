@@ -90,9 +90,9 @@ class Kept(Output):
 
 
 def dedup_files(
-    inputs: Sequence[InputSpec],
+    inputs: Sequence[InputSpec | str],
     out: Path,
-    config: DeduplicationConfig,
+    config: DeduplicationConfig | None = None,
     *,
     read: ReadConfig | None = None,
     index: Path | None = None,
@@ -102,9 +102,9 @@ def dedup_files(
     """Deduplicate ``inputs`` into ``out``. The same call goes on after any interruption.
 
     Args:
-        inputs: files and how their fields are named.
+        inputs: files, patterns, folders and samples; a text is a path whose fields have their usual names.
         out: a new folder, or one that this function made.
-        config: threshold, policy, guard.
+        config: threshold, policy, guard; the defaults without one.
         read: how rows become documents.
         index: folder of documents kept earlier; these are compared with, always stay, and are joined by what is kept
             now once everything is written.
@@ -114,7 +114,7 @@ def dedup_files(
     Raises:
         DqError: what is wrong with the input, the options, the disk or the folders, on one line.
     """
-    resources = resources or Resources()
+    config, resources = config or DeduplicationConfig(), resources or Resources()
     view = View(Workspace(out).create())
     if view.workspace.heldout().exists():
         raise WorkspaceError(f"{out}: a workspace of `dq run`; name another folder for the deduplicated files")

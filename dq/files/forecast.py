@@ -100,7 +100,7 @@ class _Scan:
 
 
 def forecast_cost(
-    inputs: Sequence[InputSpec],
+    inputs: Sequence[InputSpec | str],
     config: DeduplicationConfig,
     *,
     read: ReadConfig | None = None,

@@ -17,15 +17,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from dq.errors import ConfigError, InputError, WorkspaceError, nearest
-from dq.quality import FixedQuantileRule, Rule, RuleSet
+from dq.errors import ConfigError, InputError, nearest
+from dq.inspect.rules import accepted_values, rules_of_filter, rules_of_job
+from dq.quality import RuleSet
 from dq.quality.rules import AnyRule
 from dq.results import Result
 from dq.stages.base import View
 from dq.stages.read import Documents
 from dq.stages.signals import Signals
 from dq.stages.verdicts import Verdicts
-from dq.store import Workspace, read_record
+from dq.store import Workspace
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def dropped_documents(folder: Path, reason: str, *, limit: int = 10) -> list[Dro
             reason=reason,
             signal=signal,
             value=row[signal],
-            accepted=_accepted(rule, row["source"]),
+            accepted=accepted_values(rule, row["source"]),
             reasons=tuple(row["reasons"]),
             text=row["text"],
         )
@@ -87,13 +88,7 @@ class _InFolder:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        if not (folder / "stage.json").exists() or (record := read_record(folder)).stage != "filter":
-            raise WorkspaceError(
-                f"{folder}: no dropped documents; give the folder that `dq filter --dropped` wrote, or a workspace of "
-                "`dq run`"
-            )
-        self.rules = RuleSet.model_validate(record.summary["rule_set"], strict=False)
-        self.strict = bool(record.summary["strict"])
+        self.rules, self.strict = rules_of_filter(folder)
 
     def rows(self, reason: str, signal: str) -> Iterator[dict[str, Any]]:
         """Those with a reason, file by file."""
@@ -124,9 +119,7 @@ class _InWorkspace:
         view = View.of(Workspace(folder))
         self._corpus, self._verdicts = view.open(Documents, "judged"), view.open(Verdicts)
         self._signals = view.open(Signals)
-        self.rules, self.strict = self._verdicts.rules, False
-        if not self.rules.is_fixed:
-            self.rules = self.rules.fixed(self._signals.table().with_columns(self._corpus.documents["source"]))
+        self.rules, self.strict = rules_of_job(view), False
 
     def rows(self, reason: str, signal: str) -> Iterator[dict[str, Any]]:
         """Those with a reason, a shard's texts at a time."""
@@ -144,17 +137,3 @@ def _rule(rules: RuleSet, reason: str) -> AnyRule:
     if reason not in known:
         raise ConfigError(f"{rules.name}: {nearest(reason, known, what='reason')}", field="reason")
     return known[reason]
-
-
-def _accepted(rule: AnyRule, source: str) -> str:
-    if not isinstance(rule, Rule):
-        assert isinstance(rule, FixedQuantileRule)  # what judged documents part by part
-        bound = "at least" if rule.best == "highest" else "at most"
-        threshold = rule.thresholds[source if rule.per else ""]
-        return f"{bound} {threshold:g}, the best {rule.keep_fraction:.0%} of {source if rule.per else 'all'}"
-    parts = []
-    if rule.minimum is not None:
-        parts.append(f"{'above' if rule.open_minimum else 'at least'} {rule.minimum:g}")
-    if rule.maximum is not None:
-        parts.append(f"{'below' if rule.open_maximum else 'at most'} {rule.maximum:g}")
-    return " and ".join(parts)

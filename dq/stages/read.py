@@ -30,7 +30,7 @@ SHARD_TEXT_BYTES = 256_000_000
 WRITERS = 2
 
 
-def _stage(folder: Path, inputs: Sequence[InputSpec], config: ReadConfig) -> tuple[Stage, list[InputFile]]:
+def _stage(folder: Path, inputs: Sequence[InputSpec | str], config: ReadConfig) -> tuple[Stage, list[InputFile]]:
     """The read stage's identity: the contents of its inputs, their field names, and its configuration."""
     found = input_files(inputs)
     return Stage("read", STAGE_VERSION, folder, config={"config": config, "inputs": input_identity(found)}), found
@@ -71,7 +71,7 @@ class WantedDocuments(Documents):
         return view.workspace.learned() / "wanted"
 
 
-def ingest(folder: Path, inputs: Sequence[InputSpec], config: ReadConfig, *, step: Step = QUIET) -> Corpus:
+def ingest(folder: Path, inputs: Sequence[InputSpec | str], config: ReadConfig, *, step: Step = QUIET) -> Corpus:
     """Read inputs into ``folder``, or find that it has been done. The step counts rows.
 
     Raises:

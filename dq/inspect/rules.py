@@ -1,0 +1,51 @@
+"""The rules that judged, as they were then, and what they accept: read from what the commands leave."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dq.errors import WorkspaceError
+from dq.quality import FixedQuantileRule, Rule, RuleSet
+from dq.quality.rules import AnyRule
+from dq.stages.base import View
+from dq.stages.read import Documents
+from dq.stages.signals import Signals
+from dq.stages.verdicts import Verdicts
+from dq.store import read_record
+
+
+def rules_of_job(view: View) -> RuleSet:
+    """The rules of a workspace, with the thresholds that quantile rules had."""
+    rules = view.open(Verdicts).rules
+    if rules.is_fixed:
+        return rules
+    return rules.fixed(view.open(Signals).table().with_columns(view.open(Documents, "judged").documents["source"]))
+
+
+def rules_of_filter(folder: Path) -> tuple[RuleSet, bool]:
+    """The rules of a folder that `dq filter` wrote, and whether they were strict.
+
+    Raises:
+        WorkspaceError: no filter wrote it.
+    """
+    if not (folder / "stage.json").exists() or (record := read_record(folder)).stage != "filter":
+        raise WorkspaceError(
+            f"{folder}: nothing that can be inspected; give a folder of `dq filter`, or a workspace of `dq run` or "
+            "`dq dedup`"
+        )
+    return RuleSet.model_validate(record.summary["rule_set"], strict=False), bool(record.summary["strict"])
+
+
+def accepted_values(rule: AnyRule, source: str) -> str:
+    """Which values of its signal a rule accepts, in words."""
+    if not isinstance(rule, Rule):
+        assert isinstance(rule, FixedQuantileRule)  # what judged documents part by part
+        bound = "at least" if rule.best == "highest" else "at most"
+        threshold = rule.thresholds[source if rule.per else ""]
+        return f"{bound} {threshold:g}, the best {rule.keep_fraction:.0%} of {source if rule.per else 'all'}"
+    parts = []
+    if rule.minimum is not None:
+        parts.append(f"{'above' if rule.open_minimum else 'at least'} {rule.minimum:g}")
+    if rule.maximum is not None:
+        parts.append(f"{'below' if rule.open_maximum else 'at most'} {rule.maximum:g}")
+    return " and ".join(parts)
