@@ -17,7 +17,7 @@ from pathlib import Path
 import polars as pl
 from _common import TwoThreads, best_seconds, read_texts
 
-from dq.files.filter import filter_files, score_files
+from dq.files import filter_files, score_files
 from dq.quality import presets, score
 
 RULE_SETS = ("gopher_quality", "gopher_repetition", "c4", "fineweb_quality")

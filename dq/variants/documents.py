@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -26,6 +27,8 @@ class Universe:
         available: bool, neither held out nor excluded.
         kept: bool, kept by the rules and by deduplication (a subset of available).
         dropped: bool, dropped by a rule (a subset of available).
+        texts: the text versions that were judged, deduplicated and trained on, by these names.
+        made_identical: how many documents cleaning made equal to another one, after deduplication had looked.
     """
 
     lengths: np.ndarray[Any, np.dtype[np.int64]]
@@ -35,6 +38,8 @@ class Universe:
     available: np.ndarray[Any, np.dtype[np.bool_]]
     kept: np.ndarray[Any, np.dtype[np.bool_]]
     dropped: np.ndarray[Any, np.dtype[np.bool_]]
+    texts: Mapping[str, str] = field(default_factory=dict)
+    made_identical: int = 0
 
     def members(self, of: Members) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """Which documents these are: bool."""

@@ -45,7 +45,8 @@ class Manifest(Result):
     """A variant at a budget: its recipe, its inputs' fingerprints, and the measured content of each seed's stream.
 
     ``noise_fraction`` is the share of the tokens, BOS and all, that noise rewrote, over the whole documents of every
-    seed's stream: 0 where the kind has no noise.
+    seed's stream: 0 where the kind has no noise. ``texts`` are the text versions that were judged, deduplicated and
+    trained on, and ``made_identical`` counts the documents that cleaning made equal to another one of these.
     """
 
     name: str
@@ -55,6 +56,8 @@ class Manifest(Result):
     inputs: Mapping[str, str]
     parts: tuple[PartMeasure, ...]
     noise_fraction: float
+    texts: Mapping[str, str]
+    made_identical: int
     warnings: tuple[str, ...]
 
 
@@ -109,6 +112,8 @@ class Variant:
             inputs=dict(self.inputs),
             parts=tuple(measures),
             noise_fraction=float(self.spec.rewritten_tokens(lengths - 1).sum() / lengths.sum()),
+            texts=dict(universe.texts),
+            made_identical=universe.made_identical,
             warnings=tuple(_warnings(measures)),
         )
 

@@ -27,6 +27,8 @@ def open_universe(workspace: Workspace) -> Universe:
         available=fates.having("dropped", "removed", "kept"),
         kept=fates.having("kept"),
         dropped=fates.having("dropped"),
+        texts=view.texts.model_dump(),
+        made_identical=int(view.record(Documents, "trained").summary.get("made_identical", 0)),
     )
 
 
