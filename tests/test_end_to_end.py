@@ -17,6 +17,8 @@ import polars as pl
 import pytest
 
 import dq
+from dq.config import load_yaml
+from dq.jobs import JobConfig
 from tests.command import run_dq
 from tests.conftest import tool
 
@@ -142,8 +144,7 @@ def test_every_dq_command_of_the_readme_works(
     }  # fmt: skip
     rows = [{"id": f"d{n}", "text": "The old bridge of the town. " * n} for n in (1, 40)]
     (tmp_path / "docs.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    (rules,) = re.findall(r"```yaml\n(.*?)```", (REPOSITORY / "README.md").read_text("utf-8"), re.DOTALL)
-    (tmp_path / "mine.yaml").write_text(rules)
+    (tmp_path / "mine.yaml").write_text(readme_yaml("rules:"))
     for command in commands:
         arguments = shlex.split(command)[1:]
         if arguments[0] == "ablate":
@@ -153,6 +154,19 @@ def test_every_dq_command_of_the_readme_works(
             arguments = ["quickstart", *BUDGET]
         done = run_dq(*arguments, cwd=tmp_path)
         assert done.returncode == 0, f"{command}: {done.stderr}"
+
+
+def readme_yaml(key: str) -> str:
+    """The one block of YAML with a key."""
+    blocks = re.findall(r"```yaml\n(.*?)```", (REPOSITORY / "README.md").read_text("utf-8"), re.DOTALL)
+    (found,) = (block for block in blocks if key in block)
+    return str(found)
+
+
+def test_the_text_versions_of_the_readme_fit_into_a_job(tmp_path: Path) -> None:
+    recipe = (REPOSITORY / "pipelines/quickstart.yaml").read_text("utf-8")
+    (tmp_path / "job.yaml").write_text(f"{recipe}\n{readme_yaml('clean:')}")
+    assert load_yaml(tmp_path / "job.yaml", JobConfig).texts.trained == "masked"
 
 
 def test_the_python_of_the_readme_works() -> None:
