@@ -130,7 +130,6 @@ class _Scratch:
 
 def _measure_rows(part: SubBatch, *, out: _Measures, scratch: _Scratch, ngrams: bool) -> None:
     """Every signal of some documents, wherever their words come from."""
-    mark_sentences(part)
     measure_documents(part, stop_words(), out.columns)
     measure_lines(part, text_tables(), seen_lines(most_lines(part)), scratch.odd, out.tally, out.columns)
     if ngrams:

@@ -22,6 +22,6 @@ class SubBatch(NamedTuple):
     words: WordArrays
     """Their words."""
     sentences: I32
-    """Sentence starts before each word, the first of each document left out; `mark_sentences` fills it."""
+    """Sentence starts before each word, the first of each document left out; `measure_documents` fills it."""
     chars: I64
     """Characters of each document; `measure_documents` fills it."""

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dq.arrays import F64, I32, I64, U8, U64
+from dq.arrays import F64, I32, U8, U64
 from dq.quality.kernels.batch import SubBatch
 from dq.quality.signals import AT
 from dq.text.kernels.bits import count_ones, nonnegative, trailing_zeros
@@ -37,16 +37,18 @@ class StopWords(NamedTuple):
 def measure_documents(batch: SubBatch, stop_words: StopWords, out: F64) -> None:
     """Columns of the table of signals (a row of ``out`` a document of the whole batch); NaN where undefined.
 
-    Also fills ``batch.chars``.
+    Also fills ``batch.chars`` and ``batch.sentences``.
     """
     words, masks = batch.words, batch.masks
     base = batch.offsets[batch.rows[0]]
+    batch.sentences[0] = 0
     for row in range(batch.rows[0], batch.rows[1]):
         local = row - batch.rows[0]
         columns = out[row]
         first, last = words.bounds[local], words.bounds[local + 1]
         _words(words.flags[first:last], words.chars[first:last], columns)
         _stop_words(words.folded[first:last], words.hashes[first:last], stop_words, columns)
+        _sentences(batch, first, last)
         columns[AT.sentence_count] = batch.sentences[last] - batch.sentences[first] + (last > first)
         start, end = batch.offsets[row] - base, batch.offsets[row + 1] - base
         chars = end - start - count_bits(masks[CONTINUATION], start, end)
@@ -103,26 +105,21 @@ def _stop_words(folded: U64, hashes: U64, stop_words: StopWords, columns: F64) -
 
 @plain_kernel
 def mark_sentences(batch: SubBatch) -> None:
-    """Fill ``batch.sentences`` by spaCy's sentencizer.
+    """Fill ``batch.sentences`` alone."""
+    batch.sentences[0] = 0
+    for local in range(batch.rows[1] - batch.rows[0]):
+        _sentences(batch, batch.words.bounds[local], batch.words.bounds[local + 1])
+
+
+@part
+def _sentences(batch: SubBatch, first: int, last: int) -> None:
+    """Sentence starts before each word of a document, by spaCy's sentencizer.
 
     After an end mark, the next word that is no mark begins a sentence, and so does white space other than a single
     space, which spaCy keeps as a token.
     """
-    words = batch.words
-    batch.sentences[0] = 0
-    for local in range(batch.rows[1] - batch.rows[0]):
-        first, last = words.bounds[local], words.bounds[local + 1]
-        _sentences(
-            batch.data,
-            words.starts[first:last],
-            words.ends[first:last],
-            words.flags[first:last],
-            batch.sentences[first:],
-        )
-
-
-@part
-def _sentences(data: U8, starts: I64, ends: I64, flags: U8, counts: I32) -> None:
+    data, counts = batch.data, batch.sentences[first:]
+    starts, ends, flags = batch.words.starts[first:last], batch.words.ends[first:last], batch.words.flags[first:last]
     count, open_end = counts[0], False
     for k in range(flags.shape[0]):
         flag = flags[k]
