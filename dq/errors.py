@@ -88,7 +88,7 @@ def require(module: str, *, extra: str) -> ModuleType:
         raise MissingExtraError(f"{package} is not installed; run: pip install 'dq-scaling[{extra}]'") from None
 
 
-def nearest(name: str, known: Iterable[str], *, what: str, shown: str = "") -> str:
+def nearest(name: str, known: Iterable[str], *, what: str, shown: str = "", hint: bool = True) -> str:
     """The message for a name that does not exist: the nearest one where one is near, else those that there are.
 
     Args:
@@ -96,6 +96,7 @@ def nearest(name: str, known: Iterable[str], *, what: str, shown: str = "") -> s
         known: the names that exist, in the order in which they are best read.
         what: what they name, in the singular: ``"signal"``.
         shown: the name as the user wrote it, where that is more than the name: ``"read.shard_row"``.
+        hint: False for names that are numbers: one that is spelled alike is not meant.
 
     Returns:
         ``unknown signal `wordcount`; did you mean `word_count`?``
@@ -104,7 +105,7 @@ def nearest(name: str, known: Iterable[str], *, what: str, shown: str = "") -> s
     shown = shown or name
     shown = shown if len(shown) <= MAX_NAME_CHARS else f"{shown[:MAX_NAME_CHARS]}..."
     by_key = {one.casefold(): one for one in names}
-    if found := difflib.get_close_matches(name.casefold(), by_key, n=1):
+    if hint and (found := difflib.get_close_matches(name.casefold(), by_key, n=1)):
         return f"unknown {what} `{shown}`; did you mean `{by_key[found[0]]}`?"
     return f"unknown {what} `{shown}`; there {'is' if len(names) <= 1 else 'are'} {_listed(names)}"
 

@@ -96,7 +96,7 @@ class RunSpec(StrictModel):
     @classmethod
     def _on_the_ladder(cls, size: str) -> str:
         if size not in SIZES:
-            raise ValueError(nearest(size, SIZES, what="size"))
+            raise ValueError(nearest(size, SIZES, what="size", hint=False))
         return size
 
     @model_validator(mode="after")

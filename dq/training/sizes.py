@@ -108,5 +108,5 @@ def find_size(name: str) -> ModelSize:
         ConfigError: there is none.
     """
     if name not in SIZES:
-        raise ConfigError(nearest(name, SIZES, what="size"), field="size")
+        raise ConfigError(nearest(name, SIZES, what="size", hint=False), field="size")
     return SIZES[name]
