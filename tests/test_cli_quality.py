@@ -90,7 +90,7 @@ def test_signals_lists_every_signal_with_its_definition(tmp_path: Path) -> None:
         (["filter", "none.jsonl", "--preset", "fineweb", "-o", "x"], 1, "none.jsonl: no such file"),
         (["filter", "web.jsonl", "--preset", "fine", "-o", "x"], 1, "unknown preset `fine`"),
         (["score", "web.jsonl", "-o", "x.parquet", "--signals", "wordcount"], 1, "did you mean `word_count`"),
-        (["inspect", "dropped", "nowhere", "--reason", "x"], 1, "dq filter --dropped"),
+        (["inspect", "dropped", "nowhere", "--reason", "x"], 1, "a folder of `dq filter`"),
         (["filter", "web.jsonl", "-o", "x"], 2, "give one of --preset NAME"),
     ],
 )

@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from dq.config import StrictModel
+from dq.errors import nearest
 from dq.training import SIZES, TrainingConfig
 from dq.variants import VariantSpec
 
@@ -76,9 +77,9 @@ class StudyConfig(StrictModel):
     @model_validator(mode="after")
     def _consistent(self) -> StudyConfig:
         if self.baseline not in self.variants:
-            raise ValueError(f"baseline `{self.baseline}` is not one of the variants {', '.join(self.variants)}")
+            raise ValueError(f"baseline: {nearest(self.baseline, self.variants, what='variant')}")
         if self.size not in SIZES:
-            raise ValueError(f"size `{self.size}` is not on the ladder: {', '.join(SIZES)}")
+            raise ValueError(nearest(self.size, SIZES, what="size", hint=False))
         if self.shares is not None and not math.isclose(sum(self.shares.values()), 1.0, abs_tol=1e-6):
             raise ValueError(f"shares sum to {sum(self.shares.values()):g}, not to 1")
         return self

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dq.config import fingerprint
-from dq.errors import ConfigError
+from dq.errors import ConfigError, nearest
 from dq.stages.tokenizer import BOS_ID
 from dq.store import Workspace, read_record
 from dq.study.config import CONTROL_PREFIX, StudyConfig
@@ -62,7 +62,7 @@ def _shares(config: StudyConfig, universe: Universe) -> Mapping[str, float]:
         return raw
     for source in config.shares:
         if source not in raw:
-            raise ConfigError(f"shares: no source `{source}` in the workspace; its sources are {', '.join(raw)}")
+            raise ConfigError(f"shares: {nearest(source, raw, what='source')}", field="shares")
     total = math.fsum(config.shares.values())
     return {source: share / total for source, share in config.shares.items()}
 

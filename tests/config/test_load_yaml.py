@@ -184,7 +184,7 @@ def test_an_unknown_key_is_named_before_the_missing_one_that_it_causes(tmp_path:
             StudyConfig,
             STUDY + "baseline: row\n",
             1,
-            "baseline `row` is not one of the variants raw, Repeated",
+            "baseline: unknown variant `row`; did you mean `raw`?",
         ),
         (
             JobConfig,

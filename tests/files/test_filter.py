@@ -259,7 +259,7 @@ def test_dropped_documents_show_value_bound_and_all_reasons(done: Path) -> None:
         dropped_documents(done / "dropped", "too_few_word")
     with pytest.raises(InputError, match="kept documents"):
         dropped_documents(done / "kept", "too_few_words")
-    with pytest.raises(WorkspaceError, match="no dropped documents"):
+    with pytest.raises(WorkspaceError, match="nothing that can be inspected"):
         dropped_documents(done, "too_few_words")
 
 

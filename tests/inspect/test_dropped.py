@@ -68,7 +68,7 @@ def test_what_holds_no_dropped_documents_is_refused(place: Path, tmp_path: Path)
         dropped_documents(place / "work", "odd_lenght")
     with pytest.raises(InputError, match="kept documents"):
         dropped_documents(place / "kept", "odd_length")
-    with pytest.raises(WorkspaceError, match="no dropped documents; give the folder that `dq filter --dropped` wrote"):
+    with pytest.raises(WorkspaceError, match="nothing that can be inspected; give a folder of `dq filter`"):
         dropped_documents(tmp_path, "odd_length")
     with pytest.raises(WorkspaceError, match="not finished; run"):
         dropped_documents(Workspace(tmp_path / "new").create().root, "odd_length")

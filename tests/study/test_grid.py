@@ -110,7 +110,7 @@ def test_shares_sum_to_one_however_they_are_rounded(plan: Plan) -> None:
 
 
 def test_shares_of_an_unknown_source_name_the_known_ones(plan: Plan) -> None:
-    with pytest.raises(ConfigError, match="no source `blog` in the workspace; its sources are news, web"):
+    with pytest.raises(ConfigError, match="unknown source `blog`; there are news, web"):
         plan(tiny_study(shares={"news": 0.5, "blog": 0.5}))
 
 
