@@ -88,6 +88,8 @@ class View:
 
     workspace: Workspace
     texts: TextVersions = field(default_factory=TextVersions)
+    _opened: dict[Path, Output] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What has been opened and is still what is there: tables of all documents are read once."""
 
     @classmethod
     def of(cls, workspace: Workspace) -> View:
@@ -102,8 +104,11 @@ class View:
         Raises:
             WorkspaceError: it has not finished, or was made from something else than what is there.
         """
-        self.record(output, of)
-        return output(output.place(self, of))
+        record, folder = self.record(output, of), output.place(self, of)
+        known = self._opened.get(folder)
+        if not isinstance(known, output) or known.record.fingerprint != record.fingerprint:
+            known = self._opened[folder] = output(folder)
+        return known
 
     def record(self, output: type[Output], of: str = "") -> StageRecord:
         """The checked record of an output; raises as `open` does."""
