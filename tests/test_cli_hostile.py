@@ -19,7 +19,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
+from dq.cli import app
+from dq.cli.options import commands
 from tests.command import run_dq
 from tests.jobs.texts import rows, write_jsonl
 from tests.processes import ROOT
@@ -192,3 +195,8 @@ def test_the_same_commands_in_a_pipe_print_no_control_character_at_all(folder: P
                 found = UNSAFE.search(output)
                 assert found is None, (arguments, output[max(0, found.start() - 100) : found.end() + 100])
                 assert "Traceback" not in output
+
+
+def test_every_command_is_tried() -> None:
+    tried = {words[: len(path)] for words in WORK for path, _ in commands(get_command(app))}
+    assert {path for path, _ in commands(get_command(app))} - tried == {("quickstart",)}  # fetches; prints as `ablate`

@@ -119,4 +119,5 @@ class Executor(ABC):
 
         Raises:
             WorkerDiedError: a worker died; some tasks may be done.
+            DqError: whatever a task raised, as it was raised: it is not tried again.
         """

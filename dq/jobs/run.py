@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,6 +73,7 @@ def run_job(
         DqError: what is wrong with the input, the configuration or the workspace, on one line.
     """
     executor = executor or LocalExecutor()
+    threads = min(executor.workers, os.cpu_count() or 1)  # workers may be elsewhere, threads are here
     workspace.create()
     view = View(workspace, config.texts)
     with workspace.lock():
@@ -81,7 +83,7 @@ def run_job(
             with progress.step(f"clean: {one.version}", unit="shards") as step:
                 clean_documents(view, one, executor=executor, step=step)
         with progress.step("find duplicates"):
-            find_pairs(view, config.dedup.method, resources=Resources(threads=executor.workers))
+            find_pairs(view, config.dedup.method, resources=Resources(threads=threads))
         with progress.step("hold out", unit="shards") as step:
             heldout = hold_out(view, config.heldout, config.read, executor=executor, step=step)
         learned = None

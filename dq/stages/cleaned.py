@@ -15,7 +15,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, JsonValue, ValidationError, field_validator, model_validator
 
 from dq.config import StrictModel
 from dq.corpus import Corpus
@@ -42,7 +42,7 @@ class CleanConfig(StrictModel):
     """The version that is rewritten."""
     cleaner: str
     """The cleaner's name."""
-    options: dict[str, bool | int | float | str] = Field(default_factory=dict)
+    options: dict[str, JsonValue] = Field(default_factory=dict)
     """The cleaner's own options."""
 
     @field_validator("version")
@@ -60,7 +60,8 @@ class CleanConfig(StrictModel):
             self.make()
         except ValidationError as error:
             wrong = error.errors()[0]
-            raise ValueError(f"options of {self.cleaner}: {wrong['loc'][0]}: {wrong['msg']}") from None
+            place = ": ".join([f"options of {self.cleaner}", *map(str, wrong["loc"])])
+            raise ValueError(f"{place}: {wrong['msg']}") from None
         return self
 
     def make(self) -> Cleaner | CorpusCleaner:

@@ -64,7 +64,8 @@ class Workspace:
         """The lock that a writing command holds."""
         return FolderLock(self.root)
 
-    def _named(self, *parts: str) -> Path:
+    def folder(self, *parts: str) -> Path:
+        """A folder or file by the names on the way to it, none of which can leave the workspace."""
         for part in parts:
             if not _NAME.fullmatch(part):
                 raise WorkspaceError(f"{part!r}: not a name; use letters, digits, `.`, `_` and `-`")
@@ -72,72 +73,72 @@ class Workspace:
 
     def corpus(self, version: str) -> Path:
         """Documents of a text version: one Parquet file a shard."""
-        return self._named("corpus", version)
+        return self.folder("corpus", version)
 
     def signals(self, version: str) -> Path:
         """Signals of a text version, shard by shard as the corpus."""
-        return self._named("signals", version)
+        return self.folder("signals", version)
 
     def verdicts(self, version: str) -> Path:
         """What the rules say of each document: keep and the full set of reasons."""
-        return self._named("verdicts", version)
+        return self.folder("verdicts", version)
 
     def selection(self, version: str) -> Path:
         """What deduplication keeps among the documents that the rules keep."""
-        return self._named("selection", version)
+        return self.folder("selection", version)
 
     def duplicates(self, version: str) -> Path:
         """Signatures and verified pairs of a text version."""
-        return self._named("duplicates", version)
+        return self.folder("duplicates", version)
 
     def kept(self) -> Path:
         """The documents that `dq dedup` keeps: one Parquet file a corpus shard."""
-        return self._named("kept")
+        return self.folder("kept")
 
     def removed(self) -> Path:
         """The documents that `dq dedup` removes, each with the kept one and their similarity."""
-        return self._named("removed.parquet")
+        return self.folder("removed.parquet")
 
     def neutral(self, name: str) -> Path:
         """The documents of a neutral held-out set."""
-        return self._named("neutral", name)
+        return self.folder("neutral", name)
 
     def fates(self) -> Path:
         """What became of every document of the job."""
-        return self._named("fates")
+        return self.folder("fates")
 
     def planted(self) -> Path:
         """Controls of deduplication and exclusion: planted copies and whether they were found."""
-        return self._named("planted")
+        return self.folder("planted")
 
     def learned(self) -> Path:
         """The classifier that a job trains, and the text it was taught to want."""
-        return self._named("learned")
+        return self.folder("learned")
 
     def heldout(self) -> Path:
         """Held-out sets and the documents they exclude."""
-        return self._named("heldout")
+        return self.folder("heldout")
 
     def tokenizer(self) -> Path:
         """The folder of the tokenizer and its record."""
-        return self._named("tokenizer")
+        return self.folder("tokenizer")
 
     def tokens(self, version: str) -> Path:
         """The token pool of a text version."""
-        return self._named("tokens", version)
+        return self.folder("tokens", version)
 
     def variant(self, name: str) -> Path:
         """The manifest of a variant."""
-        return self._named("variants", name)
+        return self.folder("variants", name)
 
     def run(self, run_id: str) -> Path:
         """Everything about one training run."""
-        return self._named("runs", run_id)
+        return self.folder("runs", run_id)
 
     def study(self, name: str) -> Path:
         """Comparison and controls of a study."""
-        return self._named("studies", name)
+        return self.folder("studies", name)
 
     def report(self) -> Path:
         """The HTML report and its tables."""
-        return self._named("report")
+        return self.folder("report")

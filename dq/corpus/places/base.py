@@ -12,7 +12,7 @@ import pyarrow as pa
 
 
 class File(Protocol):
-    """A file, wherever it lies: its name and how to reach it, to be sent to whoever reads it."""
+    """A file, wherever it lies: its name and how to reach it. A frozen dataclass: it is sent to whoever reads it."""
 
     @property
     def name(self) -> str:
@@ -47,5 +47,6 @@ class Place(Protocol):
             endings: of names that a folder is searched for.
 
         Raises:
-            InputError: the entry means something that holds no documents.
+            InputError: the entry means something that holds no documents, or that cannot be reached: nobody else
+                translates what a place's own library raises.
         """

@@ -25,7 +25,10 @@ from dq.quality.signals import all_signals
 
 
 class Scorer(Protocol):
-    """Gives numbers to texts, each text by itself: what else is in the batch changes nothing."""
+    """Gives numbers to texts, each text by itself: what else is in the batch changes nothing.
+
+    Jobs and commands on files take trained models by their files, whose contents name what was made with them.
+    """
 
     @property
     def names(self) -> tuple[str, ...]:
