@@ -126,7 +126,7 @@ WORK = [
     ("inspect", "dropped", "dropped", "--reason", HOSTILE),
     ("inspect", "dropped", "ws", "--reason", "too_many_duplicate_9_grams"),
     ("inspect", "duplicates", "ws"),
-    ("inspect", "document", "ws", HOSTILE + "web-0003"),
+    ("inspect", "document", "ws", HOSTILE + "d0003"),
     ("inspect", "document", "dropped", HOSTILE),
     ("rules", "attribution", "s.parquet", *RULES),
     ("rules", "sweep", "s.parquet", *RULES, "--reason", HOSTILE, "--values", "10,100"),

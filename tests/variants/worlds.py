@@ -60,7 +60,8 @@ def fitting_budget(world: Universe, shares: dict[str, float], members: np.ndarra
 
 def permuted(world: Universe, order: np.ndarray[Any, Any]) -> Universe:
     """The same documents in another order."""
-    return Universe(**{field.name: getattr(world, field.name)[order] for field in dataclasses.fields(Universe)})
+    arrays = {name: values for name, values in vars(world).items() if isinstance(values, np.ndarray)}
+    return dataclasses.replace(world, **{name: values[order] for name, values in arrays.items()})
 
 
 def pool(folder: Path, world: Universe, *, seed: int = 0) -> TokenPool:
