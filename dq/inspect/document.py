@@ -87,7 +87,7 @@ def document_history(folder: Path, document_id: str) -> list[DocumentHistory]:
     histories = _in_workspace if Workspace(folder).marker.exists() else _in_filtered
     if found := list(histories(folder, document_id)):
         return found
-    raise ConfigError(f"{folder}: no document has the `document_id` {document_id!r}", field="document_id")
+    raise ConfigError(f"{folder}: no document has the id {document_id!r}")
 
 
 def _in_filtered(folder: Path, document_id: str) -> Iterator[DocumentHistory]:

@@ -80,7 +80,7 @@ def test_both_folders_of_a_filter_know_their_documents(view: View, tmp_path: Pat
 
 
 def test_an_unknown_document_and_a_folder_of_something_else_are_one_line(view: View, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no document has the `document_id` 'nobody'"):
+    with pytest.raises(ConfigError, match="no document has the id 'nobody'"):
         document_history(view.workspace.root, "nobody")
     with pytest.raises(WorkspaceError, match="nothing that can be inspected"):
         document_history(tmp_path, "nobody")
