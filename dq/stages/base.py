@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
+from pydantic import ValidationError
+
 from dq.config import StrictModel
 from dq.errors import WorkspaceError
 from dq.store import Stage, StageRecord, Workspace, read_record
@@ -95,8 +97,12 @@ class View:
     def of(cls, workspace: Workspace) -> View:
         """The view of the job that finished last, whose versions the record of its fates holds."""
         folder = workspace.existing().fates()
-        texts = read_record(folder).config["texts"] if (folder / "stage.json").exists() else {}
-        return cls(workspace, TextVersions.model_validate(texts))
+        if not (folder / "stage.json").exists():
+            return cls(workspace)
+        try:
+            return cls(workspace, TextVersions.model_validate(read_record(folder).config["texts"]))
+        except (KeyError, TypeError, ValidationError):
+            raise _no_record(folder) from None
 
     def open(self, output: type[Opened], of: str = "") -> Opened:
         """Open an output, and check everything that it was made from.
@@ -110,15 +116,24 @@ class View:
             known = self._opened[folder] = output(folder)
         return known
 
-    def record(self, output: type[Output], of: str = "") -> StageRecord:
-        """The checked record of an output; raises as `open` does."""
+    def record(self, output: type[Output], of: str = "", *, above: tuple[Path, ...] = ()) -> StageRecord:
+        """The checked record of an output, below the folders of those ``above``; raises as `open` does."""
         folder = output.place(self, of)
         record = read_record(folder)
         if output.made_by.get(record.stage) != record.version:
             raise WorkspaceError(f"{folder}: made by another version of dq; run the job again (stage `{record.stage}`)")
-        needed = {name: output.need(name, record.config) for name in record.inputs}
+        try:
+            needed = {name: output.need(name, record.config) for name in record.inputs}
+        except (KeyError, TypeError):
+            raise _no_record(folder) from None
+        if folder in above:
+            raise _no_record(folder)
         # All of them first: of several stale outputs the lowest is named.
-        below = {name: self.record(need.output, need.of) for name, need in needed.items() if need is not None}
+        below = {
+            name: self.record(need.output, need.of, above=(*above, folder))
+            for name, need in needed.items()
+            if need is not None
+        }
         for name, found in below.items():
             if found.fingerprint != record.inputs[name]:
                 raise WorkspaceError(
@@ -152,3 +167,7 @@ class View:
         inputs = {one: self.record(need.output, need.of).fingerprint for one, need in needed.items()}
         inputs |= others or {}
         return Stage(name, output.made_by[name], output.place(self, of), config=config, inputs=inputs)
+
+
+def _no_record(folder: Path) -> WorkspaceError:
+    return WorkspaceError(f"{folder / 'stage.json'}: not a record of this stage; delete {folder} and run the job again")

@@ -147,3 +147,21 @@ def test_an_output_of_another_version_of_dq_is_refused(workspace: Workspace) -> 
     path.write_text(json.dumps({**json.loads(path.read_text()), "version": 0}))
     with pytest.raises(WorkspaceError, match=r"made by another version of dq; run the job again \(stage `judge`\)"):
         open_universe(workspace)
+
+
+@pytest.mark.parametrize(
+    ("stage", "change"),
+    [
+        ("verdicts/original", {"inputs": {"nothing-of-ours": "0"}}),
+        ("corpus/original", {"stage": "clean", "version": 1, "inputs": {"corpus": "0"}, "config": {"of": "original"}}),
+        ("corpus/original", {"stage": "clean", "version": 1, "inputs": {"corpus": "0"}, "config": None}),
+        ("corpus/original", {"stage": "clean", "version": 1, "inputs": {"corpus": "0"}, "config": {"of": "../.."}}),
+        ("fates", {"config": {}}),
+        ("fates", {"config": {"texts": {"judged": 7}}}),
+    ],
+)
+def test_a_record_that_no_stage_wrote_is_one_line(stage: str, change: dict[str, object], workspace: Workspace) -> None:
+    path = workspace.root / stage / "stage.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(WorkspaceError, match=r"not a record of this stage; delete|not a name"):
+        open_universe(workspace)
