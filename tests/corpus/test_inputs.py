@@ -91,3 +91,19 @@ def test_the_files_of_a_pattern_are_named_as_they_were_found(tmp_path: Path) -> 
         assert names("./d/*.jsonl", root=tmp_path) == names("d/", root=tmp_path) == ["d/a.jsonl"]
     finally:
         os.chdir(here)
+
+
+def test_a_pattern_below_a_folder_with_brackets_in_its_name_finds_the_files(tmp_path: Path) -> None:
+    for name in ("data [v2]/a.jsonl", "data [v2]/deep/b.jsonl", "data v/c.jsonl", "d[a]ta*/x?/e.jsonl"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text('{"text": "one"}\n')
+
+    def found(entry: str) -> list[str]:
+        return [Path(one.name).relative_to(tmp_path).as_posix() for one in input_files([str(tmp_path / entry)])]
+
+    assert found("data [v2]/*.jsonl") == ["data [v2]/a.jsonl"]
+    assert found("data [v2]/**/*.jsonl") == ["data [v2]/a.jsonl", "data [v2]/deep/b.jsonl"]
+    assert found("data [v]/*.jsonl") == ["data v/c.jsonl"]
+    assert found("d[a]ta*/x?/*.jsonl") == ["d[a]ta*/x?/e.jsonl"]
+    assert found("data*/*.jsonl") == ["data [v2]/a.jsonl", "data v/c.jsonl"]

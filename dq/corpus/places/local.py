@@ -70,8 +70,14 @@ class LocalPlace:
         path = Path(entry)
         if path.is_dir():
             return [LocalFile(found) for found in sorted(_in_folder(path, tuple(endings)))]
-        names = [entry] if os.path.lexists(entry) else glob.glob(entry, recursive=True)  # noqa: PTH207
+        names = [entry] if os.path.lexists(entry) else glob.glob(_pattern(entry), recursive=True)  # noqa: PTH207
         return [LocalFile(found) for found in sorted(map(Path, names)) if not found.is_dir()]
+
+
+def _pattern(entry: str) -> str:
+    """A pattern in which the folders that exist are themselves, whatever brackets their names hold."""
+    existing = next((folder for folder in Path(entry).parents if folder.is_dir()), Path())
+    return os.path.join(glob.escape(os.fspath(existing)), os.fspath(Path(entry).relative_to(existing)))  # noqa: PTH118
 
 
 def _in_folder(root: Path, endings: tuple[str, ...]) -> list[Path]:
