@@ -88,6 +88,11 @@ def require(module: str, *, extra: str) -> ModuleType:
         raise MissingExtraError(f"{package} is not installed; run: pip install 'dq-scaling[{extra}]'") from None
 
 
+def cause_of(error: BaseException) -> str:
+    """What a library or the system says of a fault, on one line."""
+    return (error.strerror if isinstance(error, OSError) else None) or " ".join(str(error).split())
+
+
 def nearest(name: str, known: Iterable[str], *, what: str, shown: str = "", hint: bool = True) -> str:
     """The message for a name that does not exist: the nearest one where one is near, else those that there are.
 

@@ -17,7 +17,7 @@ from dq.corpus.documents import DOCUMENT_SCHEMA, Batch, Origin
 from dq.corpus.formats import ENDINGS, Format, format_of
 from dq.corpus.places import PLACES, File, Place
 from dq.corpus.samples import SampleFile, SampleFormat
-from dq.errors import InputError
+from dq.errors import InputError, cause_of
 from dq.executors import QUIET, Step, run_in_threads
 
 FILE_FAULTS = (OSError, EOFError, zlib.error, pa.ArrowException)
@@ -138,5 +138,4 @@ def _place_of(entry: str) -> Place:
 
 def _unreadable(name: str, error: BaseException) -> InputError:
     """A file fault on one line."""
-    reason = (error.strerror if isinstance(error, OSError) else None) or " ".join(str(error).split())
-    return InputError(f"{name}: cannot be read: {reason}; replace the file, or leave it out of the input")
+    return InputError(f"{name}: cannot be read: {cause_of(error)}; replace the file, or leave it out of the input")

@@ -84,7 +84,7 @@ class Kept(Output):
     needs: ClassVar = {"corpus": Need(Documents), "selection": Need(Selected)}
 
     @classmethod
-    def place(cls, view: View, of: str) -> Path:  # noqa: ARG003
+    def place(cls, view: View, _of: str, /) -> Path:
         """``kept``."""
         return view.workspace.kept()
 

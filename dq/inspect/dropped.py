@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from dq.errors import ConfigError, InputError, nearest
+from dq.errors import ConfigError, InputError, cause_of, nearest
 from dq.inspect.rules import accepted_values, rules_of_filter, rules_of_job
 from dq.quality import RuleSet
 from dq.quality.rules import AnyRule
@@ -101,8 +101,7 @@ class _InFolder:
                     for batch in file.iter_batches(batch_size=256, columns=columns):
                         yield from _with_reason(batch, reason)
             except (OSError, pa.ArrowException) as error:
-                what = " ".join(str(error).split())
-                raise InputError(f"{path}: cannot be read: {what}; run the filter again") from None
+                raise InputError(f"{path}: cannot be read: {cause_of(error)}; run the filter again") from None
 
 
 def _with_reason(batch: pa.RecordBatch, reason: str) -> list[dict[str, Any]]:

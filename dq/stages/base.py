@@ -8,10 +8,11 @@ leaves outputs that do not belong together, and these are refused with the stage
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NoReturn, TypeVar
 
 from pydantic import ValidationError
 
@@ -47,7 +48,7 @@ class Need:
     """Which one, where a workspace has several: the role or name of a text version, the name of a neutral set."""
 
 
-class Output:
+class Output(ABC):
     """What a finished stage left in its folder. A subclass adds what is in it, read when it is asked for.
 
     ``made_by`` names the stages that write it, each with the version of what it writes, which is raised when the
@@ -65,9 +66,9 @@ class Output:
         self.record = read_record(folder)
 
     @classmethod
-    def place(cls, view: View, of: str) -> Path:
-        """Its folder."""
-        raise NotImplementedError
+    @abstractmethod
+    def place(cls, view: View, of: str, /) -> Path:
+        """Its folder; ``of`` says which one, where a workspace has several."""
 
     @classmethod
     def need(cls, name: str, config: Any) -> Need | None:
@@ -102,7 +103,7 @@ class View:
         try:
             return cls(workspace, TextVersions.model_validate(read_record(folder).config["texts"]))
         except (KeyError, TypeError, ValidationError):
-            raise _no_record(folder) from None
+            _refuse(folder)
 
     def open(self, output: type[Opened], of: str = "") -> Opened:
         """Open an output, and check everything that it was made from.
@@ -116,30 +117,32 @@ class View:
             known = self._opened[folder] = output(folder)
         return known
 
-    def record(self, output: type[Output], of: str = "", *, above: tuple[Path, ...] = ()) -> StageRecord:
-        """The checked record of an output, below the folders of those ``above``; raises as `open` does."""
+    def record(self, output: type[Output], of: str = "") -> StageRecord:
+        """The checked record of an output; raises as `open` does."""
+        return self._check(output, of, {})
+
+    def _check(self, output: type[Output], of: str, checked: dict[Path, StageRecord | None]) -> StageRecord:
+        """Check a record and all below it, each once; a folder without one yet is being checked above this one."""
         folder = output.place(self, of)
+        if folder in checked:
+            return checked[folder] or _refuse(folder)
+        checked[folder] = None
         record = read_record(folder)
         if output.made_by.get(record.stage) != record.version:
             raise WorkspaceError(f"{folder}: made by another version of dq; run the job again (stage `{record.stage}`)")
         try:
             needed = {name: output.need(name, record.config) for name in record.inputs}
         except (KeyError, TypeError):
-            raise _no_record(folder) from None
-        if folder in above:
-            raise _no_record(folder)
+            _refuse(folder)
         # All of them first: of several stale outputs the lowest is named.
-        below = {
-            name: self.record(need.output, need.of, above=(*above, folder))
-            for name, need in needed.items()
-            if need is not None
-        }
+        below = {name: self._check(need.output, need.of, checked) for name, need in needed.items() if need is not None}
         for name, found in below.items():
             if found.fingerprint != record.inputs[name]:
                 raise WorkspaceError(
                     f"{folder}: made from another `{name}` than the one that is there now: the job was interrupted, or "
                     f"had other settings; run the job again (stage `{record.stage}`)"
                 )
+        checked[folder] = record
         return record
 
     def stage(
@@ -169,5 +172,5 @@ class View:
         return Stage(name, output.made_by[name], output.place(self, of), config=config, inputs=inputs)
 
 
-def _no_record(folder: Path) -> WorkspaceError:
-    return WorkspaceError(f"{folder / 'stage.json'}: not a record of this stage; delete {folder} and run the job again")
+def _refuse(folder: Path) -> NoReturn:
+    raise WorkspaceError(f"{folder / 'stage.json'}: not a record of this stage; delete {folder} and run the job again")

@@ -12,7 +12,7 @@ import polars as pl
 
 from dq.corpus import Corpus
 from dq.dedup import DedupConfig, DuplicateIndex, Duplicates, Resources, find_duplicates
-from dq.errors import WorkspaceError
+from dq.errors import WorkspaceError, cause_of
 from dq.stages.base import Need, Output, View
 from dq.stages.read import Documents
 
@@ -25,7 +25,7 @@ class FoundDuplicates(Output):
     outside: ClassVar = ("index",)
 
     @classmethod
-    def place(cls, view: View, of: str) -> Path:  # noqa: ARG003
+    def place(cls, view: View, _of: str, /) -> Path:
         """``duplicates/<version>``."""
         return view.workspace.duplicates(view.texts.deduplicated)
 
@@ -71,5 +71,4 @@ def disk_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, pl.exceptions.ComputeError) as error:  # polars reports a full disk as the latter
-        reason = (error.strerror if isinstance(error, OSError) else None) or " ".join(str(error).split())
-        raise WorkspaceError(f"{folder}: cannot be written: {reason}; free some space and run again") from None
+        raise WorkspaceError(f"{folder}: cannot be written: {cause_of(error)}; free some space and run again") from None

@@ -39,7 +39,7 @@ class Fates(Output):
     }
 
     @classmethod
-    def place(cls, view: View, of: str) -> Path:  # noqa: ARG003
+    def place(cls, view: View, _of: str, /) -> Path:
         """``fates``."""
         return view.workspace.fates()
 

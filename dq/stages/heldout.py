@@ -84,7 +84,7 @@ class Heldout(Output):
     needs: ClassVar = {"corpus": Need(Documents), "trained": Need(Documents, "trained")}
 
     @classmethod
-    def place(cls, view: View, of: str) -> Path:  # noqa: ARG003
+    def place(cls, view: View, _of: str, /) -> Path:
         """``heldout``."""
         return view.workspace.heldout()
 

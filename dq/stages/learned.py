@@ -62,7 +62,7 @@ class LearnedModel(Output):
     }
 
     @classmethod
-    def place(cls, view: View, of: str) -> Path:  # noqa: ARG003
+    def place(cls, view: View, _of: str, /) -> Path:
         """``learned/model``."""
         return view.workspace.learned() / "model"
 

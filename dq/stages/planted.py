@@ -38,7 +38,7 @@ class Planted(Output):
     needs: ClassVar = {"corpus": Need(Documents), "heldout": Need(Heldout)}
 
     @classmethod
-    def place(cls, view: View, of: str) -> Path:  # noqa: ARG003
+    def place(cls, view: View, _of: str, /) -> Path:
         """``planted``."""
         return view.workspace.planted()
 

@@ -42,7 +42,7 @@ class Documents(Corpus, Output):
     made_by: ClassVar = {"read": STAGE_VERSION, "clean": 1}
 
     @classmethod
-    def place(cls, view: View, of: str) -> Path:
+    def place(cls, view: View, of: str, /) -> Path:
         """``corpus/<version>``."""
         return view.workspace.corpus(view.texts.version(of))
 
@@ -56,7 +56,7 @@ class NeutralDocuments(Documents):
     """The documents of a neutral held-out set, by its name."""
 
     @classmethod
-    def place(cls, view: View, of: str) -> Path:
+    def place(cls, view: View, of: str, /) -> Path:
         """``neutral/<name>``."""
         return view.workspace.neutral(of)
 
@@ -65,7 +65,7 @@ class WantedDocuments(Documents):
     """Examples that teach a classifier."""
 
     @classmethod
-    def place(cls, view: View, of: str) -> Path:  # noqa: ARG003
+    def place(cls, view: View, _of: str, /) -> Path:
         """``learned/wanted``."""
         return view.workspace.learned() / "wanted"
 

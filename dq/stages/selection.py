@@ -17,7 +17,7 @@ from pydantic import Field, field_validator
 
 from dq.dedup import DedupConfig, Policy, Selection, guard_removal, select
 from dq.dedup.policy import LONGEST
-from dq.errors import ConfigError
+from dq.errors import ConfigError, nearest
 from dq.quality.signals import signal
 from dq.stages.base import Need, Output, View
 from dq.stages.duplicates import FoundDuplicates
@@ -78,7 +78,7 @@ class Selected(Output):
     }
 
     @classmethod
-    def place(cls, view: View, of: str) -> Path:  # noqa: ARG003
+    def place(cls, view: View, _of: str, /) -> Path:
         """``selection/<version>``."""
         return view.workspace.selection(view.texts.deduplicated)
 
@@ -169,9 +169,7 @@ def _ranked(view: View, policy: Policy) -> pl.DataFrame:
         return corpus.documents.hstack(view.open(Signals).table([policy.signal]))
     known = corpus.documents["source"].unique()
     if unknown := [source for source in policy.sources if source not in known]:
-        sources = ", ".join(known.sort().head(10))
-        message = f"`keep`: {policy}: no document is of the source {unknown[0]!r}; there are {sources}"
-        raise ConfigError(message, field="keep")
+        raise ConfigError(f"`keep`: {policy}: {nearest(unknown[0], known.sort(), what='source')}", field="keep")
     if policy.field:
         ties = corpus.documents.select("content_key", "occurrence", id="id", source="source")
         return ties.drop(policy.field, strict=False).with_columns(_field(corpus, policy.field).alias(policy.field))

@@ -26,7 +26,7 @@ class Signals(Output):
     needs: ClassVar = {"corpus": Need(Documents, "judged"), "learned": Need(LearnedModel)}
 
     @classmethod
-    def place(cls, view: View, of: str) -> Path:  # noqa: ARG003
+    def place(cls, view: View, _of: str, /) -> Path:
         """``signals/<version>``."""
         return view.workspace.signals(view.texts.judged)
 

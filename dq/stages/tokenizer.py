@@ -45,7 +45,7 @@ class Tokenizer(Output):
     needs: ClassVar = {"corpus": Need(Documents, "trained"), "heldout": Need(Heldout)}
 
     @classmethod
-    def place(cls, view: View, of: str) -> Path:  # noqa: ARG003
+    def place(cls, view: View, _of: str, /) -> Path:
         """``tokenizer``."""
         return view.workspace.tokenizer()
 

@@ -43,7 +43,7 @@ class TokenPool(Output):
     needs: ClassVar = {"corpus": Need(Documents, "trained"), "tokenizer": Need(Tokenizer)}
 
     @classmethod
-    def place(cls, view: View, of: str) -> Path:  # noqa: ARG003
+    def place(cls, view: View, _of: str, /) -> Path:
         """``tokens/<version>``."""
         return view.workspace.tokens(view.texts.trained)
 

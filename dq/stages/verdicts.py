@@ -24,7 +24,7 @@ class Verdicts(Output):
     needs: ClassVar = {"signals": Need(Signals)}
 
     @classmethod
-    def place(cls, view: View, of: str) -> Path:  # noqa: ARG003
+    def place(cls, view: View, _of: str, /) -> Path:
         """``verdicts/<version>``."""
         return view.workspace.verdicts(view.texts.judged)
 

@@ -14,7 +14,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dq.errors import WorkspaceError
+from dq.errors import WorkspaceError, cause_of
 
 
 @contextmanager
@@ -27,8 +27,7 @@ def replacing(path: Path) -> Iterator[Path]:
             os.fsync(written.fileno())
         temporary.replace(path)
     except (OSError, pl.exceptions.ComputeError) as error:  # polars reports a full disk as the latter
-        reason = (error.strerror if isinstance(error, OSError) else None) or " ".join(str(error).split())
-        raise WorkspaceError(f"{path}: cannot be written: {reason}; free or name another place") from None
+        raise WorkspaceError(f"{path}: cannot be written: {cause_of(error)}; free or name another place") from None
     finally:
         with suppress(OSError):  # the folder itself may be what is wrong
             temporary.unlink(missing_ok=True)

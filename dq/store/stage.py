@@ -18,7 +18,7 @@ from typing import Any
 
 from dq.config import canonical_json, fingerprint
 from dq.errors import WorkspaceError
-from dq.store.files import read_json, write_json_atomic
+from dq.store.files import read_json, remove_partials, write_json_atomic
 
 RECORD = "stage.json"
 STARTED = "started.json"
@@ -81,8 +81,7 @@ class Stage:
             if path.name in keep:
                 continue
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-        for partial in self.folder.glob(".*.partial"):
-            partial.unlink()
+        remove_partials(self.folder)
         write_json_atomic(started, {"fingerprint": self.fingerprint})
         return resumed
 

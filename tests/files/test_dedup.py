@@ -179,7 +179,7 @@ def test_policies_decide_which_copy_stays(tmp_path: Path) -> None:
 
 
 def test_a_preferred_source_that_no_document_has_is_an_error(corpus: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"no document is of the source 'book'; there are news, web$"):
+    with pytest.raises(ConfigError, match=r"unknown source `book`; there are news, web$"):
         dedup(corpus, tmp_path / "out", keep="prefer:news,book")
 
 
