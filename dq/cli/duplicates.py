@@ -37,6 +37,7 @@ Index = Annotated[Path | None, typer.Option(help="Folder of documents kept earli
 Memory = Annotated[str, typer.Option(help="Memory for tables and pairs; the rest goes through the disk.")]
 MaxRemoved = Annotated[float, typer.Option(help="Stop where a source would lose more than this share.")]
 AllowRemoval = Annotated[list[str] | None, typer.Option(metavar="SOURCE", help="A source that may lose any share.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what other inputs or settings made there.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Estimate time, memory and disk from a sample, and stop.")]
 Explain = Annotated[bool, typer.Option("--explain", help="Print the bands and what they find, and stop.")]
 
@@ -57,6 +58,7 @@ def dedup(
     max_removed_fraction: MaxRemoved = 0.5,
     allow_removal: AllowRemoval = None,
     max_bad_fraction: MaxBad = MAX_BAD_FRACTION,
+    overwrite: Overwrite = False,
     dry_run: DryRun = False,
     explain: Explain = False,
     as_json: AsJson = False,
@@ -93,7 +95,9 @@ def dedup(
     if folder is None:
         raise typer.BadParameter("name the folder of the results", param_hint="--output")
     with show.progress() as progress:
-        done = dedup_files(specs, folder, config, read=read, index=index, resources=resources, progress=progress)
+        done = dedup_files(
+            specs, folder, config, read=read, index=index, overwrite=overwrite, resources=resources, progress=progress
+        )
     show.json(done) if as_json else _show_dedup(done)
 
 

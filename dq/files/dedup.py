@@ -96,6 +96,7 @@ def dedup_files(
     *,
     read: ReadConfig | None = None,
     index: Path | None = None,
+    overwrite: bool = False,
     resources: Resources | None = None,
     progress: Progress = QUIET,
 ) -> DedupResult:
@@ -108,6 +109,8 @@ def dedup_files(
         read: how rows become documents.
         index: folder of documents kept earlier; these are compared with, always stay, and are joined by what is kept
             now once everything is written.
+        overwrite: replace what other inputs or settings have made in ``out``; another threshold, policy or guard makes
+            new use of the signatures that are there.
         resources: threads and memory.
         progress: hears of every step.
 
@@ -115,13 +118,13 @@ def dedup_files(
         DqError: what is wrong with the input, the options, the disk or the folders, on one line.
     """
     config, resources = config or DeduplicationConfig(), resources or Resources()
-    view = View(Workspace(out).create())
+    view = View(Workspace(out).create(), replaces=overwrite)
     if view.workspace.heldout().exists():
         raise WorkspaceError(f"{out}: a workspace of `dq run`; name another folder for the deduplicated files")
     with view.workspace.lock(), FolderLock(index) if index is not None else nullcontext():
         known = None if index is None else DuplicateIndex(index, config.method)
         with progress.step("read", unit="rows") as step:
-            ingest(Documents.place(view, ""), inputs, read or ReadConfig(), step=step)
+            ingest(Documents.place(view, ""), inputs, read or ReadConfig(), replaces=overwrite, step=step)
         with progress.step("find duplicates"):
             find_pairs(view, config.method, resources=resources, index=known)
         with progress.step("select"):

@@ -91,6 +91,8 @@ class View:
 
     workspace: Workspace
     texts: TextVersions = field(default_factory=TextVersions)
+    replaces: bool = True
+    """Whether a stage may be made again where another input or other settings have made it."""
     _opened: dict[Path, Output] = field(default_factory=dict, init=False, repr=False, compare=False)
     """What has been opened and is still what is there: tables of all documents are read once."""
 
@@ -169,7 +171,22 @@ class View:
         needed = {one: output.needs[one] for one in (output.needs if uses is None else uses)}
         inputs = {one: self.record(need.output, need.of).fingerprint for one, need in needed.items()}
         inputs |= others or {}
-        return Stage(name, output.made_by[name], output.place(self, of), config=config, inputs=inputs)
+        stage = Stage(name, output.made_by[name], output.place(self, of), config=config, inputs=inputs)
+        return stage if self.replaces else unreplaced(stage)
+
+
+def unreplaced(stage: Stage) -> Stage:
+    """The stage, unless it has been made from something else.
+
+    Raises:
+        WorkspaceError: what is there would be replaced.
+    """
+    if stage.done() is None and (stage.folder / "stage.json").exists():
+        raise WorkspaceError(
+            f"{stage.folder}: made of other inputs or settings; name another folder, or replace it: `overwrite`",
+            field="overwrite",
+        )
+    return stage
 
 
 def _refuse(folder: Path) -> NoReturn:

@@ -21,7 +21,7 @@ from dq.corpus.corpus import Corpus
 from dq.corpus.inputs import InputFile, input_files, input_identity
 from dq.corpus.quarantine import QUARANTINE, RowCounts, quarantine, row_warnings
 from dq.executors import QUIET, Step
-from dq.stages.base import Need, Output, View
+from dq.stages.base import Need, Output, View, unreplaced
 from dq.store import Stage, read_parquet, write_table
 from dq.text import content_keys
 
@@ -70,13 +70,25 @@ class WantedDocuments(Documents):
         return view.workspace.learned() / "wanted"
 
 
-def ingest(folder: Path, inputs: Sequence[InputSpec | str], config: ReadConfig, *, step: Step = QUIET) -> Corpus:
+def ingest(
+    folder: Path, inputs: Sequence[InputSpec | str], config: ReadConfig, *, replaces: bool = True, step: Step = QUIET
+) -> Corpus:
     """Read inputs into ``folder``, or find that it has been done. The step counts rows.
 
+    Args:
+        folder: of the corpus.
+        inputs: files, patterns, folders and samples.
+        config: how rows become documents.
+        replaces: whether a corpus of other inputs is read anew.
+        step: told of rows.
+
     Raises:
+        WorkspaceError: a corpus of other inputs is there and is not to be replaced.
         InputError: a file fault, or more than ``max_bad_fraction`` unreadable rows.
     """
     stage, found = _stage(folder, inputs, config)
+    if not replaces:
+        unreplaced(stage)
     if stage.done() is None:
         stage.start()
         counts = _write_shards(folder, found, config, step=step)

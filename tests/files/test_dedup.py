@@ -28,11 +28,12 @@ from tests.jobs.workspaces import contents
 SHARDS = ReadConfig(shard_rows=50)
 
 
-def dedup(path: Path | str, out: Path, *, index: Path | None = None, workers: int = 1, **config: Any) -> DedupResult:
+def dedup(
+    path: Path | str, out: Path, *, index: Path | None = None, workers: int = 1, overwrite: bool = False, **config: Any
+) -> DedupResult:
     settings = DeduplicationConfig.model_validate({"max_removed_fraction": 1.0, **config})
-    return dedup_files(
-        [InputSpec(path=str(path))], out, settings, read=SHARDS, index=index, resources=Resources(threads=workers)
-    )
+    inputs, resources = [InputSpec(path=str(path))], Resources(threads=workers)
+    return dedup_files(inputs, out, settings, read=SHARDS, index=index, overwrite=overwrite, resources=resources)
 
 
 def kept(out: Path) -> pl.DataFrame:
@@ -134,11 +135,17 @@ def test_the_order_of_rows_and_the_number_of_files_change_nothing(corpus: Path, 
         assert table(tmp_path / "out").sort("id").equals(table(out).sort("id"))
 
 
-def test_a_changed_input_is_read_again(tmp_path: Path) -> None:
+def test_a_changed_input_is_read_again_where_its_result_may_be_replaced(tmp_path: Path) -> None:
     path = copies(tmp_path / "in.jsonl", 6, 2)
     assert len(removed(dedup(path, tmp_path / "out").workspace.root)) == 2
     copies(path, 5, 0)
-    assert len(removed(dedup(path, tmp_path / "out").workspace.root)) == 0
+    before = contents(Workspace(tmp_path / "out"))
+    with pytest.raises(
+        WorkspaceError, match="made of other inputs or settings; name another folder, or replace it: `overwrite`"
+    ):
+        dedup(path, tmp_path / "out")
+    assert contents(Workspace(tmp_path / "out")) == before
+    assert len(removed(dedup(path, tmp_path / "out", overwrite=True).workspace.root)) == 0
     assert len(kept(tmp_path / "out")) == 5
 
 
@@ -173,7 +180,7 @@ def test_policies_decide_which_copy_stays(tmp_path: Path) -> None:
         ("prefer:c,b", "capital"),
         ("prefer:b", "old"),
     ):
-        dedup(path, tmp_path / "out", keep=keep)
+        dedup(path, tmp_path / "out", keep=keep, overwrite=True)
         assert kept(tmp_path / "out")["id"].to_list() == [winner], keep
         assert kept(tmp_path / "out")["cluster_size"].to_list() == [3]
 
@@ -188,11 +195,14 @@ def test_another_threshold_uses_the_signatures_again_and_makes_the_same_bytes(co
     dedup(corpus, changed)
     signatures = changed / "duplicates/original/signatures"
     before = {path: path.stat().st_mtime_ns for path in signatures.iterdir()}
-    dedup(corpus, changed, threshold=0.7)
+    for setting in ({"threshold": 0.7}, {"keep": "prefer:news"}):
+        with pytest.raises(WorkspaceError, match="made of other inputs or settings"):
+            dedup(corpus, changed, **setting)
+    dedup(corpus, changed, threshold=0.7, overwrite=True)
     dedup(corpus, fresh, threshold=0.7)
     assert {path: path.stat().st_mtime_ns for path in signatures.iterdir()} == before
     assert contents(Workspace(changed)) == contents(Workspace(fresh))
-    dedup(corpus, changed, ngram=4)
+    dedup(corpus, changed, ngram=4, overwrite=True)
     assert {path: path.stat().st_mtime_ns for path in signatures.iterdir()} != before
 
 
@@ -259,9 +269,9 @@ def test_an_index_refuses_the_same_documents_under_another_policy(tmp_path: Path
     path, index = write_jsonl(tmp_path / "in.jsonl", lines), tmp_path / "index"
     dedup(path, tmp_path / "out", index=index)
     with pytest.raises(WorkspaceError, match="as another policy kept them"):
-        dedup(path, tmp_path / "out", index=index, keep="prefer:b")
+        dedup(path, tmp_path / "out", index=index, keep="prefer:b", overwrite=True)
     with pytest.raises(WorkspaceError, match="made with other settings"):
-        dedup(path, tmp_path / "out", index=index, threshold=0.7)
+        dedup(path, tmp_path / "out", index=index, threshold=0.7, overwrite=True)
 
 
 # --- audit, pairs, forecast -----------------------------------------------------------------------------------------
