@@ -10,10 +10,12 @@ from dq.text.cleaner import Cleaned, Cleaner, CorpusCleaner
 from dq.text.hashing import content_keys, mix64, uniform
 from dq.text.kernels.flags import TextTables, WordArrays
 from dq.text.kernels.hash import hash_of
+from dq.text.scripts import SPACELESS_SCRIPTS, spaceless_scripts
 from dq.text.tables import text_tables
 from dq.text.words import Splitter, WordDefinition, is_unicode_words, split_words
 
 __all__ = [
+    "SPACELESS_SCRIPTS",
     "Cleaned",
     "Cleaner",
     "CorpusCleaner",
@@ -30,6 +32,7 @@ __all__ = [
     "is_unicode_words",
     "lowercase",
     "mix64",
+    "spaceless_scripts",
     "split_words",
     "string_array",
     "text_batch",
