@@ -24,6 +24,7 @@ from tests.conftest import tool
 
 REPOSITORY = Path(dq.__file__).parent.parent
 BUDGET = ["--budget-tokens", "8192"]
+STUDY = "quickstart-workspace/studies/quickstart/8192"
 
 
 def start_dq(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -89,7 +90,7 @@ def test_a_second_quickstart_needs_no_network_and_repeats_nothing(
 def test_variants_have_equal_budgets_and_the_same_mixture(
     quickstart: subprocess.CompletedProcess[str], folder: Path
 ) -> None:
-    study = json.loads((folder / "quickstart-workspace/studies/quickstart/comparison.json").read_text())
+    study = json.loads((folder / STUDY / "comparison.json").read_text())
     by_variant = {}
     for name, manifest in study["manifests"].items():
         parts = [part for part in manifest["parts"] if part["seed"] == 0]
@@ -108,7 +109,7 @@ def test_variants_have_equal_budgets_and_the_same_mixture(
 def test_the_report_opens_in_a_browser_without_errors_and_draws_its_figures(
     quickstart: subprocess.CompletedProcess[str], folder: Path, tmp_path: Path
 ) -> None:
-    page = folder / "quickstart-workspace/report/index.html"
+    page = folder / STUDY / "report/index.html"
     command = [
         tool("chromium"), "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-quic",
         "--disable-background-networking", "--disable-component-update", "--disable-sync", "--enable-logging=stderr",
@@ -122,7 +123,7 @@ def test_the_report_opens_in_a_browser_without_errors_and_draws_its_figures(
 
 
 def test_the_report_loads_nothing_from_elsewhere(quickstart: subprocess.CompletedProcess[str], folder: Path) -> None:
-    html = (folder / "quickstart-workspace/report/index.html").read_text()
+    html = (folder / STUDY / "report/index.html").read_text()
     assert not re.findall(r"<(?:script|link|img|iframe)[^>]+(?:src|href)=[\"'](?!data:)", html)
 
 
@@ -273,11 +274,11 @@ def test_a_killed_study_leaves_no_orphan_and_ends_with_the_same_numbers(tmp_path
     while any(is_running(pid) for pid in family):
         assert time.monotonic() < deadline, "an orphan goes on"
         time.sleep(0.05)
-    assert not (killed / "ws/studies").exists()
+    assert not [*killed.glob("ws/studies/**/comparison.json")]
 
     again, once = run_dq("ablate", "study.yaml", cwd=killed), run_dq("ablate", "study.yaml", cwd=whole)
     assert again.returncode == once.returncode == 0, again.stderr + once.stderr
-    results = [place / "ws/studies/study/comparison.json" for place in (killed, whole)]
+    results = [place / "ws/studies/study/20480/comparison.json" for place in (killed, whole)]
     assert results[0].read_bytes() == results[1].read_bytes()
     assert again.stdout == once.stdout
 
@@ -288,7 +289,7 @@ def test_hostile_text_stays_text_in_the_report(tmp_path: Path) -> None:
     assert run_dq("run", "job.yaml", cwd=tmp_path).returncode == 0
     done = run_dq("ablate", "study.yaml", "--budget-tokens", "4096", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    html = (tmp_path / "ws/report/index.html").read_text()
+    html = (tmp_path / "ws/studies/study/4096/report/index.html").read_text()
     assert "alert(1)" in html  # the source's name is in tables and figures, ids and texts among the examples
     assert "<script>alert" not in html
     assert "<img src=x" not in html

@@ -15,6 +15,7 @@ from dq.cli.options import (
     IdField,
     MaxBad,
     OptionalInputs,
+    Overwrite,
     SourceField,
     TextField,
     Workers,
@@ -37,7 +38,6 @@ Index = Annotated[Path | None, typer.Option(help="Folder of documents kept earli
 Memory = Annotated[str, typer.Option(help="Memory for tables and pairs; the rest goes through the disk.")]
 MaxRemoved = Annotated[float, typer.Option(help="Stop where a source would lose more than this share.")]
 AllowRemoval = Annotated[list[str] | None, typer.Option(metavar="SOURCE", help="A source that may lose any share.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what other inputs or settings made there.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Estimate time, memory and disk from a sample, and stop.")]
 Explain = Annotated[bool, typer.Option("--explain", help="Print the bands and what they find, and stop.")]
 

@@ -9,7 +9,7 @@ import typer
 
 from dq.cli import show
 from dq.cli.jobs import finish_job, show_job
-from dq.cli.options import AsJson, BudgetTokens, Workers, WorkspaceFolder, about_yaml, worker_count
+from dq.cli.options import AsJson, BudgetTokens, Overwrite, Workers, WorkspaceFolder, about_yaml, worker_count
 
 if TYPE_CHECKING:
     from dq.compare import Comparison, ControlOutcome, StudyComparison, VariantComparison
@@ -23,6 +23,7 @@ def quickstart(
     workspace: WorkspaceFolder = None,
     workers: Workers = None,
     budget_tokens: BudgetTokens = None,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Run the whole chain on sample corpora: `run` and `ablate` on the two quickstart recipes.
@@ -39,7 +40,7 @@ def quickstart(
     done = finish_job(job, workspace, workers)
     if not as_json:
         show_job(done)
-    _finish_study(study, workspace, workers, as_json=as_json)
+    _finish_study(study, workspace, workers, overwrite=overwrite, as_json=as_json)
 
 
 def ablate(
@@ -47,6 +48,7 @@ def ablate(
     workspace: WorkspaceFolder = None,
     workers: Workers = None,
     budget_tokens: BudgetTokens = None,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Train a study's grid and say which variant is better, by how much, how sure. Goes on after any interruption.
@@ -56,7 +58,8 @@ def ablate(
     from dq.config import load_yaml
     from dq.study import StudyConfig
 
-    _finish_study(_at_budget(load_yaml(study, StudyConfig), budget_tokens), workspace, workers, as_json=as_json)
+    config = _at_budget(load_yaml(study, StudyConfig), budget_tokens)
+    _finish_study(config, workspace, workers, overwrite=overwrite, as_json=as_json)
 
 
 def _at_budget(config: StudyConfig, budget_tokens: int | None) -> StudyConfig:
@@ -68,7 +71,9 @@ def _at_budget(config: StudyConfig, budget_tokens: int | None) -> StudyConfig:
     return checked(type(config), {**config.model_dump(), "budget_tokens": budget_tokens})
 
 
-def _finish_study(config: StudyConfig, workspace: Path | None, workers: int | None, *, as_json: bool) -> None:
+def _finish_study(
+    config: StudyConfig, workspace: Path | None, workers: int | None, *, overwrite: bool, as_json: bool
+) -> None:
     """Train, compare, write the report, and say what was found."""
     from dq.executors import LocalExecutor
     from dq.report import build_report
@@ -77,8 +82,9 @@ def _finish_study(config: StudyConfig, workspace: Path | None, workers: int | No
 
     place, executor = Workspace(workspace or config.workspace), LocalExecutor(worker_count(workers))
     with about_yaml(type(config)), show.progress() as progress:
-        result = run_study(config, place, executor=executor, progress=progress)
-    report = build_report(place, config.name)
+        result = run_study(config, place, overwrite=overwrite, executor=executor, progress=progress)
+    with place.lock():
+        report = build_report(place, place.study(config.name, config.budget_tokens))
     if as_json:
         show.json({**result.to_dict(), "report": str(report)})
         return

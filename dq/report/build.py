@@ -1,4 +1,4 @@
-r"""Write ``report/index.html``: self-contained, offline, every piece of document text escaped.
+r"""Write a study's ``report/index.html``: self-contained, offline, every piece of document text escaped.
 
 The template escapes by default; the only values it takes unescaped are plotly's own script and the figures' JSON, in
 which every ``<`` is written as ``\u003c`` so that no text can close its script element.
@@ -16,8 +16,8 @@ from dq.report.figures import curve_figure, difference_figure, fate_figure
 from dq.store import Workspace, write_bytes_atomic, write_parquet
 
 
-def build_report(workspace: Workspace, study: str) -> Path:
-    """Write the report of a finished study and return its path.
+def build_report(workspace: Workspace, study: Path) -> Path:
+    """Write the report of a finished study into its folder, and return its path.
 
     Raises:
         WorkspaceError: the study or a stage before it has not finished.
@@ -38,7 +38,7 @@ def build_report(workspace: Workspace, study: str) -> Path:
         figures={name: markup(figure.replace("<", "\\u003c")) for name, figure in _figures(data).items()},
         plotly_js=markup(offline.get_plotlyjs()),
     )
-    folder = workspace.report()
+    folder = study / "report"
     folder.mkdir(parents=True, exist_ok=True)
     write_bytes_atomic(folder / "index.html", html.encode())
     write_parquet(folder / "points.parquet", data.points)

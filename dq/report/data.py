@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import itertools
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -53,7 +54,7 @@ class ReportData:
     planted: list[dict[str, Any]]
 
 
-def gather(workspace: Workspace, study: str) -> ReportData:
+def gather(workspace: Workspace, study: Path) -> ReportData:
     """Read a finished study and the stages behind it.
 
     Raises:
@@ -61,12 +62,11 @@ def gather(workspace: Workspace, study: str) -> ReportData:
     """
     view = View.of(workspace)
     corpus, heldout, verdicts = view.open(Documents, "judged"), view.open(Heldout), view.open(Verdicts).table
-    folder = workspace.study(study)
     available = pl.Series(~heldout.withheld)
     reasons = verdicts.filter(available)["reasons"]
     return ReportData(
-        study=read_json(folder / "comparison.json"),
-        points=read_parquet(folder / "points.parquet"),
+        study=read_json(study / "comparison.json"),
+        points=read_parquet(study / "points.parquet"),
         fates=count_fates(view),
         reasons=_count_reasons(reasons),
         dropped=_dropped_examples(corpus, verdicts, available),

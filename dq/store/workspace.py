@@ -127,18 +127,10 @@ class Workspace:
         """The token pool of a text version."""
         return self.folder("tokens", version)
 
-    def variant(self, name: str) -> Path:
-        """The manifest of a variant."""
-        return self.folder("variants", name)
-
     def run(self, run_id: str) -> Path:
         """Everything about one training run."""
         return self.folder("runs", run_id)
 
-    def study(self, name: str) -> Path:
-        """Comparison and controls of a study."""
-        return self.folder("studies", name)
-
-    def report(self) -> Path:
-        """The HTML report and its tables."""
-        return self.folder("report")
+    def study(self, name: str, budget_tokens: int) -> Path:
+        """What a study found at a budget: comparison, losses, manifests and the report."""
+        return self.folder("studies", name, str(budget_tokens))

@@ -9,20 +9,33 @@ from dq.stages.heldout import Heldout
 from dq.store import Workspace
 from dq.study.config import StudyConfig
 from dq.study.grid import plan_grid
-from dq.study.outcome import StudyResult, conclude
+from dq.study.outcome import StudyResult, conclude, keep_result
 from dq.study.runner import run_grid, write_manifests
 from dq.variants import open_universe
 
 
 def run_study(
-    config: StudyConfig, workspace: Workspace, *, executor: Executor | None = None, progress: Progress = QUIET
+    config: StudyConfig,
+    workspace: Workspace,
+    *,
+    overwrite: bool = False,
+    executor: Executor | None = None,
+    progress: Progress = QUIET,
 ) -> StudyResult:
     """Train what is not trained yet, compare, and write the result. The same command goes on after any interruption.
+
+    Args:
+        config: of the study.
+        workspace: that a job has finished.
+        overwrite: replace the result of the same name and budget that other settings or another corpus have made.
+        executor: runs what can be done at a time; default: this process.
+        progress: hears of every run.
 
     Raises:
         BudgetError: a variant's pool is too small; nothing has been trained then.
         ConfigError: the workspace has no neutral held-out set to decide on.
         TrainingError: runs diverged.
+        WorkspaceError: the workspace is not finished, or a finished result would be lost.
     """
     workspace.existing()
     with workspace.lock():
@@ -30,8 +43,11 @@ def run_study(
             raise ConfigError(f"{workspace.root}: no neutral held-out set; add one under `heldout.neutral` of the job")
         universe = open_universe(workspace)
         runs = plan_grid(config, workspace, universe)
+        folder = workspace.study(config.name, config.budget_tokens)
+        if not overwrite:
+            keep_result(folder, runs)
         try:
-            manifests = write_manifests(workspace, universe, runs)
+            manifests = write_manifests(folder / "variants", universe, runs)
         except BudgetError as error:
             rounded = f"whole optimiser steps of {config.training.tokens_per_step:,} tokens"
             raise BudgetError(f"{error} (it is {config.budget_tokens:,}: {rounded})") from None

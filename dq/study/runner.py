@@ -23,18 +23,15 @@ class RunOutcome:
     status: str
 
 
-def write_manifests(workspace: Workspace, universe: Universe, runs: Sequence[PlannedRun]) -> dict[str, Manifest]:
-    """Measure and write the manifest of every variant and control before anything is trained.
+def write_manifests(folder: Path, universe: Universe, runs: Sequence[PlannedRun]) -> dict[str, Manifest]:
+    """Measure and write the manifest of every variant and control, a folder each, before anything is trained.
 
     Raises:
         BudgetError: a pool is too small.
     """
     variants = {run.variant.name: run.variant for run in runs}
     seeds = {name: [run.spec.seed for run in runs if run.variant.name == name] for name in variants}
-    return {
-        name: variant.write_manifest(workspace.variant(name), universe, seeds[name])
-        for name, variant in variants.items()
-    }
+    return {name: variant.write_manifest(folder / name, universe, seeds[name]) for name, variant in variants.items()}
 
 
 def run_grid(

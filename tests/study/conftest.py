@@ -79,7 +79,7 @@ class Study:
 
     @property
     def folder(self) -> Path:
-        return self.workspace.study(self.config.name)
+        return self.workspace.study(self.config.name, self.config.budget_tokens)
 
 
 @pytest.fixture(scope="session")

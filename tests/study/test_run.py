@@ -23,7 +23,7 @@ from dq.study import run_study
 from dq.study.grid import AA, TOKEN_REPLACEMENT
 from dq.study.heldout_tokens import tokenized_sets, unigram_bits_per_byte
 from dq.training import TrainingConfig
-from dq.variants import open_universe
+from dq.variants import Raw, open_universe
 from tests.processes import alive
 from tests.progress import Heard
 from tests.study.conftest import Plan, Study, World, tiny_study
@@ -36,12 +36,17 @@ def bits_per_byte(study: Study, name: str, seed: int, held_out: str) -> float:
 
 
 def test_a_study_leaves_its_result_in_files(study: Study) -> None:
-    assert {path.name for path in study.folder.iterdir()} == {"comparison.json", "losses.parquet", "points.parquet"}
+    assert {path.name for path in study.folder.iterdir()} == {
+        "comparison.json",
+        "losses.parquet",
+        "points.parquet",
+        "variants",
+    }
     written = json.loads((study.folder / "comparison.json").read_text())
     assert written == json.loads(json.dumps(study.result.to_dict()))
     assert written["budget_tokens"] == 2048 and written["diverged"] == []
     assert set(written["manifests"]) == {"raw", "curated", AA, TOKEN_REPLACEMENT}
-    assert (study.workspace.variant("curated") / "manifest.json").exists()
+    assert (study.folder / "variants/curated/manifest.json").exists()
     losses = study.result.losses
     assert losses.group_by("variant", "seed").len().height == 12
     n_documents = sum(len(one.documents) for one in tokenized_sets(study.workspace))
@@ -145,8 +150,32 @@ def test_the_same_study_trains_nothing_again_and_says_the_same(study: Study) -> 
     renamed = study.config.model_copy(update={"name": "renamed"})
     run_study(renamed, study.workspace, executor=LocalExecutor(2))
     assert times() == before
-    one, other = (json.loads((study.workspace.study(n) / "comparison.json").read_text()) for n in ("tiny", "renamed"))
+    one, other = (
+        json.loads((study.workspace.study(n, 2048) / "comparison.json").read_text()) for n in ("tiny", "renamed")
+    )
     assert one | {"study": "renamed"} == other
+
+
+def test_each_budget_has_its_own_result_and_report_and_one_is_never_replaced_by_other_settings(world: World) -> None:
+    config = tiny_study(name="kept", seeds=1)
+    run_study(config, world.workspace)
+    folders = [world.workspace.study("kept", budget) for budget in (2048, 1024)]
+    before = {path: path.read_bytes() for path in folders[0].rglob("*.*")}
+    run_study(config.model_copy(update={"budget_tokens": 1024}), world.workspace)
+    assert {path: path.read_bytes() for path in folders[0].rglob("*.*")} == before
+    assert (folders[1] / "variants/curated/manifest.json").exists()
+
+    fewer = tiny_study(name="kept", seeds=1, variants={"raw": Raw(), "same": Raw()})
+    with pytest.raises(WorkspaceError, match=r"kept/2048: holds the result of other settings .*1 of its 2 runs"):
+        run_study(fewer, world.workspace)
+    assert {path: path.read_bytes() for path in folders[0].rglob("*.*")} == before
+    run_study(tiny_study(name="kept", seeds=2, margin_bits_per_byte=0.5), world.workspace)
+    run_study(fewer, world.workspace, overwrite=True)
+    assert not json.loads((folders[0] / "comparison.json").read_text())["runs"][1].startswith("curated")
+    for damaged in ("[]", "{}", '{"runs": 3}', ""):
+        (folders[0] / "comparison.json").write_text(damaged)
+        with pytest.raises(WorkspaceError, match="delete"):
+            run_study(fewer, world.workspace)
 
 
 def test_a_killed_worker_is_replaced_and_its_run_ends_as_if_nothing_had_happened(world: World) -> None:
@@ -180,7 +209,7 @@ def test_a_run_that_diverges_is_named_with_what_to_do(world: World) -> None:
     for _ in range(2):  # the second time from the recorded outcome
         with pytest.raises(TrainingError, match=message):
             run_study(config, world.workspace)
-    assert not world.workspace.study("wild").exists()
+    assert not (world.workspace.study("wild", 2048) / "comparison.json").exists()
 
 
 def test_a_locked_workspace_is_not_studied(study: Study) -> None:
