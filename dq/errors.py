@@ -7,7 +7,8 @@
     ├── WorkspaceError        a workspace is locked, incomplete, or was made from something else
     ├── MissingExtraError     an optional dependency is absent: names the pip command
     ├── TrainingError         a run could not be trained or resumed
-    └── CompareError          runs cannot be compared: names what differs or is missing
+    ├── CompareError          runs cannot be compared: names what differs or is missing
+    └── ForkError             a process was forked where its threads are needed: names the ways to spawn it
 
 A message says what happened, where (file, line, shard, document, run) and what to do. The command line prints it on
 one line and exits with code 1. `assert` is for our own bugs only.
@@ -67,6 +68,10 @@ class TrainingError(DqError):
 
 class CompareError(DqError):
     """Runs cannot be compared with each other."""
+
+
+class ForkError(DqError):
+    """A process was forked from one whose threads it needs."""
 
 
 def require(module: str, *, extra: str) -> ModuleType:

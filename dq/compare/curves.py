@@ -15,6 +15,7 @@ from scipy import special
 
 from dq.compare.tables import LossTable, check_columns
 from dq.errors import CompareError
+from dq.executors import require_live_polars
 from dq.results import Result
 
 PHASES = ("trunk", "cooled")
@@ -96,6 +97,7 @@ def curves(points: pl.DataFrame, *, confidence: float = 0.95) -> pl.DataFrame:
         CompareError: a column is missing, a value is not usable, a row is doubled, or a step means different numbers of
             tokens in two runs.
     """
+    require_live_polars()
     if not 0 < confidence < 1:
         raise CompareError(f"the confidence must be between 0 and 1, got {confidence}")
     table = check_columns(points, POINT_COLUMNS, what="the table of curve points")

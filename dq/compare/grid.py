@@ -17,6 +17,7 @@ from dq.compare.results import Comparison, Interval, SeedSpread, Verdict, joined
 from dq.compare.tables import LossTable
 from dq.compare.verdict import check_margin, judge, names_worse
 from dq.errors import CompareError
+from dq.executors import require_live_polars
 from dq.results import Result
 
 ADVISED_DOCUMENTS = 100
@@ -117,6 +118,7 @@ def compare_study(
     Raises:
         CompareError: runs cannot be paired, or there is nothing to compare.
     """
+    require_live_polars()
     check_margin(margin)
     options = dataclasses.replace(options or Options(), margin=margin)
     table = LossTable.read(losses)

@@ -25,6 +25,7 @@ from dq.dedup.inverted import InvertedIndex
 from dq.dedup.selection import Selection
 from dq.dedup.shards import Shard, load_shard
 from dq.dedup.shingles import Shingles, shingle
+from dq.executors import require_live_polars
 from dq.results import Result
 
 ALL = "all"
@@ -80,6 +81,7 @@ def audit_duplicates(
         per_source: documents sampled from each source.
         seed: of the sample.
     """
+    require_live_polars()
     if sources is None:
         sources = pl.repeat(ALL, duplicates.documents, eager=True)
     eligible = selection.kept_index >= 0

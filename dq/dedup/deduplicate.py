@@ -9,6 +9,7 @@ from dq.dedup.config import DedupConfig, Resources
 from dq.dedup.find import find_duplicates
 from dq.dedup.policy import Policy
 from dq.dedup.selection import select
+from dq.executors import require_live_polars
 from dq.text import Texts, content_keys, text_batch
 
 
@@ -29,6 +30,7 @@ def deduplicate(
         One row per text: ``kept_index`` (int64, its own row where kept), ``similarity`` (float64, with the kept text; 1
         where kept) and ``cluster`` (int64, how many texts share that kept text, itself included).
     """
+    require_live_polars()
     batch = text_batch(texts)
     config = DedupConfig(threshold=float(threshold), ngram=ngram)
     documents = pl.DataFrame({"content_key": content_keys(batch), "n_bytes": np.diff(batch.offsets)})

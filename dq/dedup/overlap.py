@@ -11,6 +11,7 @@ import polars as pl
 from dq.dedup.config import ShingleConfig
 from dq.dedup.inverted import InvertedIndex
 from dq.dedup.shingles import shingle
+from dq.executors import require_live_polars
 from dq.text import Texts
 
 JACCARD_NGRAM, CONTAINMENT_NGRAM = 5, 13
@@ -21,6 +22,7 @@ def near_duplicates_of(entries: Texts, texts: Texts, *, min_jaccard: float, min_
 
     Of several entries the nearest is named, the first one on ties; near-copies go before quotations.
     """
+    require_live_polars()
     near = _neighbours(entries, texts, ngram=JACCARD_NGRAM, least=min_jaccard)
     quoted = _neighbours(entries, texts, ngram=CONTAINMENT_NGRAM, least=min_containment, containment=True)
     found = pl.concat(

@@ -29,7 +29,7 @@ from dq.dedup.kernels.selection import (
 )
 from dq.dedup.kernels.verify import Bound
 from dq.errors import ConfigError
-from dq.executors import run_in_threads
+from dq.executors import require_live_polars, run_in_threads
 
 MEMBERS_A_PART = 128  # each maps up to 2 MB of their shingles, which are given back after each part
 NOT_ELIGIBLE = -1
@@ -115,6 +115,7 @@ def select(
     Raises:
         ConfigError: arrays of another length, or a threshold below that of the duplicates.
     """
+    require_live_polars()
     _check(duplicates, eligible, order, threshold=threshold)
     exact = duplicates.config.exact_threshold if threshold is None else exact_threshold(threshold)
     bound = Bound(*exact.as_integer_ratio())

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from dq.corpus import Corpus, InputSpec, ReadConfig
 from dq.dedup import DuplicateIndex, Duplicates, Resources
 from dq.errors import ConfigError, WorkspaceError
-from dq.executors import QUIET, Executor, LocalExecutor, Progress, Step, run_in_threads
+from dq.executors import QUIET, Executor, LocalExecutor, Progress, Step, require_live_polars, run_in_threads
 from dq.results import Result
 from dq.stages.base import ORIGINAL, Need, Output, View
 from dq.stages.duplicates import FoundDuplicates, disk_errors, find_pairs, shard_readers
@@ -117,6 +117,7 @@ def dedup_files(
     Raises:
         DqError: what is wrong with the input, the options, the disk or the folders, on one line.
     """
+    require_live_polars()
     config, resources = config or DeduplicationConfig(), resources or Resources()
     view = View(Workspace(out).create(), replaces=overwrite)
     if view.workspace.heldout().exists():

@@ -21,7 +21,7 @@ from dq.corpus.config import InputSpec
 from dq.corpus.inputs import Piece, input_files, input_identity
 from dq.corpus.quarantine import QUARANTINE, RowCounts
 from dq.errors import ConfigError, WorkspaceError
-from dq.executors import QUIET, Executor, LocalExecutor, Progress
+from dq.executors import QUIET, Executor, LocalExecutor, Progress, require_live_polars
 from dq.files.output import claimed
 from dq.files.pieces import PieceTask, Scoring, counted, cut, join_quarantine, run_pieces
 from dq.files.score import score_piece, score_tasks
@@ -154,6 +154,7 @@ def filter_files(
     Raises:
         DqError: a folder holds something else, or the input cannot be read.
     """
+    require_live_polars()
     scoring, executor = scoring or Scoring(), executor or LocalExecutor()
     _check(rules, scoring, strict=strict)
     folders = {"kept": kept} if dropped is None else {"kept": kept, "dropped": dropped}

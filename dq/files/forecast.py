@@ -27,7 +27,7 @@ from dq.corpus.inputs import InputFile, input_files
 from dq.dedup import Resources, estimate_cost
 from dq.dedup.policy import LONGEST
 from dq.errors import InputError
-from dq.executors import QUIET, Progress, Step, Timed
+from dq.executors import QUIET, Progress, Step, Timed, require_live_polars
 from dq.files.dedup import dedup_files
 from dq.results import Result
 from dq.stages.selection import DeduplicationConfig
@@ -113,6 +113,7 @@ def forecast_cost(
     Raises:
         InputError: a file is missing or unreadable, or none of the rows holds a text.
     """
+    require_live_polars()
     read, resources = read or ReadConfig(), resources or Resources()
     generator = np.random.default_rng(seed)
     files = input_files(inputs)

@@ -20,7 +20,7 @@ from dq.corpus.config import InputSpec
 from dq.corpus.inputs import Piece, input_files, input_identity
 from dq.corpus.quarantine import QUARANTINE, RowCounts
 from dq.errors import WorkspaceError
-from dq.executors import QUIET, Executor, LocalExecutor, Progress
+from dq.executors import QUIET, Executor, LocalExecutor, Progress, require_live_polars
 from dq.files.output import claimed
 from dq.files.pieces import PieceTask, Scoring, counted, cut, join_quarantine, run_pieces
 from dq.files.tables import join_tables, table_writer, with_columns
@@ -79,6 +79,7 @@ def score_files(
     Raises:
         DqError: the output is of something else, a signal is unknown, or the input cannot be read.
     """
+    require_live_polars()
     scoring, executor = scoring or Scoring(), executor or LocalExecutor()
     learned = [model.name for model in scoring.models]
     names = (*DEFAULT_SIGNALS, *learned) if signals is None else tuple(dict.fromkeys(signals))

@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from dq.errors import ConfigError
+from dq.executors import require_live_polars
 from dq.inspect.rules import accepted_values, rules_of_filter, rules_of_job
 from dq.quality import RuleSet
 from dq.results import Result
@@ -84,6 +85,7 @@ def document_history(folder: Path, document_id: str) -> list[DocumentHistory]:
         ConfigError: no document has it.
         WorkspaceError: no command of dq wrote the folder, or it has not finished.
     """
+    require_live_polars()
     histories = _in_workspace if Workspace(folder).marker.exists() else _in_filtered
     if found := list(histories(folder, document_id)):
         return found

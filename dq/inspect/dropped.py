@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from dq.errors import ConfigError, InputError, cause_of, nearest
+from dq.executors import require_live_polars
 from dq.inspect.rules import accepted_values, rules_of_filter, rules_of_job
 from dq.quality import RuleSet
 from dq.quality.rules import AnyRule
@@ -55,6 +56,7 @@ def dropped_documents(folder: Path, reason: str, *, limit: int = 10) -> list[Dro
         ConfigError: no rule gives this reason; the message names the nearest.
         InputError, WorkspaceError: the folder does not hold dropped documents.
     """
+    require_live_polars()
     judged: _Judged = _InWorkspace(folder) if Workspace(folder).marker.exists() else _InFolder(folder)
     rule = _rule(judged.rules, reason)
     signal = rule.signals(strict=judged.strict)[0]

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from dq.errors import ConfigError, nearest
+from dq.executors import require_live_polars
 from dq.results import Result
 from dq.stages.base import View
 from dq.stages.duplicates import FoundDuplicates
@@ -61,6 +62,7 @@ def removed_pairs(
         ConfigError: there is no such source.
         WorkspaceError: the deduplication has not finished.
     """
+    require_live_polars()
     view = View.of(workspace)
     corpus, frozen = view.open(Documents, "deduplicated"), view.open(FoundDuplicates).duplicates.frozen
     documents, table = corpus.documents, view.open(Selected).selection.table()

@@ -6,8 +6,8 @@
 
 They pickle and hash the same in every process (the cache of `datasets` finds its results again). `datasets` forks for
 ``num_proc``, and polars does not survive a fork after its first use: a process that has scored or judged anything
-calls ``multiprocess.set_start_method("spawn")`` before it uses ``num_proc``, or its children can hang. They take a
-batch in any format that has columns (Python, Arrow, polars), so this module needs no import of `datasets`.
+calls ``multiprocess.set_start_method("spawn")`` before it uses ``num_proc``; without it its children say so.
+They take a batch in any format that has columns (Python, Arrow, polars), so this module needs no import of `datasets`.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from dq.dedup import Resources
-from dq.executors import QUIET, Executor, LocalExecutor, Progress
+from dq.executors import QUIET, Executor, LocalExecutor, Progress, require_live_polars
 from dq.jobs.job import JobConfig
 from dq.results import Result
 from dq.stages.base import View
@@ -72,6 +72,7 @@ def run_job(
     Raises:
         DqError: what is wrong with the input, the configuration or the workspace, on one line.
     """
+    require_live_polars()
     executor = executor or LocalExecutor()
     threads = min(executor.workers, os.cpu_count() or 1)  # workers may be elsewhere, threads are here
     workspace.create()

@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 
 from dq.errors import BudgetError, ConfigError
+from dq.executors import require_live_polars
 from dq.quality.rules import Rule, RuleSet
 
 Bound = Literal["minimum", "maximum"]
@@ -54,6 +55,7 @@ def sweep(
     Raises:
         ConfigError: no rule gives this reason, or it has two bounds.
     """
+    require_live_polars()
     rule, bound = _one_bound(rules, reason)
     others = RuleSet(name=rules.name, rules=tuple(r for r in rules.rules if r.reason != reason))
     weights = _weights(scores, weight)
@@ -91,6 +93,7 @@ def attribution(
         would come back without it, the rule as the last one); ``first``, those that no earlier rule drops (what a chain
         of filters would report); the same by weight where one is given; ``together`` in the last row, ``(any)``.
     """
+    require_live_polars()
     fails = scores.select(rule.fails(strict=strict).alias(rule.reason) for rule in rules.rules)
     weights = _weights(scores, weight).to_numpy()
     matrix = fails.to_numpy().reshape(scores.height, len(rules.rules))
@@ -119,6 +122,7 @@ def solve(scores: pl.DataFrame, rules: RuleSet, reason: str, *, target: float, w
         BudgetError: even without this rule the set keeps less than the target.
         ConfigError: no rule gives this reason, or it has two bounds.
     """
+    require_live_polars()
     rule, bound = _one_bound(rules, reason)
     others = RuleSet(name=rules.name, rules=tuple(r for r in rules.rules if r.reason != reason))
     # Documents that this rule cannot drop, because its signal is null or they have too few lines, are kept anyway.
@@ -149,6 +153,7 @@ def solve(scores: pl.DataFrame, rules: RuleSet, reason: str, *, target: float, w
 
 def by_source(verdict: pl.DataFrame, source: pl.Series) -> pl.DataFrame:
     """Kept and dropped documents of a verdict by source and reason: source, documents, kept, and a list of counts."""
+    require_live_polars()
     table = verdict.with_columns(source.alias("source"))
     totals = table.group_by("source").agg(pl.len().alias("documents"), pl.col("keep").sum().alias("kept"))
     reasons = (

@@ -18,6 +18,7 @@ import pydantic
 
 from dq.config import StrictModel, load_yaml
 from dq.errors import ConfigError
+from dq.executors import require_live_polars
 from dq.quality.signals import all_signals, check_signals
 from dq.text import string_array
 
@@ -208,6 +209,7 @@ class RuleSet(StrictModel):
         Raises:
             ConfigError: a signal is not in the table, or holds no numbers.
         """
+        require_live_polars()
         for name in (*self.signals(strict=strict), *self.groups):
             if name not in scores.columns:
                 known = name in all_signals()

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 import polars as pl
 
 from dq.errors import ConfigError
+from dq.executors import require_live_polars
 from dq.quality.measure import measure, measure_given
 from dq.quality.rules import RuleSet
 from dq.quality.scorers.base import Scorer, by_column, columns_of, needed
@@ -107,6 +108,7 @@ def judge_texts(
     Raises:
         ConfigError: a rule ranks documents of a whole corpus, which a batch is not, or needs another column.
     """
+    require_live_polars()
     if not rules.is_fixed:
         raise ConfigError(
             f"rule set `{rules.name}` ranks the documents of a whole corpus; score that first and judge by "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dq.errors import BudgetError, ConfigError
-from dq.executors import QUIET, Executor, LocalExecutor, Progress
+from dq.executors import QUIET, Executor, LocalExecutor, Progress, require_live_polars
 from dq.stages.base import View
 from dq.stages.heldout import Heldout
 from dq.store import Workspace
@@ -37,6 +37,7 @@ def run_study(
         TrainingError: runs diverged.
         WorkspaceError: the workspace is not finished, or a finished result would be lost.
     """
+    require_live_polars()
     workspace.existing()
     with workspace.lock():
         if not View.of(workspace).open(Heldout).neutral:

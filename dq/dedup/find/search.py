@@ -26,6 +26,7 @@ from dq.dedup.find.verify import ClassShingles, needed_classes, shingle_classes,
 from dq.dedup.index import DuplicateIndex, Met
 from dq.dedup.shards import Shard
 from dq.errors import ConfigError
+from dq.executors import require_live_polars
 from dq.store.arrays import save_parts
 from dq.store.files import remove_partials
 
@@ -52,6 +53,7 @@ def find_duplicates(
         index: earlier documents to compare with as well; its configuration counts.
         resources: threads and memory.
     """
+    require_live_polars()
     config, resources = config or (DedupConfig() if index is None else index.config), resources or Resources()
     if index is not None and index.config != config:
         raise ConfigError(f"{index.folder}: the index was made with other settings; leave config out to use its own")

@@ -21,6 +21,7 @@ from typing import Any, Protocol
 import polars as pl
 
 from dq.errors import ConfigError, InputError
+from dq.executors import require_live_polars
 from dq.quality.signals import all_signals
 
 
@@ -73,6 +74,7 @@ def columns_of(scorer: Scorer, texts: pl.Series) -> dict[str, pl.Series]:
     Raises:
         InputError: it leaves out a column, or does not give one number a text.
     """
+    require_live_polars()
     given = scorer.scores(texts)
     found = {}
     for name in scorer.names:
