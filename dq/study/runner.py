@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dq.executors import QUIET, Executor, Progress, Step
-from dq.store import Workspace, read_json, write_bytes_atomic
+from dq.stages.base import View
+from dq.stages.tokenizer import BOS, Tokenizer
+from dq.store import Workspace, read_json
 from dq.study.grid import PlannedRun
-from dq.training import RunFolder
+from dq.training import RunFolder, has_tokenizer, save_tokenizer
 from dq.variants import Manifest, Universe
 
 
@@ -44,8 +46,9 @@ def run_grid(
         step.advance(sum(run.spec.steps for run in runs if run not in waiting))
         if waiting:
             _train(workspace, waiting, executor=executor, step=step)
-    for folder in folders:
-        _add_tokenizer(folder, workspace.tokenizer() / "tokenizer.json")
+    tokenizer = View.of(workspace).open(Tokenizer).file
+    for run, folder in zip(runs, folders, strict=True):
+        _add_tokenizer(run, folder, tokenizer)
     return [
         RunOutcome(run, folder.path, str(read_json(folder.status)["status"]))
         for run, folder in zip(runs, folders, strict=True)
@@ -67,8 +70,7 @@ def _train(workspace: Workspace, runs: Sequence[PlannedRun], *, executor: Execut
     executor.run(train_run, tasks, output=lambda task: task.output, on_report=advance, isolated=True)
 
 
-def _add_tokenizer(folder: RunFolder, tokenizer: Path) -> None:
-    """A model folder that `from_pretrained` loads has its tokenizer beside it."""
-    target = folder.model / "tokenizer.json"
-    if folder.model.exists() and not target.exists():
-        write_bytes_atomic(target, tokenizer.read_bytes())
+def _add_tokenizer(run: PlannedRun, folder: RunFolder, tokenizer: Path) -> None:
+    """A model folder that `from_pretrained` loads has its tokenizer beside it; folders of older versions get theirs."""
+    if folder.model.exists() and not has_tokenizer(folder.model):
+        save_tokenizer(folder.model, tokenizer, bos=BOS, context=run.spec.training.context)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from dq.errors import require
 from dq.training.config import PrecisionChoice, RunSpec, TrainingConfig
+from dq.training.hf_tokenizer import has_tokenizer, save_tokenizer
 from dq.training.record import RunFolder, RunRecord, read_run
 from dq.training.schedule import Schedule
 from dq.training.sizes import SIZES, ModelSize, ParameterCounts, find_size
@@ -38,9 +39,11 @@ __all__ = [
     "TrainingConfig",
     "evaluate",
     "find_size",
+    "has_tokenizer",
     "initialise",
     "read_run",
     "save_hf",
+    "save_tokenizer",
     "train",
 ]
 

@@ -13,7 +13,7 @@ from dq.training.model import RMS_EPSILON, ROPE_BASE, Llama
 
 
 def save_hf(model: Llama, folder: Path, *, bos_id: int) -> None:
-    """Write config.json and model.safetensors (float32); the caller adds tokenizer.json."""
+    """Write config.json and model.safetensors (float32); `save_tokenizer` writes the files beside them."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {f"model.{name}": _as_hf(name, value, model) for name, value in model.state_dict().items()}
     write_bytes_atomic(folder / "model.safetensors", save(tensors, metadata={"format": "pt"}))
