@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from dq.config import StrictModel
-from dq.results import Result, plain
+from dq.results import Result, html_table, plain
 
 
 class Colour(enum.StrEnum):
@@ -60,3 +60,30 @@ def test_everything_inside_a_result_becomes_plain() -> None:
 def test_a_list_of_results_is_a_list_of_their_records() -> None:
     one = Inner(Path("p"), 0.5)
     assert plain([one, one]) == [one.to_dict()] * 2
+
+
+def test_a_result_is_a_row_of_its_single_values() -> None:
+    made = Outer((), pl.DataFrame({"a": [1]}), Settings(), Colour.RED, {1: "one"})
+    assert made.to_frame().to_dicts() == [{"colour": "red", "names.1": "one", "nothing": None, "rows": 1}]
+
+
+def test_a_long_result_has_a_short_repr_that_counts_what_is_large() -> None:
+    inner = tuple(Inner(Path("a" * 500), 0.5) for _ in range(100))
+    text = repr(Outer(inner, pl.DataFrame({"a": [1] * 9}), Settings(), Colour.RED, dict.fromkeys(range(99), "x")))
+    assert text.startswith("Outer(inner=<100 entries>, table=<DataFrame 9 x 1>") and len(text) <= 300
+    assert repr(Inner(Path("b"), 0.5)) == "Inner(path=PosixPath('b'), share=0.5)"
+
+
+def test_a_notebook_shows_markup_as_text() -> None:
+    hostile = "<script>alert(1)</script>"
+    shown = Inner(Path(hostile), 0.25)._repr_html_()
+    assert "<script>" not in shown and "&lt;script&gt;" in shown and "<td>0.25</td>" in shown
+    assert html_table(hostile, [hostile], [[hostile]]).count("&lt;script&gt;") == 3
+
+
+def test_a_notebook_shows_thirty_rows_and_counts_the_others() -> None:
+    rows = [[number] for number in range(31)]
+    assert html_table("t", ["n"], rows[:30]).count("<tr>") == 31 and "more rows" not in html_table(
+        "t", ["n"], rows[:30]
+    )
+    assert html_table("t", ["n"], rows).count("<tr>") == 31 and "and 1 more rows" in html_table("t", ["n"], rows)

@@ -129,7 +129,7 @@ def _show_verdict(found: VariantComparison) -> None:
     show.line(
         (f"{found.variant}: ", "bold"),
         (found.summary, f"bold {color}"),
-        f" (on the neutral set *: {found.verdict.reason})",
+        f": {found.in_words} (on the neutral set *: {found.verdict.reason})",
         wrap=True,
     )
 

@@ -24,6 +24,7 @@ from dq.compare.paired import Options, paired
 from dq.compare.power import power_of
 from dq.compare.results import Comparison, Interval, MeanSquares, Outcome, Power, SeedSpread, Verdict
 from dq.compare.verdict import judge
+from dq.compare.words import range_of, size_of
 
 __all__ = [
     "Comparison",
@@ -50,4 +51,6 @@ __all__ = [
     "levels",
     "paired",
     "power_of",
+    "range_of",
+    "size_of",
 ]

@@ -14,6 +14,8 @@ from dq.results import Result
 
 AA_CONFIDENCE = 0.999
 """An honest A/A fails one time in a thousand by its interval, and must exceed the margin as well."""
+MANY_MARGINS = 10
+"""An A/A control that only a difference of more margins would fail hardly tests anything."""
 
 
 class ControlKind(enum.StrEnum):
@@ -64,6 +66,10 @@ class ControlOutcome(Result):
     """What the ordinary rule says; it does not judge an A/A control."""
     interval: Interval | None = None
     """The interval that judged; None for the unigram control and where there are too few seeds."""
+    detectable: float | None = None
+    """Of an A/A control: the smallest difference that would have failed it, bits per byte."""
+    could_hardly_fail: bool = False
+    """Whether only a difference of many margins would have failed it: then its passing says little."""
 
 
 def judge_aa(comparison: Comparison, *, margin: float) -> ControlOutcome:
@@ -82,10 +88,14 @@ def judge_aa(comparison: Comparison, *, margin: float) -> ControlOutcome:
     excludes = interval.low > 0 or interval.high < 0
     exceeds = abs(comparison.difference) > margin
     failed = excludes and exceeds
+    detectable = max((interval.high - interval.low) / 2, margin)
+    weak = not failed and detectable > MANY_MARGINS * margin
     reason = (
         f"the 99.9 % interval [{interval.low:+.4f}, {interval.high:+.4f}] {'excludes' if excludes else 'holds'} 0 and "
         f"the difference {comparison.difference:+.4f} is {'past' if exceeds else 'within'} the margin of {margin:g} "
-        "bits per byte" + ("; the same data differ from themselves: look for a fault in the runs" if failed else "")
+        "bits per byte"
+        + ("; the same data differ from themselves: look for a fault in the runs" if failed else "")
+        + (f"; it could hardly fail: only a difference above {detectable:.3g} would have shown" if weak else "")
     )
     return ControlOutcome(
         kind=ControlKind.AA,
@@ -94,6 +104,8 @@ def judge_aa(comparison: Comparison, *, margin: float) -> ControlOutcome:
         comparison=comparison,
         verdict=verdict,
         interval=interval,
+        detectable=detectable,
+        could_hardly_fail=weak,
     )
 
 

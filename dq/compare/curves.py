@@ -1,7 +1,7 @@
 """Levels and learning curves: means and t bands over seeds. Descriptive only; nothing here decides.
 
 Trunk and cooled points measure different things (the learning rate has come down or it has not), so a mean never holds
-both.
+both; nor does it hold points on a tenth of the documents and on all of them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dq.errors import CompareError
 from dq.executors import require_live_polars
 from dq.results import Result
 
-PHASES = ("trunk", "cooled")
+PHASES = ("trunk", "cooling", "cooled")
 POINT_COLUMNS: dict[str, type[pl.DataType] | pl.DataType] = {
     "variant": pl.String,
     "seed": pl.Int64,
@@ -80,18 +80,19 @@ def _level(table: LossTable, variant: str, held_out_set: str) -> Level:
 
 
 def curves(points: pl.DataFrame, *, confidence: float = 0.95) -> pl.DataFrame:
-    """Mean learning curve of every variant on every set, trunk and cooled points apart, with a t band over seeds.
+    """Mean learning curve of every variant on every set, each phase apart, with a t band over seeds.
 
     Args:
         points: one row per variant, seed, held-out set, phase and step: ``variant`` str, ``seed`` int, ``set`` str,
-            ``step`` int, ``tokens_seen`` int, ``unique_tokens_seen`` int, ``phase`` "trunk" or "cooled",
-            ``bits_per_byte`` float.
+            ``step`` int, ``tokens_seen`` int, ``unique_tokens_seen`` int, ``phase`` "trunk", "cooling" or "cooled",
+            ``bits_per_byte`` float; such as a study's ``points.parquet``, whose ``subset`` (which documents were
+            scored) is kept apart too.
         confidence: of the band. It is the spread of the level over seeds, which pairing removes from a difference:
             overlapping bands do not mean that variants are alike.
 
     Returns:
-        One row per variant, set, phase and step, sorted so: ``tokens_seen`` i64, ``unique_tokens_seen`` f64 (mean over
-        seeds), ``n_seeds`` i64, ``bits_per_byte`` f64 (mean), ``low`` and ``high`` f64 (null with one seed).
+        One row per variant, set, (subset,) phase and step, sorted so: ``tokens_seen`` i64, ``unique_tokens_seen`` f64
+        (mean over seeds), ``n_seeds`` i64, ``bits_per_byte`` f64 (mean), ``low`` and ``high`` f64 (null with one seed).
 
     Raises:
         CompareError: a column is missing, a value is not usable, a row is doubled, or a step means different numbers of
@@ -100,9 +101,12 @@ def curves(points: pl.DataFrame, *, confidence: float = 0.95) -> pl.DataFrame:
     require_live_polars()
     if not 0 < confidence < 1:
         raise CompareError(f"the confidence must be between 0 and 1, got {confidence}")
-    table = check_columns(points, POINT_COLUMNS, what="the table of curve points")
-    _check_points(table)
-    by_point = table.sort(*POINT_KEY, "seed").group_by(POINT_KEY, maintain_order=True)
+    subset = ["subset"] if "subset" in points.columns else []
+    columns = {**POINT_COLUMNS, **dict.fromkeys(subset, pl.String)}
+    key = [*POINT_KEY[:2], *subset, *POINT_KEY[2:]]
+    table = check_columns(points, columns, what="the table of curve points")
+    _check_points(table, key)
+    by_point = table.sort(*key, "seed").group_by(key, maintain_order=True)
     means = by_point.agg(
         pl.col("tokens_seen").first(),
         pl.col("unique_tokens_seen").mean(),
@@ -123,12 +127,12 @@ def _half_width_in_deviations(n_seeds: int, confidence: float) -> float | None:
     return float(special.stdtrit(n_seeds - 1, 0.5 + confidence / 2)) / math.sqrt(n_seeds)
 
 
-def _check_points(table: pl.DataFrame) -> None:
+def _check_points(table: pl.DataFrame, key: list[str]) -> None:
     faults = {
-        f"a phase other than {' or '.join(PHASES)}": ~pl.col("phase").is_in(PHASES),
+        f"a phase other than {', '.join(PHASES)}": ~pl.col("phase").is_in(PHASES),
         "bits per byte that are not a finite number (did the run diverge?)": ~pl.col("bits_per_byte").is_finite(),
-        "more than one row": pl.struct(*POINT_KEY, "seed").is_duplicated(),
-        "another number of tokens than other seeds": pl.col("tokens_seen").n_unique().over(POINT_KEY) > 1,
+        "more than one row": pl.struct(*key, "seed").is_duplicated(),
+        "another number of tokens than other seeds": pl.col("tokens_seen").n_unique().over(key) > 1,
     }
     for fault, condition in faults.items():
         bad = table.filter(condition)

@@ -16,9 +16,10 @@ from dq.compare.paired import Options, pair, with_pooled_spread
 from dq.compare.results import Comparison, Interval, SeedSpread, Verdict, joined
 from dq.compare.tables import LossTable
 from dq.compare.verdict import check_margin, judge, names_worse
+from dq.compare.words import range_of, size_of
 from dq.errors import CompareError
 from dq.executors import require_live_polars
-from dq.results import Result
+from dq.results import Result, html_table
 
 ADVISED_DOCUMENTS = 100
 NEUTRAL_MEAN = "mean of the neutral sets"
@@ -44,6 +45,18 @@ class VariantComparison(Result):
         warning = f"; worse on {joined(self.worse_on)}" if self.worse_on else ""
         return f"{self.verdict.outcome}{warning}"
 
+    @property
+    def in_words(self) -> str:
+        """The difference that was judged and where it could lie: "-0.026 bits per byte (-0.8 %), could be ..."."""
+        size = size_of(self.neutral.difference, self.neutral.baseline_bits_per_byte)
+        interval = self.verdict.interval
+        return size if interval is None else f"{size}, {range_of(interval.low, interval.high)}"
+
+    def to_frame(self) -> pl.DataFrame:
+        """A row for the mean of the neutral sets, then one per set."""
+        named = [(NEUTRAL_MEAN, self.neutral), *((one.sets[0], one) for one in self.by_set)]
+        return pl.DataFrame([_row(self, one, name=name) for name, one in named], schema=ROW_SCHEMA, orient="row")
+
 
 @dataclass(frozen=True, kw_only=True)
 class StudyComparison(Result):
@@ -65,12 +78,14 @@ class StudyComparison(Result):
 
     def to_frame(self) -> pl.DataFrame:
         """Differences as a table: one row per variant for the mean of the neutral sets, then one per set."""
-        rows = [
-            _row(found, comparison, name=name)
-            for found in self.variants
-            for name, comparison in [(NEUTRAL_MEAN, found.neutral), *((one.sets[0], one) for one in found.by_set)]
-        ]
-        return pl.DataFrame(rows, schema=ROW_SCHEMA, orient="row")
+        return pl.concat([found.to_frame() for found in self.variants])
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the verdicts, and differences below 0 where a variant is better."""
+        shown = ["variant", "set", "verdict", "difference", "low", "high", "bits_per_byte", "n_documents"]
+        frame = self.to_frame().select(shown)
+        title = f"Difference from {self.baseline}, bits per byte (below 0 is better; margin {self.margin:g})"
+        return html_table(title, frame.columns, frame.rows())
 
 
 ROW_SCHEMA: dict[str, type[pl.DataType]] = {

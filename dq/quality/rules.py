@@ -20,6 +20,7 @@ from dq.config import StrictModel, load_yaml
 from dq.errors import ConfigError
 from dq.executors import require_live_polars
 from dq.quality.signals import all_signals, check_signals
+from dq.results import html_table
 from dq.text import string_array
 
 
@@ -160,6 +161,23 @@ class RuleSet(StrictModel):
         if twice:
             raise ValueError(f"rule set `{self.name}` gives the reason `{min(twice)}` twice; reasons must differ")
         return self
+
+    def __repr__(self) -> str:
+        return f"RuleSet({self.name!r}, {len(self.rules)} rules)"
+
+    __str__ = __repr__
+
+    def to_frame(self) -> pl.DataFrame:
+        """A row a rule: reason, signal, minimum, maximum (of fixed bounds), keep_fraction (of quantile rules)."""
+        text, number = pl.String, pl.Float64
+        names: dict[str, type[pl.DataType]] = {"reason": text, "signal": text}
+        names |= {"minimum": number, "maximum": number, "keep_fraction": number}
+        return pl.DataFrame([{n: getattr(rule, n, None) for n in names} for rule in self.rules], schema=names)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the rules."""
+        frame = self.to_frame()
+        return html_table(f"{self!r}", frame.columns, frame.rows())
 
     def signals(self, *, strict: bool = False) -> tuple[str, ...]:
         """The signals these rules read, each once."""

@@ -50,8 +50,16 @@ class StudyResult(Result):
     def record(self) -> dict[str, Any]:
         """What `--json` prints and a study's `comparison.json` holds: no tables of documents and points."""
         names = ("runs", "comparison", "controls", "manifests", "diverged")
-        config = {"study": self.config.name, "budget_tokens": self.config.budget_tokens}
+        config = {"study": self.config.name, "budget_tokens": self.config.budget_tokens, "config": self.config}
         return {**config, **{name: getattr(self, name) for name in names}}
+
+    def to_frame(self) -> pl.DataFrame:
+        """The comparison's table: a row a variant and set."""
+        return self.comparison.to_frame()
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the comparison."""
+        return self.comparison._repr_html_()
 
 
 def conclude(

@@ -68,6 +68,16 @@ def test_an_aa_control_returns_its_ordinary_verdict_and_both_intervals(losses_of
     json.dumps(found.to_dict(), allow_nan=False)
 
 
+@pytest.mark.parametrize(("margins", "weak"), [(9.9, False), (10.1, True)])
+def test_an_aa_control_says_when_it_could_hardly_fail(losses_of: Make, margins: float, weak: bool) -> None:
+    probe = judge_aa(shifted(losses_of, 0.0, 0.1), margin=MARGIN)
+    assert probe.interval is not None
+    half_width = (probe.interval.high - probe.interval.low) / 2
+    found = judge_aa(shifted(losses_of, 0.0, 0.1), margin=half_width / margins)
+    assert found.detectable == pytest.approx(half_width, rel=1e-3)
+    assert found.could_hardly_fail is weak and ("could hardly fail" in found.reason) is weak
+
+
 def test_honest_aa_controls_pass(make_losses: Make) -> None:
     statuses = set()
     for seed in range(40):

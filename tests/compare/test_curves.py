@@ -48,7 +48,10 @@ def test_points_come_sorted_whatever_their_order() -> None:
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        (points(("a", 0, 10, "warm", 2.0)), "'a', seed 0, set 'neutral', warm step 10 has a phase other than trunk or"),
+        (
+            points(("a", 0, 10, "warm", 2.0)),
+            "'a', seed 0, set 'neutral', warm step 10 has a phase other than trunk, cooling",
+        ),
         (points(("a", 0, 10, "trunk", float("nan"))), "not a finite number"),
         (points(("a", 0, 10, "trunk", 2.0), ("a", 0, 10, "trunk", 2.1)), "more than one row; 2 such rows"),
         (
@@ -79,3 +82,12 @@ def test_a_level_is_the_mean_over_seeds_of_bits_per_byte(make_losses: Callable[.
     assert found[0].standard_deviation == pytest.approx(np.std(by_seed, ddof=1))
     assert (found[0].n_seeds, found[0].n_documents) == (3, 10)
     assert levels(losses.filter(seed=0))[0].standard_deviation is None
+
+
+def test_points_of_a_study_are_read_as_they_are_and_its_subsets_stay_apart() -> None:
+    rows = [("a", 0, 10, "trunk", 2.0), ("a", 0, 20, "cooling", 1.8), ("a", 0, 30, "cooled", 1.5)]
+    tenth, everything = points(*rows, subset="tenth"), points(rows[-1], subset="all")
+    found = curves(pl.concat([tenth, everything.with_columns(bits_per_byte=pl.lit(1.6))]))
+    assert found.select("subset", "phase", "bits_per_byte").rows() == [
+        ("all", "cooled", 1.6), ("tenth", "cooled", 1.5), ("tenth", "cooling", 1.8), ("tenth", "trunk", 2.0),
+    ]  # fmt: skip

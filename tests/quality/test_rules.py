@@ -109,3 +109,13 @@ def test_a_column_without_numbers_is_not_judged() -> None:
     rules = RuleSet(name="mine", rules=(Rule(signal="x", reason="low", minimum=1),))
     with pytest.raises(ConfigError, match="the column `x` holds String"):
         rules.judge(pl.DataFrame({"x": ["1"]}))
+
+
+def test_a_rule_set_shows_as_a_short_line_and_a_table() -> None:
+    rules = presets.fineweb()
+    assert repr(rules) == str(rules) == f"RuleSet('fineweb', {len(rules.rules)} rules)"
+    frame = rules.to_frame()
+    assert frame["reason"].to_list() == [rule.reason for rule in rules.rules]
+    assert rules._repr_html_().count("<tr>") == min(len(rules.rules), 30) + 1
+    hostile = RuleSet(name="<b>", rules=(Rule(signal="word_count", reason="<script>", minimum=1),))
+    assert "<script>" not in hostile._repr_html_() and "<b>&" not in hostile._repr_html_()

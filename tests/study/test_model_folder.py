@@ -167,7 +167,7 @@ def test_the_harness_gives_the_choices_the_models_likelihoods(
     for sample in harness["choice"]["samples"]:
         question = QUESTIONS[sample["doc_id"]]
         scores = []
-        for choice, (response,) in zip(question["choices"], sample["resps"], strict=True):  # type: ignore[call-overload]
+        for choice, (response,) in zip(question["choices"], sample["resps"], strict=True):
             start = tokenizer(question["question"]).input_ids
             whole = tokenizer(f"{question['question']}{choice}").input_ids
             scores.append(nats(model, start) - nats(model, whole))

@@ -150,7 +150,7 @@ def test_the_same_study_trains_nothing_again_and_says_the_same(study: Study) -> 
     one, other = (
         json.loads((study.workspace.study(n, 2048) / "comparison.json").read_text()) for n in ("tiny", "renamed")
     )
-    assert one | {"study": "renamed"} == other
+    assert one | {"study": "renamed", "config": {**one["config"], "name": "renamed"}} == other
 
 
 def test_each_budget_has_its_own_result_and_report_and_one_is_never_replaced_by_other_settings(world: World) -> None:
