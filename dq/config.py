@@ -13,7 +13,7 @@ import math
 import re
 import types
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -64,8 +64,26 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no canonical JSON")
 
 
-def load_yaml(path: str | Path, model: type[Model]) -> Model:
+class FieldFault(ValueError):  # noqa: N818
+    """What is wrong between the fields of a model, and which of them a user would change: its line is named.
+
+    Args:
+        message: what is wrong, without the field's name.
+        keys: the field, seen from the model whose validator raises this.
+    """
+
+    def __init__(self, message: str, *keys: str | int) -> None:
+        super().__init__(message)
+        self.keys = keys
+
+
+def load_yaml(path: str | Path, model: type[Model], *, check: Callable[[Model], None] | None = None) -> Model:
     """Read a YAML file into a model.
+
+    Args:
+        path: the file.
+        model: what it becomes.
+        check: raises a FieldFault where the model is wrong in a way that its type does not know of.
 
     Raises:
         ConfigError: the file is missing, is not YAML, or does not fit the model; one line that names file, line,
@@ -76,12 +94,18 @@ def load_yaml(path: str | Path, model: type[Model]) -> Model:
     try:
         root = _parse(text)
         # JSON semantics let strict models accept what YAML can write: lists for tuples, strings for enums.
-        return model.model_validate_json(json.dumps(_plain_data(root)))
+        made = model.model_validate_json(json.dumps(_plain_data(root)))
+        if check is not None:
+            check(made)
     except _FaultError as fault:
         raise ConfigError(f"{path}:{fault.line}: {_one_line(str(fault))}") from None
+    except FieldFault as fault:
+        place = f"{path}:{_line_of(root, fault.keys)}"
+        raise ConfigError(f"{place}: {_one_line(f'`{_shown(_dotted(fault.keys))}`: {fault}')}") from None
     except pydantic.ValidationError as error:
         line, message = _explain(root, model, error)
         raise ConfigError(f"{path}:{line}: {_one_line(message)}") from None
+    return made
 
 
 def checked(model: type[Model], values: Mapping[str, Any], *, names: Mapping[str, str] = {}) -> Model:
@@ -100,9 +124,10 @@ def checked(model: type[Model], values: Mapping[str, Any], *, names: Mapping[str
     except pydantic.ValidationError as error:
         fault = error.errors()[0]
         message = fault["msg"].removeprefix("Value error, ")
+        keys = (*fault["loc"], *_fault_keys(fault))
         if not fault["loc"]:  # the values do not go together
-            raise ConfigError(message) from None
-        field = str(fault["loc"][0])
+            raise ConfigError(message, field=names.get(str(keys[0]), str(keys[0])) if keys else None) from None
+        field = str(keys[0])
         shown = _shown(repr(fault["input"]))
         raise ConfigError(f"{message} (got {shown})", field=names.get(field, field)) from None
 
@@ -268,6 +293,7 @@ def _explain(root: _Node, model: type[BaseModel], error: pydantic.ValidationErro
     unknown = fault["type"] == "extra_forbidden"
     location = fault["loc"][:-1] if unknown else fault["loc"]
     keys, annotation = _keys_of(model, location)
+    keys += _fault_keys(fault)
     line = _line_of(root, [*keys, fault["loc"][-1]] if unknown else keys)
     if unknown:
         valid = sorted({name for member in _models_in(annotation) for name in member.model_fields})
@@ -279,6 +305,12 @@ def _explain(root: _Node, model: type[BaseModel], error: pydantic.ValidationErro
     message = fault["msg"].removeprefix("Value error, ")
     given = "" if isinstance(fault["input"], (dict, list)) else f" (got {_shown(repr(fault['input']))})"
     return line, f"{field + ': ' if keys else ''}{message}{given}"
+
+
+def _fault_keys(fault: Any) -> Sequence[str | int]:
+    """The keys that a FieldFault of a validator names."""
+    error = fault.get("ctx", {}).get("error")
+    return error.keys if isinstance(error, FieldFault) else ()
 
 
 def _dotted(keys: Sequence[str | int]) -> str:

@@ -132,6 +132,8 @@ WORK = [
     ("rules", "sweep", "s.parquet", *RULES, "--reason", HOSTILE, "--values", "10,100"),
     ("rules", "solve", "s.parquet", *RULES, "--reason", HOSTILE, "--target", "5"),
     ("signals",),
+    ("presets", "fineweb"),
+    ("doctor",),
     ("recipes", "list"),
     ("recipes", "show", "pipelines/quickstart.yaml"),
     ("recipes", "copy", "pipelines/quickstart.yaml", "--to", "copied\u202e[b]"),

@@ -18,15 +18,16 @@ from dq.text.kernels.jit import KERNEL_FILES
 ROOT = Path(dq.__file__).parent
 
 # What each layer may import, beside itself and the layers below it through these.
-BASE = {"arrays", "errors", "config", "results", "store", "executors"}
+BASE = {"arguments", "arrays", "errors", "config", "results", "store", "executors"}
 DATA = BASE | {"text", "corpus", "quality", "dedup"}
 ALLOWED: dict[str, set[str]] = {
+    "arguments": {"errors"},
     "arrays": set(),
     "errors": set(),
     "config": {"errors"},
     "results": set(),
-    "store": {"arrays", "errors", "config"},
-    "executors": {"errors", "config", "store"},
+    "store": {"arguments", "arrays", "errors", "config"},
+    "executors": {"arguments", "errors", "config", "store"},
     "text": BASE,
     "quality": BASE | {"text"},
     "dedup": BASE | {"text"},
@@ -42,8 +43,9 @@ ALLOWED: dict[str, set[str]] = {
     "report": BASE | {"corpus", "stages", "variants", "compare"},
     "interop": BASE | {"text", "corpus", "quality", "dedup"},
     "recipes": BASE,
+    "doctor": BASE | {"text", "corpus"},
     "__main__": {"cli"},
-    "cli": DATA | {"stages", "recipes", "jobs", "files", "inspect", "study", "report"},
+    "cli": DATA | {"stages", "recipes", "doctor", "jobs", "files", "inspect", "study", "report"},
 }
 
 

@@ -7,18 +7,22 @@ imported by the command that needs them.
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from collections.abc import Callable, Sequence
+from typing import Annotated
 
 import typer
 from typer.main import get_command
 
-from dq.cli import duplicates, inspect, jobs, quality, recipes, rules, show, studies
+from dq import __version__
+from dq.cli import about, duplicates, inspect, jobs, quality, recipes, rules, show, studies
 from dq.cli.options import explained, flags
 from dq.errors import DqError
 
 # Imports make a million objects that stay: looking through them for garbage again and again took 6 % of `dq dedup`.
 RARE_COLLECTIONS = (100_000, 50, 1000)
+COMPLETION = "_DQ_COMPLETE"  # what a shell sets, by the name of the program
 # Click's error: click is a part of typer, or stands beside it, depending on typer's version.
 UsageError: type[Exception] = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "UsageError")
 
@@ -35,9 +39,25 @@ app = typer.Typer(
     name="dq",
     help="Decide which training data is better: filter, deduplicate, build variants, train small models, compare.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        show.line(f"dq {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _program(
+    _version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
 app.command("quickstart")(studies.quickstart)
 app.command("run")(jobs.run)
 app.command("ablate")(studies.ablate)
@@ -45,6 +65,8 @@ app.command("score")(quality.score)
 app.command("filter")(quality.filter_documents)
 app.command("dedup")(duplicates.dedup)
 app.command("signals")(quality.signals)
+app.command("presets")(about.presets)
+app.command("doctor")(about.doctor)
 app.add_typer(
     _group(
         "Ask what rules would do, from the signals of `dq score`.",
@@ -78,6 +100,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point: every error that a user can meet is one line, never a traceback. Default: the command line's."""
     gc.set_threshold(*RARE_COLLECTIONS)
     show.prepare()
+    if COMPLETION in os.environ:  # the shell asks what could come next: typer answers
+        get_command(app).main(prog_name="dq")
     sys.exit(_exit_code(list(sys.argv[1:] if arguments is None else arguments)))
 
 

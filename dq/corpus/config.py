@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from dq.config import StrictModel
+from dq.config import FieldFault, StrictModel
 
 SampleName = Literal["news", "web", "factbook"]
 
@@ -30,7 +30,7 @@ class InputSpec(StrictModel):
     @model_validator(mode="after")
     def _one_of(self) -> InputSpec:
         if (self.path is None) == (self.sample is None):
-            raise ValueError("give exactly one of `path` and `sample`")
+            raise FieldFault("give exactly one of `path` and `sample`", *(["sample"] if self.sample else []))
         return self
 
 

@@ -5,6 +5,7 @@ The one expander: a path, a pattern, a folder or a sample means the same files i
 
 from __future__ import annotations
 
+import os
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,12 +13,13 @@ from typing import Any
 
 import pyarrow as pa
 
+from dq.arguments import many, path
 from dq.corpus.config import InputSpec
 from dq.corpus.documents import DOCUMENT_SCHEMA, Batch, Origin
 from dq.corpus.formats import ENDINGS, Format, format_of
 from dq.corpus.places import PLACES, File, Place
 from dq.corpus.samples import SampleFile, SampleFormat
-from dq.errors import InputError, cause_of
+from dq.errors import ConfigError, InputError, cause_of
 from dq.executors import QUIET, Step, run_in_threads
 
 FILE_FAULTS = (OSError, EOFError, zlib.error, pa.ArrowException)
@@ -92,7 +94,9 @@ def input_files(inputs: Sequence[InputSpec | str]) -> list[InputFile]:
     Raises:
         InputError: an entry names nothing, or a file of a format or place that dq does not read.
     """
-    specs = [InputSpec(path=one) if isinstance(one, str) else one for one in inputs]
+    specs = [_spec(one) for one in many(inputs, name="inputs", of="paths")]
+    if not specs:
+        raise ConfigError("`inputs` is empty; name a file, a pattern or a folder", field="inputs")
     found: dict[Any, InputFile] = {}
     for spec in specs:
         fields = (spec.source, spec.text_field, spec.id_field, spec.source_field)
@@ -114,6 +118,12 @@ def input_identity(files: Sequence[InputFile], *, step: Step = QUIET) -> list[li
         return found
 
     return run_in_threads(identity, files, threads=HASHING_THREADS)
+
+
+def _spec(one: Any) -> InputSpec:
+    if isinstance(one, InputSpec):
+        return one
+    return InputSpec(path=os.fspath(path(one, name="inputs")))
 
 
 def _expand(spec: InputSpec) -> list[InputFile]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import polars as pl
 
+from dq.config import checked
 from dq.dedup.config import DedupConfig, Resources
 from dq.dedup.find import find_duplicates
 from dq.dedup.policy import Policy
@@ -29,14 +32,20 @@ def deduplicate(
     Returns:
         One row per text: ``kept_index`` (int64, its own row where kept), ``similarity`` (float64, with the kept text; 1
         where kept) and ``cluster`` (int64, how many texts share that kept text, itself included).
+
+    Raises:
+        InputError: the texts are no list of strings.
+        ConfigError: an argument is out of its range.
     """
     require_live_polars()
+    about: dict[str, Any] = {"threshold": float(threshold) if type(threshold) is int else threshold, "ngram": ngram}
+    config, resources = checked(DedupConfig, about), checked(Resources, {"threads": threads})
+    policy = Policy.parse(keep)
     batch = text_batch(texts)
-    config = DedupConfig(threshold=float(threshold), ngram=ngram)
     documents = pl.DataFrame({"content_key": content_keys(batch), "n_bytes": np.diff(batch.offsets)})
-    found = find_duplicates([batch], config, resources=Resources(threads=threads))
+    found = find_duplicates([batch], config, resources=resources)
     everything = np.ones(len(batch), np.bool_)
-    chosen = select(found, everything, order=Policy.parse(keep).ranks(documents), threads=threads)
+    chosen = select(found, everything, order=policy.ranks(documents), threads=threads)
     return pl.DataFrame(
         {
             "kept_index": chosen.kept_index,

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 from pydantic_core import core_schema
 
+from dq.arguments import kind_of
 from dq.arrays import I64
 from dq.errors import ConfigError
 
@@ -43,6 +44,8 @@ class Policy:
         Raises:
             ConfigError: it is none of these.
         """
+        if not isinstance(text, str):
+            raise ConfigError(f"`keep`: {KNOWN}, not {kind_of(text)}", field="keep")
         kind, _, rest = text.partition(":")
         names = tuple(name.strip() for name in (rest.split(",") if kind == "prefer" else [rest]))
         if text == "longest":

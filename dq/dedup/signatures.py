@@ -15,10 +15,13 @@ from typing import Any
 
 import numpy as np
 
+from dq.arguments import whole_number
 from dq.arrays import I64, U32, U64, read_only
+from dq.config import checked
 from dq.dedup.config import ShingleConfig
 from dq.dedup.kernels.signatures import sign_documents, sign_hashes
 from dq.dedup.shingles import shingle_rules
+from dq.errors import ConfigError
 from dq.executors import run_in_threads
 from dq.text import TextBatch, Texts, text_batch
 
@@ -106,18 +109,30 @@ class MinHash:
     @property
     def config(self) -> ShingleConfig:
         """The same as a validated configuration."""
-        return ShingleConfig.model_validate(
-            {"num_perm": self.num_perm, "ngram": self.ngram, "seed": self.seed, "unit": self.unit}
+        return checked(
+            ShingleConfig, {"num_perm": self.num_perm, "ngram": self.ngram, "seed": self.seed, "unit": self.unit}
         )
 
     def signatures(self, texts: Texts, *, threads: int = 1) -> U32:
         """Signatures of texts: uint32 (n, num_perm)."""
-        return sign(texts, self.config, threads=threads).signatures
+        config, threads = self.config, whole_number(threads, name="threads", least=1)
+        return sign(texts, config, threads=threads).signatures
 
     def signatures_of_hashes(self, hashes: Any, offsets: Any) -> U32:
         """Signatures of documents given as shingle hashes (their low 32 bits count) and int64 offsets (n + 1)."""
-        low = (np.asarray(hashes).astype(np.uint64, copy=False) & np.uint64(EMPTY_VALUE)).astype(np.uint32)
-        bounds = np.ascontiguousarray(offsets, np.int64)
-        result = np.empty((len(bounds) - 1, self.num_perm), np.uint32)
+        low, bounds = _checked_hashes(hashes, offsets)
+        result = np.empty((len(bounds) - 1, self.config.num_perm), np.uint32)
         sign_hashes(read_only(low), read_only(bounds), permutations(self.num_perm, self.seed), result)
         return result
+
+
+def _checked_hashes(hashes: Any, offsets: Any) -> tuple[U32, I64]:
+    """The low 32 bits of hashes, and where each document's begin: a kernel believes both."""
+    values, bounds = np.asarray(hashes), np.asarray(offsets)
+    whole = all(array.ndim == 1 and (array.dtype.kind in "iu" or not array.size) for array in (values, bounds))
+    if not whole or not len(bounds):
+        raise ConfigError("`hashes` and `offsets` are arrays of whole numbers, of one dimension", field="offsets")
+    bounds = np.ascontiguousarray(bounds, np.int64)
+    if bounds[0] < 0 or bounds[-1] > len(values) or (np.diff(bounds) < 0).any():
+        raise ConfigError(f"`offsets` must rise from 0 or more to at most {len(values):,}, the hashes", field="offsets")
+    return (values.astype(np.uint64, copy=False) & np.uint64(EMPTY_VALUE)).astype(np.uint32), bounds

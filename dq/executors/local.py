@@ -21,6 +21,7 @@ from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
+from dq.arguments import whole_number
 from dq.executors.base import Executor, WorkerDiedError
 from dq.executors.worker import reports_to, start_worker
 
@@ -34,6 +35,9 @@ class LocalExecutor(Executor):
     """So many processes at a time; one worker, or one task, stays in this process unless it is to be isolated."""
 
     workers: int = 1
+
+    def __post_init__(self) -> None:
+        whole_number(self.workers, name="workers", least=1)
 
     def attempt(
         self,

@@ -19,6 +19,7 @@ import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
 
+from dq.arguments import instance, path
 from dq.corpus import Corpus, InputSpec, ReadConfig
 from dq.dedup import DuplicateIndex, Duplicates, Resources
 from dq.errors import ConfigError, WorkspaceError
@@ -71,6 +72,8 @@ def parse_bytes(text: str) -> int:
     Raises:
         ConfigError: it is none of these.
     """
+    if not isinstance(text, str):
+        raise ConfigError(f"{text!r} is no amount of memory; write it as '4GB' or '500MB'", field="memory")
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?I?B)?\s*", text.upper())
     if found is None or (found[2] or "B") not in UNITS:
         raise ConfigError(f"{text!r} is no amount of memory; write it as 4GB or 500MB", field="memory")
@@ -119,6 +122,9 @@ def dedup_files(
     """
     require_live_polars()
     config, resources = config or DeduplicationConfig(), resources or Resources()
+    instance(config, DeduplicationConfig, name="config", remedy="dq.stages.selection has it")
+    instance(resources, Resources, name="resources", remedy="dq.dedup has it")
+    out, index = path(out, name="out"), None if index is None else path(index, name="index")
     view = View(Workspace(out).create(), replaces=overwrite)
     if view.workspace.heldout().exists():
         raise WorkspaceError(f"{out}: a workspace of `dq run`; name another folder for the deduplicated files")

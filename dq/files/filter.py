@@ -17,6 +17,7 @@ from typing import Any
 import polars as pl
 import pyarrow.compute as pc
 
+from dq.arguments import path
 from dq.corpus.config import InputSpec
 from dq.corpus.inputs import Piece, input_files, input_identity
 from dq.corpus.quarantine import QUARANTINE, RowCounts
@@ -27,7 +28,7 @@ from dq.files.pieces import PieceTask, Scoring, counted, cut, join_quarantine, r
 from dq.files.score import score_piece, score_tasks
 from dq.files.tables import arrow, table_writer, with_columns
 from dq.files.tally import Tally
-from dq.quality import QuantileRule, RuleSet
+from dq.quality import QuantileRule, RuleSet, a_rule_set
 from dq.results import Result
 from dq.store import Stage, read_parquet
 
@@ -155,7 +156,8 @@ def filter_files(
         DqError: a folder holds something else, or the input cannot be read.
     """
     require_live_polars()
-    scoring, executor = scoring or Scoring(), executor or LocalExecutor()
+    scoring, executor, kept = scoring or Scoring(), executor or LocalExecutor(), path(kept, name="kept")
+    dropped = None if dropped is None else path(dropped, name="dropped")
     _check(rules, scoring, strict=strict)
     folders = {"kept": kept} if dropped is None else {"kept": kept, "dropped": dropped}
     if dropped is not None and kept.resolve() == dropped.resolve():
@@ -196,7 +198,7 @@ def filter_files(
 
 
 def _check(rules: RuleSet, scoring: Scoring, *, strict: bool) -> None:
-    scoring.check(rules.signals(strict=strict))
+    scoring.check(a_rule_set(rules).signals(strict=strict))
     if other := set(rules.groups) - {"source"}:
         raise ConfigError(
             f"rule set `{rules.name}` ranks by `{min(other)}`; files can be ranked by `source`, or in all"

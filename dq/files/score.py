@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dq.arguments import many, path
 from dq.corpus.config import InputSpec
 from dq.corpus.inputs import Piece, input_files, input_identity
 from dq.corpus.quarantine import QUARANTINE, RowCounts
@@ -80,10 +81,11 @@ def score_files(
         DqError: the output is of something else, a signal is unknown, or the input cannot be read.
     """
     require_live_polars()
-    scoring, executor = scoring or Scoring(), executor or LocalExecutor()
+    scoring, executor, output = scoring or Scoring(), executor or LocalExecutor(), path(output, name="output")
     learned = [model.name for model in scoring.models]
-    names = (*DEFAULT_SIGNALS, *learned) if signals is None else tuple(dict.fromkeys(signals))
+    names = (*DEFAULT_SIGNALS, *learned) if signals is None else tuple(many(signals, name="signals", of="names"))
     scoring.check(names)
+    names = tuple(dict.fromkeys(names))
     if not output.parent.is_dir():
         raise WorkspaceError(f"{output.parent}: no such folder; make it, or name another")
     files = input_files(inputs)

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from dq.arguments import whole_number
 from dq.errors import require
-from dq.quality import RuleSet, Scorer, judge_texts
+from dq.quality import RuleSet, Scorer, a_rule_set, judge_texts
 from dq.text import WordDefinition
 
 if TYPE_CHECKING:
@@ -46,8 +47,8 @@ class Filter(_base.BaseFilter):  # type: ignore[misc,name-defined]
         strict: bool = False,
         words: WordDefinition = "unicode",
     ) -> None:
-        self.name = f"dq: {rules.name}"  # before the base, which names its counters after it
-        super().__init__(exclusion_writer, batch_size)
+        self.name = f"dq: {a_rule_set(rules).name}"  # before the base, which names its counters after it
+        super().__init__(exclusion_writer, whole_number(batch_size, name="batch_size", least=1))
         self.rules = rules
         self.scorers = scorers
         self.strict = strict

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from dq.arguments import many, whole_number
 from dq.arrays import U64, read_only
 from dq.errors import InputError
 from dq.interop.kernels.datatrove import sign_word_lists
@@ -29,12 +30,15 @@ def signatures(words: Sequence[Sequence[str]] | Any, *, num_perm: int = 112, ngr
         num_perm: ``num_buckets * hashes_per_bucket``.
         ngram: ``n_grams``.
         seed: ``MinhashConfig.seed``.
+
+    Raises:
+        ConfigError: an argument is out of its range.
+        InputError: these are not the words of documents.
     """
-    lists = (
-        words
-        if isinstance(words, (pa.ListArray, pa.LargeListArray))
-        else pa.array(words, pa.large_list(pa.large_string()))
-    )
+    whole_number(num_perm, name="num_perm", least=1)
+    whole_number(ngram, name="ngram", least=1)
+    whole_number(seed, name="seed", least=0)
+    lists = words if isinstance(words, (pa.ListArray, pa.LargeListArray)) else _lists(words)
     if lists.null_count:
         raise InputError("words of a document are missing (null); give an empty list for a document without words")
     flat = text_batch(lists.flatten())
@@ -50,3 +54,13 @@ def signatures(words: Sequence[Sequence[str]] | Any, *, num_perm: int = 112, ngr
     arguments = (read_only(flat.data), read_only(flat.offsets), read_only(bounds - bounds[0]), ngram)
     sign_word_lists(*arguments, read_only(parameters), made)
     return made
+
+
+def _lists(words: Any) -> pa.LargeListArray:
+    try:
+        if any(isinstance(one, str) for one in many(words, name="words", of="lists of words, one a document")):
+            raise InputError("`words` takes a list of words for each document, not its text")
+        return pa.array(words, pa.large_list(pa.large_string()))
+    except (pa.ArrowException, TypeError) as error:
+        fault = str(error).partition("\n")[0]
+        raise InputError(f"`words` takes a list of words for each document: {fault}") from None

@@ -17,9 +17,12 @@ from typing import Any
 
 import polars as pl
 
-from dq.quality import RuleSet, Scorer, judge_texts, schema
+from dq.errors import ConfigError
+from dq.quality import RuleSet, Scorer, a_rule_set, judge_texts, schema
 from dq.quality import score as score_texts
 from dq.text import WordDefinition
+
+MAX_COLUMNS = 24  # that a message lists
 
 
 class Score:
@@ -45,8 +48,23 @@ class Score:
 
     def __call__(self, batch: Any) -> dict[str, list[Any]]:
         """Columns of signals for a batch of columns."""
-        scores = score_texts(batch[self.text], self.signals, scorers=self.scorers, words=self.words)
+        scores = score_texts(_texts(batch, self.text), self.signals, scorers=self.scorers, words=self.words)
         return scores.to_dict(as_series=False)
+
+
+def _texts(batch: Any, column: str) -> Any:
+    """The texts of a batch, which a dataset hands over as a mapping of columns, or as a table.
+
+    Raises:
+        ConfigError: it has no such column, or is one row.
+    """
+    names = list(getattr(batch, "column_names", None) or getattr(batch, "columns", None) or batch)
+    if column not in names:
+        there = ", ".join(map(str, names[:MAX_COLUMNS]))
+        raise ConfigError(f"the dataset has no column `{column}`; there are {there}: name that of the texts by `text`")
+    if isinstance(batch[column], str) or batch[column] is None:
+        raise ConfigError("one row in place of a batch; call the dataset's map or filter with batched=True")
+    return batch[column]
 
 
 class _Rules:
@@ -61,13 +79,14 @@ class _Rules:
         strict: bool = False,
         words: WordDefinition = "unicode",
     ) -> None:
-        self.rules_json = rules.model_dump_json()
+        self.rules_json = a_rule_set(rules).model_dump_json()
         self.scorers, self.text, self.strict, self.words = scorers, text, strict, words
 
     def verdicts(self, batch: Any) -> pl.DataFrame:
         """The columns keep and reasons for a batch of columns."""
         rules = RuleSet.model_validate_json(self.rules_json)
-        judged = judge_texts(batch[self.text], rules, scorers=self.scorers, strict=self.strict, words=self.words)
+        texts = _texts(batch, self.text)
+        judged = judge_texts(texts, rules, scorers=self.scorers, strict=self.strict, words=self.words)
         return judged.select("keep", "reasons")
 
 

@@ -11,10 +11,13 @@ from typing import TypeVar, overload
 
 import polars as pl
 
+from dq.arguments import kind_of
 from dq.errors import ConfigError
-from dq.quality import RuleSet, Scorer, judge_texts, schema
+from dq.quality import RuleSet, Scorer, a_rule_set, judge_texts, schema
 from dq.quality import score as score_texts
 from dq.text import WordDefinition
+
+MAX_COLUMNS = 24  # that a message lists
 
 Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 
@@ -113,6 +116,7 @@ def judge(
     Raises:
         ConfigError: the frame already has such a column.
     """
+    a_rule_set(rules)
     added = {"keep": pl.Boolean(), "reasons": pl.List(pl.String())}
 
     def columns(batch: pl.Series) -> pl.DataFrame:
@@ -130,9 +134,14 @@ def _with_columns(
 ) -> pl.DataFrame | pl.LazyFrame:
     if isinstance(texts, pl.Series):
         return columns(texts)
+    if not isinstance(texts, (pl.DataFrame, pl.LazyFrame)):
+        pandas = type(texts).__module__.startswith("pandas")
+        remedy = "polars.from_pandas(frame) makes one" if pandas else "dq.score takes lists and Arrow arrays"
+        raise ConfigError(f"`texts` takes a polars Series, DataFrame or LazyFrame, not {kind_of(texts)}; {remedy}")
     schema = texts.collect_schema()
     if text not in schema:
-        raise ConfigError(f"the frame has no column `{text}`; there are {', '.join(schema)}")
+        there = ", ".join(list(schema)[:MAX_COLUMNS])
+        raise ConfigError(f"the frame has no column `{text}`; there are {there}: name that of the texts by `text`")
     if twice := [name for name in added if name in schema]:
         raise ConfigError(f"the frame already has a column `{twice[0]}`; rename or drop it")
     if isinstance(texts, pl.DataFrame):

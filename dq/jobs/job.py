@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
-from dq.config import StrictModel
+from dq.config import FieldFault, StrictModel
 from dq.corpus import InputSpec, ReadConfig
 from dq.errors import nearest
 from dq.quality import QuantileRule, RuleSet, all_signals, presets
@@ -50,19 +50,24 @@ class QualityConfig(StrictModel):
         learned = self.learned.name if self.learned else None
         known = (*all_signals(), *([learned] if learned else ()))
         if learned in all_signals():
-            raise ValueError(f"learned.name: `{learned}` is a signal of dq; choose another name")
+            raise FieldFault(f"`{learned}` is a signal of dq; choose another name", "learned", "name")
         if learned in RESERVED:
-            raise ValueError(f"learned.name: `{learned}` is a column of dq's tables; choose another name")
-        for rule in self.rules:
+            raise FieldFault(f"`{learned}` is a column of dq's tables; choose another name", "learned", "name")
+        for at, rule in enumerate(self.rules):
             if rule.signal not in known:
-                raise ValueError(f"rule `{rule.reason}`: {nearest(rule.signal, known, what='signal')}")
+                message = f"rule `{rule.reason}`: {nearest(rule.signal, known, what='signal')}"
+                raise FieldFault(message, "rules", at, "signal")
             if isinstance(rule, QuantileRule) and rule.per not in (None, "source"):
-                raise ValueError(f"rule `{rule.reason}`: per: {rule.per}: documents are ranked per `source`, or null")
+                message = f"rule `{rule.reason}`: documents are ranked per `source`, or null (got {rule.per!r})"
+                raise FieldFault(message, "rules", at, "per")
         if learned is not None and learned not in {rule.signal for rule in self.rules}:
-            raise ValueError(f"learned.name: no rule uses `{learned}`; add one, or leave `learned` out")
-        reasons = [rule.reason for rule in (*(presets.preset(self.preset).rules if self.preset else ()), *self.rules)]
-        if len(set(reasons)) < len(reasons):
-            raise ValueError("two rules give one reason, of the preset's included; reasons must differ")
+            raise FieldFault(f"no rule uses `{learned}`; add one, or leave `learned` out", "learned", "name")
+        reasons = [rule.reason for rule in (presets.preset(self.preset).rules if self.preset else ())]
+        for at, rule in enumerate(self.rules):
+            if rule.reason in reasons:
+                message = f"two rules give the reason `{rule.reason}`, of the preset's included; reasons must differ"
+                raise FieldFault(message, "rules", at, "reason")
+            reasons.append(rule.reason)
         return self
 
 
@@ -91,13 +96,14 @@ class JobConfig(StrictModel):
     @model_validator(mode="after")
     def _versions_exist(self) -> Self:
         made = [ORIGINAL]
-        for one in self.clean:
+        for at, one in enumerate(self.clean):
             if one.of not in made:
-                raise ValueError(f"clean: of: {nearest(one.of, made, what='text version')}")
+                raise FieldFault(nearest(one.of, made, what="text version"), "clean", at, "of")
             if one.version in made:
-                raise ValueError(f"clean: two cleaners make the version `{one.version}`; give one another name")
+                message = f"two cleaners make the version `{one.version}`; give one another name"
+                raise FieldFault(message, "clean", at, "version")
             made.append(one.version)
         for role, version in self.texts.model_dump().items():
             if version not in made:
-                raise ValueError(f"texts: {role}: {nearest(version, made, what='text version')}")
+                raise FieldFault(nearest(version, made, what="text version"), "texts", role)
         return self

@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from dq.arguments import instance
 from dq.dedup import Resources
 from dq.executors import QUIET, Executor, LocalExecutor, Progress, require_live_polars
 from dq.jobs.job import JobConfig
@@ -25,7 +26,7 @@ from dq.stages.signals import score_documents
 from dq.stages.tokenizer import train_tokenizer
 from dq.stages.tokens import tokenize_documents
 from dq.stages.verdicts import judge
-from dq.store import Workspace
+from dq.store import Workspace, as_workspace
 
 MAX_EXCLUDED_SHARE = 0.05  # of a source's tokens; past it, holding out has changed what the study is about
 MIN_EVALUATED = 100  # documents of a held-out set
@@ -73,6 +74,8 @@ def run_job(
         DqError: what is wrong with the input, the configuration or the workspace, on one line.
     """
     require_live_polars()
+    instance(config, JobConfig, name="config", remedy="dq.config.load_yaml(path, JobConfig) reads one")
+    workspace = as_workspace(workspace)
     executor = executor or LocalExecutor()
     threads = min(executor.workers, os.cpu_count() or 1)  # workers may be elsewhere, threads are here
     workspace.create()

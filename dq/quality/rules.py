@@ -16,7 +16,8 @@ import polars as pl
 import pyarrow as pa
 import pydantic
 
-from dq.config import StrictModel, load_yaml
+from dq.arguments import instance
+from dq.config import FieldFault, StrictModel, load_yaml
 from dq.errors import ConfigError
 from dq.executors import require_live_polars
 from dq.quality.signals import all_signals, check_signals
@@ -51,7 +52,7 @@ class Rule(StrictModel):
         if self.minimum is None and self.maximum is None:
             raise ValueError(f"rule `{self.reason}` has neither a minimum nor a maximum; state one")
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
-            raise ValueError(f"rule `{self.reason}` accepts nothing: its minimum is above its maximum")
+            raise FieldFault(f"rule `{self.reason}` accepts nothing: its minimum is above its maximum", "minimum")
         return self
 
     def signals(self, *, strict: bool = False) -> tuple[str, ...]:
@@ -157,9 +158,10 @@ class RuleSet(StrictModel):
     @pydantic.model_validator(mode="after")
     def _reasons_differ(self) -> Self:
         reasons = [rule.reason for rule in self.rules]
-        twice = {reason for reason in reasons if reasons.count(reason) > 1}
-        if twice:
-            raise ValueError(f"rule set `{self.name}` gives the reason `{min(twice)}` twice; reasons must differ")
+        for at, reason in enumerate(reasons):
+            if reason in reasons[:at]:
+                message = f"rule set `{self.name}` gives the reason `{reason}` twice; reasons must differ"
+                raise FieldFault(message, "rules", at, "reason")
         return self
 
     def __repr__(self) -> str:
@@ -225,9 +227,10 @@ class RuleSet(StrictModel):
             One row a document: ``keep`` (bool) and ``reasons`` (list of str, empty where kept).
 
         Raises:
-            ConfigError: a signal is not in the table, or holds no numbers.
+            ConfigError: it is no such table, a signal is not in it, or holds no numbers.
         """
         require_live_polars()
+        instance(scores, pl.DataFrame, name="scores", remedy="pass what dq.score gives, or a polars DataFrame like it")
         for name in (*self.signals(strict=strict), *self.groups):
             if name not in scores.columns:
                 known = name in all_signals()
@@ -242,6 +245,16 @@ class RuleSet(StrictModel):
             named = [rule.fails(strict=strict).alias(rule.reason) for rule in self.rules]
             failed[:] = scores.select(named).to_numpy()
         return pl.DataFrame({"keep": ~failed.any(axis=1), "reasons": _lists(failed, [r.reason for r in self.rules])})
+
+
+def a_rule_set(rules: Any) -> RuleSet:
+    """The value of an argument that takes rules.
+
+    Raises:
+        ConfigError: it is something else; the message says where rules come from.
+    """
+    remedy = "use a preset, such as dq.presets.fineweb(), or dq.quality.load_rules(path)"
+    return instance(rules, RuleSet, name="rules", remedy=remedy)
 
 
 def _lists(failed: np.ndarray[Any, np.dtype[np.bool_]], reasons: Sequence[str]) -> pl.Series:
@@ -263,10 +276,12 @@ def load_rules(path: str | Path, *, models: Collection[str] = ()) -> RuleSet:
     Raises:
         ConfigError: the file does not fit, or a rule names no known signal; one line with file, line and remedy.
     """
-    rules = load_yaml(path, RuleSet)
-    for rule in rules.rules:
-        try:
-            check_signals([rule.signal], others=models)
-        except ConfigError as error:
-            raise ConfigError(f"{path}: rule `{rule.reason}`: {error}") from None
-    return rules
+
+    def check(rules: RuleSet) -> None:
+        for at, rule in enumerate(rules.rules):
+            try:
+                check_signals([rule.signal], others=models)
+            except ConfigError as error:
+                raise FieldFault(f"rule `{rule.reason}`: {error}", "rules", at, "signal") from None
+
+    return load_yaml(path, RuleSet, check=check)

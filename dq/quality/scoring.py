@@ -7,13 +7,15 @@ pass; scorers (``dq.quality.scorers``) see the texts after that.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import polars as pl
 
+from dq.arguments import kind_of, many, whole_number
 from dq.errors import ConfigError
 from dq.executors import require_live_polars
 from dq.quality.measure import measure, measure_given
-from dq.quality.rules import RuleSet
+from dq.quality.rules import RuleSet, a_rule_set
 from dq.quality.scorers.base import Scorer, by_column, columns_of, needed
 from dq.quality.scorers.compression import Compression
 from dq.quality.scorers.fasttext import Language
@@ -54,6 +56,7 @@ def score(
         InputError: the texts are not strings, or a scorer does not give one number a text.
     """
     types = schema(signals, scorers=scorers)
+    threads = whole_number(threads, name="threads", least=1)
     batch = text_batch(texts)
     columns = _compiled(batch, [name for name in types if name in DEFAULT_SIGNALS], words=words, threads=threads)
     if used := [*needed(SLOW_SCORERS, types), *scorers]:
@@ -70,8 +73,9 @@ def schema(signals: Iterable[str] | None = None, *, scorers: Sequence[Scorer] = 
         ConfigError: an unknown signal, or a scorer's column that has the name of another's.
     """
     given, known = by_column(scorers), all_signals()
-    names = dict.fromkeys((*(DEFAULT_SIGNALS if signals is None else signals), *given))
-    check_signals(names, others=given)
+    asked = DEFAULT_SIGNALS if signals is None else many(signals, name="signals", of="names")
+    check_signals(asked, others=given)
+    names = dict.fromkeys((*asked, *given))
     whole = {name for name in names if name in known and known[name].dtype == "int64"}
     return {name: pl.Int64() if name in whole else pl.Float64() for name in names}
 
@@ -86,11 +90,22 @@ def _compiled(
         ngrams = not NGRAM_SIGNALS.isdisjoint(names)
         values = measure(batch, unicode_words=unicode_words, ngrams=ngrams, threads=threads)
     else:
-        values = measure_given(batch, words)
+        values = measure_given(batch, _words_of(batch, words))
     columns = {name: pl.Series(name, values[:, getattr(AT, name)], nan_to_null=True) for name in names}
     if not unicode_words:
         columns |= {name: columns[name].clear(len(batch)) for name in names if all_signals()[name].unit == "sentences"}
     return columns
+
+
+def _words_of(batch: TextBatch, words: Any) -> list[Sequence[str]]:
+    """The words of every text, as somebody else has split them."""
+    given = many(words, name="words", of="words of each text")
+    if len(given) != len(batch):
+        raise ConfigError(f"`words` has the words of {len(given):,} texts; there are {len(batch):,}", field="words")
+    for at, one in enumerate(given):
+        if not isinstance(one, (list, tuple)) or not all(isinstance(word, str) for word in one):
+            raise ConfigError(f"`words` of text {at} (from 0): a list of strings, not {kind_of(one)}", field="words")
+    return given
 
 
 def judge_texts(
@@ -109,7 +124,7 @@ def judge_texts(
         ConfigError: a rule ranks documents of a whole corpus, which a batch is not, or needs another column.
     """
     require_live_polars()
-    if not rules.is_fixed:
+    if not a_rule_set(rules).is_fixed:
         raise ConfigError(
             f"rule set `{rules.name}` ranks the documents of a whole corpus; score that first and judge by "
             "`rules.fixed(scores)`, or use `dq filter`"

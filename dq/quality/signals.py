@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from dq.arguments import kind_of, many
 from dq.errors import ConfigError, nearest
 
 GOPHER = "Gopher (Rae et al. 2021, A.1.1), as in datatrove"
@@ -193,6 +194,8 @@ def check_signals(names: Iterable[str], *, others: Collection[str] = ()) -> None
         ConfigError: the message names the nearest that exists.
     """
     known = (*all_signals(), *others)
-    for name in names:
+    for name in many(names, name="signals", of="names"):
+        if not isinstance(name, str):
+            raise ConfigError(f"`signals` takes a list of names; {kind_of(name)} is none", field="signals")
         if name not in known:
             raise ConfigError(nearest(name, known, what="signal"))

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import Field, JsonValue, ValidationError, field_validator, model_validator
 
-from dq.config import StrictModel
+from dq.config import FieldFault, StrictModel
 from dq.corpus import Corpus
 from dq.dedup import passages
 from dq.errors import nearest
@@ -55,13 +55,13 @@ class CleanConfig(StrictModel):
     @model_validator(mode="after")
     def _known(self) -> CleanConfig:
         if self.cleaner not in CLEANERS:
-            raise ValueError(nearest(self.cleaner, CLEANERS, what="cleaner"))
+            raise FieldFault(nearest(self.cleaner, CLEANERS, what="cleaner"), "cleaner")
         try:
             self.make()
         except ValidationError as error:
             wrong = error.errors()[0]
-            place = ": ".join([f"options of {self.cleaner}", *map(str, wrong["loc"])])
-            raise ValueError(f"{place}: {wrong['msg']}") from None
+            message = f"{wrong['msg'].removeprefix('Value error, ')} (an option of {self.cleaner})"
+            raise FieldFault(message, "options", *wrong["loc"]) from None
         return self
 
     def make(self) -> Cleaner | CorpusCleaner:

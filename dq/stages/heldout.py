@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 from pydantic import Field, model_validator
 
-from dq.config import StrictModel
+from dq.config import FieldFault, StrictModel
 from dq.corpus import Corpus, InputSpec, ReadConfig
 from dq.errors import ConfigError, InputError
 from dq.executors import QUIET, Executor, Step
@@ -59,9 +59,10 @@ class HeldoutConfig(StrictModel):
     def _names_differ(self) -> HeldoutConfig:
         names = [item.name for item in self.neutral]
         if len(set(names)) != len(names):
-            raise ValueError("two neutral sets have the same name")
+            twice = next(at for at, name in enumerate(names) if name in names[:at])
+            raise FieldFault("two neutral sets have the same name", "neutral", twice, "name")
         if not names and self.fraction == 0:
-            raise ValueError("nothing is held out: give `fraction` or `neutral`")
+            raise FieldFault("nothing is held out: give `fraction` or `neutral`", "fraction")
         return self
 
 

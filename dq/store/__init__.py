@@ -11,13 +11,14 @@ from dq.store.files import (
 )
 from dq.store.lock import FolderLock
 from dq.store.stage import Stage, StageRecord, read_record
-from dq.store.workspace import Workspace
+from dq.store.workspace import Workspace, as_workspace
 
 __all__ = [
     "FolderLock",
     "Stage",
     "StageRecord",
     "Workspace",
+    "as_workspace",
     "file_sha256",
     "read_json",
     "read_parquet",

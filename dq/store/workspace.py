@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
+from dq.arguments import path
 from dq.errors import WorkspaceError
 from dq.store.files import read_json, write_json_atomic
 from dq.store.lock import FolderLock
@@ -16,6 +18,15 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 def _is_ours(path: Path) -> bool:
     """Whether a file of an unmarked folder was left by dq itself, killed before it wrote the marker."""
     return path.name == ".lock" or path.match(".workspace.json.*.partial")
+
+
+def as_workspace(value: Any) -> Workspace:
+    """The value of an argument that takes a workspace: one, or the path of one.
+
+    Raises:
+        ConfigError: it is neither.
+    """
+    return value if isinstance(value, Workspace) else Workspace(path(value, name="workspace"))
 
 
 class Workspace:

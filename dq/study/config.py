@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from dq.config import StrictModel
+from dq.config import FieldFault, StrictModel
 from dq.errors import nearest
 from dq.training import SIZES, TrainingConfig
 from dq.variants import VariantSpec
@@ -69,19 +69,19 @@ class StudyConfig(StrictModel):
     def _named(cls, variants: dict[str, VariantSpec]) -> dict[str, VariantSpec]:
         for name in variants:
             if not re.fullmatch(NAME, name):
-                raise ValueError(f"{name!r} is not a name; use up to 50 letters, digits, `.`, `_` and `-`")
+                raise FieldFault("not a name; use up to 50 letters, digits, `.`, `_` and `-`", name)
             if name.startswith(CONTROL_PREFIX):
-                raise ValueError(f"`{name}`: names that begin with `{CONTROL_PREFIX}` are the controls'; use another")
+                raise FieldFault(f"names that begin with `{CONTROL_PREFIX}` are the controls'; use another", name)
         return variants
 
     @model_validator(mode="after")
     def _consistent(self) -> StudyConfig:
         if self.baseline not in self.variants:
-            raise ValueError(f"baseline: {nearest(self.baseline, self.variants, what='variant')}")
+            raise FieldFault(nearest(self.baseline, self.variants, what="variant"), "baseline")
         if self.size not in SIZES:
-            raise ValueError(nearest(self.size, SIZES, what="size", hint=False))
+            raise FieldFault(nearest(self.size, SIZES, what="size", hint=False), "size")
         if self.shares is not None and not math.isclose(sum(self.shares.values()), 1.0, abs_tol=1e-6):
-            raise ValueError(f"shares sum to {sum(self.shares.values()):g}, not to 1")
+            raise FieldFault(f"shares sum to {sum(self.shares.values()):g}, not to 1", "shares")
         return self
 
     @property

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dq.arguments import instance
 from dq.errors import BudgetError, ConfigError
 from dq.executors import QUIET, Executor, LocalExecutor, Progress, require_live_polars
 from dq.stages.base import View
 from dq.stages.heldout import Heldout
-from dq.store import Workspace
+from dq.store import Workspace, as_workspace
 from dq.study.config import StudyConfig
 from dq.study.grid import plan_grid
 from dq.study.outcome import StudyResult, conclude, keep_result
@@ -38,6 +39,8 @@ def run_study(
         WorkspaceError: the workspace is not finished, or a finished result would be lost.
     """
     require_live_polars()
+    instance(config, StudyConfig, name="config", remedy="dq.config.load_yaml(path, StudyConfig) reads one")
+    workspace = as_workspace(workspace)
     workspace.existing()
     with workspace.lock():
         if not View.of(workspace).open(Heldout).neutral:

@@ -7,7 +7,7 @@ padding behind the last byte, so a kernel must never read past ``offsets[n]``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -15,11 +15,16 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from dq.arguments import kind_of
 from dq.arrays import I64, U8
 from dq.errors import InputError
 
 Texts: TypeAlias = "Sequence[str] | pl.Series | pa.Array | pa.ChunkedArray | TextBatch"
 """What every public function takes: a list of str, a polars Series, or an Arrow string array."""
+
+
+MAX_COLUMNS = 24  # that a message lists
+STRINGS = ("string", "large_string")  # types of features of `datasets`
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,8 @@ def text_batch(texts: Texts) -> TextBatch:
     array = _as_arrow(texts)
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks() if array.num_chunks != 1 else array.chunk(0)
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
     if pa.types.is_null(array.type):
         array = array.cast(pa.large_string())
     if not (pa.types.is_large_string(array.type) or pa.types.is_string(array.type)):
@@ -65,18 +72,56 @@ def text_batch(texts: Texts) -> TextBatch:
 
 
 def _as_arrow(texts: Any) -> Any:
+    _refuse_what_holds_no_texts(texts)
     if isinstance(texts, (pa.Array, pa.ChunkedArray)):
         return texts
     if hasattr(texts, "to_arrow"):
         return texts.to_arrow()
-    if isinstance(texts, str):
-        raise InputError("texts must be a list of strings, not one string; wrap it in a list")
     try:
         return string_array(texts) if isinstance(texts, (list, tuple)) else pa.array(texts, type=pa.large_string())
     except UnicodeEncodeError:
         return _as_arrow([_without_surrogates(text) for text in texts])
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pl.exceptions.PolarsError, TypeError, OverflowError) as error:
-        raise InputError(f"texts must be a list of strings: {str(error).splitlines()[0]}") from None
+    except (pa.ArrowException, pl.exceptions.PolarsError, TypeError, ValueError, OverflowError) as error:
+        raise InputError(f"texts must be a list of strings: {_first_fault(texts, error)}") from None
+
+
+def _refuse_what_holds_no_texts(texts: Any) -> None:
+    """One text, a table and a mapping are what people pass in place of a list of texts."""
+    if isinstance(texts, (str, bytes, bytearray)):
+        raise InputError(f"texts must be a list of strings, not {kind_of(texts)}; wrap it in a list: [text]")
+    if not isinstance(texts, (pa.Array, pa.ChunkedArray, pl.Series)) and (columns := _text_columns(texts)) is not None:
+        there = f"its columns of text are {', '.join(columns)}" if columns else "it has no column of text"
+        select = f"select one, as in table[{columns[0]!r}]" if columns else "select one that has"
+        raise InputError(f"texts must be one column, not {kind_of(texts)}; {there}: {select}")
+    if isinstance(texts, (Mapping, Set)) or not isinstance(texts, Iterable):
+        raise InputError(f"texts must be a list of strings, not {kind_of(texts)}")
+
+
+def _text_columns(table: Any) -> list[str] | None:
+    """The columns of text of a table of whatever library, at most a few dozen; None of anything else.
+
+    Known by what they answer to, so that no library is imported for it.
+    """
+    if isinstance(table, (pl.DataFrame, pl.LazyFrame)):
+        return [name for name, kind in table.collect_schema().items() if kind == pl.String][:MAX_COLUMNS]
+    if isinstance(table, (pa.Table, pa.RecordBatch)):
+        return [field.name for field in table.schema if "string" in str(field.type)][:MAX_COLUMNS]
+    if hasattr(table, "columns") and hasattr(table, "iloc"):  # pandas
+        kinds = zip(table.columns, table.dtypes, strict=True)
+        return [str(name) for name, kind in kinds if str(kind) in ("object", "str", "string")][:MAX_COLUMNS]
+    if hasattr(table, "features") and hasattr(table, "column_names"):  # datasets
+        features = table.features or {}
+        return [name for name, kind in features.items() if getattr(kind, "dtype", "") in STRINGS][:MAX_COLUMNS]
+    return None
+
+
+def _first_fault(texts: Any, error: Exception) -> str:
+    """Which text is none, where that can be told; else what the library said."""
+    if isinstance(texts, (list, tuple)):
+        for at, text in enumerate(texts):
+            if not (text is None or isinstance(text, str)):
+                return f"number {at} (from 0) is {kind_of(text)}"
+    return str(error).partition("\n")[0]
 
 
 def arrow_array(batch: TextBatch) -> pa.LargeStringArray:

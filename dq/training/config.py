@@ -13,7 +13,7 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from dq.config import StrictModel
+from dq.config import FieldFault, StrictModel
 from dq.errors import nearest
 from dq.training.sizes import SIZES, ModelSize, find_size
 
@@ -55,9 +55,9 @@ class TrainingConfig(StrictModel):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.microbatch_windows is not None and self.batch_windows % self.microbatch_windows:
-            raise ValueError("batch_windows must be a multiple of microbatch_windows")
+            raise FieldFault("batch_windows must be a multiple of it", "microbatch_windows")
         if self.warmup_fraction + self.decay_fraction >= 1:
-            raise ValueError("warmup_fraction + decay_fraction must be below 1")
+            raise FieldFault("warmup_fraction + decay_fraction must be below 1", "warmup_fraction")
         return self
 
     @property

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from dq.config import StrictModel, load_yaml
 from dq.errors import ConfigError
 from dq.jobs import JobConfig
+from dq.quality import load_rules
 from dq.study import StudyConfig
 
 INPUT = "input:\n  - path: a.jsonl\n"
@@ -177,14 +178,14 @@ def test_an_unknown_key_is_named_before_the_missing_one_that_it_causes(tmp_path:
         (
             JobConfig,
             "workspace: w\ninput:\n- path: b\n  sample: news\n",
-            3,
-            "`input.0`: give exactly one of `path` and `sample`",
+            4,
+            "`input.0.sample`: give exactly one of `path` and `sample`",
         ),
         (
             StudyConfig,
             STUDY + "baseline: row\n",
-            1,
-            "baseline: unknown variant `row`; did you mean `raw`?",
+            8,
+            "`baseline`: unknown variant `row`; did you mean `raw`?",
         ),
         (
             JobConfig,
@@ -356,3 +357,61 @@ def test_quoted_words_and_integers_come_back_as_written(
     path = tmp_path_factory.getbasetemp() / "round.yaml"
     path.write_text(f"word: '{word.replace(chr(39), chr(39) * 2)}'\nwhole: {whole}\n", "utf-8")
     assert load_yaml(path, Scalars) == Scalars(word=word, whole=whole)
+
+
+FULL_STUDY = """name: s
+budget_tokens: 300_000
+margin_bits_per_byte: 0.02
+variants:
+  raw: {kind: raw}
+  curated: {kind: curated}
+seeds: 3
+size: 0.3M
+baseline: raw
+"""
+FULL_JOB = """workspace: w
+input:
+  - path: x.jsonl
+quality:
+  preset: c4
+  rules:
+    - signal: word_count
+      minimum: 5
+      reason: short
+clean:
+  - version: tidy
+    cleaner: c4_lines
+texts:
+  trained: tidy
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "old", "new", "line"),
+    [
+        (FULL_STUDY, "size: 0.3M", "size: 2M", 8),
+        (FULL_STUDY, "baseline: raw", "baseline: rw", 9),
+        (FULL_STUDY, "seeds: 3", "shares: {a: 0.5}", 7),
+        (FULL_STUDY, "  curated: {", "  control-x: {", 6),
+        (FULL_STUDY, "seeds: 3", "training:\n  batch_windows: 4\n  microbatch_windows: 3", 9),
+        (FULL_JOB, "signal: word_count", "signal: wordcount", 7),
+        (FULL_JOB, "reason: short", "reason: too_few_sentences", 9),
+        (FULL_JOB, "cleaner: c4_lines", "cleaner: c4_line", 12),
+        (FULL_JOB, "trained: tidy", "trained: tidi", 14),
+        (FULL_JOB, "cleaner: c4_lines", "cleaner: c4_lines\n    of: tidi", 13),
+        (FULL_JOB, "  - path: x.jsonl", "  - path: x.jsonl\n    sample: news", 4),
+    ],
+)  # fmt: skip
+def test_a_fault_between_fields_names_the_line_of_the_one_to_change(
+    tmp_path: Path, text: str, old: str, new: str, line: int
+) -> None:
+    assert old in text
+    (tmp_path / "x.yaml").write_text(text.replace(old, new))
+    with pytest.raises(ConfigError, match=f"x.yaml:{line}: "):
+        load_yaml(tmp_path / "x.yaml", StudyConfig if text is FULL_STUDY else JobConfig)
+
+
+def test_a_rule_of_an_unknown_signal_names_its_line(tmp_path: Path) -> None:
+    (tmp_path / "r.yaml").write_text("name: r\nrules:\n  - reason: a\n    minimum: 1\n    signal: wordcount\n")
+    with pytest.raises(ConfigError, match=r"r.yaml:5: .*did you mean `word_count`"):
+        load_rules(tmp_path / "r.yaml")

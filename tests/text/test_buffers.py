@@ -118,7 +118,7 @@ def test_lone_surrogates_become_the_replacement_character_and_pairs_their_charac
         pa.array([1]),
         pa.array([b"a"]),
         pa.chunked_array([[1.5]]),
-        pa.array(["a"]).dictionary_encode(),
+        pa.array([1]).dictionary_encode(),
         np.arange(3),
     ],
 )

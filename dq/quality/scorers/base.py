@@ -16,15 +16,17 @@ Rules name its columns as they name signals. The compiled signals are no scorers
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import polars as pl
 
+from dq.arguments import kind_of, many
 from dq.errors import ConfigError, InputError
 from dq.executors import require_live_polars
 from dq.quality.signals import all_signals
 
 
+@runtime_checkable
 class Scorer(Protocol):
     """Gives numbers to texts, each text by itself: what else is in the batch changes nothing.
 
@@ -51,7 +53,10 @@ def by_column(scorers: Sequence[Scorer]) -> dict[str, Scorer]:
         ConfigError: two give the same, or one gives a signal of dq.
     """
     found: dict[str, Scorer] = {}
-    for scorer in scorers:
+    for scorer in many(scorers, name="scorers", of="scorers"):
+        if not isinstance(scorer, Scorer):
+            remedy = "it needs `names` (a tuple) and `scores(texts)`"
+            raise ConfigError(f"`scorers`: {kind_of(scorer)} is no scorer; {remedy}", field="scorers")
         if isinstance(scorer.names, str):
             raise ConfigError(f"the names of a scorer are a tuple: ({scorer.names!r},)", field="scorers")
         for name in scorer.names:
