@@ -35,15 +35,17 @@ def recipe_path(name: str) -> Path:
     return _root() / name
 
 
-def copy_recipe(name: str, folder: Path) -> Path:
+def copy_recipe(name: str, folder: Path, *, overwrite: bool = False) -> Path:
     """Copy a recipe below ``folder``, under its own name.
 
     Raises:
         ConfigError: no such recipe, or the file is already there.
     """
     source, target = recipe_path(name), folder / name
-    if target.exists():
-        raise ConfigError(f"{target}: already there; copy into another folder, or delete it first")
+    if target.exists() and not overwrite:
+        raise ConfigError(
+            f"{target}: already there; copy into another folder, or replace it: `overwrite`", field="overwrite"
+        )
     target.parent.mkdir(parents=True, exist_ok=True)
     write_bytes_atomic(target, source.read_bytes())
     return target

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dq.cli import show
-from dq.cli.options import AsJson, Workers, WorkspaceFolder, about_yaml, worker_count
+from dq.cli.options import AsJson, Overwrite, Workers, WorkspaceFolder, about_yaml, worker_count
 
 if TYPE_CHECKING:
     from dq.jobs import JobConfig, JobResult
@@ -20,6 +20,7 @@ def run(
     job: Annotated[Path, typer.Argument(help="A job such as pipelines/quickstart.yaml.")],
     workspace: WorkspaceFolder = None,
     workers: Workers = None,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Run a batch job: read, deduplicate, hold out, score, judge, tokenise. Goes on after any interruption.
@@ -29,14 +30,14 @@ def run(
     from dq.config import load_yaml
     from dq.jobs import JobConfig
 
-    done = finish_job(load_yaml(job, JobConfig), workspace, workers)
+    done = finish_job(load_yaml(job, JobConfig), workspace, workers, overwrite=overwrite)
     if not as_json:
         show_job(done)
         return
     show.json(done)
 
 
-def finish_job(config: JobConfig, workspace: Path | None, workers: int | None) -> JobResult:
+def finish_job(config: JobConfig, workspace: Path | None, workers: int | None, *, overwrite: bool) -> JobResult:
     """Run a job to its end, with its stages on the screen."""
     from dq.executors import LocalExecutor
     from dq.jobs import run_job
@@ -44,7 +45,7 @@ def finish_job(config: JobConfig, workspace: Path | None, workers: int | None) -
 
     place, executor = Workspace(workspace or config.workspace), LocalExecutor(worker_count(workers))
     with about_yaml(type(config)), show.progress() as progress:
-        return run_job(config, place, executor=executor, progress=progress)
+        return run_job(config, place, overwrite=overwrite, executor=executor, progress=progress)
 
 
 def show_job(done: JobResult) -> None:

@@ -15,6 +15,7 @@ from dq.cli.options import (
     Inputs,
     MaxBad,
     Models,
+    Overwrite,
     Preset,
     RulesFile,
     SourceField,
@@ -46,6 +47,7 @@ def score(
     source_field: SourceField = "source",
     max_bad_fraction: MaxBad = MAX_BAD_FRACTION,
     workers: Workers = None,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Compute signals of documents: id, source and one column a signal. Decides nothing.
@@ -60,7 +62,9 @@ def score(
     scoring = _scoring(words, model, max_bad_fraction)
     executor = LocalExecutor(worker_count(workers))
     with show.progress() as progress:
-        done = score_files(specs, output, signals=names, scoring=scoring, executor=executor, progress=progress)
+        done = score_files(
+            specs, output, signals=names, overwrite=overwrite, scoring=scoring, executor=executor, progress=progress
+        )
     if as_json:
         show.json({**done.to_dict(), "output": str(output)})
         return
@@ -82,6 +86,7 @@ def filter_documents(
     source_field: SourceField = "source",
     max_bad_fraction: MaxBad = MAX_BAD_FRACTION,
     workers: Workers = None,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Divide documents by the rules of a preset or of a file; every dropped one has the full list of its reasons.
@@ -99,6 +104,7 @@ def filter_documents(
             kept=output,
             dropped=dropped,
             strict=strict,
+            overwrite=overwrite,
             scoring=scoring,
             executor=LocalExecutor(worker_count(workers)),
             progress=progress,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from dq.cli import show
-from dq.cli.options import AsJson
+from dq.cli.options import AsJson, Overwrite
 
 
 def list_recipes(as_json: AsJson = False) -> None:
@@ -36,6 +36,7 @@ def copy_recipes(
     names: Annotated[list[str], typer.Argument(help="Names from `dq recipes list`.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to copy into.")] = Path(),
     to: Annotated[Path | None, typer.Option("--to", hidden=True, help="The old name of --output.")] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Copy recipes, to make them your own.
 
@@ -44,4 +45,4 @@ def copy_recipes(
     from dq.recipes import copy_recipe
 
     for name in names:
-        show.line(str(copy_recipe(name, to or output)))
+        show.line(str(copy_recipe(name, to or output, overwrite=overwrite)))

@@ -37,7 +37,7 @@ def quickstart(
 
     job = load_yaml(recipe_path(QUICKSTART_JOB), JobConfig)
     study = _at_budget(load_yaml(recipe_path(QUICKSTART_STUDY), StudyConfig), budget_tokens)
-    done = finish_job(job, workspace, workers)
+    done = finish_job(job, workspace, workers, overwrite=overwrite)
     if not as_json:
         show_job(done)
     _finish_study(study, workspace, workers, overwrite=overwrite, as_json=as_json)

@@ -21,11 +21,12 @@ import pyarrow.parquet as pq
 
 from dq.arguments import instance, path
 from dq.corpus import Corpus, InputSpec, ReadConfig
+from dq.corpus.apart import refuse_overlap
 from dq.dedup import DuplicateIndex, Duplicates, Resources
 from dq.errors import ConfigError, WorkspaceError
 from dq.executors import QUIET, Executor, LocalExecutor, Progress, Step, require_live_polars, run_in_threads
 from dq.results import Result
-from dq.stages.base import ORIGINAL, Need, Output, View
+from dq.stages.base import ORIGINAL, Need, Output, View, unreplaced
 from dq.stages.duplicates import FoundDuplicates, disk_errors, find_pairs, shard_readers
 from dq.stages.read import Documents, ingest, reading_warnings
 from dq.stages.selection import DeduplicationConfig, Selected, select_documents
@@ -125,13 +126,13 @@ def dedup_files(
     instance(config, DeduplicationConfig, name="config", remedy="dq.stages.selection has it")
     instance(resources, Resources, name="resources", remedy="dq.dedup has it")
     out, index = path(out, name="out"), None if index is None else path(index, name="index")
-    view = View(Workspace(out).create(), replaces=overwrite)
-    if view.workspace.heldout().exists():
-        raise WorkspaceError(f"{out}: a workspace of `dq run`; name another folder for the deduplicated files")
+    refuse_overlap(inputs, [out, *([] if index is None else [index])])
+    view = View(Workspace(out).create("dedup"), replaces=overwrite)
     with view.workspace.lock(), FolderLock(index) if index is not None else nullcontext():
         known = None if index is None else DuplicateIndex(index, config.method)
         with progress.step("read", unit="rows") as step:
-            ingest(Documents.place(view, ""), inputs, read or ReadConfig(), replaces=overwrite, step=step)
+            may_replace = None if overwrite else unreplaced
+            ingest(Documents.place(view, ""), inputs, read or ReadConfig(), may_replace=may_replace, step=step)
         with progress.step("find duplicates"):
             find_pairs(view, config.method, resources=resources, index=known)
         with progress.step("select"):

@@ -18,6 +18,7 @@ import polars as pl
 import pyarrow.compute as pc
 
 from dq.arguments import path
+from dq.corpus.apart import refuse_overlap
 from dq.corpus.config import InputSpec
 from dq.corpus.inputs import Piece, input_files, input_identity
 from dq.corpus.quarantine import QUARANTINE, RowCounts
@@ -136,6 +137,7 @@ def filter_files(
     kept: Path,
     dropped: Path | None = None,
     strict: bool = False,
+    overwrite: bool = False,
     scoring: Scoring | None = None,
     executor: Executor | None = None,
     progress: Progress = QUIET,
@@ -147,6 +149,7 @@ def filter_files(
         rules: who judges.
         kept: a new or empty folder for Parquet files of id, source, text, meta.
         dropped: one for the others, with their full list of reasons and the values of the rules' signals.
+        overwrite: replace what other inputs or settings of this function have made in the folders.
         strict: judge as the rules' sources do, defects included.
         scoring: how rows become documents, and these signals.
         executor: who works on pieces of the input; default this process.
@@ -160,17 +163,19 @@ def filter_files(
     dropped = None if dropped is None else path(dropped, name="dropped")
     _check(rules, scoring, strict=strict)
     folders = {"kept": kept} if dropped is None else {"kept": kept, "dropped": dropped}
-    if dropped is not None and kept.resolve() == dropped.resolve():
-        raise ConfigError(f"{kept}: kept and dropped documents need two folders")
+    places = [folder.resolve() for folder in folders.values()]
+    if len(places) == 2 and any(one in (other, *other.parents) for one, other in (places, places[::-1])):
+        raise ConfigError(f"{kept}: kept and dropped documents need two folders, one beside the other")
+    refuse_overlap(inputs, [*folders.values()])
     files = input_files(inputs)
     with progress.step("compare with what is there", unit="files", total=len(files)) as step:
         identity = input_identity(files, step=step)
     config = {"inputs": identity, "rules": rules, "strict": strict, **scoring.identity}
     stages = [
-        Stage("filter", VERSION, folder, config={**config, "outputs": [*folders], "holds": name})
+        Stage("filter", VERSION, _followed(folder), config={**config, "outputs": [*folders], "holds": name})
         for name, folder in folders.items()
     ]
-    with claimed(stages):
+    with claimed(stages, overwrite=overwrite):
         records = [stage.done() for stage in stages]
         if records[0] is not None and None in records:
             raise WorkspaceError(f"{kept}: finished, but {dropped} is gone; delete {kept} too, or name new folders")
@@ -195,6 +200,11 @@ def filter_files(
     result = FilterResult.from_dict(records[0].summary)
     result.rows.check(scoring.limits, listed_in=kept / QUARANTINE)
     return result
+
+
+def _followed(folder: Path) -> Path:
+    """The folder that a link of the user names: stages write into no links."""
+    return folder.resolve() if folder.is_symlink() else folder
 
 
 def _check(rules: RuleSet, scoring: Scoring, *, strict: bool) -> None:

@@ -119,7 +119,9 @@ def join_quarantine(scratch: Path, target: Path) -> None:
     """The pieces' quarantines as one file, in order; none where there is nothing in them."""
     parts = [path for path in sorted(scratch.glob(f"[0-9]*.{QUARANTINE}")) if path.stat().st_size]
     if parts:
-        with replacing(target) as temporary, temporary.open("wb") as output:
+        joined = scratch / "joined"  # a kill leaves nothing beside the target
+        with replacing(joined) as temporary, temporary.open("wb") as output:
             for part in parts:
                 with part.open("rb") as lines:
                     shutil.copyfileobj(lines, output)
+        joined.replace(target)

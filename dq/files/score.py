@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dq.arguments import many, path
+from dq.corpus.apart import refuse_overlap
 from dq.corpus.config import InputSpec
 from dq.corpus.inputs import Piece, input_files, input_identity
 from dq.corpus.quarantine import QUARANTINE, RowCounts
@@ -27,7 +28,7 @@ from dq.files.pieces import PieceTask, Scoring, counted, cut, join_quarantine, r
 from dq.files.tables import join_tables, table_writer, with_columns
 from dq.quality import DEFAULT_SIGNALS
 from dq.results import Result
-from dq.store import Stage
+from dq.store import FolderLock, Stage
 
 VERSION = 1
 MADE_FROM, RESULT = "dq.fingerprint", "dq.result"
@@ -60,6 +61,7 @@ def score_files(
     output: Path,
     *,
     signals: Sequence[str] | None = None,
+    overwrite: bool = False,
     scoring: Scoring | None = None,
     executor: Executor | None = None,
     progress: Progress = QUIET,
@@ -73,6 +75,7 @@ def score_files(
         inputs: files, patterns, folders and samples.
         output: a file that is not there.
         signals: names; default those of the four rule sets and the models.
+        overwrite: replace a table that this function made of other inputs, signals or settings.
         scoring: how rows become documents, and these signals.
         executor: who works on pieces of the input; default this process.
         progress: told of what is done, in files and pieces.
@@ -95,8 +98,9 @@ def score_files(
     config = {"inputs": identity, "signals": names, **scoring.identity}
     stage = Stage("score", VERSION, parts, config=config)
     listed_in = output.with_name(f"{output.stem}.{QUARANTINE}")
-    if not output.exists():
-        with claimed([stage]):
+    refuse_overlap(inputs, [output, listed_in])
+    if not output.exists() or (overwrite and _made_from(output) not in (None, stage.fingerprint)):
+        with claimed([stage], overwrite=overwrite):
             tasks = score_tasks(cut(files), names, scoring=scoring, scratch=parts)
             with progress.step("score", unit="pieces", total=len(tasks)) as step:
                 tally = run_pieces(score_piece, tasks, executor=executor, step=step)
@@ -107,22 +111,38 @@ def score_files(
             join_tables([task.output for task in tasks], whole, metadata=metadata)
             whole.replace(output)
     rows = _read(output, stage.fingerprint)
-    shutil.rmtree(parts, ignore_errors=True)
+    if parts.exists():
+        with FolderLock(parts):
+            shutil.rmtree(parts, ignore_errors=True)
     rows.check(scoring.limits, listed_in=listed_in)
     return ScoreResult(names, rows)
 
 
 def _read(output: Path, fingerprint: str) -> RowCounts:
     """The counts of a finished table, which must have been made from the same."""
-    try:
-        metadata = pq.read_schema(output).metadata or {}
-    except (OSError, pa.ArrowException):
-        metadata = {}
-    if metadata.get(MADE_FROM.encode()) != fingerprint.encode():
+    if _made_from(output) != fingerprint:
         raise WorkspaceError(
-            f"{output}: already there, and not of these inputs, signals and settings; delete it, or name another file"
+            f"{output}: already there, and not of these inputs, signals and settings; name another file, or, if "
+            "`dq score` made it, replace it: `overwrite`",
+            field="overwrite",
         )
-    return RowCounts.from_dict(json.loads(metadata[RESULT.encode()]))
+    try:
+        return RowCounts.from_dict(json.loads(_metadata(output)[RESULT.encode()]))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise WorkspaceError(f"{output}: not as it was left; delete it and run again") from None
+
+
+def _made_from(output: Path) -> str | None:
+    """The fingerprint in a table's metadata; None where `dq score` has not made it."""
+    made_from = _metadata(output).get(MADE_FROM.encode())
+    return None if made_from is None else made_from.decode("utf-8", "replace")
+
+
+def _metadata(output: Path) -> dict[bytes, bytes]:
+    try:
+        return dict(pq.read_schema(output).metadata or {})
+    except (OSError, pa.ArrowException):
+        return {}
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import polars as pl
 import pyarrow as pa
 
 from dq.corpus.quarantine import RowCounts
+from dq.errors import WorkspaceError
 from dq.store import read_json, write_json_atomic
 
 
@@ -36,9 +37,12 @@ class Tally:
         total = cls()
         for path in paths:
             found = read_json(path)
-            total.rows.merge(RowCounts.from_dict(found.pop("rows")))
-            for name, counts in found.items():
-                getattr(total, name).update(counts)
+            try:
+                total.rows.merge(RowCounts.from_dict(found.pop("rows")))
+                for name, counts in found.items():
+                    getattr(total, name).update(counts)
+            except (KeyError, TypeError, ValueError, AttributeError):
+                raise WorkspaceError(f"{path}: not the counts of a piece; delete it and run again") from None
         return total
 
     def write(self, path: Path) -> None:

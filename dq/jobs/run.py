@@ -9,6 +9,8 @@ from typing import Any
 import polars as pl
 
 from dq.arguments import instance
+from dq.corpus import InputSpec
+from dq.corpus.apart import refuse_overlap
 from dq.dedup import Resources
 from dq.executors import QUIET, Executor, LocalExecutor, Progress, require_live_polars
 from dq.jobs.job import JobConfig
@@ -20,7 +22,7 @@ from dq.stages.fates import count_fates, settle_fates
 from dq.stages.heldout import Heldout, hold_out
 from dq.stages.learned import Learned, learn
 from dq.stages.planted import check_planted
-from dq.stages.read import Documents, ingest, reading_warnings
+from dq.stages.read import Documents, ingest, keep_input, reading_warnings
 from dq.stages.selection import JOB_NEEDS, select_documents
 from dq.stages.signals import score_documents
 from dq.stages.tokenizer import train_tokenizer
@@ -60,13 +62,19 @@ class JobResult(Result):
 
 
 def run_job(
-    config: JobConfig, workspace: Workspace, *, executor: Executor | None = None, progress: Progress = QUIET
+    config: JobConfig,
+    workspace: Workspace,
+    *,
+    overwrite: bool = False,
+    executor: Executor | None = None,
+    progress: Progress = QUIET,
 ) -> JobResult:
     """Make or complete a workspace. The same command goes on after any interruption.
 
     Args:
         config: of the job.
         workspace: a new folder, or one that a job made.
+        overwrite: read other input than what the workspace was made of, and replace what is there.
         executor: runs what can be done at a time; default: this process.
         progress: hears of every stage.
 
@@ -78,11 +86,13 @@ def run_job(
     workspace = as_workspace(workspace)
     executor = executor or LocalExecutor()
     threads = min(executor.workers, os.cpu_count() or 1)  # workers may be elsewhere, threads are here
-    workspace.create()
+    refuse_overlap(_all_inputs(config), [workspace.root])
+    workspace.create("run")
     view = View(workspace, config.texts)
+    may_replace = None if overwrite else keep_input
     with workspace.lock():
         with progress.step("read", unit="rows") as step:
-            ingest(Documents.place(view, ""), config.input, config.read, step=step)
+            ingest(Documents.place(view, ""), config.input, config.read, may_replace=may_replace, step=step)
         for one in config.clean:
             with progress.step(f"clean: {one.version}", unit="shards") as step:
                 clean_documents(view, one, executor=executor, step=step)
@@ -118,6 +128,12 @@ def run_job(
         warnings=(*reading_warnings(read), *_warnings(heldout, fates)),
         learned=None if learned is None else learned.learned,
     )
+
+
+def _all_inputs(config: JobConfig) -> list[InputSpec]:
+    learned = config.quality.learned
+    neutral = [one for item in config.heldout.neutral for one in item.input]
+    return [*config.input, *neutral, *(learned.wanted if learned else ())]
 
 
 def _warnings(heldout: Heldout, fates: pl.DataFrame) -> list[str]:

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from dq.config import StrictModel
 from dq.errors import WorkspaceError
-from dq.store import Stage, StageRecord, Workspace, read_record
+from dq.store import Stage, StageRecord, Workspace, check_files, read_record
 
 ORIGINAL = "original"
 """The text version that is read; cleaners make others of it, under the same ids."""
@@ -116,7 +116,11 @@ class View:
         record, folder = self.record(output, of), output.place(self, of)
         known = self._opened.get(folder)
         if not isinstance(known, output) or known.record.fingerprint != record.fingerprint:
-            known = self._opened[folder] = output(folder)
+            check_files(folder, record)
+            try:
+                known = self._opened[folder] = output(folder)
+            except (KeyError, TypeError, ValueError):  # of a summary
+                _refuse(folder)
         return known
 
     def record(self, output: type[Output], of: str = "") -> StageRecord:

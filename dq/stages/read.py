@@ -6,7 +6,7 @@ One process reads in order, so that shards are cut by rows alone; everything aft
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -20,9 +20,10 @@ from dq.corpus.config import InputSpec, ReadConfig
 from dq.corpus.corpus import Corpus
 from dq.corpus.inputs import InputFile, input_files, input_identity
 from dq.corpus.quarantine import QUARANTINE, RowCounts, quarantine, row_warnings
+from dq.errors import WorkspaceError
 from dq.executors import QUIET, Step
-from dq.stages.base import Need, Output, View, unreplaced
-from dq.store import Stage, read_parquet, write_table
+from dq.stages.base import Need, Output, View
+from dq.store import Stage, check_files, read_parquet, read_record, write_table
 from dq.text import content_keys
 
 STAGE_VERSION = 3
@@ -71,7 +72,12 @@ class WantedDocuments(Documents):
 
 
 def ingest(
-    folder: Path, inputs: Sequence[InputSpec | str], config: ReadConfig, *, replaces: bool = True, step: Step = QUIET
+    folder: Path,
+    inputs: Sequence[InputSpec | str],
+    config: ReadConfig,
+    *,
+    may_replace: Callable[[Stage], object] | None = None,
+    step: Step = QUIET,
 ) -> Corpus:
     """Read inputs into ``folder``, or find that it has been done. The step counts rows.
 
@@ -79,7 +85,7 @@ def ingest(
         folder: of the corpus.
         inputs: files, patterns, folders and samples.
         config: how rows become documents.
-        replaces: whether a corpus of other inputs is read anew.
+        may_replace: raises where a corpus that is there must stay: `unreplaced`, `keep_input`.
         step: told of rows.
 
     Raises:
@@ -87,14 +93,45 @@ def ingest(
         InputError: a file fault, or more than ``max_bad_fraction`` unreadable rows.
     """
     stage, found = _stage(folder, inputs, config)
-    if not replaces:
-        unreplaced(stage)
-    if stage.done() is None:
+    if may_replace is not None:
+        may_replace(stage)
+    if (record := stage.done()) is not None:
+        check_files(folder, record)
+    else:
         stage.start()
         counts = _write_shards(folder, found, config, step=step)
         counts.check(config, listed_in=folder / QUARANTINE)
         stage.commit(_summary(folder, counts))
     return Corpus(folder)
+
+
+def keep_input(stage: Stage) -> None:
+    """Refuse to read a corpus anew where a file that it was read from is not in the input any more.
+
+    The corpus may be the only copy of it, and everything behind it would be replaced. More files, other fields and
+    other limits are edits of the same job.
+
+    Raises:
+        WorkspaceError: which file.
+    """
+    if stage.done() is not None or not (stage.folder / "stage.json").exists():
+        return
+    before, now = _contents(read_record(stage.folder).config), _contents(stage.config)
+    if gone := [name for content, name in before.items() if content not in now]:
+        more = f" and {len(gone) - 1:,} more" if len(gone) > 1 else ""
+        raise WorkspaceError(
+            f"{stage.folder}: was read from {gone[0]}{more}, which as it was is not in this input; it and all that "
+            "was made of it would be replaced: name another workspace, or replace it: `overwrite`",
+            field="overwrite",
+        )
+
+
+def _contents(config: Any) -> dict[str, str]:
+    """The names of the files that a corpus was read from, by the SHA-256 of what they held."""
+    try:
+        return {str(content): str(name) for name, content, *_ in config["inputs"]}
+    except (KeyError, TypeError, ValueError):  # of a version that wrote it otherwise
+        return {}
 
 
 def _write_shards(folder: Path, found: list[InputFile], config: ReadConfig, *, step: Step) -> RowCounts:

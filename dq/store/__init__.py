@@ -10,7 +10,7 @@ from dq.store.files import (
     write_table,
 )
 from dq.store.lock import FolderLock
-from dq.store.stage import Stage, StageRecord, read_record
+from dq.store.stage import Stage, StageRecord, check_files, read_record
 from dq.store.workspace import Workspace, as_workspace
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "StageRecord",
     "Workspace",
     "as_workspace",
+    "check_files",
     "file_sha256",
     "read_json",
     "read_parquet",

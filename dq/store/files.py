@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,6 +16,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dq.errors import WorkspaceError, cause_of
+
+PARTIAL = re.compile(r"\..+\.\d+\.partial")
+"""The names of what `replacing` writes: the file's own, and the process's id."""
 
 
 @contextmanager
@@ -35,8 +39,9 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def remove_partials(folder: Path) -> None:
     """Remove what killed writers left of `replacing` in a folder and below it."""
-    for partial in folder.rglob(".*.partial"):
-        partial.unlink()
+    for path in folder.rglob(".*.partial"):
+        if PARTIAL.fullmatch(path.name) and not path.is_symlink():
+            path.unlink()
 
 
 def write_bytes_atomic(path: Path, content: bytes) -> None:
@@ -69,22 +74,34 @@ def write_table(path: Path, table: pa.Table, *, repeated: Sequence[str] = (), of
 
 
 def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pl.DataFrame:
-    """Read one Parquet file, or some columns of it, whatever brackets and stars its path holds: polars would glob."""
-    return pl.read_parquet(path, columns=None if columns is None else list(columns), glob=False)
+    """Read one Parquet file that dq wrote, or some columns of it, whatever brackets and stars its path holds.
+
+    Raises:
+        WorkspaceError: the file is missing, damaged or of other columns.
+    """
+    try:
+        return pl.read_parquet(path, columns=None if columns is None else list(columns), glob=False)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise WorkspaceError(
+            f"{path}: cannot be read ({cause_of(error)}); delete {path.parent} and run again"
+        ) from None
 
 
-def read_json(path: Path) -> Any:
-    """Read a JSON file that dq wrote.
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON file that dq wrote, which is an object.
 
     Raises:
         WorkspaceError: the file is missing or damaged.
     """
     try:
-        return json.loads(path.read_bytes())
+        found = json.loads(path.read_bytes())
+        if not isinstance(found, dict):
+            raise ValueError("not a JSON object")
+        return found
     except FileNotFoundError:
         raise WorkspaceError(f"{path}: missing; run the stage that writes it") from None
-    except (ValueError, OSError) as error:
-        raise WorkspaceError(f"{path}: cannot be read ({error}); delete it and run again") from None
+    except (ValueError, OSError, RecursionError) as error:
+        raise WorkspaceError(f"{path}: cannot be read ({cause_of(error)}); delete it and run again") from None
 
 
 def file_sha256(path: Path) -> str:

@@ -1,5 +1,7 @@
 """One writer a folder. The lock is the kernel's (flock): it ends with its process, however that ends.
 
+Who takes it removes what killed writers have left in the folder, and its file goes when it is given back.
+
 The descriptor is not inherited across exec, and workers come from a fork server, so no worker holds the lock.
 """
 
@@ -11,19 +13,29 @@ from pathlib import Path
 from types import TracebackType
 
 from dq.errors import WorkspaceError
+from dq.store.contents import LOCK, sweep
 
 
 class FolderLock:
     """``with FolderLock(folder):`` or a WorkspaceError that names the process holding it."""
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / ".lock"
+        self.path = folder / LOCK
         self._descriptor: int | None = None
 
     def __enter__(self) -> FolderLock:
+        while not self._is_there(descriptor := self._locked()):
+            os.close(descriptor)  # who held it has just removed it: the file of that name is another one now
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()}\n".encode())
+        self._descriptor = descriptor
+        sweep(self.path.parent)
+        return self
+
+    def _locked(self) -> int:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
         except OSError as error:
             raise WorkspaceError(
                 f"{self.path.parent}: cannot be locked: {error.strerror}; name another folder"
@@ -36,14 +48,18 @@ class FolderLock:
             raise WorkspaceError(
                 f"{self.path.parent}: in use by process {holder}; wait for it to end, or stop it"
             ) from None
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"{os.getpid()}\n".encode())
-        self._descriptor = descriptor
-        return self
+        return descriptor
+
+    def _is_there(self, descriptor: int) -> bool:
+        try:
+            return os.path.samestat(os.fstat(descriptor), self.path.stat())
+        except FileNotFoundError:
+            return False
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._descriptor is not None:
+            self.path.unlink(missing_ok=True)  # while it is held
             os.close(self._descriptor)
             self._descriptor = None

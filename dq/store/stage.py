@@ -3,13 +3,12 @@
 A record holds what the output was made from: the stage's name and version, its configuration, and the fingerprints of
 its inputs. The same fingerprint means there is nothing to do. A stage that was killed leaves ``started.json`` with its
 fingerprint; the next attempt with the same one keeps the shard files that are whole (each is written atomically) and
-does the rest, any other attempt starts from an empty folder.
+does the rest, any other attempt starts from an empty folder. What is not dq's own in that folder is never deleted.
 """
 
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,10 +17,8 @@ from typing import Any
 
 from dq.config import canonical_json, fingerprint
 from dq.errors import WorkspaceError
-from dq.store.files import read_json, remove_partials, write_json_atomic
-
-RECORD = "stage.json"
-STARTED = "started.json"
+from dq.store.contents import RECORD, STARTED, check, clear, listing, refuse_foreign, refuse_links, sweep
+from dq.store.files import read_json, write_json_atomic
 
 
 @dataclass(frozen=True)
@@ -34,6 +31,8 @@ class StageRecord:
     inputs: Mapping[str, str]
     config: Any
     summary: Mapping[str, Any]
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Digests of its files; none in records of older versions."""
 
 
 @dataclass(frozen=True)
@@ -72,18 +71,28 @@ class Stage:
         Args:
             keep: what a former stage left under these names stays: parts that say themselves what they were made from.
         """
-        started = self.folder / STARTED
-        resumed = started.exists() and read_json(started) == {"fingerprint": self.fingerprint}
-        # The record goes first: killed while the files go, the folder must not look finished.
-        (self.folder / RECORD).unlink(missing_ok=True)
+        refuse_links(self.folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        for path in [] if resumed else list(self.folder.iterdir()):
-            if path.name in keep:
-                continue
-            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-        remove_partials(self.folder)
-        write_json_atomic(started, {"fingerprint": self.fingerprint})
+        resumed = self.begun() == self.fingerprint
+        if not resumed:
+            listed = _listed(self.folder)
+            refuse_foreign(self.folder, listed=listed)
+            # Nobody goes on with what is left of it, killed while the old files go.
+            write_json_atomic(self.folder / STARTED, {"stage": self.name, "fingerprint": ""})
+            clear(self.folder, listed=listed, keep=keep)
+        sweep(self.folder)
+        write_json_atomic(self.folder / STARTED, {"stage": self.name, "fingerprint": self.fingerprint})
         return resumed
+
+    def begun(self) -> str | None:
+        """The fingerprint of what has begun in the folder and has not finished."""
+        started = self.folder / STARTED
+        if (self.folder / RECORD).exists() or not started.exists():
+            return None
+        try:
+            return str(read_json(started).get("fingerprint"))
+        except WorkspaceError:  # says nothing: as that of another attempt
+            return ""
 
     def commit(self, summary: Mapping[str, Any] | None = None) -> StageRecord:
         """Declare the output finished."""
@@ -94,6 +103,7 @@ class Stage:
             inputs=dict(self.inputs),
             config=json.loads(canonical_json(self.config)),  # plain data, models included
             summary=dict(summary or {}),
+            files=listing(self.folder),
         )
         write_json_atomic(self.folder / RECORD, vars(record))
         (self.folder / STARTED).unlink(missing_ok=True)
@@ -108,8 +118,29 @@ def read_record(folder: Path) -> StageRecord:
     """
     if not (folder / RECORD).exists():
         raise WorkspaceError(f"{folder}: not finished; run `dq run`, or the `dq dedup` that began it, to its end first")
-    content = read_json(folder / RECORD)
     try:
-        return StageRecord(**content)
+        record = StageRecord(**read_json(folder / RECORD))
+        kinds = (record.stage, str), (record.version, int), (record.fingerprint, str)
+        tables = (record.inputs, dict), (record.summary, dict), (record.files, dict)
+        if all(isinstance(value, kind) for value, kind in (*kinds, *tables)):
+            return record
     except TypeError:
-        raise WorkspaceError(f"{folder / RECORD}: not a stage record; delete {folder} and run again") from None
+        pass
+    raise WorkspaceError(f"{folder / RECORD}: not a stage record; delete {folder} and run again")
+
+
+def check_files(folder: Path, record: StageRecord) -> None:
+    """Refuse a finished stage whose files are not as it left them.
+
+    Raises:
+        WorkspaceError: which file, and what to do.
+    """
+    check(folder, record.files, stage=record.stage)
+
+
+def _listed(folder: Path) -> Mapping[str, str] | None:
+    """The files of a finished stage; None where none has finished, or its record does not say."""
+    try:
+        return read_record(folder).files or None
+    except WorkspaceError:
+        return None

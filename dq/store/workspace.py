@@ -40,8 +40,11 @@ class Workspace:
         """The file that makes a folder a workspace."""
         return self.root / "workspace.json"
 
-    def create(self) -> Workspace:
+    def create(self, command: str = "") -> Workspace:
         """Make the folder a workspace, or accept that it is one.
+
+        Args:
+            command: whose results it holds, ``run`` or ``dedup``: they never share a workspace.
 
         Raises:
             WorkspaceError: the folder holds something else.
@@ -49,14 +52,22 @@ class Workspace:
         if self.root.exists() and not self.root.is_dir():
             raise WorkspaceError(f"{self.root}: a file, not a folder; name another workspace")
         if self.marker.exists():
-            return self.existing()
+            return self.existing()._of(command)
         try:
             if self.root.exists() and any(not _is_ours(path) for path in self.root.iterdir()):
                 raise WorkspaceError(f"{self.root}: not empty and not a dq workspace; name an empty or new folder")
             self.root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise WorkspaceError(f"{self.root}: cannot be made: {error.strerror}; name another workspace") from None
-        write_json_atomic(self.marker, {"format": FORMAT})
+        write_json_atomic(self.marker, {"format": FORMAT, **({"command": command} if command else {})})
+        return self
+
+    def _of(self, command: str) -> Workspace:
+        made_by = read_json(self.marker).get("command")
+        if made_by is None:  # of an older version
+            made_by = "run" if self.heldout().exists() else "dedup" if self.kept().exists() else command
+        if command and made_by != command:
+            raise WorkspaceError(f"{self.root}: holds results of `dq {made_by}`; name another folder")
         return self
 
     def existing(self) -> Workspace:
@@ -67,7 +78,11 @@ class Workspace:
         """
         if not self.marker.exists():
             raise WorkspaceError(f"{self.root}: no dq workspace here; make one with `dq run JOB.yaml`")
-        if read_json(self.marker) != {"format": FORMAT}:
+        try:
+            known = read_json(self.marker).get("format") == FORMAT
+        except WorkspaceError:
+            known = False
+        if not known:
             raise WorkspaceError(f"{self.marker}: of another program or another version of dq; name another workspace")
         return self
 

@@ -79,11 +79,11 @@ def test_a_job_on_changed_input_that_stopped_between_stages_is_refused_and_can_g
 ) -> None:
     grown = with_more_rows(job[0], tmp_path)
     with pytest.raises(StoppedError):
-        run_job(grown, workspace, progress=StopBefore(step))
+        run_job(grown, workspace, overwrite=True, progress=StopBefore(step))
     for reads in (open_universe, lambda place: run_study(tiny_study(), place)):
         with pytest.raises(WorkspaceError, match=r"(made from another .*|not finished); run (the job again|`dq run`)"):
             reads(workspace)
-    run_job(grown, workspace)
+    run_job(grown, workspace, overwrite=True)
     assert len(open_universe(workspace).lengths) == 171
 
 
@@ -124,7 +124,7 @@ def die(event, arguments):
     if event == "os.rename" and str(arguments[1]).endswith("duplicates/original/stage.json"):
         os.kill(os.getpid(), signal.SIGKILL)
 sys.addaudithook(die)
-run_job(JobConfig.model_validate_json(Path(sys.argv[1]).read_text()), Workspace(sys.argv[2]))
+run_job(JobConfig.model_validate_json(Path(sys.argv[1]).read_text()), Workspace(sys.argv[2]), overwrite=True)
 """
     with python(code, tmp_path / "job.json", workspace.root) as process:
         assert process.wait(120) == -signal.SIGKILL

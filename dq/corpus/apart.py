@@ -1,0 +1,67 @@
+"""Inputs lie apart from outputs: what is read is never written to, deleted, or read again as its own result."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from dq.corpus.config import InputSpec
+from dq.corpus.inputs import input_files
+from dq.errors import ConfigError
+
+# What outputs hold, as far as a pattern could find it: files, kept documents, corpora.
+_RESULTS = ("", "00000.parquet", "kept/00000.parquet", "corpus/original/00000.parquet")
+_REMEDY = "name another place for the output"
+
+
+def refuse_overlap(inputs: Sequence[InputSpec | str], outputs: Sequence[Path]) -> None:
+    """Refuse an input inside an output, and an output where the input will find it the next time.
+
+    Links and ``..`` are followed before places are compared; nothing has been written or deleted yet.
+
+    Raises:
+        ConfigError: which two.
+        InputError: an entry of the input names nothing.
+    """
+    files = [Path(one.file.name) for one in input_files(inputs) if one.spec.path is not None]
+    entries = [one if isinstance(one, str) else one.path for one in inputs]
+    for output in outputs:
+        place = output.resolve()
+        for file in files:
+            as_named = Path(os.path.abspath(file))  # noqa: PTH100  a link in the output is the output's too
+            if any(place in (here, *here.parents) for here in (file.resolve(), as_named)):
+                raise ConfigError(f"{file}: the input is inside the output {output}; {_REMEDY}")
+        for entry in entries:
+            if entry is not None and _finds(entry, place):
+                raise ConfigError(
+                    f"{output}: lies where the input {entry} looks for files, and would be read the next time; "
+                    f"{_REMEDY}"
+                )
+
+
+def _finds(entry: str, output: Path) -> bool:
+    """Whether an entry of the input names files of an output."""
+    path = Path(entry)
+    if path.is_dir():
+        return path.resolve() in (output, *output.parents)
+    if os.path.lexists(path):
+        return path.resolve() == output
+    base = next((folder for folder in path.parents if folder.is_dir()), Path())
+    pattern = re.compile(_as_regex(path.relative_to(base).as_posix()))
+    base = base.resolve()
+    found = [output / name for name in _RESULTS]
+    return any(base in one.parents and pattern.fullmatch(one.relative_to(base).as_posix()) for one in found)
+
+
+def _as_regex(pattern: str) -> str:
+    """A pattern of files as a regular expression: ``**`` is any number of folders, a star stays in its folder."""
+    tokens = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+
+    def regex(part: str) -> str:
+        if part.startswith("[") and len(part) > 2:
+            return part.replace("[!", "[^", 1)
+        return tokens.get(part, re.escape(part))
+
+    return "".join(map(regex, re.split(r"(\*\*/|\*\*|\*|\?|\[[^\]]+\])", pattern)))
