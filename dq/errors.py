@@ -78,7 +78,7 @@ def require(module: str, *, extra: str) -> ModuleType:
     """Import an optional module, or say which extra brings it.
 
     Args:
-        module: dotted module name, such as ``"plotly.graph_objects"``.
+        module: dotted module name, such as ``"torch.distributed"``.
         extra: the name of the extra in ``dq-scaling[extra]``.
 
     Raises:

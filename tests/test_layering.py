@@ -40,7 +40,7 @@ ALLOWED: dict[str, set[str]] = {
     "jobs": DATA | {"stages"},
     "files": DATA | {"stages"},
     "inspect": DATA | {"stages"},
-    "report": BASE | {"corpus", "stages", "variants", "compare"},
+    "report": BASE | {"corpus", "quality", "stages", "inspect", "variants", "compare"},
     "interop": BASE | {"text", "corpus", "quality", "dedup"},
     "recipes": BASE,
     "doctor": BASE | {"text", "corpus"},
@@ -136,7 +136,7 @@ def test_only_training_imports_torch_in_the_package() -> None:
 def test_importing_dq_and_its_help_load_nothing_heavy(code: str) -> None:
     program = (
         "import sys, atexit\n"
-        "heavy = ('torch', 'transformers', 'datatrove', 'numba', 'polars', 'scipy', 'plotly', 'tokenizers')\n"
+        "heavy = ('torch', 'transformers', 'datatrove', 'numba', 'polars', 'scipy', 'jinja2', 'tokenizers')\n"
         "atexit.register(lambda: sys.stderr.write('LOADED ' + ' '.join(m for m in heavy if m in sys.modules)))\n" + code
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -18,7 +18,7 @@ from dq.compare.controls import (
     judge_noise_control,
     judge_unigram,
 )
-from dq.compare.curves import Level, curves, levels
+from dq.compare.curves import Level, curves, levels, paired_curves
 from dq.compare.grid import StudyComparison, VariantComparison, compare_study
 from dq.compare.paired import Options, paired
 from dq.compare.power import power_of
@@ -50,6 +50,7 @@ __all__ = [
     "judge_unigram",
     "levels",
     "paired",
+    "paired_curves",
     "power_of",
     "range_of",
     "size_of",

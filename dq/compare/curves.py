@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 from scipy import special
 
+from dq.compare.results import joined
 from dq.compare.tables import LossTable, check_columns
 from dq.errors import CompareError
 from dq.executors import require_live_polars
@@ -119,6 +120,35 @@ def curves(points: pl.DataFrame, *, confidence: float = 0.95) -> pl.DataFrame:
     return means.with_columns(
         (pl.col("bits_per_byte") - half_width).alias("low"), (pl.col("bits_per_byte") + half_width).alias("high")
     ).drop("spread")
+
+
+def paired_curves(points: pl.DataFrame, *, baseline: str, confidence: float = 0.95) -> pl.DataFrame:
+    """Mean difference of every variant from the baseline along the tokens, paired by seed, with a t interval over them.
+
+    The documents are taken as given, so these intervals are narrower than the final one, and never decide.
+
+    Args:
+        points: as for `curves`.
+        baseline: its points are what the others' are paired with; seeds that it lacks are left out.
+        confidence: of the interval.
+
+    Returns:
+        As of `curves`, with ``difference`` f64 (below 0 is better) in place of ``bits_per_byte``, without the baseline.
+    """
+    base = points.filter(pl.col("variant") == baseline)
+    if base.is_empty():
+        raise CompareError(f"no points of the baseline {baseline!r}; the table has {joined(_names(points))}")
+    by = [name for name in ("seed", "set", "subset", "phase", "step") if name in points.columns]
+    theirs = base.select(*by, pl.col("bits_per_byte").alias("base"))
+    pairs = points.filter(pl.col("variant") != baseline).join(theirs, on=by, how="inner")
+    if pairs.is_empty():
+        raise CompareError(f"no variant shares a seed and step with the baseline {baseline!r}; train the same seeds")
+    differences = pairs.with_columns(pl.col("bits_per_byte") - pl.col("base"))
+    return curves(differences, confidence=confidence).rename({"bits_per_byte": "difference"})
+
+
+def _names(points: pl.DataFrame) -> list[str]:
+    return sorted(points["variant"].cast(pl.String).drop_nulls().unique())
 
 
 def _half_width_in_deviations(n_seeds: int, confidence: float) -> float | None:

@@ -1,19 +1,36 @@
-r"""Write a study's ``report/index.html``: self-contained, offline, every piece of document text escaped.
+"""Write a study's ``report/index.html``: self-contained, offline, every piece of document text escaped.
 
-The template escapes by default; the only values it takes unescaped are plotly's own script and the figures' JSON, in
-which every ``<`` is written as ``\u003c`` so that no text can close its script element.
+Figures are SVG in the page, so that it weighs some hundred kilobytes, prints, follows a phone and the dark, and needs
+no program to be drawn. The template escapes by default; the only values it takes unescaped are our own style, script
+and panels, which escape what they are given (`dq.report.svg`).
 """
 
 from __future__ import annotations
 
 import importlib.resources
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dq.errors import require
+from dq.report.answers import cards, headline
+from dq.report.colors import FATES, INK, colors_of
 from dq.report.data import ReportData, gather
-from dq.report.figures import curve_figure, difference_figure, fate_figure
+from dq.report.figures import MAX_SOURCES, Study, card_strip, difference_panels, fate_panel, gap_panels, level_panels
+from dq.report.manifests import measured
 from dq.store import Workspace, write_bytes_atomic, write_parquet
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A row of panels with a legend."""
+
+    id: str
+    title: str
+    caption: str
+    panels: Sequence[str]
+    legend: Sequence[tuple[str, str]]
 
 
 def build_report(workspace: Workspace, study: Path) -> Path:
@@ -23,20 +40,33 @@ def build_report(workspace: Workspace, study: Path) -> Path:
         WorkspaceError: the study or a stage before it has not finished.
         MissingExtraError: the `report` extra is not installed.
     """
-    jinja2 = require("jinja2", extra="report")
-    offline = require("plotly.offline", extra="report")
+    jinja2, markup = require("jinja2", extra="report"), require("markupsafe", extra="report").Markup
     data = gather(workspace, study)
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    template = environment.from_string(importlib.resources.files("dq.report").joinpath("template.html").read_text())
-    markup = require("markupsafe", extra="report").Markup
-    html = template.render(
+    found, comparison = data.study, data.study["comparison"]
+    names = [one["variant"] for one in comparison["variants"]]
+    drawn = Study(comparison, data.points, colors_of(names, baseline=comparison["baseline"]))
+    sources = _sources(data)
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"whole": "{:,.0f}".format, "svg": markup}
+    html = environment.from_string(_file("template.html")).render(
         data=data,
-        study=data.study,
-        comparison=data.study["comparison"],
-        neutral=set(data.study["comparison"]["neutral_sets"]),
-        sources=_sources(data),
-        figures={name: markup(figure.replace("<", "\\u003c")) for name, figure in _figures(data).items()},
-        plotly_js=markup(offline.get_plotlyjs()),
+        study=found,
+        comparison=comparison,
+        neutral=comparison["neutral_sets"],
+        headline=headline(comparison),
+        cards=cards(found, seconds_a_run=data.facts.seconds_a_run),
+        strips={
+            one["variant"]: card_strip(one, comparison, drawn.colors[one["variant"]]) for one in comparison["variants"]
+        },
+        figures={figure.id: figure for figure in _figures(drawn, sources)},
+        manifests=[row for name in _in_order(found) for row in measured(name, found["manifests"][name])],
+        sources=sources[:MAX_SOURCES],
+        more_sources=sources[MAX_SOURCES:],
+        fates=list(FATES),
+        style=markup(_file("style.css")),
+        script=markup(_file("script.js")),
     )
     folder = study / "report"
     folder.mkdir(parents=True, exist_ok=True)
@@ -45,27 +75,59 @@ def build_report(workspace: Workspace, study: Path) -> Path:
     return folder / "index.html"
 
 
-def _figures(data: ReportData) -> dict[str, str]:
-    comparison = data.study["comparison"]
-    variants = [comparison["baseline"], *(found["variant"] for found in comparison["variants"])]
-    neutral = comparison["neutral_sets"]
-    sets = neutral + [name for name in data.points["set"].unique().sort() if name not in neutral]
-    figures = {"differences": difference_figure(comparison)}
-    figures |= {f"curve-{number}": curve_figure(data.points, name, variants) for number, name in enumerate(sets)}
-    return figures | {"fates": fate_figure(data.fates)}
+def _in_order(study: dict[str, Any]) -> list[str]:
+    """Variants as every table has them: the baseline, the others, the controls."""
+    comparison = study["comparison"]
+    first = [comparison["baseline"], *(found["variant"] for found in comparison["variants"])]
+    return [*first, *(name for name in study["manifests"] if name not in first)]
+
+
+def _file(name: str) -> str:
+    return importlib.resources.files("dq.report").joinpath(name).read_text("utf-8")
+
+
+def _figures(study: Study, sources: Sequence[dict[str, Any]]) -> list[Figure]:
+    comparison = study.comparison
+    baseline, percent = comparison["baseline"], f"{comparison['confidence']:.0%}".replace("%", " %")
+    variants = [(name, study.colors[name]) for name in study.variants]
+    everyone = [(f"{baseline} (baseline)", INK), *variants]
+    fates = [(name.replace("_", " "), color) for name, color in FATES.items()]
+    return [
+        Figure(
+            "difference",
+            f"Difference from {baseline}, bits per byte",
+            f"Left is better. Bars: {percent} intervals over seeds and documents. Each panel has its own scale; "
+            f"the band is the margin of {comparison['margin']:g} in all.",
+            difference_panels(study),
+            variants,
+        ),
+        Figure(
+            "along",
+            f"Difference from {baseline} along the tokens, bits per byte",
+            f"Below 0 is better. On the way: a fixed tenth of the documents, at constant learning rate, {percent} "
+            "intervals over seeds alone. Diamonds: the cooled final models on all documents, with the intervals that "
+            "decide.",
+            gap_panels(study),
+            variants,
+        ),
+        Figure(
+            "levels",
+            "Bits per byte along the tokens",
+            "Lower is better. Lines: constant learning rate, on a fixed tenth of the documents. Diamonds: the cooled "
+            "final models on the same documents, with their spread over seeds; pairing removes most of it from a "
+            "difference, so bars that overlap do not mean that variants are alike.",
+            level_panels(study),
+            everyone,
+        ),
+        Figure("fates", "What became of each source", "By bytes.", [fate_panel(sources)], fates),
+    ]
 
 
 def _sources(data: ReportData) -> list[dict[str, Any]]:
-    """A row a source: documents and tokens by what became of them."""
+    """A row a source, the largest first: documents and tokens by what became of them."""
     rows = []
     for (source,), frame in data.fates.group_by("source", maintain_order=True):
         by_fate = {row["fate"]: row for row in frame.to_dicts()}
-        rows.append(
-            {
-                "source": source,
-                "fates": by_fate,
-                "documents": int(frame["documents"].sum()),
-                "tokens": int(frame["tokens"].sum()),
-            }
-        )
-    return rows
+        totals = {name: int(frame[name].sum()) for name in ("documents", "tokens")}
+        rows.append({"source": source, "fates": by_fate, **totals})
+    return sorted(rows, key=lambda row: (-row["tokens"], row["source"]))

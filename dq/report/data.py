@@ -8,15 +8,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from dq.corpus import Corpus
+from dq.inspect.rules import accepted_values, rules_of_job
+from dq.quality import QuantileRule, RuleSet
+from dq.quality.rules import AnyRule
+from dq.report.facts import Facts, gather_facts
 from dq.stages.base import View
 from dq.stages.fates import count_fates
 from dq.stages.heldout import Heldout
 from dq.stages.planted import Planted
 from dq.stages.read import Documents
 from dq.stages.selection import Selected
+from dq.stages.signals import Signals
 from dq.stages.verdicts import Verdicts
 from dq.store import Workspace, read_json, read_parquet, read_record
 
@@ -42,9 +48,13 @@ class ReportData:
     """Everything the template and the figures need."""
 
     study: dict[str, Any]
+    facts: Facts
+    rules: RuleSet
+    accepted: list[tuple[str, str, str]]
     points: pl.DataFrame
     fates: pl.DataFrame
     reasons: pl.DataFrame
+    dropped_documents: int
     dropped: dict[str, list[Example]]
     pairs: list[tuple[Example, Example]]
     excluded: list[Example]
@@ -62,14 +72,19 @@ def gather(workspace: Workspace, study: Path) -> ReportData:
     """
     view = View.of(workspace)
     corpus, heldout, verdicts = view.open(Documents, "judged"), view.open(Heldout), view.open(Verdicts).table
+    found, rules = read_json(study / "comparison.json"), rules_of_job(view)
     available = pl.Series(~heldout.withheld)
     reasons = verdicts.filter(available)["reasons"]
     return ReportData(
-        study=read_json(study / "comparison.json"),
+        study=found,
+        facts=gather_facts(workspace, found, view),
+        rules=rules,
+        accepted=[(rule.reason, rule.signal, _accepted(rule)) for rule in rules.rules],
         points=read_parquet(study / "points.parquet"),
         fates=count_fates(view),
         reasons=_count_reasons(reasons),
-        dropped=_dropped_examples(corpus, verdicts, available),
+        dropped_documents=int((reasons.list.len() > 0).sum()),
+        dropped=_dropped_examples(view, rules, verdicts=verdicts.filter(available), available=available),
         pairs=_pair_examples(view),
         excluded=_excluded_examples(corpus, heldout),
         read=dict(view.record(Documents).summary),
@@ -89,6 +104,13 @@ def _version(package: str) -> str:
         return "not installed"
 
 
+def _accepted(rule: AnyRule) -> str:
+    """What a rule accepts; one that ranks each source apart has as many thresholds as there are sources."""
+    if isinstance(rule, QuantileRule) and rule.per:
+        return f"the {rule.best} {rule.keep_fraction:.0%} of each {rule.per}"
+    return accepted_values(rule, "")
+
+
 def _count_reasons(reasons: pl.Series) -> pl.DataFrame:
     """How many documents each reason drops, and how many it drops alone."""
     frame = pl.DataFrame({"reasons": reasons}).filter(pl.col("reasons").list.len() > 0)
@@ -104,12 +126,26 @@ def _example(corpus: Corpus, document: int, why: str) -> Example:
     return Example(row["id"], row["source"], why, excerpt)
 
 
-def _dropped_examples(corpus: Corpus, verdicts: pl.DataFrame, available: pl.Series) -> dict[str, list[Example]]:
-    rows = verdicts.with_row_index("document").filter(available & ~verdicts["keep"])
+def _dropped_examples(
+    view: View, rules: RuleSet, *, verdicts: pl.DataFrame, available: pl.Series
+) -> dict[str, list[Example]]:
+    """Of each reason the first documents, each with the value that was judged and what would have been accepted."""
+    corpus, by_reason = view.open(Documents, "judged"), {rule.reason: rule for rule in rules.rules}
+    shown = _count_reasons(verdicts["reasons"])["reason"].head(MAX_REASONS).to_list()
+    signals = sorted({by_reason[reason].signal for reason in shown})
+    values = view.open(Signals).table(signals) if signals else pl.DataFrame()
+    rows = pl.DataFrame({"document": np.flatnonzero(available.to_numpy()), "reasons": verdicts["reasons"]})
     found: dict[str, list[Example]] = {}
-    for reason in _count_reasons(rows["reasons"])["reason"].head(MAX_REASONS):
+    for reason in shown:
+        rule = by_reason[reason]
         having = rows.filter(pl.col("reasons").list.contains(reason)).head(EXAMPLES_PER_REASON)
-        found[reason] = [_example(corpus, row["document"], ", ".join(row["reasons"])) for row in having.to_dicts()]
+        found[reason] = []
+        for document, reasons in having.iter_rows():
+            value = values[rule.signal][document]
+            accepted = accepted_values(rule, corpus.documents["source"][document])
+            others = ", ".join(one for one in reasons if one != reason)
+            why = f"{rule.signal} is {value:.6g}, accepted {accepted}{f'; also {others}' if others else ''}"
+            found[reason].append(_example(corpus, document, why))
     return found
 
 

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from scipy import stats
 
-from dq.compare import curves, levels
+from dq.compare import curves, levels, paired_curves
 from dq.errors import CompareError
 
 
@@ -91,3 +91,20 @@ def test_points_of_a_study_are_read_as_they_are_and_its_subsets_stay_apart() -> 
     assert found.select("subset", "phase", "bits_per_byte").rows() == [
         ("all", "cooled", 1.6), ("tenth", "cooled", 1.5), ("tenth", "cooling", 1.8), ("tenth", "trunk", 2.0),
     ]  # fmt: skip
+
+
+def test_paired_curves_take_each_seed_with_itself() -> None:
+    rows = [("raw", seed, 10, "trunk", level) for seed, level in enumerate((2.0, 3.0, 4.0))]
+    rows += [("a", seed, 10, "trunk", level) for seed, level in enumerate((1.9, 2.8, 3.7))]
+    found = paired_curves(points(*rows), baseline="raw")
+    low, high = stats.ttest_1samp([-0.1, -0.2, -0.3], 0.0).confidence_interval(0.95)
+    assert found.select("variant", "n_seeds").rows() == [("a", 3)]
+    assert found.select("difference", "low", "high").row(0) == pytest.approx((-0.2, low, high))
+
+
+def test_paired_curves_need_the_baseline_and_its_seeds() -> None:
+    table = points(("raw", 0, 10, "trunk", 2.0), ("a", 1, 10, "trunk", 2.0))
+    with pytest.raises(CompareError, match="no points of the baseline 'rawe'; the table has a and raw"):
+        paired_curves(table, baseline="rawe")
+    with pytest.raises(CompareError, match="no variant shares a seed"):
+        paired_curves(table, baseline="raw")
