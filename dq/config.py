@@ -146,9 +146,14 @@ def place_of(model: type[BaseModel], field: str) -> str | None:
             (f"{prefix}{name}.", member)
             for prefix, inner in level
             for name, info in inner.model_fields.items()
-            for member in _models_in(info.annotation)
+            for member in _models_in(_item_of(info.annotation))
         ]
     return None
+
+
+def _item_of(annotation: Any) -> Any:
+    """The type of the items of a list or tuple; any other type itself."""
+    return typing.get_args(annotation)[0] if typing.get_origin(annotation) in (list, tuple) else annotation
 
 
 class _FaultError(Exception):

@@ -5,15 +5,15 @@ The one place that says what a document is, whatever file it came from.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-import orjson
 import pyarrow as pa
 
 from dq.corpus.config import InputSpec
+from dq.corpus.digits import dumps
+from dq.corpus.fields import take, text_names, value_of
 from dq.text import string_array
 
 BATCH_BYTES = 8 << 20
@@ -38,6 +38,8 @@ class BadRow:
     line: int
     reason: str
     first_bytes: bytes
+    fields: tuple[str, ...] = ()
+    """The names of its fields, where the one of the text is not among them."""
 
 
 Document: TypeAlias = tuple[str, str, str, str]
@@ -51,6 +53,8 @@ class Origin:
     name: str
     source: str
     spec: InputSpec
+    partitions: Mapping[str, str] = field(default_factory=dict)
+    """Fields that the folders of the file name (``lang=en/``); the row's own come first."""
 
 
 @dataclass(frozen=True)
@@ -95,29 +99,39 @@ def _table(documents: list[Document]) -> pa.Table:
 def _document(row: Row, origin: Origin, max_document_bytes: int) -> Document | BadRow:
     """The document that a readable row holds, or what is wrong with it."""
     spec, fields = origin.spec, row.fields
-    text = fields.get(spec.text_field)
-    if not isinstance(text, str):
-        reason = "text_missing" if text is None else "text_not_a_string"
-        return BadRow(row.line, reason, (_json(fields) or "").encode()[:FIRST_BYTES])
+    if origin.partitions:
+        fields = {**origin.partitions, **fields}
+    text = value_of(fields, spec.text_field)
+    if type(text) is not str:
+        first = (dumps(fields) or "").encode()[:FIRST_BYTES]
+        if text is None:
+            return BadRow(row.line, "text_missing", first, tuple(text_names(fields)))
+        return BadRow(row.line, "text_not_a_string", first)
     if 4 * len(text) > max_document_bytes and len(text.encode()) > max_document_bytes:
         return BadRow(row.line, "text_too_large", text[:FIRST_BYTES].encode()[:FIRST_BYTES])
-    del fields[spec.text_field]
-    given_id, given_source = fields.pop(spec.id_field, None), fields.pop(spec.source_field, None)
-    meta = _json(fields) if fields else "{}"
+    take(fields, spec.text_field)
+    named = _as_name(take(fields, spec.id_field)) or f"{origin.name}:{row.line}"
+    source = spec.source or _source(fields, spec.source_field) or origin.source
+    meta = dumps(fields) if fields else "{}"
     if meta is None:
         return BadRow(row.line, "fields_not_json", text[:FIRST_BYTES].encode()[:FIRST_BYTES])
-    named = f"{origin.name}:{row.line}" if given_id in (None, "") else str(given_id)
-    source = spec.source or (given_source if isinstance(given_source, str) and given_source else origin.source)
     return named, source, text, meta
 
 
-def _json(fields: dict[str, Any]) -> str | None:
-    """Fields as JSON text: by orjson, else (integers over 64 bits, nesting over 254 levels) by the standard library."""
-    try:
-        return orjson.dumps(fields, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
-    except TypeError:
-        pass
-    try:
-        return json.dumps(fields, default=str, ensure_ascii=False, allow_nan=False)
-    except (TypeError, ValueError, RecursionError):
-        return None
+def _source(fields: dict[str, Any], name: str) -> str:
+    """The source that a row names, which may be a number; what is neither stays among its other fields."""
+    value = value_of(fields, name)
+    if value is not None and not isinstance(value, (str, int, float)):
+        return ""
+    return _as_name(take(fields, name))
+
+
+def _as_name(value: Any) -> str:
+    """An id or a source as text, every digit of it; none of null, NaN and the empty text."""
+    if isinstance(value, str):
+        return str(value)
+    if value is None or value != value:  # noqa: PLR0124
+        return ""
+    if type(value) is int:
+        return str(value)
+    return dumps(value) or str(value)

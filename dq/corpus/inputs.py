@@ -16,6 +16,7 @@ import pyarrow as pa
 from dq.arguments import many, path
 from dq.corpus.config import InputSpec
 from dq.corpus.documents import DOCUMENT_SCHEMA, Batch, Origin
+from dq.corpus.fields import partitions
 from dq.corpus.formats import ENDINGS, Format, format_of
 from dq.corpus.places import PLACES, File, Place
 from dq.corpus.samples import SampleFile, SampleFormat
@@ -49,7 +50,8 @@ class InputFile:
             InputError: the file is missing, truncated or otherwise unreadable as a file, or has no texts.
         """
         title = self.name.rpartition("/")[2]
-        origin, any_rows = Origin(self.name, title.partition(".")[0] or title, self.spec), False
+        origin = Origin(self.name, title.partition(".")[0] or title, self.spec, partitions(self.name))
+        any_rows = False
         try:
             for batch in self.format.batches(self.file, origin, max_document_bytes=max_document_bytes, part=part):
                 any_rows = True
@@ -123,7 +125,7 @@ def input_identity(files: Sequence[InputFile], *, step: Step = QUIET) -> list[li
 def _spec(one: Any) -> InputSpec:
     if isinstance(one, InputSpec):
         return one
-    return InputSpec(path=os.fspath(path(one, name="inputs")))
+    return InputSpec(path=one if isinstance(one, str) else os.fspath(path(one, name="inputs")))
 
 
 def _expand(spec: InputSpec) -> list[InputFile]:

@@ -13,6 +13,7 @@ import orjson
 
 from dq.corpus.config import RowLimits
 from dq.corpus.documents import BadRow, Batch
+from dq.corpus.fields import no_text_field
 from dq.errors import InputError
 from dq.store.files import replacing
 
@@ -27,6 +28,8 @@ class RowCounts:
     """Documents and unreadable rows."""
     quarantined: Counter[str] = field(default_factory=Counter)
     """Unreadable rows by reason."""
+    without_text: dict[str, list[str]] = field(default_factory=dict)
+    """The names of the fields of the first row that has no text, by the file that it is in; one is enough."""
     replaced_surrogates: int = 0
     """Documents whose lone surrogates became U+FFFD."""
 
@@ -34,13 +37,14 @@ class RowCounts:
     def from_dict(cls, found: Mapping[str, Any]) -> RowCounts:
         """What `to_dict` gave, other keys left out."""
         rows, quarantined = Counter(found["rows_by_file"]), Counter(found["quarantined"])
-        return cls(rows, quarantined, found["replaced_surrogates"])
+        return cls(rows, quarantined, dict(found.get("without_text", {})), found["replaced_surrogates"])
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for records and machines."""
         return {
             "rows_by_file": dict(self.rows_by_file),
             "quarantined": dict(sorted(self.quarantined.items())),
+            **({"without_text": self.without_text} if self.without_text else {}),
             "replaced_surrogates": self.replaced_surrogates,
         }
 
@@ -63,30 +67,41 @@ class RowCounts:
         """Count a batch of a file."""
         self.rows_by_file[name] += batch.rows
         self.quarantined.update(row.reason for row in batch.bad)
+        if not self.without_text and (named := next((row.fields for row in batch.bad if row.fields), None)):
+            self.without_text[name] = list(named)
         self.replaced_surrogates += batch.replaced_surrogates
 
     def merge(self, other: RowCounts) -> None:
         """Count what was counted elsewhere, too."""
         self.rows_by_file.update(other.rows_by_file)
         self.quarantined.update(other.quarantined)
+        self.without_text = self.without_text or other.without_text
         self.replaced_surrogates += other.replaced_surrogates
 
-    def check(self, limits: RowLimits, *, listed_in: Path) -> None:
+    def check(self, limits: RowLimits, *, listed_in: Path, text_field: str = "text") -> None:
         """Refuse what is mostly unreadable, or empty.
 
         Raises:
             InputError: more than ``max_bad_fraction`` of the rows are unreadable, or there are no documents.
         """
         rows, bad = self.rows, self.quarantined.total()
+        if rows and self.without_text and self.quarantined["text_missing"] == rows:
+            (name, there), *_ = self.without_text.items()
+            raise no_text_field(f"{name}: no row has the field `{text_field}`", text_field, there)
         if bad > limits.max_bad_fraction * rows:
             reasons = ", ".join(f"{reason} {count:,}" for reason, count in self.quarantined.most_common())
             raise InputError(
                 f"{bad:,} of {rows:,} rows are unreadable ({reasons}), more than {limits.max_bad_fraction:g} of them; "
-                f"they are listed in {listed_in}: repair them, or raise `max_bad_fraction`",
+                f"they are listed in {listed_in}: repair them, or raise `max_bad_fraction`{self._hint()}",
                 field="max_bad_fraction",
             )
         if rows == bad:
             raise InputError(f"no documents in {_some(self.empty_files) or 'the input'}; check what the input names")
+
+    def _hint(self) -> str:
+        for name, there in self.without_text.items():
+            return f"; the first without its text, of {name}, has the fields {', '.join(there)}"
+        return ""
 
     def warnings(self) -> list[str]:
         """What the user should know, a line each."""

@@ -1,7 +1,7 @@
 """Deduplicate files into files: read, find, select, write what is kept and what each removed document duplicates.
 
 The output folder is a workspace with two results: ``kept/NNNNN.parquet`` (id, source, text, meta, cluster_size) and
-``removed.parquet`` (id, source, kept_id, similarity, intersection, union; the counts of shared and joint shingles are
+``removed.parquet`` (id, source, occurrence, kept_id, kept_occurrence, similarity, intersection, union; the counts of shared and joint shingles are
 null for exact copies, whose shingles are equal). Each step is a stage: finished work is not repeated, a killed job goes
 on to the same bytes, and a changed input is read again.
 """
@@ -81,10 +81,14 @@ def parse_bytes(text: str) -> int:
     return int(float(found[1]) * UNITS[found[2] or "B"])
 
 
+REMOVED = ("id", "source", "occurrence", "kept_id", "kept_occurrence", "similarity", "intersection", "union")
+"""The columns of ``removed.parquet``; an occurrence tells documents of one source and id apart, in reading order."""
+
+
 class Kept(Output):
     """The documents that stay: one Parquet file a corpus shard, with the size of the cluster that each stands for."""
 
-    made_by: ClassVar = {"kept": 1}
+    made_by: ClassVar = {"kept": 2}
     needs: ClassVar = {"corpus": Need(Documents), "selection": Need(Selected)}
 
     @classmethod
@@ -231,7 +235,22 @@ def _removed(corpus: Corpus, duplicates: Duplicates, selection: pl.DataFrame) ->
     ids = pl.concat([corpus.documents["id"], duplicates.frozen["id"]])
     table = corpus.documents.select("id", "source").hstack(selection).filter(~pl.col("kept"))
     kept_id = ids.gather(table["kept_document"]).alias("kept_id")
-    return table.with_columns(kept_id).select("id", "source", "kept_id", "similarity", "intersection", "union")
+    occurrences = pl.concat(
+        [_occurrences(corpus.documents), pl.repeat(None, duplicates.frozen.height, dtype=pl.UInt32, eager=True)]
+    )
+    table = table.with_columns(
+        kept_id,
+        occurrences.head(len(corpus.documents)).filter(~selection["kept"]).alias("occurrence"),
+        occurrences.gather(table["kept_document"]).alias("kept_occurrence"),
+    )
+    return table.select(REMOVED)
+
+
+def _occurrences(documents: pl.DataFrame) -> pl.Series:
+    """The number of each document among those of its source and id, in reading order: mostly 0."""
+    if not documents.select(pl.struct("source", "id").is_duplicated().any()).item():
+        return pl.repeat(0, len(documents), dtype=pl.UInt32, eager=True)
+    return documents.select(pl.int_range(pl.len(), dtype=pl.UInt32).over("source", "id")).to_series()
 
 
 def _result(view: View, *, index: DuplicateIndex | None) -> DedupResult:

@@ -190,7 +190,7 @@ def filter_files(
             with progress.step("filter", unit="pieces", total=len(tasks)) as step:
                 tally = run_pieces(_filter_piece, tasks, executor=executor, step=step)
             join_quarantine(kept / SCRATCH, kept / QUARANTINE)
-            tally.rows.check(scoring.limits, listed_in=kept / QUARANTINE)
+            tally.rows.check(scoring.limits, listed_in=kept / QUARANTINE, text_field=files[0].spec.text_field)
             summary = FilterResult.of(rules, tally, strict=strict).to_dict()
             # The folder that holds the tallies is the last: without its record, all the others can be made again.
             records = [stage.commit(summary) for stage in reversed(stages)]
@@ -198,7 +198,7 @@ def filter_files(
         for name in (SCRATCH, RANKED):
             shutil.rmtree(kept / name, ignore_errors=True)
     result = FilterResult.from_dict(records[0].summary)
-    result.rows.check(scoring.limits, listed_in=kept / QUARANTINE)
+    result.rows.check(scoring.limits, listed_in=kept / QUARANTINE, text_field=files[0].spec.text_field)
     return result
 
 

@@ -22,8 +22,10 @@ import pyarrow.parquet as pq
 
 from dq.corpus import InputSpec, ReadConfig
 from dq.corpus.documents import DOCUMENT_SCHEMA
+from dq.corpus.fields import no_text_field
 from dq.corpus.formats.compression import compressed_bytes
 from dq.corpus.inputs import InputFile, input_files
+from dq.corpus.quarantine import RowCounts
 from dq.dedup import Resources, estimate_cost
 from dq.dedup.policy import LONGEST
 from dq.errors import InputError
@@ -75,6 +77,7 @@ class _Scan:
     sample_bytes: int = 0
     documents: int = 0
     text_bytes: int = 0
+    rows_read: RowCounts = field(default_factory=RowCounts)
     file_bytes: float = 0.0  # size on disk of what was read
 
     def add(self, table: pa.Table) -> None:
@@ -125,6 +128,9 @@ def forecast_cost(
             if not complete:
                 break
     if scan.text_bytes == 0:
+        for name, there in scan.rows_read.without_text.items():
+            wanted = files[0].spec.text_field
+            raise no_text_field(f"{name}: no row has the field `{wanted}`", wanted, there)
         names = ", ".join(file.name for file in files[:3])
         raise InputError(f"no text in {names}; check the field of the text", field="text_field")
     scale = 1.0 if complete else max(1.0, sum(file.file.size for file in files) / scan.file_bytes)
@@ -136,6 +142,7 @@ def _scan_file(scan: _Scan, file: InputFile, *, max_document_bytes: int, step: S
     """Read a file into the scan; False where the bound on reading came first."""
     documents, text_bytes = scan.documents, scan.text_bytes
     for batch in file.batches(max_document_bytes=max_document_bytes):
+        scan.rows_read.add(file.name, batch)
         scan.add(batch.documents)
         step.advance(batch.rows, detail=file.name)
         if scan.text_bytes > MAX_READ_BYTES:

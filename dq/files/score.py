@@ -105,7 +105,7 @@ def score_files(
             with progress.step("score", unit="pieces", total=len(tasks)) as step:
                 tally = run_pieces(score_piece, tasks, executor=executor, step=step)
             join_quarantine(parts, listed_in)
-            tally.rows.check(scoring.limits, listed_in=listed_in)
+            tally.rows.check(scoring.limits, listed_in=listed_in, text_field=files[0].spec.text_field)
             metadata = {MADE_FROM: stage.fingerprint, RESULT: json.dumps(tally.rows.to_dict())}
             whole = parts / "whole.parquet"
             join_tables([task.output for task in tasks], whole, metadata=metadata)
@@ -114,7 +114,7 @@ def score_files(
     if parts.exists():
         with FolderLock(parts):
             shutil.rmtree(parts, ignore_errors=True)
-    rows.check(scoring.limits, listed_in=listed_in)
+    rows.check(scoring.limits, listed_in=listed_in, text_field=files[0].spec.text_field)
     return ScoreResult(names, rows)
 
 

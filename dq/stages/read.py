@@ -26,7 +26,9 @@ from dq.stages.base import Need, Output, View
 from dq.store import Stage, check_files, read_parquet, read_record, write_table
 from dq.text import content_keys
 
-STAGE_VERSION = 3
+STAGE_VERSION = 4
+TOLD_APART = "their occurrence, in reading order, tells them apart"
+MAX_REPEATED_SOURCES = 20  # that a record names
 SHARD_TEXT_BYTES = 256_000_000
 WRITERS = 2
 
@@ -222,12 +224,29 @@ def _summary(folder: Path, counts: RowCounts) -> dict[str, Any]:
         "quarantined": dict(sorted(counts.quarantined.items())),
         "replaced_surrogates": counts.replaced_surrogates,
         "empty_files": counts.empty_files,
+        "repeated_ids": _repeated_ids(folder),
         "sources": {
             row["source"]: {"documents": row["documents"], "bytes": row["n_bytes"]} for row in by_source.to_dicts()
         },
     }
 
 
+def _repeated_ids(folder: Path) -> list[dict[str, Any]]:
+    """The sources in which documents share an id, those with most first: how many do, and one such id."""
+    shards = [read_parquet(path, columns=["source", "id"]) for path in sorted(folder.glob("[0-9]*.parquet"))]
+    shared = pl.concat(shards).group_by("source", "id").len().filter(pl.col("len") > 1)
+    by_source = shared.group_by("source").agg(
+        pl.col("len").sum().cast(pl.Int64).alias("documents"),
+        pl.col("id").sort_by(-pl.col("len").cast(pl.Int64), "id").first().alias("example"),
+    )
+    return by_source.sort(-pl.col("documents"), "source").head(MAX_REPEATED_SOURCES).to_dicts()
+
+
 def reading_warnings(summary: Mapping[str, Any]) -> list[str]:
     """What the user should know of how the rows were read, of the record's summary."""
-    return row_warnings(summary["empty_files"], summary["replaced_surrogates"])
+    found = row_warnings(summary["empty_files"], summary["replaced_surrogates"])
+    if repeated := summary.get("repeated_ids"):
+        count, first = sum(one["documents"] for one in repeated), repeated[0]
+        named = f"source {first['source']}, id {first['example']}"
+        found.append(f"{count:,} documents share their id with another of their source, such as {named}; {TOLD_APART}")
+    return found

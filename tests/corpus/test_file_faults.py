@@ -186,7 +186,7 @@ def test_columns_of_types_that_polars_lacks_become_metadata(tmp_path: Path) -> N
     pq.write_table(table, tmp_path / "odd.parquet")
     found = documents(read(tmp_path / "odd.parquet", tmp_path / "out"))
     assert [row["meta"] for row in found] == [
-        {"wide": "1.50", "lists": ["x"], "raw": "b'r'"},
+        {"wide": 1.50, "lists": ["x"], "raw": "r"},
         {"wide": None, "lists": None, "raw": None},
     ]
 

@@ -78,7 +78,7 @@ def test_the_source_is_the_jobs_then_the_rows_then_the_files(tmp_path: Path) -> 
         {"text": "", "source": 3},
     ]
     path = write(tmp_path / "cc.2024.jsonl.gz", jsonl(rows))
-    assert column(read(path, tmp_path / "a"), "source") == ["row", "cc", "cc", "cc"]
+    assert column(read(path, tmp_path / "a"), "source") == ["row", "cc", "cc", "3"]
     assert column(read(path, tmp_path / "b", source="job"), "source") == ["job"] * 4
     renamed = write(tmp_path / "x.jsonl", jsonl([{"text": "", "from": "row", "source": "no"}]))
     (document,) = documents(read(renamed, tmp_path / "c", source_field="from"))
@@ -184,7 +184,7 @@ def test_invalid_text_deep_inside_a_parquet_row_is_that_rows_fault(tmp_path: Pat
         ("text", [1, 2], "column `text` holds int64, not text"),
         ("text", [b"a", b"b"], "column `text` holds binary, not text"),
         ("text", [["a"], ["b"]], "column `text` holds list<element: string>, not text"),
-        ("body", ["a", "b"], "no column `text`; there are body"),
+        ("body", ["a", "b"], "no column `text`; the fields there are: body"),
     ],
 )
 def test_a_parquet_file_without_a_column_of_texts_is_a_file_fault(
@@ -194,7 +194,8 @@ def test_a_parquet_file_without_a_column_of_texts_is_a_file_fault(
     pq.write_table(pa.table({column: values}), path)
     with pytest.raises(InputError) as caught:
         read(path, tmp_path / "out")
-    assert str(caught.value) == f"{path}: {message}; name the text field"
+    assert str(caught.value).startswith(f"{path}: {message}; ")
+    assert "`text_field`" in str(caught.value)
 
 
 def test_identical_documents_are_numbered_by_id_within_their_source(tmp_path: Path) -> None:

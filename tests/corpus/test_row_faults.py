@@ -21,8 +21,6 @@ GOOD = b'{"id": "good", "text": "fine"}\n'
         (b"{'text': 'a'}", "broken_json"),
         (b'{"text": "a"} {"text": "b"}', "broken_json"),
         (b'{"text": "a\\x"}', "broken_json"),
-        (b'{"text": "a", "score": NaN}', "broken_json"),
-        (b'{"text": "a", "score": -Infinity}', "broken_json"),
         (b'{"text": "a", "deep": ' + b"[" * 2000 + b"]" * 2000 + b"}", "broken_json"),
         (b'{"text": "\\ud800", "deep": ' + b"[" * 600 + b"]" * 600 + b"}", "broken_json"),
         (b"\x00\x00\x00", "broken_json"),

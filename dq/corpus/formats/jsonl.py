@@ -7,14 +7,14 @@ line ends.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import IO, Any, ClassVar, NoReturn
+from typing import IO, Any, ClassVar
 
 import orjson
 
+from dq.corpus.digits import exact, loads
 from dq.corpus.documents import FIRST_BYTES, BadRow, Batch, Origin, Row, batches_of_rows
 from dq.corpus.formats.base import Format
 from dq.corpus.formats.compression import COMPRESSIONS, decompressed
@@ -126,12 +126,12 @@ def _json_row(line: bytes, number: int) -> Row | BadRow:
         return _unusual_json_row(line, number)
     if not isinstance(fields, dict):
         return BadRow(number, "not_an_object", line[:FIRST_BYTES])
-    return Row(fields, number)
+    return Row(exact(fields, line), number)
 
 
 def _unusual_json_row(line: bytes, number: int) -> Row | BadRow:
     try:
-        fields = json.loads(line.decode("utf-8"), strict=False, parse_constant=_refuse)
+        fields = loads(line)
         clean = _without_surrogates(fields)
         replaced = clean != fields
     except UnicodeDecodeError:
@@ -143,13 +143,9 @@ def _unusual_json_row(line: bytes, number: int) -> Row | BadRow:
     return Row(clean, number, replaced_surrogates=replaced)
 
 
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON")
-
-
 def _without_surrogates(value: Any) -> Any:
     """Lone surrogates become U+FFFD, pairs of them the character that they spell."""
-    if isinstance(value, str):
+    if type(value) is str:
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, dict):
         return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}

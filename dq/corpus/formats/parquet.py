@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
-import orjson
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from dq.corpus.digits import dumps
 from dq.corpus.documents import BATCH_BYTES, BATCH_ROWS, DOCUMENT_SCHEMA, FIRST_BYTES, BadRow, Batch, Origin
+from dq.corpus.fields import column_names, lifted, no_text_field, type_of
 from dq.corpus.formats.base import Format
 from dq.corpus.places import File
 from dq.errors import InputError
@@ -27,6 +29,9 @@ from dq.text import string_array
 # Columns that dq's own files have beside a document: the corpus's, which the text gives again, and those of kept files.
 DERIVED = ({"content_key", "n_bytes"}, {"cluster_size"})
 NOT_IN_POLARS = ("decimal256", "extension", "list_view")  # parts of the names of types on which polars panics
+# Of those that it writes otherwise: bytes as numbers, decimals as floats, times of unknown zones not at all.
+NOT_AS_WRITTEN = (*NOT_IN_POLARS, "binary", "decimal", "tz=", "map<", "interval", "union")
+MAX_KIND = 60  # characters of a type that a message shows
 
 Rows: TypeAlias = np.ndarray[tuple[int], np.dtype[np.int64]]
 
@@ -61,7 +66,7 @@ class Parquet(Format[Groups]):
             for batch in table.iter_batches(batch_size=size, row_groups=numbers, use_threads=False):
                 rows = np.arange(row + 1, row + 1 + len(batch))
                 row += len(batch)
-                yield _batch(_plain(batch, origin), rows, origin, max_document_bytes=max_document_bytes)
+                yield _batch(_plain(_named(batch, origin), origin), rows, origin, max_document_bytes=max_document_bytes)
 
     def cut(self, file: File, *, max_bytes: int) -> list[Groups | None]:
         """Runs of row groups of at most ``max_bytes`` uncompressed, one group at least."""
@@ -86,6 +91,16 @@ class Parquet(Format[Groups]):
 def _opened(file: File) -> Iterator[pq.ParquetFile]:
     with file.open() as stored, pq.ParquetFile(stored, buffer_size=1 << 20) as table:
         yield table
+
+
+def _named(batch: pa.RecordBatch, origin: Origin) -> pa.RecordBatch:
+    """The batch with nested fields that the input names as columns, and those that the file's folders name."""
+    spec = origin.spec
+    batch = lifted(batch, (spec.text_field, spec.id_field, spec.source_field))
+    for name, value in origin.partitions.items():
+        if name not in batch.schema.names:
+            batch = batch.append_column(name, pa.repeat(pa.scalar(value, pa.large_string()), len(batch)))
+    return batch
 
 
 def _plain(batch: pa.RecordBatch, origin: Origin) -> pa.RecordBatch:
@@ -125,12 +140,17 @@ def _check_columns(file: pq.ParquetFile, name: str, origin: Origin) -> None:
     schema, text, identity = file.schema_arrow, origin.spec.text_field, origin.spec.id_field
     if twice := {name for name in schema.names if schema.names.count(name) > 1}:
         raise InputError(f"{name}: two columns are named `{min(twice)}`; rename one")
-    if text not in schema.names:
-        raise InputError(f"{name}: no column `{text}`; there are {', '.join(schema.names)}; name the text field")
-    if not _is_text(schema.field(text).type):
-        raise InputError(f"{name}: column `{text}` holds {schema.field(text).type}, not text; name the text field")
-    if identity in schema.names and pa.types.is_nested(schema.field(identity).type):
-        raise InputError(f"{name}: column `{identity}` holds {schema.field(identity).type}, not ids; name the id field")
+    if (kind := type_of(schema, text)) is None:
+        raise no_text_field(f"{name}: no column `{text}`", text, column_names(schema))
+    if not _is_text(kind):
+        raise no_text_field(
+            f"{name}: column `{text}` holds {str(kind)[:MAX_KIND]}, not text", text, column_names(schema)
+        )
+    given = type_of(schema, identity)
+    if given is not None and pa.types.is_nested(given):
+        kind_named = str(given)[:MAX_KIND]
+        message = f"{name}: column `{identity}` holds {kind_named}, not ids; name that of the ids by `id_field`"
+        raise InputError(message, field="id_field")
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -184,7 +204,7 @@ def _ids(batch: pa.RecordBatch, rows: Rows, origin: Origin) -> pa.Array:
     """Given ids as text; where there is none, file and row."""
     given = pa.nulls(len(batch), pa.large_string())
     if origin.spec.id_field in batch.schema.names:
-        given = batch.column(origin.spec.id_field).cast(pa.large_string())
+        given = _as_text(batch.column(origin.spec.id_field))
     missing = pc.fill_null(pc.equal(given, ""), True)
     if not pc.any(missing).as_py():
         return given
@@ -195,33 +215,68 @@ def _ids(batch: pa.RecordBatch, rows: Rows, origin: Origin) -> pa.Array:
 def _sources(batch: pa.RecordBatch, origin: Origin) -> pa.Array:
     """The input's source, else given ones; where there is none, the file's name without its endings."""
     field, fallback = origin.spec.source_field, pa.scalar(origin.spec.source or origin.source, pa.large_string())
-    given = field in batch.schema.names and _is_text(batch.schema.field(field).type)
-    if origin.spec.source or not given:
+    if origin.spec.source or not _names_sources(batch.schema, field):
         return pa.repeat(fallback, len(batch))
-    sources = batch.column(field).cast(pa.large_string())
+    sources = _as_text(batch.column(field))
     return pc.if_else(pc.fill_null(pc.equal(sources, ""), True), fallback, sources)
+
+
+def _names_sources(schema: pa.Schema, field: str) -> bool:
+    """Whether a column says what the source is: by text or by a number; what holds neither stays a column."""
+    at = schema.get_field_index(field)
+    if at < 0:
+        return False
+    kind = schema.field(at).type
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
+    return bool(_is_text(kind) or number or pa.types.is_null(kind) or pa.types.is_decimal(kind))
+
+
+def _as_text(column: pa.Array) -> pa.Array:
+    """Ids and sources as text, every digit of them: NaN is none, and decimals are written out."""
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if pa.types.is_floating(column.type):
+        values = [None if value is None or math.isnan(value) else repr(value) for value in column.to_pylist()]
+        return string_array(values)
+    if pa.types.is_decimal(column.type):
+        return string_array([None if value is None else format(value, "f") for value in column.to_pylist()])
+    try:
+        return column.cast(pa.large_string())
+    except (pa.ArrowException, NotImplementedError):
+        return string_array([None if value is None else str(value) for value in column.to_pylist()])
 
 
 def _meta(batch: pa.RecordBatch, origin: Origin) -> pa.Array:
     """All other columns as JSON text; a column `meta` of text alone is such text already."""
     spec = origin.spec
-    others = [name for name in batch.schema.names if name not in (spec.text_field, spec.id_field, spec.source_field)]
+    used = {spec.text_field, spec.id_field}
+    if not spec.source and _names_sources(batch.schema, spec.source_field):
+        used.add(spec.source_field)
+    others = [name for name in batch.schema.names if name not in used]
     if not others or not len(batch):
         return pa.repeat(pa.scalar("{}", pa.large_string()), len(batch))
     if any(set(others) - own == {"meta"} for own in DERIVED) and _is_text(batch.schema.field("meta").type):
         return pc.fill_null(batch.column("meta").cast(pa.large_string()), "{}")
     kinds = {name: str(batch.schema.field(name).type) for name in others}
-    if not any(part in kind for part in ("binary", *NOT_IN_POLARS) for kind in kinds.values()):
+    if not any(part in kind for part in NOT_AS_WRITTEN for kind in kinds.values()):
         frame = pl.DataFrame(batch.select(others))
-        with contextlib.suppress(pl.exceptions.PolarsError, pa.ArrowException):  # another type it writes no JSON for
+        with contextlib.suppress(pl.exceptions.PolarsError, pa.ArrowException, ValueError):  # it writes no JSON for it
             encoded = frame.select(pl.struct(pl.all()).struct.json_encode()).to_series()
             return encoded.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(pa.large_string())
-    columns = [
-        batch.column(name).to_pylist()
-        if any(part in kind for part in NOT_IN_POLARS)
-        else pl.Series(batch.column(name)).to_list()
-        for name, kind in kinds.items()
-    ]
+    columns = [_values(batch.column(name)) for name in others]
     rows = (dict(zip(others, values, strict=True)) for values in zip(*columns, strict=True))
-    texts = [orjson.dumps(row, default=str, option=orjson.OPT_NON_STR_KEYS).decode() for row in rows]
-    return string_array(texts)
+    return string_array([dumps(row) or "{}" for row in rows])
+
+
+def _values(column: pa.Array) -> list[Any]:
+    """The values of a column of whatever type; times of a zone that this machine does not know are those of UTC."""
+    try:
+        return list(column.to_pylist())
+    except (pa.ArrowException, ValueError, OverflowError, KeyError, NotImplementedError):
+        pass
+    if pa.types.is_timestamp(column.type):
+        zone = f" {column.type.tz}" if column.type.tz else ""
+        texts = column.cast(pa.timestamp(column.type.unit)).cast(pa.string()).to_pylist()
+        return [None if text is None else f"{text}{zone}" for text in texts]
+    return [str(value) for value in column]
