@@ -8,7 +8,7 @@ import html
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     import polars as pl
@@ -19,7 +19,12 @@ MAX_ROWS = 30  # of a table in a notebook
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """Base of the records: ``to_dict`` gives what ``--json`` prints, ``to_frame`` a table of it."""
+    """Base of the records: ``to_dict`` gives what ``--json`` prints, ``to_frame`` a table of it.
+
+    A subclass with a table among its fields names it as ``FRAME``.
+    """
+
+    FRAME: ClassVar[str] = ""
 
     def __init_subclass__(cls) -> None:
         # A dataclass writes a repr of every field, thousands of characters, unless its class has one of its own.
@@ -39,7 +44,10 @@ class Result:
         return {name: plain(value) for name, value in self.record().items()}
 
     def to_frame(self) -> pl.DataFrame:
-        """A table: one row with the single values, ``interval.low`` for those of a result inside this one."""
+        """Its table, or one row of its single values; ``interval.low`` is one of a result inside this one."""
+        if self.FRAME:
+            frame: pl.DataFrame = getattr(self, self.FRAME)
+            return frame
         import polars as pl  # noqa: PLC0415  a name is cheap, polars is not
 
         return pl.DataFrame([_flat(self.to_dict())], infer_schema_length=None)

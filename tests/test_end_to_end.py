@@ -19,6 +19,8 @@ import pytest
 import dq
 from dq.config import load_yaml
 from dq.jobs import JobConfig
+from dq.report import build_report
+from dq.store import Workspace
 from tests.command import run_dq
 from tests.conftest import tool
 
@@ -130,6 +132,24 @@ def test_the_report_opens_in_a_browser_without_errors_with_all_its_figures(
     assert page.count("<figure ") == 4
     assert page.count('class="panel"') == 3 * 3 + 1  # three held-out sets in three figures, and the fates
     assert report_of(folder).stat().st_size < 2_000_000
+
+
+def test_the_report_of_an_older_result_leaves_out_what_that_did_not_write_down(
+    quickstart: subprocess.CompletedProcess[str], folder: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(folder / "quickstart-workspace", tmp_path / "quickstart-workspace")
+    result = tmp_path / STUDY / "comparison.json"
+    found = json.loads(result.read_text())
+    assert "0.3M: Llama, 4 layers of width 64" in report_of(tmp_path).read_text()
+    for name in ("runs", "config"):
+        del found[name]
+    for control in found["controls"]:
+        del control["could_hardly_fail"]
+    result.write_text(json.dumps(found))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        page = build_report(Workspace("quickstart-workspace"), Path(STUDY)).read_text()
+    assert "Llama" not in page and page.count('class="panel"') == 10
 
 
 PROBE = """<body><pre id="found"></pre><script>

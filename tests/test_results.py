@@ -6,7 +6,7 @@ import enum
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import polars as pl
 
@@ -87,3 +87,18 @@ def test_a_notebook_shows_thirty_rows_and_counts_the_others() -> None:
         "t", ["n"], rows[:30]
     )
     assert html_table("t", ["n"], rows).count("<tr>") == 31 and "and 1 more rows" in html_table("t", ["n"], rows)
+
+
+@dataclass(frozen=True)
+class Tabled(Result):
+    FRAME: ClassVar = "table"
+
+    table: pl.DataFrame
+    count: int
+
+
+def test_a_result_with_a_table_of_its_own_shows_that() -> None:
+    made = Tabled(pl.DataFrame({"source": ["<b>", "web"], "n": [1, 2]}), 3)
+    assert made.to_frame() is made.table
+    assert made.to_dict() == {"table": [{"source": "<b>", "n": 1}, {"source": "web", "n": 2}], "count": 3}
+    assert "&lt;b&gt;" in made._repr_html_() and made._repr_html_().count("<tr>") == 3

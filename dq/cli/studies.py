@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from dq.compare import Comparison, ControlOutcome, StudyComparison, VariantComparison
     from dq.study import StudyConfig
 
+MAX_SETS = 12  # of a table; the report and --json have more
 COLORS = {"better": "green", "worse": "red", "equivalent": "cyan"}
 QUICKSTART_JOB, QUICKSTART_STUDY = "pipelines/quickstart.yaml", "ablations/quickstart.yaml"
 
@@ -95,14 +96,15 @@ def _finish_study(
 
 def _show_comparison(comparison: StudyComparison) -> None:
     """Bits per byte and paired differences per variant and held-out set, then one verdict a variant."""
-    neutral = set(comparison.neutral_sets)
+    neutral, shown = set(comparison.neutral_sets), _shown_sets(comparison)
     rows: list[tuple[str, ...]] = [
         (level.variant, _set_name(level.held_out_set, neutral), f"{level.bits_per_byte:.4f}", "", "")
         for level in comparison.levels
-        if level.variant == comparison.baseline
+        if level.variant == comparison.baseline and level.held_out_set in shown
     ]
     for found in comparison.variants:
-        by_set = found.by_set if len(neutral) == 1 else (*found.by_set, found.neutral)
+        by_set = [one for one in found.by_set if one.sets[0] in shown]
+        by_set += [found.neutral] if len(neutral) > 1 else []
         rows += [(), *(_row(found.variant, row, neutral) for row in by_set)]
     show.table(
         ("variant", "held-out set", "level", "difference", f"{comparison.confidence:.0%} interval"),
@@ -110,8 +112,17 @@ def _show_comparison(comparison: StudyComparison) -> None:
         align="llrrr",
         title=f"bits per byte, and the difference from {comparison.baseline} (below 0 is better)",
     )
+    if hidden := len({level.held_out_set for level in comparison.levels}) - len(shown):
+        show.line(f"and {hidden:,} more held-out sets of single sources: --json has them")
     for found in comparison.variants:
         _show_verdict(found)
+
+
+def _shown_sets(comparison: StudyComparison) -> set[str]:
+    """The neutral sets, and as many others as leave a table one screen."""
+    neutral = comparison.neutral_sets
+    others = sorted({level.held_out_set for level in comparison.levels} - set(neutral))
+    return {*neutral, *others[: max(0, MAX_SETS - len(neutral))]}
 
 
 def _row(variant: str, row: Comparison, neutral: set[str]) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
@@ -37,6 +37,8 @@ CURVE_POINTS = 201
 @dataclass(frozen=True)
 class Audit(Result):
     """What a sample says about a deduplication."""
+
+    FRAME: ClassVar = "recall"
 
     recall: pl.DataFrame
     """DataFrame source, similarity_from, similarity_to, sampled_documents (with true neighbours there), true_pairs,

@@ -49,6 +49,8 @@ class DedupResult(Result):
         warnings: what the user should know.
     """
 
+    FRAME: ClassVar = "sources"
+
     workspace: Workspace
     sources: pl.DataFrame
     counts: dict[str, int]

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import polars as pl
 import pyarrow.compute as pc
@@ -64,6 +64,8 @@ class FilterResult(Result):
         by_source: one row a source, by name: documents, bytes (UTF-8 of text), kept, kept_bytes.
         rows: what happened to the rows of the files.
     """
+
+    FRAME: ClassVar = "by_rule"
 
     rules: RuleSet
     strict: bool

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import polars as pl
 
@@ -44,6 +44,8 @@ class JobResult(Result):
         quarantined: unreadable rows.
         learned: how well a trained classifier tells its two sides apart; None without one.
     """
+
+    FRAME: ClassVar = "fates"
 
     workspace: Workspace
     fates: pl.DataFrame

@@ -55,6 +55,8 @@ def build_report(workspace: Workspace, study: Path) -> Path:
         study=found,
         comparison=comparison,
         neutral=comparison["neutral_sets"],
+        sets=drawn.sets,
+        more_sets=len({level["held_out_set"] for level in comparison["levels"]}) - len(drawn.sets),
         headline=headline(comparison),
         cards=cards(found, seconds_a_run=data.facts.seconds_a_run),
         strips={
@@ -106,7 +108,7 @@ def _figures(study: Study, sources: Sequence[dict[str, Any]]) -> list[Figure]:
             f"Difference from {baseline} along the tokens, bits per byte",
             f"Below 0 is better. On the way: a fixed tenth of the documents, at constant learning rate, {percent} "
             "intervals over seeds alone. Diamonds: the cooled final models on all documents, with the intervals that "
-            "decide.",
+            "decide. A bar without a cap goes on beyond the panel.",
             gap_panels(study),
             variants,
         ),

@@ -22,6 +22,7 @@ from dq.store import Workspace, read_json, read_parquet
 class Facts:
     """Name and value of what the table shows, the mean seconds of a run, and the study's file."""
 
+    model: str
     rows: list[tuple[str, str]]
     seconds_a_run: float | None
     study_yaml: str
@@ -44,7 +45,20 @@ def gather_facts(workspace: Workspace, study: dict[str, Any], view: View) -> Fac
     config = study.get("config")
     if config:
         rows.append(("again", f"dq ablate {study['study']}.yaml, with the study below as its file"))
-    return Facts(rows, seconds / len(folders) if seconds is not None else None, _as_yaml(config) if config else "")
+    return Facts(
+        _model(folders),
+        rows,
+        seconds / len(folders) if seconds is not None else None,
+        _as_yaml(config) if config else "",
+    )
+
+
+def _model(folders: list[Path]) -> str:
+    """Such as ``a 0.3M model (332,352 parameters)``."""
+    if not folders:
+        return "one model size"
+    run = read_json(folders[0] / "config.json")
+    return f"a {run['spec']['size']} model ({run['parameters']:,} parameters)"
 
 
 def _model_rows(folders: list[Path]) -> list[tuple[str, str]]:

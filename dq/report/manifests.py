@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+MAX_PARTS = 20  # of a variant
 AMBER = 0.05  # parts are exact to one document: a small budget of long documents is off by some per cent
 
 
@@ -20,7 +22,7 @@ class PartRow:
     documents: float
     off_target: float
     """Of the worst seed, tokens or unique tokens: a share with its sign."""
-    first: bool
+    first: bool = False
 
     @property
     def is_amber(self) -> bool:
@@ -29,21 +31,37 @@ class PartRow:
 
 
 def measured(variant: str, manifest: dict[str, Any]) -> list[PartRow]:
-    """The rows of one variant."""
+    """The rows of one variant; of many parts the largest, and the others in one row."""
     parts: dict[str, list[dict[str, Any]]] = {}
     for measure in manifest["parts"]:
         parts.setdefault(measure["part"], []).append(measure)
-    return [_row(variant, part, rows, first=number == 0) for number, (part, rows) in enumerate(parts.items())]
+    rows = [_row(variant, part, measures) for part, measures in parts.items()]
+    if len(rows) > MAX_PARTS:
+        rows.sort(key=lambda row: -row.tokens)
+        rows[MAX_PARTS:] = [_together(variant, rows[MAX_PARTS:])]
+    return [dataclasses.replace(row, first=number == 0) for number, row in enumerate(rows)]
 
 
-def _row(variant: str, part: str, rows: list[dict[str, Any]], *, first: bool) -> PartRow:
+def _row(variant: str, part: str, measures: list[dict[str, Any]]) -> PartRow:
     off = [
-        (row[name] - row[f"target_{name}"]) / row[f"target_{name}"]
-        for row in rows
+        (one[name] - one[f"target_{name}"]) / one[f"target_{name}"]
+        for one in measures
         for name in ("tokens", "unique_tokens")
-        if row[f"target_{name}"]
+        if one[f"target_{name}"]
     ]
-    mean = {
-        name: sum(row[name] for row in rows) / len(rows) for name in ("tokens", "unique_tokens", "epochs", "documents")
-    }
-    return PartRow(variant, part, **mean, off_target=max(off, key=abs, default=0.0), first=first)
+    names = ("tokens", "unique_tokens", "epochs", "documents")
+    mean = {name: sum(one[name] for one in measures) / len(measures) for name in names}
+    return PartRow(variant, part, **mean, off_target=max(off, key=abs, default=0.0))
+
+
+def _together(variant: str, rows: list[PartRow]) -> PartRow:
+    tokens, unique = sum(row.tokens for row in rows), sum(row.unique_tokens for row in rows)
+    return PartRow(
+        variant=variant,
+        part=f"{len(rows):,} smaller parts",
+        tokens=tokens,
+        unique_tokens=unique,
+        epochs=tokens / unique if unique else 0.0,
+        documents=sum(row.documents for row in rows),
+        off_target=max((row.off_target for row in rows), key=abs),
+    )

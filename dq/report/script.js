@@ -1,4 +1,4 @@
-// Tips on hovering, and a figure as one file: its panels side by side, its legend below the title.
+// Tips on hovering, and a figure as one file: title, legend, panels side by side, and what was trained.
 const NS = "http://www.w3.org/2000/svg", WIDTH = 340, GAP = 16;
 const tip = document.body.appendChild(Object.assign(document.createElement("div"), { id: "tip", hidden: true }));
 document.addEventListener("pointerover", (event) => {
@@ -23,7 +23,7 @@ function element(name, attributes, text = "") {
 function whole(figure) {
   const panels = [...figure.querySelectorAll("svg.panel")], columns = Math.min(3, panels.length);
   const heights = panels.map((panel) => panel.viewBox.baseVal.height), row = Math.max(...heights) + GAP;
-  const width = Math.max(columns * (WIDTH + GAP) + GAP, 480), height = 62 + row * Math.ceil(panels.length / columns);
+  const width = Math.max(columns * (WIDTH + GAP) + GAP, 480), height = 84 + row * Math.ceil(panels.length / columns);
   const svg = element("svg", { xmlns: NS, width, height, viewBox: `0 0 ${width} ${height}`, color: "#1c1c1e",
                                "font-family": "system-ui, sans-serif" });
   svg.append(element("rect", { width, height, fill: "#ffffff" }));
@@ -41,6 +41,7 @@ function whole(figure) {
     for (const [key, value] of Object.entries(place)) copy.setAttribute(key, value);
     svg.append(copy);
   });
+  svg.append(element("text", { x: GAP, y: height - 10, "font-size": 11, fill: "#66666c" }, document.body.dataset.about));
   return { svg, width, height };
 }
 

@@ -218,3 +218,16 @@ def test_a_study_that_cannot_be_compared_says_what_is_missing(
 def test_public_names_are_sorted_and_exist() -> None:
     assert dq.compare.__all__ == sorted(dq.compare.__all__)
     assert all(hasattr(dq.compare, name) for name in dq.compare.__all__)
+
+
+def test_a_comparison_shows_its_verdicts_in_a_notebook_and_has_a_short_repr(
+    make_losses: Callable[..., pl.DataFrame],
+) -> None:
+    losses = make_losses({"raw": 0.0, "<b>": -0.5})
+    found = compare_study(losses, baseline="raw", neutral_sets=["neutral"], margin=0.02)
+    shown = found._repr_html_()
+    assert "better" in shown and "&lt;b&gt;" in shown and "<b>&lt;" not in shown.replace("<p><b>", "")
+    assert shown.count("<tr>") == 1 + len(found.to_frame())
+    assert len(repr(found)) <= 300 and len(repr(found.variants[0])) <= 300
+    assert found.variants[0].in_words.startswith("-0.")
+    assert found.variants[0].verdict.to_frame()["outcome"].to_list() == ["better"]

@@ -95,3 +95,11 @@ def test_a_part_off_its_target_in_its_worst_seed_is_amber_above_five_per_cent(un
     (row,) = measured("noisy", {"parts": [part(0, 1001, 500), part(1, 1000, unique)]})
     assert row.is_amber is amber and row.off_target == pytest.approx(unique / 500 - 1)
     assert (row.tokens, row.documents, row.first) == (1000.5, 4, True)
+
+
+@pytest.mark.parametrize(("parts", "rows"), [(20, 20), (21, 21), (1000, 21)])
+def test_the_parts_of_a_thousand_sources_are_a_table_of_one_screen(parts: int, rows: int) -> None:
+    found = measured("raw", {"parts": [{**part(0, 1000 + n, 500), "part": f"{n}/all"} for n in range(parts)]})
+    assert len(found) == rows and [row.first for row in found].count(True) == 1
+    assert sum(row.documents for row in found) == 4 * parts
+    assert any(row.part.endswith("smaller parts") for row in found) is (parts > 20)
