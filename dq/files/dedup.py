@@ -1,9 +1,9 @@
 """Deduplicate files into files: read, find, select, write what is kept and what each removed document duplicates.
 
 The output folder is a workspace with two results: ``kept/NNNNN.parquet`` (id, source, text, meta, cluster_size) and
-``removed.parquet`` (id, source, occurrence, kept_id, kept_occurrence, similarity, intersection, union; the counts of shared and joint shingles are
-null for exact copies, whose shingles are equal). Each step is a stage: finished work is not repeated, a killed job goes
-on to the same bytes, and a changed input is read again.
+``removed.parquet`` (id, source, occurrence, kept_id, kept_occurrence, similarity, intersection, union; the counts of
+shared and joint shingles are null for exact copies, whose shingles are equal). Each step is a stage: finished work is
+not repeated, a killed job goes on to the same bytes, and a changed input is read again.
 """
 
 from __future__ import annotations
