@@ -1,7 +1,7 @@
 """Agreement with datatrove's filters, rule set by rule set, on a corpus: `python benchmarks/parity.py [FILE]`.
 
 FILE is JSON lines (or .zst) with `text`. Needs datatrove and spaCy. Prints a Markdown table: for each rule set how
-often `judge(strict=True)` on our signals agrees with the filter, and the first reasons of the disagreements.
+often `judge_texts(strict=True)` agrees with the filter, and the first reasons of the disagreements.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 import polars as pl
 from _common import read_texts
 
-from dq.quality import presets, score
+from dq.quality import judge_texts, presets
 
 
 def filters() -> dict[str, Any]:
@@ -62,11 +62,10 @@ def composite(found: dict[str, Any], text: str) -> tuple[bool, str, str]:
 
 def compare(texts: list[str]) -> dict[str, tuple[int, Counter[str]]]:
     """Agreements and the reasons of disagreements, by rule set."""
-    scores = score(texts)
     theirs = filters()
     result = {}
     for name in (*theirs, "fineweb"):
-        ours = presets.preset(name).judge(scores, strict=True)
+        ours = judge_texts(texts, presets.preset(name), strict=True)
         agreed, causes = 0, Counter[str]()
         for text, keep, reasons in zip(texts, ours["keep"], ours["reasons"], strict=True):
             their_keep, reason, _ = composite(theirs, text) if name == "fineweb" else their_verdict(theirs[name], text)

@@ -50,8 +50,12 @@ Models = Annotated[
     typer.Option("--model", help="A classifier as a signal: NAME=FILE.safetensors, or NAME=FILE.bin:LABEL (fastText)."),
 ]
 Words = Annotated[
-    Literal["unicode", "whitespace"],
-    typer.Option("--words", help="What a word is; unicode splits about as spaCy does."),
+    Literal["unicode", "whitespace", "dictionary"],
+    typer.Option("--words", help="What a word is: about spaCy's, or with ICU's for Thai, Chinese and the like."),
+]
+
+AnyScript = Annotated[
+    bool, typer.Option("--any-script", help="Let every rule judge scripts without spaces, such as Thai.")
 ]
 
 

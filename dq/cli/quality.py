@@ -10,6 +10,7 @@ import typer
 from dq.cli import show
 from dq.cli.options import (
     MAX_BAD_FRACTION,
+    AnyScript,
     AsJson,
     IdField,
     Inputs,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from dq.text import WordDefinition
 
 SHOWN_SOURCES = 20
+MADE_FOR = {"words": "text whose words are known", "spaces": "scripts with spaces between words", "English": "English"}
 
 
 def score(
@@ -80,6 +82,7 @@ def filter_documents(
     model: Models = None,
     dropped: Annotated[Path | None, typer.Option(help="Folder for dropped documents, reasons, values.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Judge as the source does, defects included.")] = False,
+    any_script: AnyScript = False,
     words: Words = "unicode",
     text_field: TextField = "text",
     id_field: IdField = "id",
@@ -97,10 +100,11 @@ def filter_documents(
     from dq.files.filter import filter_files
 
     scoring = _scoring(words, model, max_bad_fraction)
+    judging = rule_set(preset, rules, models=[one.name for one in scoring.models])
     with show.progress() as progress:
         done = filter_files(
             input_specs(inputs, text_field=text_field, id_field=id_field, source_field=source_field),
-            rule_set(preset, rules, models=[one.name for one in scoring.models]),
+            judging.for_any_script() if any_script else judging,
             kept=output,
             dropped=dropped,
             strict=strict,
@@ -113,6 +117,11 @@ def filter_documents(
         show.json(done)
         return
     _show_filter(done)
+    from dq.quality.rules import script_warning
+
+    remedy = "; --words dictionary finds words, --any-script judges as it is"
+    for script, documents, _, reasons in done.by_script.iter_rows():
+        show.warnings([script_warning(script, documents, reasons) + remedy])
     _show_faults(done.rows, output / "quarantined.jsonl")
 
 
@@ -124,6 +133,7 @@ def signals(as_json: AsJson = False) -> None:
     import textwrap
 
     from dq.quality import all_signals
+    from dq.quality.signals import AS_WRITTEN, WRITTEN_SIGNALS
 
     known = all_signals().values()
     if as_json:
@@ -137,15 +147,26 @@ def signals(as_json: AsJson = False) -> None:
                     "maximum": None if signal.maximum == float("inf") else signal.maximum,
                     "definition": signal.definition,
                     "source": signal.source,
+                    "made_for": signal.made_for,
                 }
                 for signal in known
             ]
         )
         return
     for signal in known:
+        if signal.name in WRITTEN_SIGNALS:
+            continue
         most = "no limit" if signal.maximum == float("inf") else f"{signal.maximum:g}"
         show.line(f"{signal.name}: {signal.dtype}, {signal.unit}, {signal.minimum:g} to {most}")
-        show.block(textwrap.fill(f"{signal.definition}. Source: {signal.source}", 76), prefix="    ")
+        made_for = "" if signal.made_for == "any text" else f" Made for {MADE_FOR[signal.made_for]}."
+        show.block(textwrap.fill(f"{signal.definition}.{made_for} Source: {signal.source}", 76), prefix="    ")
+    show.line()
+    note = (
+        "Signals see text whose line ends are one character, without blanks at the ends of lines and of the text. "
+        f"NAME{AS_WRITTEN} is the same of the text as it is, for {len(WRITTEN_SIGNALS)} of them (--json lists all): "
+        "what --strict judges."
+    )
+    show.block(textwrap.fill(note, 80))
 
 
 def _scoring(words: WordDefinition, models: list[str] | None, max_bad_fraction: float) -> Scoring:
@@ -158,7 +179,7 @@ def _scoring(words: WordDefinition, models: list[str] | None, max_bad_fraction: 
 
 
 def _show_filter(done: FilterResult) -> None:
-    strict = " (strict)" if done.strict else ""
+    strict = " (strict: texts as written, every script)" if done.strict else ""
     share = f" ({done.kept / done.documents:.1%})" if done.documents else ""
     show.line(f"{done.rules.name}{strict}: {done.documents:,} documents, {done.kept:,} kept{share}")
     show.line()

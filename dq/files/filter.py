@@ -20,20 +20,20 @@ import pyarrow.compute as pc
 from dq.arguments import path
 from dq.corpus.apart import refuse_overlap
 from dq.corpus.config import InputSpec
-from dq.corpus.inputs import Piece, input_files, input_identity
+from dq.corpus.inputs import input_files, input_identity
 from dq.corpus.quarantine import QUARANTINE, RowCounts
 from dq.errors import ConfigError, WorkspaceError
 from dq.executors import QUIET, Executor, LocalExecutor, Progress, require_live_polars
 from dq.files.output import claimed
 from dq.files.pieces import PieceTask, Scoring, counted, cut, join_quarantine, run_pieces
-from dq.files.score import score_piece, score_tasks
+from dq.files.score import ScoreTask, score_piece, score_tasks
 from dq.files.tables import arrow, table_writer, with_columns
 from dq.files.tally import Tally
 from dq.quality import QuantileRule, RuleSet, a_rule_set
 from dq.results import Result
 from dq.store import Stage, read_parquet
 
-VERSION = 1
+VERSION = 2
 SCRATCH = ".pieces"  # in the folder of the kept documents: tallies and quarantines of pieces, until all are done
 RANKED = ".ranked"  # the same, of a first pass for rules that rank the whole input
 BY_RULE = {
@@ -51,6 +51,12 @@ BY_SOURCE = {
     "kept": pl.Int64,
     "kept_bytes": pl.Int64,
 }
+BY_SCRIPT: dict[str, Any] = {
+    "script": pl.String,
+    "documents": pl.Int64,
+    "kept": pl.Int64,
+    "not_judged": pl.List(pl.String),
+}
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,8 @@ class FilterResult(Result):
         by_rule: one row a rule, in rule order: reason, signal, minimum, maximum, dropped (documents that fail it),
             alone (documents that fail nothing else).
         by_source: one row a source, by name: documents, bytes (UTF-8 of text), kept, kept_bytes.
+        by_script: one row a script without spaces between words that documents are mostly in: documents, kept, and
+            not_judged, the reasons of the rules that are not made for it and judged none of them.
         rows: what happened to the rows of the files.
     """
 
@@ -71,6 +79,7 @@ class FilterResult(Result):
     strict: bool
     by_rule: pl.DataFrame
     by_source: pl.DataFrame
+    by_script: pl.DataFrame
     rows: RowCounts
 
     @property
@@ -99,11 +108,16 @@ class FilterResult(Result):
         ]
         counters = (tally.documents, tally.bytes, tally.kept, tally.kept_bytes)
         by_source = [[source, *(counter[source] for counter in counters)] for source in sorted(tally.documents)]
+        by_script = [
+            [script, count, tally.kept_scripts[script], tally.unjudged[script]]
+            for script, count in sorted(tally.scripts.items())
+        ]
         return cls(
             rules,
             strict,
             pl.DataFrame(by_rule, schema=BY_RULE),
             pl.DataFrame(by_source, schema=BY_SOURCE, orient="row"),
+            pl.DataFrame(by_script, schema=BY_SCRIPT, orient="row"),
             tally.rows,
         )
 
@@ -115,6 +129,7 @@ class FilterResult(Result):
             found["strict"],
             pl.DataFrame(found["rules"], schema=BY_RULE),
             pl.DataFrame(found["sources"], schema=BY_SOURCE),
+            pl.DataFrame(found["scripts"], schema=BY_SCRIPT),
             RowCounts.from_dict(found),
         )
 
@@ -128,6 +143,7 @@ class FilterResult(Result):
             "strict": self.strict,
             "rules": self.by_rule,
             "sources": self.by_source,
+            "scripts": self.by_script,
             "rule_set": self.rules,
         }
 
@@ -184,7 +200,8 @@ def filter_files(
         if records[0] is None:
             pieces = cut(files)
             if not rules.is_fixed:
-                rules = _fixed(rules, pieces, scoring, scratch=kept / RANKED, executor=executor, progress=progress)
+                ranks = score_tasks(pieces, _ranked(rules, strict=strict), scoring=scoring, scratch=kept / RANKED)
+                rules = _fixed(rules, ranks, strict=strict, executor=executor, progress=progress)
             tasks = [
                 FilterTask(piece, number, kept / SCRATCH, scoring, kept, dropped, rules, strict)
                 for number, piece in enumerate(pieces)
@@ -217,15 +234,20 @@ def _check(rules: RuleSet, scoring: Scoring, *, strict: bool) -> None:
         )
 
 
+def _ranked(rules: RuleSet, *, strict: bool) -> tuple[str, ...]:
+    """The signals that rules rank documents by."""
+    ranking = [rule for rule in rules.rules if isinstance(rule, QuantileRule)]
+    return tuple(dict.fromkeys(name for rule in ranking for name in rule.signals(strict=strict)))
+
+
 def _fixed(
-    rules: RuleSet, pieces: Sequence[Piece], scoring: Scoring, *, scratch: Path, executor: Executor, progress: Progress
+    rules: RuleSet, tasks: Sequence[ScoreTask], *, strict: bool, executor: Executor, progress: Progress
 ) -> RuleSet:
     """The rules with the thresholds of the whole input, which is scored once for them."""
-    names = tuple(dict.fromkeys(rule.signal for rule in rules.rules if isinstance(rule, QuantileRule)))
-    tasks = score_tasks(pieces, names, scoring=scoring, scratch=scratch)
     with progress.step("rank", unit="pieces", total=len(tasks)) as step:
         run_pieces(score_piece, tasks, executor=executor, step=step)
-    return rules.fixed(pl.concat([read_parquet(task.output, columns=["source", *names]) for task in tasks]))
+    columns = ["source", *_ranked(rules, strict=strict)]
+    return rules.fixed(pl.concat([read_parquet(task.output, columns=columns) for task in tasks]), strict=strict)
 
 
 @dataclass(frozen=True)
@@ -251,7 +273,8 @@ def _filter_piece(task: FilterTask) -> None:
             chosen = batch.documents.filter(keep)
             tally.count_kept(chosen)
             tally.count_reasons(verdicts.filter(failed)["reasons"])
+            tally.count_scripts(verdicts)
             kept.add(chosen)
             if dropped is not None:
-                why = pl.concat([verdicts.select("reasons"), scores], how="horizontal").filter(failed)
+                why = pl.concat([verdicts.select("reasons", "not_judged"), scores], how="horizontal").filter(failed)
                 dropped.add(with_columns(batch.documents.filter(pc.invert(keep)), why))

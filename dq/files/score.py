@@ -30,7 +30,7 @@ from dq.quality import DEFAULT_SIGNALS
 from dq.results import Result
 from dq.store import FolderLock, Stage
 
-VERSION = 1
+VERSION = 2
 MADE_FROM, RESULT = "dq.fingerprint", "dq.result"
 
 

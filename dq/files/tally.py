@@ -29,6 +29,11 @@ class Tally:
     """By reason: documents that a rule drops."""
     alone: Counter[str] = field(default_factory=Counter)
     """By reason: documents that only this rule drops."""
+    scripts: Counter[str] = field(default_factory=Counter)
+    """By script without spaces: documents that are mostly in it."""
+    kept_scripts: Counter[str] = field(default_factory=Counter)
+    unjudged: dict[str, list[str]] = field(default_factory=dict)
+    """By script: the reasons of the rules that did not judge them."""
     rows: RowCounts = field(default_factory=RowCounts)
 
     @classmethod
@@ -39,6 +44,7 @@ class Tally:
             found = read_json(path)
             try:
                 total.rows.merge(RowCounts.from_dict(found.pop("rows")))
+                total.unjudged |= found.pop("unjudged")
                 for name, counts in found.items():
                     getattr(total, name).update(counts)
             except (KeyError, TypeError, ValueError, AttributeError):
@@ -62,6 +68,14 @@ class Tally:
         for counter, rows in ((self.dropped, reasons), (self.alone, reasons.filter(reasons.list.len() == 1))):
             if len(rows):
                 counter.update(dict(rows.explode().value_counts().iter_rows()))
+
+    def count_scripts(self, verdicts: pl.DataFrame) -> None:
+        """Count documents that rules did not judge for their script, given the verdicts on all."""
+        of_scripts = verdicts.filter(pl.col("script").is_not_null())
+        for script, keep, unjudged in of_scripts.select("script", "keep", "not_judged").iter_rows():
+            self.scripts[script] += 1
+            self.kept_scripts[script] += keep
+            self.unjudged[script] = unjudged
 
 
 def _count(documents: Counter[str], sizes: Counter[str], table: pa.Table) -> None:

@@ -3,6 +3,8 @@
 datatrove names one reason a dropped document; it gets the first in rule order, in its counters (``dropped_<reason>``)
 and in the exclusion writer's ``filter_reason``. The full list is in ``metadata["filter_reasons"]``, the values of the
 rules' signals in ``metadata["filter_values"]``, and ``failed_<reason>`` counts every document that fails a rule.
+Documents in scripts without spaces are not judged by rules of words: those are in ``metadata["filter_not_judged"]``,
+and ``not_judged_<script>`` counts the documents.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ class Filter(_base.BaseFilter):  # type: ignore[misc,name-defined]
         scorers: who gives the columns that rules name beside signals.
         batch_size: documents that are scored together; larger is faster.
         strict: judge as the rules' sources do, defects included.
-        words: ``unicode`` or ``whitespace``.
+        words: ``unicode``, ``whitespace`` or ``dictionary``, see ``dq.score``.
     """
 
     name = "dq rules"
@@ -63,6 +65,10 @@ class Filter(_base.BaseFilter):  # type: ignore[misc,name-defined]
         names = self.rules.signals(strict=self.strict)
         texts = [doc.text for doc in batch]
         judged = judge_texts(texts, self.rules, scorers=self.scorers, strict=self.strict, words=self.words)
+        unfit = judged.with_row_index("at").filter(pl.col("script").is_not_null())
+        for row in unfit.iter_rows(named=True):
+            batch[row["at"]].metadata["filter_not_judged"] = row["not_judged"]
+            self.stat_update(f"not_judged_{row['script']}")
         results: list[bool | tuple[bool, str]] = [True] * len(batch)
         dropped = judged.with_row_index("at").filter(~pl.col("keep"))
         for row in dropped.iter_rows(named=True):

@@ -1,7 +1,7 @@
 """Signals and verdicts for Hugging Face `datasets`: callables for its batched ``map`` and ``filter``.
 
     dataset.map(Score(), batched=True)                  further columns: the signals
-    dataset.map(Judge(rules), batched=True)             further columns: keep, reasons
+    dataset.map(Judge(rules), batched=True)             further columns: keep, reasons, not_judged, script
     dataset.filter(Keep(rules), batched=True)           what the rules keep
 
 They pickle and hash the same in every process (the cache of `datasets` finds its results again). `datasets` forks for
@@ -18,7 +18,7 @@ from typing import Any
 import polars as pl
 
 from dq.errors import ConfigError
-from dq.quality import RuleSet, Scorer, a_rule_set, judge_texts, schema
+from dq.quality import VERDICT, RuleSet, Scorer, a_rule_set, judge_texts, schema
 from dq.quality import score as score_texts
 from dq.text import WordDefinition
 
@@ -32,7 +32,7 @@ class Score:
         signals: names from the table of signals; default: all.
         scorers: who gives further columns; they are pickled with this.
         text: the column of texts.
-        words: ``unicode`` or ``whitespace``.
+        words: ``unicode``, ``whitespace`` or ``dictionary``, see ``dq.score``.
     """
 
     def __init__(
@@ -83,15 +83,18 @@ class _Rules:
         self.scorers, self.text, self.strict, self.words = scorers, text, strict, words
 
     def verdicts(self, batch: Any) -> pl.DataFrame:
-        """The columns keep and reasons for a batch of columns."""
+        """The columns of verdicts for a batch of columns."""
         rules = RuleSet.model_validate_json(self.rules_json)
         texts = _texts(batch, self.text)
         judged = judge_texts(texts, rules, scorers=self.scorers, strict=self.strict, words=self.words)
-        return judged.select("keep", "reasons")
+        return judged.select(*VERDICT)
 
 
 class Judge(_Rules):
-    """For ``Dataset.map(batched=True)``: adds ``keep`` (bool) and ``reasons`` (list of str, empty where kept)."""
+    """For ``Dataset.map(batched=True)``: adds ``keep`` (bool), ``reasons``, ``not_judged`` and ``script``.
+
+    ``reasons`` is empty where kept; ``not_judged`` lists rules not made for the text's ``script``, such as Thai.
+    """
 
     def __call__(self, batch: Any) -> dict[str, list[Any]]:
         """Verdicts for a batch of columns."""

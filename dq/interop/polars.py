@@ -13,7 +13,7 @@ import polars as pl
 
 from dq.arguments import kind_of
 from dq.errors import ConfigError
-from dq.quality import RuleSet, Scorer, a_rule_set, judge_texts, schema
+from dq.quality import VERDICT, RuleSet, Scorer, a_rule_set, judge_texts, schema
 from dq.quality import score as score_texts
 from dq.text import WordDefinition
 
@@ -55,7 +55,7 @@ def score(
         signals: names from the table of signals; default: all.
         scorers: who gives further columns, see ``dq.score``.
         text: the frame's column of texts.
-        words: ``unicode`` or ``whitespace``.
+        words: ``unicode``, ``whitespace`` or ``dictionary``, see ``dq.score``.
 
     Returns:
         Of a Series a table of signals; of a frame the frame with the signals as further columns.
@@ -100,7 +100,9 @@ def judge(
     strict: bool = False,
     words: WordDefinition = "unicode",
 ) -> pl.DataFrame | pl.LazyFrame:
-    """Verdicts of texts: ``keep`` (bool) and ``reasons`` (list of str, empty where kept).
+    """Verdicts of texts: ``keep`` (bool), ``reasons`` (list of str, empty where kept), ``not_judged`` and ``script``.
+
+    ``not_judged`` lists the rules that are not made for the script of the text, such as Thai; ``script`` names it.
 
     Args:
         texts: a Series of texts, or a frame with a column of them.
@@ -108,19 +110,19 @@ def judge(
         scorers: who gives the columns that rules name beside signals.
         text: the frame's column of texts.
         strict: judge as the rules' sources do, defects included.
-        words: ``unicode`` or ``whitespace``.
+        words: ``unicode``, ``whitespace`` or ``dictionary``, see ``dq.score``.
 
     Returns:
-        Of a Series a table of the two; of a frame the frame with the two as further columns.
+        Of a Series a table of the four; of a frame the frame with the four as further columns.
 
     Raises:
         ConfigError: the frame already has such a column.
     """
     a_rule_set(rules)
-    added = {"keep": pl.Boolean(), "reasons": pl.List(pl.String())}
+    added = dict(VERDICT)
 
     def columns(batch: pl.Series) -> pl.DataFrame:
-        return judge_texts(batch, rules, scorers=scorers, strict=strict, words=words).select("keep", "reasons")
+        return judge_texts(batch, rules, scorers=scorers, strict=strict, words=words).select(*added)
 
     return _with_columns(texts, text, columns=columns, added=added)
 

@@ -29,14 +29,18 @@ class QualityConfig(StrictModel):
     """Rules of one's own, judged after the preset's; a quantile rule ranks the whole corpus, by `source` or in all."""
     learned: LearnedConfig | None = None
     """A classifier to train, whose name is a signal for the rules."""
+    any_script: bool = False
+    """Whether rules made for words, spaces or English judge Chinese, Thai and other scripts without spaces too."""
 
     @property
     def rule_set(self) -> RuleSet:
         """All rules."""
         if self.preset is None and self.rules:
-            return RuleSet(name="rules", rules=self.rules)
-        preset = presets.preset(self.preset or "quickstart")
-        return RuleSet(name=preset.name, rules=(*preset.rules, *self.rules))
+            found = RuleSet(name="rules", rules=self.rules)
+        else:
+            preset = presets.preset(self.preset or "quickstart")
+            found = RuleSet(name=preset.name, rules=(*preset.rules, *self.rules))
+        return found.for_any_script() if self.any_script else found
 
     @field_validator("preset")
     @classmethod

@@ -27,7 +27,7 @@ from dq.stages.selection import JOB_NEEDS, select_documents
 from dq.stages.signals import score_documents
 from dq.stages.tokenizer import train_tokenizer
 from dq.stages.tokens import tokenize_documents
-from dq.stages.verdicts import judge
+from dq.stages.verdicts import judge, script_warnings
 from dq.store import Workspace, as_workspace
 
 MAX_EXCLUDED_SHARE = 0.05  # of a source's tokens; past it, holding out has changed what the study is about
@@ -127,7 +127,7 @@ def run_job(
         workspace=workspace,
         fates=fates,
         quarantined=sum(read["quarantined"].values()),
-        warnings=(*reading_warnings(read), *_warnings(heldout, fates)),
+        warnings=(*reading_warnings(read), *script_warnings(verdicts.table), *_warnings(heldout, fates)),
         learned=None if learned is None else learned.learned,
     )
 

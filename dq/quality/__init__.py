@@ -8,7 +8,7 @@ from __future__ import annotations
 from dq.quality import presets
 from dq.quality.cleaners import CLEANERS, C4Lines, FixText, MaskPii
 from dq.quality.queries import Solution, attribution, by_source, solve, sweep
-from dq.quality.rules import FixedQuantileRule, QuantileRule, Rule, RuleSet, a_rule_set, load_rules
+from dq.quality.rules import VERDICT, FixedQuantileRule, QuantileRule, Rule, RuleSet, a_rule_set, load_rules
 from dq.quality.scorers.base import Scorer
 from dq.quality.scorers.fasttext import FastTextModel
 from dq.quality.scorers.learned import LearnedOptions, QualityModel, Trained, train_quality
@@ -18,6 +18,7 @@ from dq.quality.signals import DEFAULT_SIGNALS, Signal, all_signals, check_signa
 __all__ = [
     "CLEANERS",
     "DEFAULT_SIGNALS",
+    "VERDICT",
     "C4Lines",
     "FastTextModel",
     "FixText",

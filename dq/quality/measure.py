@@ -22,16 +22,32 @@ from dq.quality.kernels.c4_rewrite import rewrite_documents
 from dq.quality.kernels.documents import mark_sentences, measure_documents
 from dq.quality.kernels.lines import measure_lines, most_lines, odd_lines, seen_lines
 from dq.quality.kernels.ngrams import measure_ngrams, ngram_arrays
+from dq.quality.kernels.scripts import ScriptTables
 from dq.quality.signals import AT, C4_COUNTS, DEFAULT_SIGNALS
-from dq.text import Splitter, TextBatch, text_tables
+from dq.text import (
+    SPACELESS_SCRIPTS,
+    Splitter,
+    TextBatch,
+    Tidier,
+    arrow_array,
+    character_classes,
+    spaceless_scripts,
+    text_batch,
+    text_tables,
+    tidied,
+)
 
 SUB_BATCH_BYTES = 256 * 1024
 ODD_LINE_BYTES = 1024 * 1024  # of lines that wait to be split
 MAX_DOCUMENT_BYTES = 2**31 - 1  # sentence starts and n-gram positions are int32
 
 
-def measure(batch: TextBatch, *, unicode_words: bool = True, ngrams: bool = True, threads: int = 1) -> F64:
+def measure(
+    batch: TextBatch, *, unicode_words: bool = True, ngrams: bool = True, as_written: bool = False, threads: int = 1
+) -> F64:
     """All compiled signals of a batch: one row a document, one column a default signal, NaN where undefined.
+
+    ``as_written`` measures the texts as they are, which are made tidy otherwise.
 
     Raises:
         InputError: a document is larger than 2 GiB.
@@ -48,15 +64,18 @@ def measure(batch: TextBatch, *, unicode_words: bool = True, ngrams: bool = True
     def run(scratch: _Scratch) -> None:
         for rows in waiting:
             _fit_odd_lines(int(batch.offsets[rows[1]] - batch.offsets[rows[0]]), out, scratch)
-            n_words = scratch.splitter.split(batch, rows, unicode_words=unicode_words)
-            _measure_rows(scratch.sub_batch(batch, rows, n_words), out=out, scratch=scratch, ngrams=ngrams)
+            seen = batch if as_written else scratch.tidier.tidy(batch, rows)
+            n_words = scratch.splitter.split(seen, rows, unicode_words=unicode_words)
+            _measure_rows(scratch.sub_batch(seen, rows, n_words), out=out, scratch=scratch, ngrams=ngrams)
         _add_odd_lines(out, scratch)
 
     run_in_threads(run, [_Scratch() for _ in range(threads)], threads=threads)
-    return out.table()
+    table = out.table()
+    table[:, AT.unsegmented_script] = table[:, AT.spaceless_script]
+    return table
 
 
-def measure_given(batch: TextBatch, words: Sequence[Sequence[str]]) -> F64:
+def measure_given(batch: TextBatch, words: Sequence[Sequence[str]], *, as_written: bool = False) -> F64:
     """What `measure` gives, of words that somebody else has split.
 
     Raises:
@@ -64,12 +83,23 @@ def measure_given(batch: TextBatch, words: Sequence[Sequence[str]]) -> F64:
     """
     batch = TextBatch(read_only(batch.data), read_only(batch.offsets))
     out, scratch, n = _Measures(len(batch)), _Scratch(), len(batch)
+    if not as_written:
+        batch, words = tidied(batch), _tidy_words(words)
     if n:
         n_words = scratch.splitter.place(batch, words)
         _fit_odd_lines(int(batch.offsets[-1] - batch.offsets[0]), out, scratch)
         _measure_rows(scratch.sub_batch(batch, (0, n), n_words), out=out, scratch=scratch, ngrams=True)
         _add_odd_lines(out, scratch)
-    return out.table()
+    table = out.table()
+    table[:, AT.unsegmented_script] = 0
+    return table
+
+
+def _tidy_words(words: Sequence[Sequence[str]]) -> list[list[str]]:
+    """The words as they stand in tidy texts; those of blanks alone are gone."""
+    flat = [word for row in words for word in row]
+    found = iter(arrow_array(tidied(text_batch(flat))).to_pylist())
+    return [[word for _ in row if (word := next(found))] for row in words]
 
 
 class _Measures:
@@ -109,7 +139,9 @@ class _Scratch:
     """Arrays that one thread uses again and again; they grow to the largest sub-batch."""
 
     def __init__(self) -> None:
-        self.splitter = Splitter()
+        self.splitter, self.tidier = Splitter(), Tidier()
+        counts = np.zeros(len(SPACELESS_SCRIPTS) + 1, np.int64)
+        self.scripts = ScriptTables(spaceless_scripts(), character_classes(), counts)
         self.sentences = np.empty(1, np.int32)
         self.chars = np.empty(0, np.int64)
         self.odd = odd_lines(0)
@@ -130,7 +162,7 @@ class _Scratch:
 
 def _measure_rows(part: SubBatch, *, out: _Measures, scratch: _Scratch, ngrams: bool) -> None:
     """Every signal of some documents, wherever their words come from."""
-    measure_documents(part, stop_words(), out.columns)
+    measure_documents(part, stop_words(), scratch.scripts, out.columns)
     measure_lines(part, text_tables(), seen_lines(most_lines(part)), scratch.odd, out.tally, out.columns)
     if ngrams:
         measure_ngrams(part, scratch.ngrams, out.columns)

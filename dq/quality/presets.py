@@ -3,16 +3,32 @@
 Sources: Gopher: Rae et al. 2021 (arXiv 2112.11446), appendix A.1.1 and table A1. C4: Raffel et al. 2020 and its code,
 tensorflow_datasets `c4_utils.py`. FineWeb: Penedo et al. 2024 (arXiv 2406.17557), section 3.6. Where a paper leaves a
 detail open, datatrove 0.10.1's filter decides, because FineWeb was made with it; ``strict`` also restores what is a
-defect there (see ``docs/parity.md``). Stop words, C4's phrases and terminal marks are English; the rest judges any
-language.
+defect there, and judges texts as they are written, where signals otherwise see tidy ones (see ``docs/parity.md``). Stop
+words, C4's phrases and terminal marks are English. What a rule is made for is its signal's to say (`dq signals`); rules
+of words or spaces do not judge Chinese, Japanese, Thai, Lao, Khmer, Burmese or Tibetan, unless asked.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dq.errors import ConfigError, nearest
-from dq.quality.rules import Rule, RuleSet
+from dq.quality.rules import AnyRule, Rule, RuleSet
+from dq.quality.signals import AS_WRITTEN, WRITTEN_SIGNALS
 
 MIN_LINES = 3  # ours: shares of one or two lines say nothing; `strict` judges them all the same
+
+
+def _published(name: str, rules: Sequence[AnyRule]) -> RuleSet:
+    """The set, whose rules judge texts as they are written under ``strict``."""
+
+    def as_source(rule: AnyRule) -> AnyRule:
+        written = rule.signal + AS_WRITTEN
+        if not isinstance(rule, Rule) or rule.strict_signal is not None or written not in WRITTEN_SIGNALS:
+            return rule
+        return rule.model_copy(update={"strict_signal": written})
+
+    return RuleSet(name=name, rules=tuple(map(as_source, rules)))
 
 
 def gopher_quality() -> RuleSet:
@@ -35,7 +51,7 @@ def gopher_quality() -> RuleSet:
             strict_signal="distinct_stop_word_count_case_sensitive",
         ),
     )
-    return RuleSet(name="gopher_quality", rules=rules)
+    return _published("gopher_quality", rules)
 
 
 def gopher_repetition() -> RuleSet:
@@ -57,7 +73,7 @@ def gopher_repetition() -> RuleSet:
             for n, m in duplicate
         ),
     )
-    return RuleSet(name="gopher_repetition", rules=rules)
+    return _published("gopher_repetition", rules)
 
 
 def _c4(name: str, prefix: str) -> RuleSet:
@@ -67,7 +83,7 @@ def _c4(name: str, prefix: str) -> RuleSet:
         # c4_utils.py _MIN_NUM_SENTENCES, counted over the lines that are kept
         Rule(signal=f"{prefix}kept_sentence_count", minimum=5, reason="too_few_sentences"),
     )
-    return RuleSet(name=name, rules=rules)
+    return _published(name, rules)
 
 
 def c4() -> RuleSet:
@@ -114,7 +130,7 @@ def _fineweb_quality(name: str, prefix: str, suffix: str) -> RuleSet:
         ),
     )
     no_text = Rule(signal=lines, minimum=1, reason=f"no_text{suffix}")  # datatrove drops a blank text as `empty`
-    return RuleSet(name=name, rules=(no_text, *line_rules))
+    return _published(name, (no_text, *line_rules))
 
 
 def fineweb_quality() -> RuleSet:
@@ -133,7 +149,7 @@ def fineweb() -> RuleSet:
         *c4_no_terminal_punct().rules,
         *_fineweb_quality("", "after_c4_", "_after_c4").rules,
     )
-    return RuleSet(name="fineweb", rules=rules)
+    return _published("fineweb", rules)
 
 
 def quickstart() -> RuleSet:
@@ -157,7 +173,7 @@ def quickstart() -> RuleSet:
         # ours: tables and listings rather than prose; news has 0.007 on average
         Rule(signal="digit_char_fraction", maximum=0.1, reason="too_many_digits"),
     )
-    return RuleSet(name="quickstart", rules=rules)
+    return _published("quickstart", rules)
 
 
 def presets() -> dict[str, RuleSet]:

@@ -126,9 +126,7 @@ def solve(scores: pl.DataFrame, rules: RuleSet, reason: str, *, target: float, w
     rule, bound = _one_bound(rules, reason)
     others = RuleSet(name=rules.name, rules=tuple(r for r in rules.rules if r.reason != reason))
     # Documents that this rule cannot drop, because its signal is null or they have too few lines, are kept anyway.
-    judged = pl.col(rule.signal).is_not_null()
-    if rule.min_lines is not None:
-        judged = judged & (pl.col(rule.line_signal) >= rule.min_lines)
+    judged = pl.col(rule.signal).is_not_null() & rule.judges()
     columns = scores.select(others.keep().alias("keep"), judged.alias("judged"), pl.col(rule.signal).alias("value"))
     table = columns.with_columns(_weights(scores, weight).alias("weight")).filter(pl.col("keep"))
     available = float(table["weight"].sum())
@@ -146,7 +144,10 @@ def solve(scores: pl.DataFrame, rules: RuleSet, reason: str, *, target: float, w
         position = min(int(np.searchsorted(reached, target)), len(reached) - 1)
     threshold = float(best["value"][position]) if best.height else float(getattr(rule, bound))
     solved = rule.model_copy(update={bound: threshold, f"open_{bound}": False})
-    keep = table.select(~solved.model_copy(update={"signal": "value", "min_lines": None}).fails() | ~pl.col("judged"))
+    keep = table.select(
+        ~solved.model_copy(update={"signal": "value", "min_lines": None, "any_script": True}).fails()
+        | ~pl.col("judged")
+    )
     kept = table.filter(keep.to_series())
     return Solution(solved, kept.height, float(kept["weight"].sum()))
 

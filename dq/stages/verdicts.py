@@ -9,6 +9,7 @@ from typing import ClassVar
 import polars as pl
 
 from dq.quality import RuleSet
+from dq.quality.rules import script_warning
 from dq.stages.base import Need, Output, View
 from dq.stages.read import Documents
 from dq.stages.signals import Signals
@@ -20,7 +21,7 @@ FILE = "verdicts.parquet"
 class Verdicts(Output):
     """What the rules say of every document."""
 
-    made_by: ClassVar = {"judge": 1}
+    made_by: ClassVar = {"judge": 2}
     needs: ClassVar = {"signals": Need(Signals)}
 
     @classmethod
@@ -30,13 +31,25 @@ class Verdicts(Output):
 
     @cached_property
     def table(self) -> pl.DataFrame:
-        """One row a document in the corpus's order: keep (bool), reasons (list of str)."""
+        """One row a document in the corpus's order: keep (bool), reasons and not_judged (lists of str), script."""
         return read_parquet(self.folder / FILE)
 
     @property
     def rules(self) -> RuleSet:
         """The rules that judged, as they were then."""
         return RuleSet.model_validate(self.record.config, strict=False)
+
+
+def script_warnings(verdicts: pl.DataFrame) -> list[str]:
+    """A line for each script without spaces that documents are mostly in: which rules did not judge them."""
+    found = (
+        verdicts.filter(pl.col("script").is_not_null())
+        .group_by("script")
+        .agg(pl.len().alias("documents"), pl.col("not_judged").first())
+    )
+    return [
+        f"{script_warning(*row)}; set any_script under quality to let them" for row in found.sort("script").iter_rows()
+    ]
 
 
 def judge(view: View, rules: RuleSet) -> Verdicts:

@@ -7,11 +7,13 @@ No Python work per document or per word. Other packages import from here; only t
 from dq.text.buffers import TextBatch, Texts, arrow_array, string_array, text_batch
 from dq.text.characters import character_classes, lowercase
 from dq.text.cleaner import Cleaned, Cleaner, CorpusCleaner
+from dq.text.dictionary import dictionary_words
 from dq.text.hashing import content_keys, mix64, uniform
 from dq.text.kernels.flags import TextTables, WordArrays
 from dq.text.kernels.hash import hash_of
 from dq.text.scripts import SPACELESS_SCRIPTS, spaceless_scripts
 from dq.text.tables import text_tables
+from dq.text.tidy import Tidier, tidied
 from dq.text.words import Splitter, WordDefinition, is_unicode_words, split_words
 
 __all__ = [
@@ -23,11 +25,13 @@ __all__ = [
     "TextBatch",
     "TextTables",
     "Texts",
+    "Tidier",
     "WordArrays",
     "WordDefinition",
     "arrow_array",
     "character_classes",
     "content_keys",
+    "dictionary_words",
     "hash_of",
     "is_unicode_words",
     "lowercase",
@@ -37,5 +41,6 @@ __all__ = [
     "string_array",
     "text_batch",
     "text_tables",
+    "tidied",
     "uniform",
 ]

@@ -18,19 +18,20 @@ from dq.text.kernels.words import split_batch
 from dq.text.tables import text_tables
 
 BLOCK_BYTES = 64
-WordDefinition: TypeAlias = Literal["unicode", "whitespace"]
-"""``unicode`` follows spaCy's blank English, which datatrove uses for English; ``whitespace`` is ``str.split``."""
+WordDefinition: TypeAlias = Literal["unicode", "whitespace", "dictionary"]
+"""``unicode`` follows spaCy's blank English, which datatrove uses for English; ``whitespace`` is ``str.split``;
+``dictionary`` is ``unicode`` but for texts mostly in scripts without spaces, whose words are ICU's."""
 
 
 def is_unicode_words(words: str) -> bool:
-    """Whether a word definition is ``unicode`` rather than ``whitespace``.
+    """Whether a word definition splits text with spaces as ``unicode`` does, not as ``whitespace``.
 
     Raises:
-        ConfigError: it is neither.
+        ConfigError: there is none of this name.
     """
-    if words not in ("unicode", "whitespace"):
-        raise ConfigError(f"unknown word definition `{words}`; use `unicode` or `whitespace`")
-    return words == "unicode"
+    if words not in ("unicode", "whitespace", "dictionary"):
+        raise ConfigError(f"unknown word definition `{words}`; use `unicode`, `whitespace` or `dictionary`")
+    return words != "whitespace"
 
 
 class Splitter:

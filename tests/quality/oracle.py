@@ -11,7 +11,7 @@ import unicodedata
 from collections import Counter
 
 from dq.quality.english import ENGLISH_FUNCTION_WORDS, GOPHER_STOP_WORDS
-from dq.text import split_words
+from dq.text import spaceless_scripts, split_words
 from dq.text.characters import SENTENCE_END_RANGES, SYMBOL_ONLY_RANGES, TERMINAL_EXTRA_RANGES, code_points
 
 SENTENCE_END = {chr(code) for code in code_points(SENTENCE_END_RANGES)}
@@ -22,6 +22,27 @@ CITATION = re.compile(r"\[\d*]|\[edit]|\[citation needed]")
 POLICY = ("terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies", "use cookies")
 
 Values = dict[str, float | None]
+
+
+INVISIBLE = {chr(code) for code in code_points("00AD 200B 200E-200F 202A-202E 2060 2066-2069 FEFF")}
+
+
+def tidy(text: str) -> str:
+    """The text as signals see it."""
+    visible = "".join(char for char in text if char not in INVISIBLE)
+    lines = ["".join(" " if char.isspace() else char for char in line).rstrip() for line in visible.splitlines()]
+    return "\n".join(lines).strip()
+
+
+def script(text: str) -> int:
+    """The number of the script without spaces that has over half of the letters and marks; 0 for none."""
+    letters = [char for char in text if unicodedata.category(char)[0] in "LM" or char == "〇"]
+    counts = Counter(int(spaceless_scripts()[ord(char)]) for char in letters)
+    spaced = counts.pop(0, 0)
+    if counts.total() <= spaced:
+        return 0
+    most = max(sorted(counts), key=lambda number: counts[number])
+    return 2 if most == 1 and counts[2] >= 0.1 * counts[1] else most
 
 
 def signals(text: str) -> Values:
@@ -61,6 +82,8 @@ def words_signals(text: str, words: list[str]) -> Values:
         "uppercase_char_fraction": share(text, ("Lu", "Lt")),
         "digit_char_fraction": share(text, ("N",)),
         "curly_bracket_char_fraction": (text.count("{") + text.count("}")) / chars if chars else None,
+        "spaceless_script": script(text),
+        "unsegmented_script": script(text),
         "sentence_count": sentence_count(text, words) if n else 0,
     }
 

@@ -10,7 +10,8 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from dq.quality import C4Lines, presets, score
+from dq.quality import C4Lines, judge_texts, presets, score
+from dq.quality.signals import SAME_AS_WRITTEN, WRITTEN_SIGNALS
 
 filters = pytest.importorskip("datatrove.pipeline.filters")
 data = pytest.importorskip("datatrove.data")
@@ -50,6 +51,11 @@ def documents(n: int) -> list[str]:
     return made
 
 
+def score_as_written(texts: list[str], words: list[list[str]]) -> pl.DataFrame:
+    """Every signal as datatrove sees the texts, by its own words."""
+    return score(texts, [*WRITTEN_SIGNALS, *SAME_AS_WRITTEN], words=words)
+
+
 def all_filters() -> dict[str, Any]:
     return {
         "gopher_quality": filters.GopherQualityFilter(),
@@ -67,9 +73,8 @@ def keeps(one: Any, text: str) -> bool:
 
 def test_strict_verdicts_equal_datatroves_on_made_up_text() -> None:
     texts = documents(150)
-    scores = score(texts)
     for name, one in all_filters().items():
-        ours = presets.preset(name).judge(scores, strict=True)["keep"].to_list()
+        ours = judge_texts(texts, presets.preset(name), strict=True)["keep"].to_list()
         theirs = [keeps(one, text) for text in texts]
         assert 5 < sum(theirs) < len(texts) or name in ("c4", "fineweb_quality"), f"{name}: the texts test little"
         assert ours == theirs, name
@@ -78,25 +83,25 @@ def test_strict_verdicts_equal_datatroves_on_made_up_text() -> None:
 def test_given_datatroves_words_every_ngram_and_word_signal_equals_its_numbers() -> None:
     texts = documents(100)
     words = [splitter.split_into_words(text) for text in texts]
-    table = score(texts, words=words)
+    table = score_as_written(texts, words)
     for row, text in enumerate(texts):
         found, mine = table.row(row, named=True), words[row]
         for n in (2, 3, 4):
             grams = repetition.get_n_grams(mine, n)
             wanted = repetition.find_top_duplicate(grams) / len(text) if grams else None
-            assert found[f"top_{n}_gram_char_fraction"] == pytest.approx(wanted)
+            assert found[f"top_{n}_gram_char_fraction_as_written"] == pytest.approx(wanted)
         for n in range(5, 11):
             wanted = repetition.find_all_duplicate(mine, n) / len(text)
-            assert found[f"duplicate_{n}_gram_char_fraction"] == pytest.approx(wanted)
+            assert found[f"duplicate_{n}_gram_char_fraction_as_written"] == pytest.approx(wanted)
         real = [word for word in mine if any(char not in splitter.PUNCTUATION_SET for char in word)]
         assert found["word_count"] == len(real)
         assert found["word_and_mark_count"] == len(mine)
-        assert found["newline_to_word_ratio"] == pytest.approx(text.count("\n") / len(mine))
+        assert found["newline_to_word_ratio_as_written"] == pytest.approx(text.count("\n") / len(mine))
 
 
 def test_given_datatroves_words_its_own_verdicts_follow() -> None:
     texts = documents(100)
-    scores = score(texts, words=[splitter.split_into_words(text) for text in texts])
+    scores = score_as_written(texts, [splitter.split_into_words(text) for text in texts])
     for name in ("gopher_quality", "gopher_repetition", "fineweb_quality"):
         one = all_filters()[name]
         assert presets.preset(name).judge(scores, strict=True)["keep"].to_list() == [keeps(one, t) for t in texts]
@@ -117,8 +122,7 @@ def test_strict_verdicts_equal_datatroves_on_real_text(shared: Path) -> None:
     path = shared / "data" / "mixed_small.jsonl.zst"
     table = pl.read_ndjson(pa.input_stream(str(path), compression="zstd").read())
     texts = [text[:4_000] for text in table.sample(120, seed=3)["text"]]
-    scores = score(texts)
     for name, one in all_filters().items():
-        ours = presets.preset(name).judge(scores, strict=True)["keep"].to_list()
+        ours = judge_texts(texts, presets.preset(name), strict=True)["keep"].to_list()
         agreed = sum(a == keeps(one, text) for a, text in zip(ours, texts, strict=True))
         assert agreed >= 0.99 * len(texts), name

@@ -31,7 +31,7 @@ STRANGE = {
 def test_strange_text_is_scored_and_judged_by_every_preset(name: str) -> None:
     scores = score([STRANGE[name]] * 2)
     assert scores[0].equals(scores[1])
-    assert scores["char_count"][0] == len(STRANGE[name])
+    assert score([STRANGE[name]], ["char_count_as_written"]).item() == len(STRANGE[name])
     for preset in presets.presets().values():
         verdict = preset.judge(scores)
         assert verdict["keep"][0] == (verdict["reasons"][0].len() == 0)

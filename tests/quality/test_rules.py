@@ -7,7 +7,7 @@ import pydantic
 import pytest
 
 from dq.errors import ConfigError
-from dq.quality import QuantileRule, Rule, RuleSet, all_signals, presets, score
+from dq.quality import VERDICT, QuantileRule, Rule, RuleSet, all_signals, judge_texts, presets, score
 
 
 def judge(rule: Rule, **columns: list[float | int | None]) -> list[bool]:
@@ -55,7 +55,7 @@ def test_every_reason_of_a_document_is_listed_in_rule_order() -> None:
 def test_strict_judges_the_signal_of_the_source() -> None:
     text = " ".join(["The AND Of WITH documents are written here by hand"] * 8)
     verdict = presets.gopher_quality().judge(score([text]))
-    strict = presets.gopher_quality().judge(score([text]), strict=True)
+    strict = judge_texts([text], presets.gopher_quality(), strict=True)
     assert "too_few_stop_words" not in verdict["reasons"][0]
     assert "too_few_stop_words" in strict["reasons"][0]
 
@@ -92,7 +92,7 @@ def test_an_unknown_preset_is_an_error_that_lists_the_known() -> None:
 
 def test_empty_input_gives_an_empty_verdict() -> None:
     verdict = presets.fineweb().judge(score([]))
-    assert verdict.schema == {"keep": pl.Boolean, "reasons": pl.List(pl.String)}
+    assert verdict.schema == VERDICT
     assert verdict.height == 0
 
 

@@ -14,7 +14,7 @@ from polars.testing import assert_frame_equal
 import dq
 from dq.errors import ConfigError, InputError
 from dq.interop.huggingface import Keep, Score
-from dq.quality import FastTextModel, Rule, RuleSet, Scorer, judge_texts, load_rules, schema, score
+from dq.quality import VERDICT, FastTextModel, Rule, RuleSet, Scorer, judge_texts, load_rules, schema, score
 from dq.quality.scorers.files import ModelFile, load_models
 
 TEXTS = ["Buy now! Buy!!", "A calm sentence.", "", "zwölf \ud800"]
@@ -56,13 +56,13 @@ def test_signals_may_name_a_scorers_columns_to_order_them() -> None:
 def test_rules_judge_a_scorers_columns_in_python_polars_and_datasets(tmp_path: Path) -> None:
     scorers: list[Scorer] = [Shouting()]
     verdicts = judge_texts(TEXTS, CALM, scorers=scorers)
-    assert verdicts.columns == ["word_count", "exclamation_mark_fraction", "keep", "reasons"]
+    assert verdicts.columns == [*CALM.signals(), "keep", "reasons", "not_judged", "script"]
     assert verdicts["reasons"].to_list() == [["too_many_exclamation_marks"], [], ["too_few_words"], []]
     frame = pl.DataFrame({"text": TEXTS[:3]})
     lazy = dq.interop.polars.score(frame.lazy(), ["word_count"], scorers=scorers)
     lazy = dq.interop.polars.judge(lazy, CALM, scorers=scorers)
     scores = score(TEXTS[:3], ["word_count"], scorers=scorers)
-    expected = frame.hstack(scores).hstack(verdicts[:3].select("keep", "reasons"))
+    expected = frame.hstack(scores).hstack(verdicts[:3].select(*VERDICT))
     assert lazy.collect_schema() == expected.schema
     assert_frame_equal(lazy.collect(), expected)
     assert Keep(CALM, scorers=scorers)({"text": TEXTS}) == [False, True, False, True]

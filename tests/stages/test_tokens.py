@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 import signal
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -288,3 +289,23 @@ def test_a_pool_killed_between_shards_keeps_the_finished_ones(tmp_path: Path) ->
     resumed, whole = tokenized(view), tokenized(other)
     for path in whole.folder.iterdir():
         assert (resumed.folder / path.name).read_bytes() == path.read_bytes()
+
+
+def test_a_run_of_letters_without_an_end_is_trained_on_and_encoded_in_linear_time(tmp_path: Path) -> None:
+    view = view_of(tmp_path, [{"id": "run", "text": prose(1, 400) + " " + "y" * 500_000}])
+    tokenizer = load_tokenizer(train_tokenizer(view, CONFIG).file)
+    seconds = []
+    for size in (50_000, 400_000):
+        start = time.process_time()
+        assert tokenizer.decode(tokenizer.encode("z" * size).ids) == "z" * size
+        seconds.append(time.process_time() - start)
+    assert seconds[1] < 24 * seconds[0] + 0.5  # eight times the text; quadratic work would take 64 times
+
+
+def test_ordinary_text_is_cut_as_byte_level_alone_cuts_it(tmp_path: Path) -> None:
+    view = view_of(tmp_path, [{"id": "a", "text": prose(2, 400)}])
+    ours = load_tokenizer(train_tokenizer(view, CONFIG).file).pre_tokenizer
+    whole = pytest.importorskip("tokenizers").pre_tokenizers.ByteLevel(add_prefix_space=False)
+    text = "Ordinary words, here's 12 of them.\n\n\tAnd  then — more 漢字! " + "=" * 400 + " " + "long" * 120
+    assert ours.pre_tokenize_str(text) == whole.pre_tokenize_str(text)
+    assert len(ours.pre_tokenize_str("y" * 1_001)) == 3

@@ -31,7 +31,7 @@ def test_words_are_those_that_spacy_gave(text: str, words: list[str]) -> None:
 def test_white_space_words_are_those_of_str_split() -> None:
     texts = [text for text, _ in RECORDED] + ["a\u00a0b\u2003c\x1cd\u200be \t\n"]
     assert split_words(texts, words="whitespace") == [text.split() for text in texts]
-    with pytest.raises(ConfigError, match="use `unicode` or `whitespace`"):
+    with pytest.raises(ConfigError, match="use `unicode`, `whitespace` or `dictionary`"):
         split_words(texts, words="words")  # type: ignore[arg-type]
 
 

@@ -8,9 +8,10 @@ import numpy as np
 
 from dq.arrays import F64, I32, U8, U64
 from dq.quality.kernels.batch import SubBatch
+from dq.quality.kernels.scripts import ScriptTables, spaceless_script
 from dq.quality.signals import AT
 from dq.text.kernels.bits import count_ones, nonnegative, trailing_zeros
-from dq.text.kernels.blocks import CONTINUATION, CURLY, DIGIT, DOT, HASH_SIGN, NEWLINE, UPPER
+from dq.text.kernels.blocks import CONTINUATION, CURLY, DIGIT, DOT, HASH_SIGN, HIGH, LETTER, NEWLINE, UPPER
 from dq.text.kernels.flags import ALL_CAPS, ALPHABETIC, ENDS_SENTENCE, IS_PUNCTUATION, IS_WORD
 from dq.text.kernels.jit import inlined, part, plain_kernel
 from dq.text.kernels.scan import ELLIPSIS, count_bits, low_bits
@@ -34,7 +35,7 @@ class StopWords(NamedTuple):
 
 
 @plain_kernel
-def measure_documents(batch: SubBatch, stop_words: StopWords, out: F64) -> None:
+def measure_documents(batch: SubBatch, stop_words: StopWords, scripts: ScriptTables, out: F64) -> None:
     """Columns of the table of signals (a row of ``out`` a document of the whole batch); NaN where undefined.
 
     Also fills ``batch.chars`` and ``batch.sentences``.
@@ -54,6 +55,10 @@ def measure_documents(batch: SubBatch, stop_words: StopWords, out: F64) -> None:
         chars = end - start - count_bits(masks[CONTINUATION], start, end)
         batch.chars[local] = chars
         columns[AT.char_count] = chars
+        columns[AT.spaceless_script] = 0
+        if count_bits(masks[HIGH], start, end):
+            letters = count_bits(masks[LETTER], start, end)
+            columns[AT.spaceless_script] = spaceless_script(batch.data, base + start, base + end, letters, scripts)
         if last > first:
             ellipses = _ellipses(masks[DOT], start, end) + count_bits(masks[ELLIPSIS], start, end)
             columns[AT.hash_sign_to_word_ratio] = count_bits(masks[HASH_SIGN], start, end) / (last - first)
