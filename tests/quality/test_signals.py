@@ -54,7 +54,7 @@ def test_every_signal_equals_plain_python_of_tidy_text(text: str) -> None:
 @given(texts)
 def test_every_signal_of_the_text_as_written_equals_plain_python(text: str) -> None:
     wanted = {f"{name}_as_written": value for name, value in oracle.signals(text).items()}
-    row = score([text], signals.WRITTEN_SIGNALS).row(0, named=True)
+    row = score([text], list(signals.WRITTEN_SIGNALS)).row(0, named=True)
     assert not {name: value for name, value in wanted.items() if name in row and not close(row[name], value)}
 
 
