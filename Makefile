@@ -5,7 +5,7 @@ PIP_ARGS ?=
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: quickstart test check bench clean
+.PHONY: quickstart test check kills bench clean
 
 quickstart: $(STAMP)
 	$(BIN)/dq quickstart
@@ -17,6 +17,10 @@ check: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest -n logical --dist loadfile
+
+# 200 points where commands are killed; `check` tries a dozen of them.
+kills: $(STAMP)
+	$(BIN)/pytest tests/test_kills.py -m 'slow or not slow' -n logical --dist loadscope
 
 bench: $(STAMP)
 	for script in benchmarks/[a-z]*.py; do $(BIN)/python $$script || exit 1; done

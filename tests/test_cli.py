@@ -18,8 +18,8 @@ import pytest
 from typer.main import get_command
 
 import dq
-from dq.cli import app
 from dq.cli.options import commands, flags
+from dq.cli.program import app
 from tests.command import MAIN, run_dq
 from tests.jobs.texts import rows, write_jsonl
 from tests.processes import ROOT, python, until

@@ -21,8 +21,8 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from dq.cli import app
 from dq.cli.options import commands
+from dq.cli.program import app
 from tests.command import run_dq
 from tests.jobs.texts import rows, write_jsonl
 from tests.processes import ROOT

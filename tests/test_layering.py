@@ -131,7 +131,7 @@ def test_only_training_imports_torch_in_the_package() -> None:
 
 
 @pytest.mark.parametrize(
-    "code", ["import dq", "import sys; sys.argv = ['dq', '--help']; from dq.cli import app; app()"]
+    "code", ["import dq", "import sys; sys.argv = ['dq', '--help']; from dq.cli.program import app; app()"]
 )
 def test_importing_dq_and_its_help_load_nothing_heavy(code: str) -> None:
     program = (
@@ -167,7 +167,7 @@ def test_commands_on_json_lines_do_not_load_pandas(arguments: list[str], tmp_pat
     program = (
         "import atexit, sys\n"
         "atexit.register(lambda: sys.stderr.write(f'LOADED {\"pandas\" in sys.modules}'))\n"
-        f"from dq.cli import app; app({arguments!r})"
+        f"from dq.cli.program import app; app({arguments!r})"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert done.stderr.endswith("LOADED False")

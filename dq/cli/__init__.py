@@ -1,5 +1,5 @@
 """The command line, a file a group of commands; ``main`` is the program."""
 
-from dq.cli.app import app, main
+from dq.cli.start import main
 
-__all__ = ["app", "main"]
+__all__ = ["main"]

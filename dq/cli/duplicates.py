@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dq.cli import show
+from dq.cli.log import duration
 from dq.cli.options import (
     MAX_BAD_FRACTION,
     AsJson,
     DeduplicatedFolder,
+    DryRun,
     IdField,
     MaxBad,
     OptionalInputs,
@@ -38,7 +40,6 @@ Index = Annotated[Path | None, typer.Option(help="Folder of documents kept earli
 Memory = Annotated[str, typer.Option(help="Memory for tables and pairs; the rest goes through the disk.")]
 MaxRemoved = Annotated[float, typer.Option(help="Stop where a source would lose more than this share.")]
 AllowRemoval = Annotated[list[str] | None, typer.Option(metavar="SOURCE", help="A source that may lose any share.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Estimate time, memory and disk from a sample, and stop.")]
 Explain = Annotated[bool, typer.Option("--explain", help="Print the bands and what they find, and stop.")]
 
 
@@ -89,7 +90,7 @@ def dedup(
     if dry_run:
         with show.progress() as progress:
             forecast = forecast_cost(specs, config, read=read, resources=resources, progress=progress)
-        show.json(forecast) if as_json else _show_forecast(forecast)
+        show.json(forecast) if as_json else show_forecast(forecast)
         return
     folder = output or out
     if folder is None:
@@ -148,7 +149,7 @@ def _counts(row: dict[str, Any]) -> tuple[str, ...]:
     return f"{row['documents']:,}", f"{row['kept']:,}", f"{row['removed']:,}", share, f"{row['exact_copies']:,}"
 
 
-def _show_forecast(forecast: Forecast) -> None:
+def show_forecast(forecast: Forecast) -> None:
     """What it would take, and what that rests on."""
     about = "" if forecast.complete else "about "
     show.line(
@@ -156,17 +157,11 @@ def _show_forecast(forecast: Forecast) -> None:
         f"{forecast.sample_documents:,} documents tried"
     )
     show.line(
-        f"time: {_duration(forecast.seconds)} (read {_duration(forecast.read_seconds)}, find duplicates "
-        f"{_duration(forecast.find_seconds)}, write {_duration(forecast.write_seconds)})"
+        f"time: {duration(forecast.seconds)} (read {duration(forecast.read_seconds)}, find duplicates "
+        f"{duration(forecast.find_seconds)}, write {duration(forecast.write_seconds)})"
     )
     show.line(f"memory: {forecast.memory_bytes / 1e9:.2f} GB")
     show.line(f"disk: {forecast.disk_bytes / 1e9:.2f} GB")
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.1f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 def _show_bands(config: DedupConfig, *, as_json: bool) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dq.cli import show
-from dq.cli.options import AsJson, Overwrite, Workers, WorkspaceFolder, about_yaml, worker_count
+from dq.cli.duplicates import show_forecast
+from dq.cli.log import amount
+from dq.cli.options import AsJson, DryRun, Overwrite, Workers, WorkspaceFolder, about_yaml, worker_count
 
 if TYPE_CHECKING:
     from dq.jobs import JobConfig, JobResult
@@ -21,6 +23,7 @@ def run(
     workspace: WorkspaceFolder = None,
     workers: Workers = None,
     overwrite: Overwrite = False,
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Run a batch job: read, deduplicate, hold out, score, judge, tokenise. Goes on after any interruption.
@@ -30,11 +33,39 @@ def run(
     from dq.config import load_yaml
     from dq.jobs import JobConfig
 
-    done = finish_job(load_yaml(job, JobConfig), workspace, workers, overwrite=overwrite)
+    config = load_yaml(job, JobConfig)
+    if dry_run:
+        _show_plan(config, workspace, workers, as_json=as_json)
+        return
+    done = finish_job(config, workspace, workers, overwrite=overwrite)
     if not as_json:
         show_job(done)
         return
     show.json(done)
+
+
+def _show_plan(config: JobConfig, workspace: Path | None, workers: int | None, *, as_json: bool) -> None:
+    """The stages with what is done of them, and what reading and deduplicating the input would take."""
+    from dq.dedup import Resources
+    from dq.files.forecast import forecast_cost
+    from dq.jobs import plan_job
+    from dq.store import Workspace
+
+    place, threads = Workspace(workspace or config.workspace), worker_count(workers)
+    with about_yaml(type(config)), show.progress() as progress:
+        plan = plan_job(config, place)
+        forecast = None
+        if not plan.stages[0].done:
+            about: dict[str, Any] = {"read": config.read, "resources": Resources(threads=threads), "progress": progress}
+            forecast = forecast_cost(config.input, config.dedup, **about)
+    if as_json:
+        show.json({**plan.to_dict(), "workspace": str(place.root), "forecast": forecast})
+        return
+    show.line(f"input: {amount(plan.files, 'files')}, {amount(plan.input_bytes, 'bytes')}; workspace: {place.root}")
+    show.table(("stage", ""), [(stage.name, "done" if stage.done else "to do") for stage in plan.stages])
+    if forecast is not None:
+        show.line("to read the input, find its duplicates and write it:")
+        show_forecast(forecast)
 
 
 def finish_job(config: JobConfig, workspace: Path | None, workers: int | None, *, overwrite: bool) -> JobResult:

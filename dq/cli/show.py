@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from rich.progress import Task, TaskID
     from rich.text import Text
 
+    from dq.executors import Progress
+
 WIDTH = 80  # of tables, and the least of everything else
 MAX_WIDTH = 120
 MAX_DETAIL = 30  # columns of what a step is at
@@ -126,9 +128,17 @@ def usage_error(wrong: Any) -> None:
 
 
 @contextmanager
-def progress() -> Iterator[Screen]:
-    """Steps at work with their units and the time that is left, on standard error; nothing where it is no terminal."""
-    from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
+def progress() -> Iterator[Progress]:
+    """Steps at work with their units and the time that is left, on standard error; lines where it is no terminal."""
+    console = _console(stderr=True)
+    if not console.is_terminal:
+        from dq.cli.log import logged
+
+        with logged(lambda text: _console(stderr=True).print(_text(text), soft_wrap=True)) as log:
+            yield log
+        return
+    from rich.progress import BarColumn, ProgressColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
 
     class Amount(ProgressColumn):
         def render(self, task: Task) -> Text:
@@ -136,8 +146,7 @@ def progress() -> Iterator[Screen]:
 
     named, detail = (TextColumn(f"{{task.{name}}}", markup=False) for name in ("description", "fields[detail]"))
     columns = (SpinnerColumn(), named, BarColumn(20), Amount(), TimeRemainingColumn(), detail)
-    console = _console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+    with Bars(*columns, console=console, transient=True) as bars:
         yield Screen(bars)
 
 

@@ -9,7 +9,8 @@ import typer
 
 from dq.cli import show
 from dq.cli.jobs import finish_job, show_job
-from dq.cli.options import AsJson, BudgetTokens, Overwrite, Workers, WorkspaceFolder, about_yaml, worker_count
+from dq.cli.log import amount, duration
+from dq.cli.options import AsJson, BudgetTokens, DryRun, Overwrite, Workers, WorkspaceFolder, about_yaml, worker_count
 
 if TYPE_CHECKING:
     from dq.compare import Comparison, ControlOutcome, StudyComparison, VariantComparison
@@ -50,6 +51,7 @@ def ablate(
     workers: Workers = None,
     budget_tokens: BudgetTokens = None,
     overwrite: Overwrite = False,
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Train a study's grid and say which variant is better, by how much, how sure. Goes on after any interruption.
@@ -60,7 +62,29 @@ def ablate(
     from dq.study import StudyConfig
 
     config = _at_budget(load_yaml(study, StudyConfig), budget_tokens)
+    if dry_run:
+        _show_forecast(config, workspace, workers, as_json=as_json)
+        return
     _finish_study(config, workspace, workers, overwrite=overwrite, as_json=as_json)
+
+
+def _show_forecast(config: StudyConfig, workspace: Path | None, workers: int | None, *, as_json: bool) -> None:
+    """Runs, tokens, minutes and disk."""
+    from dq.store import Workspace
+    from dq.study import forecast_study
+
+    place, at_a_time = Workspace(workspace or config.workspace), worker_count(workers)
+    with about_yaml(type(config)):
+        found = forecast_study(config, place, workers=at_a_time)
+    if as_json:
+        show.json(found)
+        return
+    show.line(f"runs: {found.runs:,}, {found.runs_done:,} of them done; {found.tokens:,} tokens to train on")
+    show.line(f"model: {config.size}, {found.parameters:,} parameters")
+    if found.runs > found.runs_done:
+        speed = f"{found.tokens_per_second:,.0f} tokens a second a run, {found.speed_is}"
+        show.line(f"time: about {duration(found.seconds)} ({speed}; {at_a_time:,} at a time)")
+        show.line(f"disk: {amount(found.disk_bytes, 'bytes')}")
 
 
 def _at_budget(config: StudyConfig, budget_tokens: int | None) -> StudyConfig:

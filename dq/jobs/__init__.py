@@ -1,6 +1,7 @@
 """Batch jobs: a YAML file becomes a finished workspace, stage by stage."""
 
 from dq.jobs.job import JobConfig
+from dq.jobs.plan import JobPlan, plan_job
 from dq.jobs.run import JobResult, run_job
 
-__all__ = ["JobConfig", "JobResult", "run_job"]
+__all__ = ["JobConfig", "JobPlan", "JobResult", "plan_job", "run_job"]

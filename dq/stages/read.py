@@ -39,6 +39,11 @@ def _stage(folder: Path, inputs: Sequence[InputSpec | str], config: ReadConfig) 
     return Stage("read", STAGE_VERSION, folder, config={"config": config, "inputs": input_identity(found)}), found
 
 
+def read_stage(folder: Path, inputs: Sequence[InputSpec | str], config: ReadConfig) -> Stage:
+    """The stage that reads inputs into a folder, to ask whether it is done."""
+    return _stage(folder, inputs, config)[0]
+
+
 class Documents(Corpus, Output):
     """A text version of the corpus: as it was read, or as cleaners made it."""
 

@@ -1,7 +1,8 @@
 """A study: the grid of variants and seeds, run, compared and concluded."""
 
 from dq.study.config import ControlsConfig, StudyConfig
+from dq.study.forecast import StudyForecast, forecast_study
 from dq.study.outcome import StudyResult
 from dq.study.run import run_study
 
-__all__ = ["ControlsConfig", "StudyConfig", "StudyResult", "run_study"]
+__all__ = ["ControlsConfig", "StudyConfig", "StudyForecast", "StudyResult", "forecast_study", "run_study"]

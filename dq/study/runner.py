@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dq.errors import TrainingError
 from dq.executors import QUIET, Executor, Progress, Step
 from dq.stages.base import View
 from dq.stages.tokenizer import BOS, Tokenizer
-from dq.store import Workspace, read_json
+from dq.store import Workspace
 from dq.study.grid import PlannedRun
-from dq.training import RunFolder, has_tokenizer, save_tokenizer
+from dq.training import RunFolder, has_tokenizer, read_run, save_tokenizer
 from dq.variants import Manifest, Universe
 
 
@@ -49,10 +50,15 @@ def run_grid(
     tokenizer = View.of(workspace).open(Tokenizer).file
     for run, folder in zip(runs, folders, strict=True):
         _add_tokenizer(run, folder, tokenizer)
-    return [
-        RunOutcome(run, folder.path, str(read_json(folder.status)["status"]))
-        for run, folder in zip(runs, folders, strict=True)
-    ]
+    return [_outcome(run, folder) for run, folder in zip(runs, folders, strict=True)]
+
+
+def _outcome(run: PlannedRun, folder: RunFolder) -> RunOutcome:
+    """How a run ended; its files are checked, whoever trained it and when."""
+    record = read_run(folder.path)
+    if record is None or record.spec != run.spec:
+        raise TrainingError(f"{folder.path}: holds another run; delete the folder to run again")
+    return RunOutcome(run, folder.path, record.status)
 
 
 def _train(workspace: Workspace, runs: Sequence[PlannedRun], *, executor: Executor, step: Step) -> None:

@@ -3,11 +3,15 @@
 One safetensors file holds weights, optimiser state and, as JSON in its header, the progress of the run; it is replaced
 by a rename, so a checkpoint is whole or is the one before. Nothing random happens during training and the stream is
 reached by position, so this is the whole state: a resumed run continues bit for bit on the same machine. No pickle.
+
+One that is not of this run, or not of a run that trained so far, is refused: what it claims must agree with what it has
+measured.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,10 +21,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from dq.config import canonical_json
-from dq.errors import TrainingError
+from dq.config import canonical_json, fingerprint
+from dq.errors import TrainingError, cause_of
 from dq.store.files import replacing
+from dq.training.config import RunSpec
 from dq.training.model import Llama
+from dq.training.schedule import Schedule
 
 _STATE = "state.safetensors"
 _MOMENTS = ("exp_avg", "exp_avg_sq", "step")
@@ -44,7 +50,9 @@ class RunState:
     """Rows of the timing table so far."""
 
 
-def save_checkpoint(folder: Path, model: Llama, optimizer: torch.optim.Optimizer, *, state: RunState) -> None:
+def save_checkpoint(
+    folder: Path, model: Llama, optimizer: torch.optim.Optimizer, *, state: RunState, spec: RunSpec
+) -> None:
     """Replace the folder's checkpoint."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {f"model.{name}": value.detach().contiguous() for name, value in model.state_dict().items()}
@@ -52,14 +60,16 @@ def save_checkpoint(folder: Path, model: Llama, optimizer: torch.optim.Optimizer
         for moment in _MOMENTS:
             tensors[f"{moment}.{name}"] = optimizer.state[parameter][moment]
     with replacing(folder / _STATE) as temporary:
-        save_file(tensors, temporary, metadata={"progress": canonical_json(asdict(state))})
+        save_file(tensors, temporary, metadata={"run": fingerprint(spec), "progress": canonical_json(asdict(state))})
 
 
-def load_checkpoint(folder: Path, model: Llama, optimizer: torch.optim.Optimizer) -> RunState | None:
+def load_checkpoint(
+    folder: Path, model: Llama, optimizer: torch.optim.Optimizer, *, spec: RunSpec, schedule: Schedule
+) -> RunState | None:
     """Put a checkpoint into a model and its optimiser; None, and nothing changed, where there is none.
 
     Raises:
-        TrainingError: the checkpoint cannot be read or is of another model.
+        TrainingError: the checkpoint cannot be read, or is not one of this run.
     """
     path = folder / _STATE
     if not path.exists():
@@ -68,12 +78,48 @@ def load_checkpoint(folder: Path, model: Llama, optimizer: torch.optim.Optimizer
     try:
         with safe_open(path, framework="pt", device=str(device)) as file:
             tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            state = RunState(**json.loads(file.metadata()["progress"]))
+            about = file.metadata() or {}
+        state = RunState(**json.loads(about["progress"]))
+        if about.get("run", fingerprint(spec)) != fingerprint(spec):  # older versions did not say
+            raise ValueError("of another run")
+        _check_progress(state, spec, schedule)
+        _check_tensors(tensors, model, step=state.step)
         model.load_state_dict({name: tensors[f"model.{name}"] for name in model.state_dict()})
         for name, parameter in model.named_parameters():
             optimizer.state[parameter] = {moment: tensors[f"{moment}.{name}"] for moment in _MOMENTS}
-    except (SafetensorError, OSError, KeyError, TypeError, RuntimeError, ValueError) as error:
+    except (SafetensorError, OSError, KeyError, TypeError, RuntimeError, ValueError, RecursionError) as error:
         raise TrainingError(
-            f"{path}: cannot be resumed from ({error}); delete the run's folder to start again"
+            f"{path}: cannot be resumed from ({cause_of(error)}); delete the run's folder to start again"
         ) from None
     return state
+
+
+def _check_progress(state: RunState, spec: RunSpec, schedule: Schedule) -> None:
+    """A run that is so far has been evaluated at every step that was due, and not later."""
+    if not isinstance(state.step, int) or not 0 < state.step <= spec.steps:
+        raise ValueError(f"step {state.step!r} of {spec.steps}")
+    due = [step for step in schedule.evaluation_steps() if step <= state.step and step < spec.steps]
+    for name, rows in (("ledger", state.ledger), ("timing", state.timing)):
+        if list(dict.fromkeys(row["step"] for row in rows)) != due:
+            raise ValueError(f"its {name} is not that of a run that has done {state.step} steps")
+    if state.pending_tokens != (state.step - (due[-1] if due else 0)) * spec.training.tokens_per_step:
+        raise ValueError("its tokens are not those of its steps")
+    measured = [state.pending_loss_nats, *(row["loss_nats"] for row in state.ledger)]
+    if not all(math.isfinite(value) for value in measured):
+        raise ValueError("a loss is not finite")
+
+
+def _check_tensors(tensors: dict[str, Tensor], model: Llama, *, step: int) -> None:
+    """Names, shapes and types are the model's and its optimiser's, and every value is finite."""
+    like = {f"model.{name}": value for name, value in model.state_dict().items()}
+    for name, parameter in model.named_parameters():
+        like |= {f"exp_avg.{name}": parameter, f"exp_avg_sq.{name}": parameter}
+        done = tensors[f"step.{name}"]
+        if done.numel() != 1 or float(done) != step:
+            raise ValueError(f"step.{name}: not {step} optimiser steps")
+    for name, known in like.items():
+        found = tensors[name]
+        if found.shape != known.shape or found.dtype != known.dtype:
+            raise ValueError(f"{name}: {found.dtype} of {list(found.shape)}, not {known.dtype} of {list(known.shape)}")
+        if not bool(torch.isfinite(found).all()):
+            raise ValueError(f"{name}: not finite")

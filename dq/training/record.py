@@ -6,7 +6,9 @@ documents.parquet  one row per held-out document at the final evaluation
 timing.parquet     seconds and speed; kept apart, because nothing that is fingerprinted holds a time
 checkpoint/        where a killed run goes on; removed when the run is complete
 model/             the trained model, as `transformers` reads it
-status.json        written last: without it the run is not finished
+status.json        how it ended and digests of these files; written last: without it the run is not finished
+
+Ledger and timing are written anew at every evaluation, so that a curve can be watched while it grows.
 """
 
 from __future__ import annotations
@@ -18,8 +20,9 @@ from typing import Any, Literal
 
 import polars as pl
 
-from dq.errors import TrainingError
-from dq.store import read_parquet
+from dq.errors import TrainingError, WorkspaceError, cause_of
+from dq.store import read_json, read_parquet
+from dq.store.contents import check, digest
 from dq.store.files import write_parquet
 from dq.training.config import RunSpec
 
@@ -103,6 +106,12 @@ class RunFolder:
         """The record written last."""
         return self.path / "status.json"
 
+    def digests(self) -> dict[str, str]:
+        """Of every file that a finished run leaves, but for the seconds: two equal runs have equal digests."""
+        files = (self.config, self.ledger, self.documents)
+        there = [path for path in (*files, *sorted(self.model.glob("*"))) if path.exists()]
+        return {path.relative_to(self.path).as_posix(): digest(path) for path in there}
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class RunRecord:
@@ -134,9 +143,9 @@ def read_run(run_dir: Path) -> RunRecord | None:
     if not folder.status.exists():
         return None
     try:
-        status = json.loads(folder.status.read_text("utf-8"))
-        config = json.loads(folder.config.read_text("utf-8"))
-        return RunRecord(
+        status, config = read_json(folder.status), read_json(folder.config)
+        check(run_dir, status.get("files", {}), stage="train")  # older versions have none
+        record = RunRecord(
             run_dir=run_dir,
             spec=read_spec(folder),
             status=status["status"],
@@ -145,15 +154,32 @@ def read_run(run_dir: Path) -> RunRecord | None:
             ledger=read_parquet(folder.ledger),
             documents=read_parquet(folder.documents),
         )
-    except (OSError, ValueError, KeyError, pl.exceptions.PolarsError) as error:
+        _check(record)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, WorkspaceError) as error:
         raise TrainingError(
-            f"{run_dir}: the run's files cannot be read ({error}); delete the folder to run again"
+            f"{run_dir}: the run's files cannot be read ({cause_of(error)}); delete the folder to run again"
         ) from None
+    return record
+
+
+def _check(record: RunRecord) -> None:
+    """The tables are those of a run that has ended so; for folders whose files have no digests."""
+    for name, table, schema in (
+        ("ledger", record.ledger, LEDGER_SCHEMA),
+        ("documents", record.documents, DOCUMENTS_SCHEMA),
+    ):
+        if dict(table.schema) != schema:
+            raise ValueError(f"{name}.parquet has other columns")
+    if record.status not in ("complete", "diverged") or not isinstance(record.step, int):
+        raise ValueError("status.json says nothing of a run")
+    last = record.ledger["step"].max()
+    if record.status == "complete" and (not record.step == record.spec.steps == last or record.documents.is_empty()):
+        raise ValueError(f"its ledger does not reach step {record.spec.steps}")
 
 
 def read_spec(folder: RunFolder) -> RunSpec:
     """The specification a folder was started with."""
-    return RunSpec.model_validate_json(json.dumps(json.loads(folder.config.read_text("utf-8"))["spec"]))
+    return RunSpec.model_validate_json(json.dumps(read_json(folder.config)["spec"]))
 
 
 def write_table(path: Path, rows: list[dict[str, Any]], *, schema: dict[str, type[pl.DataType]]) -> None:

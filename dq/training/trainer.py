@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import torch
 from torch import Tensor
 
-from dq.errors import TrainingError
+from dq.errors import TrainingError, WorkspaceError, cause_of
 from dq.executors import ON_CPU, QUIET, Placement, Progress
 from dq.store import read_parquet
 from dq.store.files import write_json_atomic
@@ -91,7 +92,8 @@ def train(
 
 def _train(run: _Run, progress: Progress) -> RunRecord:
     spec, checkpoint = run.spec, run.folder.checkpoint
-    state = load_checkpoint(checkpoint, run.model, run.optimizer) or RunState()
+    state = load_checkpoint(checkpoint, run.model, run.optimizer, spec=spec, schedule=run.schedule) or RunState()
+    _check_ledger(run.folder, state)
     evaluation_steps = set(run.schedule.evaluation_steps())
     with progress.step(run.folder.path.name, unit="optimiser steps", total=spec.steps) as bar:
         bar.advance(state.step)
@@ -108,7 +110,7 @@ def _train(run: _Run, progress: Progress) -> RunRecord:
                 if state.step in evaluation_steps and state.step < spec.steps:
                     _record_curve_point(run, state)
                 if state.step in evaluation_steps or state.step % spec.training.checkpoint_every_steps == 0:
-                    save_checkpoint(checkpoint, run.model, run.optimizer, state=state)
+                    save_checkpoint(checkpoint, run.model, run.optimizer, state=state, spec=spec)
                 bar.advance()
                 started = time.perf_counter()
         _record_final_point(run, state)
@@ -144,12 +146,29 @@ def _check_folder(spec: RunSpec, folder: RunFolder) -> None:
         return
     try:
         found = read_spec(folder)
-    except (OSError, ValueError, KeyError) as error:
-        raise TrainingError(f"{folder.config}: cannot be read ({error}); delete the folder to run again") from None
+    except (OSError, ValueError, KeyError, TypeError, WorkspaceError) as error:
+        raise TrainingError(
+            f"{folder.config}: cannot be read ({cause_of(error)}); delete the folder to run again"
+        ) from None
     if found != spec:
         fields = [name for name in RunSpec.model_fields if getattr(found, name) != getattr(spec, name)]
         raise TrainingError(
             f"{folder.path} holds another run ({', '.join(fields)} differ); use another folder or delete this one"
+        )
+
+
+def _check_ledger(folder: RunFolder, state: RunState) -> None:
+    """The ledger so far and the checkpoint are of one run. One that is damaged is written anew from the checkpoint."""
+    if not state.step or not folder.ledger.exists():
+        return
+    try:
+        written = read_parquet(folder.ledger)
+    except WorkspaceError:
+        return
+    before = written.filter(pl.col("step") <= state.step) if "step" in written.columns else written
+    if not before.equals(pl.DataFrame(state.ledger, schema=LEDGER_SCHEMA)):
+        raise TrainingError(
+            f"{folder.ledger}: not the ledger of the checkpoint beside it; delete {folder.path} to run again"
         )
 
 
@@ -272,7 +291,13 @@ def _record(run: _Run, state: RunState, points: list[_Point], *, evaluation_seco
         "tokens_per_second": state.pending_tokens / state.pending_seconds,
     }
     state.timing.append(timing)
+    _write_tables(run.folder, state)  # the curve so far, for whoever watches
     state.pending_loss_nats, state.pending_tokens, state.pending_seconds = 0.0, 0, 0.0
+
+
+def _write_tables(folder: RunFolder, state: RunState) -> None:
+    write_table(folder.ledger, state.ledger, schema=LEDGER_SCHEMA)
+    write_table(folder.timing, state.timing, schema=TIMING_SCHEMA)
 
 
 def _measured(point: _Point) -> dict[str, Any]:
@@ -299,11 +324,10 @@ def _document_rows(point: _Point) -> list[dict[str, Any]]:
 def _finish(run: _Run, state: RunState, *, status: RunStatus, step: int) -> RunRecord:
     """Write the tables, then the status; only then is the checkpoint of no more use."""
     folder = run.folder
-    write_table(folder.ledger, state.ledger, schema=LEDGER_SCHEMA)
-    write_table(folder.timing, state.timing, schema=TIMING_SCHEMA)
+    _write_tables(folder, state)
     if status == "diverged":
         write_table(folder.documents, [], schema=DOCUMENTS_SCHEMA)
-    write_json_atomic(folder.status, {"status": status, "step": step})
+    write_json_atomic(folder.status, {"status": status, "step": step, "files": folder.digests()})
     shutil.rmtree(folder.checkpoint, ignore_errors=True)
     return RunRecord(
         run_dir=folder.path,

@@ -57,7 +57,9 @@ def test_a_study_leaves_its_result_in_files(study: Study) -> None:
 def test_the_runs_are_finished_folders(study: Study, plan: Plan) -> None:
     for run in plan(study.config):
         folder = study.workspace.run(run.run_id)
-        assert json.loads((folder / "status.json").read_text()) == {"status": "complete", "step": 8}
+        status = json.loads((folder / "status.json").read_text())
+        assert (status["status"], status["step"]) == ("complete", 8)
+        assert {"config.json", "ledger.parquet", "model/model.safetensors"} < set(status["files"])
         ledger = pl.read_parquet(folder / "ledger.parquet")
         assert ledger["tokens_seen"].max() == 2048
 

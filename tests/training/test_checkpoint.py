@@ -1,12 +1,19 @@
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
+import polars as pl
 import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
 
 from dq.errors import TrainingError
 from dq.training import HeldoutTokens, RunSpec, train
@@ -90,3 +97,75 @@ def test_a_damaged_checkpoint_is_refused_with_the_remedy(
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(TrainingError, match="delete the run's folder"):
         train(spec, stream, heldout, run_dir=tmp_path)
+
+
+def lie(path: Path, change: Callable[[dict[str, Tensor], dict[str, Any]], object]) -> None:
+    """Rewrite a checkpoint with other tensors or another progress."""
+    with safe_open(path, framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        about = dict(file.metadata())
+    progress = json.loads(about["progress"])
+    change(tensors, progress)
+    save_file(tensors, path, metadata={**about, "progress": json.dumps(progress)})
+
+
+LIES: dict[str, Callable[[dict[str, Tensor], dict[str, Any]], object]] = {
+    "the last step of a run that never trained": lambda _, told: told.update(step=20, ledger=[], timing=[]),
+    "a later step": lambda _, told: told.update(step=19),
+    "more steps than there are": lambda _, told: told.update(step=21),
+    "no step": lambda _, told: told.update(step=0),
+    "a step that is no number": lambda _, told: told.update(step="7"),
+    "no ledger": lambda _, told: told.update(ledger=[]),
+    "rows of no ledger": lambda _, told: told.update(ledger=[3]),
+    "another schema": lambda _, told: told.update(epoch=3),
+    "another loss": lambda _, told: told["ledger"][0].update(loss_nats=1.0),
+    "no finite loss": lambda _, told: told.update(pending_loss_nats=float("nan")),
+    "weights that are no numbers": lambda tensors, _: tensors["model.norm.weight"].fill_(float("nan")),
+    "weights of another type": lambda tensors, _: tensors.update(
+        {"model.norm.weight": tensors["model.norm.weight"].half()}
+    ),
+    "weights of another shape": lambda tensors, _: tensors.update({"model.norm.weight": torch.ones(3)}),
+    "moments of another shape": lambda tensors, _: tensors.update({"exp_avg.norm.weight": torch.ones(3)}),
+    "no weights": lambda tensors, _: tensors.pop("model.norm.weight"),
+    "an optimiser of another step": lambda tensors, _: tensors["step.norm.weight"].fill_(1),
+}
+
+
+@pytest.mark.parametrize("name", LIES)
+def test_a_checkpoint_that_is_not_what_the_run_has_measured_is_refused(
+    name: str, spec: RunSpec, stream: CyclicStream, heldout: Sequence[HeldoutTokens], tmp_path: Path
+) -> None:
+    stop_at(spec, stream, heldout, tmp_path, 9)
+    path = tmp_path / "checkpoint/state.safetensors"
+    lie(path, LIES[name])
+    with pytest.raises(TrainingError, match=r"delete .*again") as caught:
+        train(spec, stream, heldout, run_dir=tmp_path)
+    assert str(tmp_path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_checkpoint_of_another_run_and_one_with_a_huge_header_are_refused(
+    spec: RunSpec, stream: CyclicStream, heldout: Sequence[HeldoutTokens], tmp_path: Path
+) -> None:
+    stop_at(spec, stream, heldout, tmp_path / "one", 9)
+    other = spec.model_copy(update={"variant": "other"})
+    stop_at(other, stream, heldout, tmp_path / "other", 9)
+    path = tmp_path / "other/checkpoint/state.safetensors"
+    path.write_bytes((tmp_path / "one/checkpoint/state.safetensors").read_bytes())
+    with pytest.raises(TrainingError, match="of another run"):
+        train(other, stream, heldout, run_dir=tmp_path / "other")
+    for header in (2**62, 2**33, 5):
+        path.write_bytes(header.to_bytes(8, "little") + b"[" * 1000)
+        with pytest.raises(TrainingError, match="delete the run's folder"):
+            train(other, stream, heldout, run_dir=tmp_path / "other")
+
+
+def test_the_ledger_can_be_read_while_the_run_is_at_work(
+    spec: RunSpec, stream: CyclicStream, heldout: Sequence[HeldoutTokens], tmp_path: Path
+) -> None:
+    train(spec, stream, heldout, run_dir=tmp_path / "whole")
+    stop_at(spec, stream, heldout, tmp_path / "begun", 9)
+    whole, begun = (pl.read_parquet(tmp_path / name / "ledger.parquet") for name in ("whole", "begun"))
+    assert 0 < len(begun) < len(whole) and begun.equals(whole.head(len(begun)))
+    (tmp_path / "begun/ledger.parquet").write_bytes(b"damaged")
+    train(spec, stream, heldout, run_dir=tmp_path / "begun")
+    assert_equal_runs(tmp_path / "whole", tmp_path / "begun")

@@ -1,14 +1,13 @@
 """The command line: parses, calls the Python API, prints. Adds nothing to the API.
 
-Exit codes: 0 done; 1 an error, on one line that says what to do; 2 wrong usage; 130 interrupted. Heavy modules are
-imported by the command that needs them.
+Exit codes: 0 done; 1 an error, on one line that says what to do; 2 wrong usage; 130 or 143 interrupted. Heavy
+modules are imported by the command that needs them.
 """
 
 from __future__ import annotations
 
 import gc
 import os
-import sys
 from collections.abc import Callable, Sequence
 from typing import Annotated
 
@@ -96,20 +95,16 @@ app.add_typer(
 )
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Entry point: every error that a user can meet is one line, never a traceback. Default: the command line's."""
+def run(arguments: Sequence[str]) -> int:
+    """Run a command: every error that a user can meet is one line, never a traceback. Returns the exit code."""
     gc.set_threshold(*RARE_COLLECTIONS)
     show.prepare()
     if COMPLETION in os.environ:  # the shell asks what could come next: typer answers
         get_command(app).main(prog_name="dq")
-    sys.exit(_exit_code(list(sys.argv[1:] if arguments is None else arguments)))
-
-
-def _exit_code(arguments: list[str]) -> int:
-    """Run a command. Typer's own way of ending is not used: it prints names as they are, and hides interruptions."""
+    # Typer's own way of ending is not used: it prints names as they are, and hides interruptions.
     program = get_command(app)
     try:
-        with program.make_context("dq", arguments) as context:
+        with program.make_context("dq", list(arguments)) as context:
             program.invoke(context)
     except typer.Exit as end:
         return end.exit_code
@@ -119,9 +114,6 @@ def _exit_code(arguments: list[str]) -> int:
     except DqError as error:
         show.error(explained(error, flags(program)))
         return 1
-    except KeyboardInterrupt:
-        show.error("interrupted; the same command goes on from here")
-        return 130
     except BrokenPipeError:
         show.broken_pipe()
         return 1

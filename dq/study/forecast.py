@@ -1,0 +1,122 @@
+"""What a study would take, before anything is trained: runs, tokens, parameters, minutes, disk.
+
+Speed is that of the runs of one size and one shape of windows that the workspace holds, evaluations included; without
+any, a model is trained on random tokens for a moment. Evaluations at the end of short runs come on top then.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+
+import polars as pl
+
+from dq.errors import DqError, TrainingError
+from dq.executors import ON_CPU
+from dq.results import Result
+from dq.store import Workspace, read_parquet
+from dq.study.config import StudyConfig
+from dq.study.grid import plan_grid
+from dq.training import RunSpec, read_run
+from dq.training.record import RunFolder
+from dq.variants import open_universe
+
+MEASURED_SECONDS = 3.0
+WARM_UP_STEPS = 2
+START_SECONDS = 4.0  # of a run: its process, the model, the last evaluation; measured 3 to 6
+STATE_BYTES = 12  # a parameter in a checkpoint: weight and two moments
+MODEL_BYTES = 4  # a parameter in a finished run
+
+
+@dataclass(frozen=True)
+class StudyForecast(Result):
+    """Expected cost of a study on this machine as busy as it is now.
+
+    Attributes:
+        runs: all of its runs, controls included.
+        runs_done: those that have finished.
+        tokens: that are still to be trained on, over all runs.
+        parameters: of a model.
+        tokens_per_second: of one run, on one core.
+        speed_is: ``recorded`` by runs of the workspace, or ``measured`` now; ``nothing`` where all is trained.
+        seconds: that training would take.
+        disk_bytes: that runs still to do would add, at the most.
+    """
+
+    runs: int
+    runs_done: int
+    tokens: int
+    parameters: int
+    tokens_per_second: float
+    speed_is: str
+    seconds: float
+    disk_bytes: int
+
+
+def forecast_study(config: StudyConfig, workspace: Workspace, *, workers: int = 1) -> StudyForecast:
+    """What is to be trained and what it would take. Nothing is written.
+
+    Raises:
+        BudgetError: a variant's pool is too small.
+        WorkspaceError: the workspace is not finished.
+    """
+    universe = open_universe(workspace)
+    runs = plan_grid(config, workspace, universe)
+    for variant in {run.variant.name: run.variant for run in runs}.values():
+        variant.parts(universe)  # says what is too small
+    waiting = [run for run in runs if read_run(workspace.run(run.run_id)) is None]
+    spec = runs[0].spec
+    parameters = spec.model_size.parameters(spec.vocabulary_size).total
+    speed, speed_is = _speed(workspace, spec) if waiting else (0.0, "nothing")
+    each = START_SECONDS + spec.budget_tokens / speed if waiting else 0.0
+    at_a_time = max(1, min(workers, len(waiting)))
+    return StudyForecast(
+        runs=len(runs),
+        runs_done=len(runs) - len(waiting),
+        tokens=sum(run.spec.budget_tokens for run in waiting),
+        parameters=parameters,
+        tokens_per_second=speed,
+        speed_is=speed_is,
+        seconds=math.ceil(len(waiting) / at_a_time) * each,
+        disk_bytes=parameters * (MODEL_BYTES * len(waiting) + STATE_BYTES * at_a_time * bool(waiting)),
+    )
+
+
+def _speed(workspace: Workspace, spec: RunSpec) -> tuple[float, str]:
+    """Tokens a second of one run."""
+    tokens, seconds = 0, 0.0
+    for status in sorted(workspace.root.glob("runs/*/status.json")):
+        folder = RunFolder(status.parent)
+        try:
+            record, timing = read_run(folder.path), read_parquet(folder.timing)
+            took = timing.select(pl.col("training_seconds", "evaluation_seconds").sum()).sum_horizontal().item()
+        except (DqError, pl.exceptions.PolarsError):  # what is damaged says nothing of the speed
+            continue
+        if record is not None and _alike(record.spec, spec):
+            tokens, seconds = tokens + record.step * spec.training.tokens_per_step, seconds + took
+    return (tokens / seconds, "recorded") if seconds else (_measured(spec), "measured")
+
+
+def _alike(one: RunSpec, other: RunSpec) -> bool:
+    """Whether runs are about as fast: models and windows of one shape."""
+    keys = ("context", "batch_windows", "microbatch_windows", "precision")
+    same = all(getattr(one.training, key) == getattr(other.training, key) for key in keys)
+    return same and (one.size, one.vocabulary_size) == (other.size, other.vocabulary_size)
+
+
+def _measured(spec: RunSpec) -> float:
+    """Train for some seconds on random tokens, with one thread as a worker does."""
+    from dq.training.trial import train_steps  # noqa: PLC0415  torch takes 2 s, and a recorded speed needs none
+
+    done, began = 0, 0.0
+    for step in train_steps(spec, placement=ON_CPU):
+        if step == WARM_UP_STEPS:
+            began = time.perf_counter()
+        if step > WARM_UP_STEPS:
+            done = step - WARM_UP_STEPS
+            if time.perf_counter() - began > MEASURED_SECONDS:
+                break
+    if not done:
+        raise TrainingError("no step was trained")
+    return done * spec.training.tokens_per_step / (time.perf_counter() - began)

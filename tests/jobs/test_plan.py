@@ -1,0 +1,39 @@
+"""`dq run --dry-run`: the plan's fingerprints are those of the stages."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from dq.jobs import plan_job
+from dq.store import Workspace
+from tests.command import run_dq
+from tests.jobs.conftest import Finished
+from tests.jobs.workspaces import changed
+
+
+def to_do(plan_of: object, workspace: Workspace) -> set[str]:
+    plan = plan_job(plan_of, workspace)  # type: ignore[arg-type]
+    return {stage.name for stage in plan.stages if not stage.done}
+
+
+def test_what_is_done_and_what_an_edit_makes_anew(finished: Finished, tmp_path: Path) -> None:
+    workspace, job = finished.workspace, finished.config
+    assert to_do(job, workspace) == set()
+    last = {"select", "check planted copies", "settle fates"}
+    assert to_do(changed(job, dedup={"threshold": 0.9}), workspace) == {"find duplicates", *last}
+    assert to_do(changed(job, quality={"preset": "c4"}), workspace) == {"score", "judge", "select", "settle fates"}
+    new = Workspace(tmp_path / "new")
+    assert len(to_do(job, new)) == len(plan_job(job, new).stages) == 11
+    assert not new.root.exists()
+
+
+def test_the_command_says_stages_and_cost_and_writes_nothing(finished: Finished, tmp_path: Path) -> None:
+    (tmp_path / "job.yaml").write_text(finished.config.model_dump_json())
+    done = run_dq("run", "job.yaml", "--workspace", "ws", "--dry-run", "--workers", "1", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert {"input:", "time:", "memory:", "disk:"} <= {line.split(" ")[0] for line in done.stdout.splitlines()}
+    found = run_dq("run", "job.yaml", "--workspace", finished.workspace.root, "--dry-run", "--json", cwd=tmp_path)
+    plan = json.loads(found.stdout)
+    assert all(stage["done"] for stage in plan["stages"]) and plan["forecast"] is None
+    assert [path.name for path in tmp_path.iterdir()] == ["job.yaml"]
