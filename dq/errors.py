@@ -5,7 +5,7 @@
     ├── InputError            an input file cannot be read, or too many of its rows are unreadable
     ├── BudgetError           a corpus holds too few tokens for what was asked: names available and needed
     ├── WorkspaceError        a workspace is locked, incomplete, or was made from something else
-    ├── MissingExtraError     an optional dependency is absent: names the pip command
+    ├── MissingExtraError     an optional dependency is absent: names the command that installs it
     ├── TrainingError         a run could not be trained or resumed
     ├── CompareError          runs cannot be compared: names what differs or is missing
     └── ForkError             a process was forked where its threads are needed: names the ways to spawn it
@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import importlib.util
 from collections.abc import Iterable
 from types import ModuleType
 
@@ -74,12 +75,11 @@ class ForkError(DqError):
     """A process was forked from one whose threads it needs."""
 
 
-def require(module: str, *, extra: str) -> ModuleType:
-    """Import an optional module, or say which extra brings it.
+def require(module: str) -> ModuleType:
+    """Import an optional module, or say how to install it.
 
     Args:
         module: dotted module name, such as ``"torch.distributed"``.
-        extra: the name of the extra in ``dq-scaling[extra]``.
 
     Raises:
         MissingExtraError: the module is not installed.
@@ -90,7 +90,26 @@ def require(module: str, *, extra: str) -> ModuleType:
         package = module.partition(".")[0]
         if (error.name or "").partition(".")[0] != package:
             raise
-        raise MissingExtraError(f"{package} is not installed; run: pip install 'dq-scaling[{extra}]'") from None
+        raise _missing([package]) from None
+
+
+def require_all(modules: Iterable[str]) -> None:
+    """Check that optional modules are there before long work begins, without importing them.
+
+    Raises:
+        MissingExtraError: some are not; all of them are named at once.
+    """
+    packages = {module.partition(".")[0] for module in modules}
+    if absent := sorted(package for package in packages if importlib.util.find_spec(package) is None):
+        raise _missing(absent)
+
+
+def _missing(packages: list[str]) -> MissingExtraError:
+    """Every optional module of dq has the name of its package, so the command works wherever dq came from."""
+    named = ", ".join(packages[:-1]) + " and " + packages[-1] if len(packages) > 1 else packages[0]
+    tool = "pip" if importlib.util.find_spec("pip") else "uv pip"
+    verb = "are" if len(packages) > 1 else "is"
+    return MissingExtraError(f"{named} {verb} not installed; run: {tool} install {' '.join(packages)}")
 
 
 def cause_of(error: BaseException) -> str:

@@ -20,8 +20,8 @@ def test_the_version_is_that_of_the_package(tmp_path: Path) -> None:
 
 
 def test_doctor_says_what_is_missing_and_how_to_install_it(tmp_path: Path) -> None:
-    program = "import sys; sys.modules['plotly'] = None\nimport importlib.util as u\nfind = u.find_spec\n"
-    program += "u.find_spec = lambda name: None if name == 'plotly' else find(name)\n"
+    program = "import sys; sys.modules['jinja2'] = None\nimport importlib.util as u\nfind = u.find_spec\n"
+    program += "u.find_spec = lambda name: None if name == 'jinja2' else find(name)\n"
     program += "from dq.cli import main; main(sys.argv[1:])"
     environment = {**os.environ, "DQ_CACHE": "/proc/none", "PYTHONPATH": str(ROOT)}
     shown, read = (
@@ -36,10 +36,10 @@ def test_doctor_says_what_is_missing_and_how_to_install_it(tmp_path: Path) -> No
         for words in (["doctor"], ["doctor", "--json"])
     )
     assert shown.returncode == 0, shown.stderr
-    assert "extra report is not installed (plotly): pip install 'dq-scaling[report]'" in shown.stdout
+    assert "extra report is not whole: pip install jinja2" in shown.stdout
     assert "/proc/none (cannot be written" in shown.stdout
     found = json.loads(read.stdout)
-    assert found["missing_extras"]["report"] == ["plotly"]
+    assert found["missing_extras"]["report"] == ["jinja2"]
     assert found["versions"]["dq"] == dq.__version__
     assert found["cores"] >= 1
     assert found["cache_writable"] is False

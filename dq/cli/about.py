@@ -65,7 +65,7 @@ def _show_checkup(found: Checkup) -> None:
         show.line(f"{name}: {version}")
     show.line(f"extras: {', '.join(found.extras) or 'none'}")
     for extra, modules in found.missing_extras.items():
-        show.line(f"extra {extra} is not installed ({', '.join(modules)}): pip install 'dq-scaling[{extra}]'")
+        show.line(f"extra {extra} is not whole: pip install {' '.join(modules)}")
     memory = "unknown" if found.memory_bytes is None else f"{found.memory_bytes / 1e9:.1f} GB"
     show.line(f"cores: {found.cores}, memory: {memory}")
     show.line(f"cache: {found.cache}" + ("" if found.cache_writable else " (cannot be written; set DQ_CACHE)"))

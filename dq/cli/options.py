@@ -5,7 +5,6 @@ An option has one name, one type and one meaning in every command that has it.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -62,7 +61,9 @@ AnyScript = Annotated[
 
 def worker_count(given: int | None) -> int:
     """Processes to use: the given number, else one for each core this process may use."""
-    return given or len(os.sched_getaffinity(0))
+    from dq.executors import usable_cores
+
+    return given or usable_cores()
 
 
 def input_specs(paths: list[str], *, text_field: str, id_field: str, source_field: str) -> list[InputSpec]:

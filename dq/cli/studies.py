@@ -33,12 +33,15 @@ def quickstart(
     Example: dq quickstart
     """
     from dq.config import load_yaml
+    from dq.errors import require_all
     from dq.jobs import JobConfig
     from dq.recipes import recipe_path
+    from dq.report import MODULES
     from dq.study import StudyConfig
 
     job = load_yaml(recipe_path(QUICKSTART_JOB), JobConfig)
     study = _at_budget(load_yaml(recipe_path(QUICKSTART_STUDY), StudyConfig), budget_tokens)
+    require_all({*job.modules(), *study.modules(), *MODULES})
     done = finish_job(job, workspace, workers, overwrite=overwrite)
     if not as_json:
         show_job(done)
@@ -100,11 +103,13 @@ def _finish_study(
     config: StudyConfig, workspace: Path | None, workers: int | None, *, overwrite: bool, as_json: bool
 ) -> None:
     """Train, compare, write the report, and say what was found."""
+    from dq.errors import require_all
     from dq.executors import LocalExecutor
-    from dq.report import build_report
+    from dq.report import MODULES, build_report
     from dq.store import Workspace
     from dq.study import run_study
 
+    require_all({*config.modules(), *MODULES})
     place, executor = Workspace(workspace or config.workspace), LocalExecutor(worker_count(workers))
     with about_yaml(type(config)), show.progress() as progress:
         result = run_study(config, place, overwrite=overwrite, executor=executor, progress=progress)

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from dq.config import FieldFault, StrictModel
 
 SampleName = Literal["news", "web", "factbook"]
+HTML_SAMPLES = ("web", "factbook")  # whose text is converted when they are read
 
 
 class InputSpec(StrictModel):
@@ -26,6 +27,11 @@ class InputSpec(StrictModel):
     """The field that holds the id; rows without one are named by file and row."""
     source_field: str = "source"
     """The field that holds the source, where `source` is not given."""
+
+    @property
+    def own_modules(self) -> tuple[str, ...]:
+        """The converter of the samples that are HTML."""
+        return ("resiliparse",) if self.sample in HTML_SAMPLES else ()
 
     @model_validator(mode="after")
     def _one_of(self) -> InputSpec:

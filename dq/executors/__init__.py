@@ -4,7 +4,7 @@ from dq.executors.base import ON_CPU, Executor, Placement, WorkerDiedError
 from dq.executors.forked import require_live_polars
 from dq.executors.local import LocalExecutor
 from dq.executors.progress import QUIET, Progress, Quiet, Step, StepTime, Timed
-from dq.executors.threads import run_in_threads
+from dq.executors.threads import run_in_threads, usable_cores
 from dq.executors.worker import end_with_parent, report
 
 __all__ = [
@@ -23,4 +23,5 @@ __all__ = [
     "report",
     "require_live_polars",
     "run_in_threads",
+    "usable_cores",
 ]

@@ -19,6 +19,6 @@ def lean_minhashes(signatures: U32, *, maker: MinHash | None = None) -> list[Any
     Raises:
         MissingExtraError: datasketch is not installed.
     """
-    datasketch = require("datasketch", extra="all")
+    datasketch = require("datasketch")
     seed = (maker or MinHash()).seed
     return [datasketch.LeanMinHash(seed=seed, hashvalues=row, scheme="affine32") for row in signatures]

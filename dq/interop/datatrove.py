@@ -22,7 +22,7 @@ from dq.text import WordDefinition
 if TYPE_CHECKING:
     from datatrove.data import Document
 
-_base = require("datatrove.pipeline.filters.base_filter", extra="datatrove")
+_base = require("datatrove.pipeline.filters.base_filter")
 
 
 class Filter(_base.BaseFilter):  # type: ignore[misc,name-defined]

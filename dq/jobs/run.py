@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -12,7 +11,8 @@ from dq.arguments import instance
 from dq.corpus import InputSpec
 from dq.corpus.apart import refuse_overlap
 from dq.dedup import Resources
-from dq.executors import QUIET, Executor, LocalExecutor, Progress, require_live_polars
+from dq.errors import require_all
+from dq.executors import QUIET, Executor, LocalExecutor, Progress, require_live_polars, usable_cores
 from dq.jobs.job import JobConfig
 from dq.results import Result
 from dq.stages.base import View
@@ -86,8 +86,9 @@ def run_job(
     require_live_polars()
     instance(config, JobConfig, name="config", remedy="dq.config.load_yaml(path, JobConfig) reads one")
     workspace = as_workspace(workspace)
+    require_all(config.modules())
     executor = executor or LocalExecutor()
-    threads = min(executor.workers, os.cpu_count() or 1)  # workers may be elsewhere, threads are here
+    threads = min(executor.workers, usable_cores())  # workers may be elsewhere, threads are here
     refuse_overlap(_all_inputs(config), [workspace.root])
     workspace.create("run")
     view = View(workspace, config.texts)

@@ -134,6 +134,7 @@ class FixText(StrictModel):
     """Repair wrongly decoded text with ftfy, leaving quotes, widths and line breaks (datatrove ``FTFYFormatter``)."""
 
     name: ClassVar[str] = "fix_text"
+    modules_needed: ClassVar[tuple[str, ...]] = ("ftfy",)
     version: ClassVar[int] = 1
 
     options: dict[str, Any] = Field(
@@ -149,11 +150,11 @@ class FixText(StrictModel):
 
     def config(self) -> Mapping[str, Any]:
         """The fields, and ftfy's version."""
-        return {**self.model_dump(), "ftfy": require("ftfy", extra="clean").__version__}
+        return {**self.model_dump(), "ftfy": require("ftfy").__version__}
 
     def clean(self, texts: Texts) -> Cleaned:
         """Rewrite a batch; counts: fixed_texts."""
-        ftfy = require("ftfy", extra="clean")
+        ftfy = require("ftfy")
         array = arrow_array(text_batch(texts))
         settings = ftfy.TextFixerConfig(**self.options)
         rewritten = {}

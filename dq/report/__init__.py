@@ -1,5 +1,5 @@
 """The answer for people: one HTML file that works offline."""
 
-from dq.report.build import build_report
+from dq.report.build import MODULES, build_report
 
-__all__ = ["build_report"]
+__all__ = ["MODULES", "build_report"]

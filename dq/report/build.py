@@ -21,6 +21,9 @@ from dq.report.figures import MAX_SOURCES, Study, card_strip, difference_panels,
 from dq.report.manifests import measured
 from dq.store import Workspace, write_bytes_atomic, write_parquet
 
+MODULES = ("jinja2",)
+"""What a report is made with, for `require_all`."""
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -40,7 +43,7 @@ def build_report(workspace: Workspace, study: Path) -> Path:
         WorkspaceError: the study or a stage before it has not finished.
         MissingExtraError: the `report` extra is not installed.
     """
-    jinja2, markup = require("jinja2", extra="report"), require("markupsafe", extra="report").Markup
+    jinja2, markup = require("jinja2"), require("markupsafe").Markup
     data = gather(workspace, study)
     found, comparison = data.study, data.study["comparison"]
     names = [one["variant"] for one in comparison["variants"]]

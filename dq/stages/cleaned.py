@@ -45,6 +45,11 @@ class CleanConfig(StrictModel):
     options: dict[str, JsonValue] = Field(default_factory=dict)
     """The cleaner's own options."""
 
+    @property
+    def own_modules(self) -> tuple[str, ...]:
+        """What the cleaner imports."""
+        return getattr(CLEANERS[self.cleaner], "modules_needed", ())
+
     @field_validator("version")
     @classmethod
     def _free(cls, version: str) -> str:

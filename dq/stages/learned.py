@@ -39,6 +39,11 @@ class LearnedConfig(StrictModel):
     options: LearnedOptions = LearnedOptions()
     """How it is trained."""
 
+    @property
+    def own_modules(self) -> tuple[str, ...]:
+        """The format of its file."""
+        return ("safetensors",)
+
 
 @dataclass(frozen=True)
 class Learned:

@@ -40,6 +40,11 @@ class TokenizerConfig(StrictModel):
     bytes_per_source: int = Field(default=4_000_000, ge=10_000)
     """Text of each source to train on; a source with less lowers it for all."""
 
+    @property
+    def own_modules(self) -> tuple[str, ...]:
+        """The library that trains it."""
+        return ("tokenizers",)
+
 
 class Tokenizer(Output):
     """The trained tokenizer."""
@@ -107,7 +112,7 @@ def _texts(corpus: Corpus, sample: pl.DataFrame) -> Iterator[str]:
 
 
 def _train(texts: Iterator[str], config: TokenizerConfig) -> Any:
-    tokenizers = require("tokenizers", extra="train")
+    tokenizers = require("tokenizers")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE())
     tokenizer.pre_tokenizer = _pre_tokenizer(tokenizers)
@@ -132,7 +137,7 @@ def _pre_tokenizer(tokenizers: Any) -> Any:
 
 def load_tokenizer(path: Path) -> Any:
     """A trained tokenizer that reads text as text: ``<|bos|>`` written in a document is nine characters, not BOS."""
-    tokenizers = require("tokenizers", extra="train")
+    tokenizers = require("tokenizers")
     tokenizer = tokenizers.Tokenizer.from_file(str(path))
     tokenizer.encode_special_tokens = True
     return tokenizer

@@ -11,16 +11,20 @@ from dq.store.files import (
 )
 from dq.store.lock import FolderLock
 from dq.store.stage import Stage, StageRecord, check_files, read_record
+from dq.store.wheels import Wheel, cache_folder, path_of
 from dq.store.workspace import Workspace, as_workspace
 
 __all__ = [
     "FolderLock",
     "Stage",
     "StageRecord",
+    "Wheel",
     "Workspace",
     "as_workspace",
+    "cache_folder",
     "check_files",
     "file_sha256",
+    "path_of",
     "read_json",
     "read_parquet",
     "read_record",

@@ -39,12 +39,18 @@ def save_parts(path: Path, parts: Iterable[Array], length: int) -> None:
             file.write(np.ascontiguousarray(part).data)
 
 
+_ZEROS = bytes(2**20)
+
+
 def _reserve(path: Path, size: int) -> None:
     """Make a file with its blocks allocated: writing through a map to a full disk would kill the process."""
     try:
         with path.open("wb") as file:
-            if size:
+            if size and hasattr(os, "posix_fallocate"):
                 os.posix_fallocate(file.fileno(), 0, size)
+            else:  # macOS has no such call: what is written is allocated
+                for start in range(0, size, len(_ZEROS)):
+                    file.write(_ZEROS[: size - start])
     except OSError as error:
         path.unlink(missing_ok=True)
         raise WorkspaceError(

@@ -55,6 +55,11 @@ class StudyConfig(StrictModel):
     controls: ControlsConfig | None = ControlsConfig()
     """Controls; null leaves them out. They do not run below 200,000 tokens, where even a sound model tells little."""
 
+    @property
+    def own_modules(self) -> tuple[str, ...]:
+        """What training imports."""
+        return ("safetensors", "tokenizers", "torch")
+
     @field_validator("budget_tokens")
     @classmethod
     def _whole_steps(cls, budget_tokens: int, info: ValidationInfo) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dq.arguments import instance
-from dq.errors import BudgetError, ConfigError
+from dq.errors import BudgetError, ConfigError, require_all
 from dq.executors import QUIET, Executor, LocalExecutor, Progress, require_live_polars
 from dq.stages.base import View
 from dq.stages.heldout import Heldout
@@ -41,6 +41,7 @@ def run_study(
     require_live_polars()
     instance(config, StudyConfig, name="config", remedy="dq.config.load_yaml(path, StudyConfig) reads one")
     workspace = as_workspace(workspace)
+    require_all(config.modules())
     workspace.existing()
     with workspace.lock():
         if not View.of(workspace).open(Heldout).neutral:

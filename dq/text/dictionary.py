@@ -18,5 +18,5 @@ def dictionary_words(texts: Sequence[str]) -> list[list[str]]:
     Raises:
         MissingExtraError: the library is not installed.
     """
-    breakers = require("icu4py.breakers", extra="words")
+    breakers = require("icu4py.breakers")
     return [[word for word in breakers.WordBreaker(text, LOCALE) if not word.isspace()] for text in texts]

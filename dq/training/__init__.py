@@ -60,5 +60,5 @@ _NEEDS_TORCH = {
 def __getattr__(name: str) -> Any:
     if name not in _NEEDS_TORCH:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    require("torch", extra="train")
+    require("torch")
     return getattr(importlib.import_module(f"{__name__}.{_NEEDS_TORCH[name]}"), name)

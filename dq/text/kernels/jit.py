@@ -1,8 +1,9 @@
 """The one place that decides how a kernel is compiled.
 
-Kernels are numba functions compiled without the GIL and cached on disk (beside the source, or in the user's cache
-folder when the installation is read-only: numba falls back by itself). Arguments are flat NumPy arrays and scalars,
-never closures.
+Kernels are numba functions compiled without the GIL and cached on disk: where ``NUMBA_CACHE_DIR`` says, beside the
+source, in the user's cache folder where the installation is read-only, and in the machine's temporary folder where
+there is no home either. Without any of these every process compiles them anew, in about a minute. Arguments are flat
+NumPy arrays and scalars, never closures.
 
 Numba's cache notices a change in a kernel's own file only, though kernels are compiled into one another: ours are
 stamped with all files in folders of kernels, where the constants that go into them stand too. That takes private names
@@ -12,7 +13,11 @@ kernel empties the cache.
 
 from __future__ import annotations
 
+import os
+import stat
+import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
@@ -64,10 +69,28 @@ def part(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def _compiled(function: Callable[P, R], **options: Any) -> Callable[P, R]:
-    dispatcher = numba.njit(**options)(function)
+    try:
+        dispatcher = numba.njit(**options)(function)
+    except RuntimeError:  # numba found no folder to cache in
+        numba_config: Any = numba.config
+        numba_config.CACHE_DIR = _temporary_cache()
+        options["cache"] = bool(numba_config.CACHE_DIR)
+        dispatcher = numba.njit(**options)(function)
     if options.get("cache") and STAMPED_VERSIONS[0] <= _numba_version() <= STAMPED_VERSIONS[1]:
         _stamp(dispatcher)
     return cast("Callable[P, R]", dispatcher)
+
+
+@cache
+def _temporary_cache() -> str:
+    """A folder that nobody else can write to, for what is cached is run; empty where there is none."""
+    folder = Path(tempfile.gettempdir()) / f"dq-kernels-{os.getuid()}"
+    with suppress(OSError):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+        if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o022:
+            return str(folder)
+    return ""
 
 
 def _numba_version() -> tuple[int, ...]:
