@@ -136,10 +136,10 @@ def nearest(name: str, known: Iterable[str], *, what: str, shown: str = "", hint
     by_key = {one.casefold(): one for one in names}
     if hint and (found := difflib.get_close_matches(name.casefold(), by_key, n=1)):
         return f"unknown {what} `{shown}`; did you mean `{by_key[found[0]]}`?"
-    return f"unknown {what} `{shown}`; there {'is' if len(names) <= 1 else 'are'} {_listed(names)}"
+    return f"unknown {what} `{shown}`; there {'is' if len(names) <= 1 else 'are'} {listed(names)}"
 
 
-def _listed(names: list[str]) -> str:
+def listed(names: list[str]) -> str:
     """Names with commas, as many as a line has room for."""
     shown: list[str] = []
     room = MAX_LISTED_CHARS

@@ -19,6 +19,7 @@ from dq.cli.options import (
     OptionalInputs,
     Overwrite,
     SourceField,
+    SourceFrom,
     TextField,
     Workers,
     input_specs,
@@ -56,6 +57,7 @@ def dedup(
     text_field: TextField = "text",
     id_field: IdField = "id",
     source_field: SourceField = "source",
+    source_from: SourceFrom = "entry",
     max_removed_fraction: MaxRemoved = 0.5,
     allow_removal: AllowRemoval = None,
     max_bad_fraction: MaxBad = MAX_BAD_FRACTION,
@@ -85,7 +87,8 @@ def dedup(
         return
     if not inputs:
         raise typer.BadParameter("name the files to deduplicate", param_hint="IN")
-    specs = input_specs(inputs, text_field=text_field, id_field=id_field, source_field=source_field)
+    fields = {"text_field": text_field, "id_field": id_field, "source_field": source_field, "source_from": source_from}
+    specs = input_specs(inputs, **fields)
     read = ReadConfig(max_bad_fraction=max_bad_fraction)
     if dry_run:
         with show.progress() as progress:
@@ -128,12 +131,11 @@ def audit_duplicates(
 
 def _show_dedup(done: DedupResult) -> None:
     """Kept and removed documents by source, and where they are."""
-    sources = done.sources
+    sources = done.sources.sort("documents", "source", descending=[True, False])
     rows = [(row["source"], *_counts(row)) for row in sources.iter_rows(named=True)]
-    if len(sources) > 1:
-        rows += [(), ("all", *_counts(sources.drop("source").sum().row(0, named=True)))]
+    every = [(), ("all", *_counts(sources.drop("source").sum().row(0, named=True)))] if len(sources) > 1 else []
     head = ("source", "documents", "kept", "removed", "share", "exact copies")
-    show.table(head, rows, title="documents by source")
+    show.table(head, rows, title="documents by source", more="smaller sources", last=every)
     root = done.workspace.root
     if done.quarantined:
         show.line((f"unreadable rows: {done.quarantined:,}, listed in {done.quarantine}", "yellow"))
@@ -206,7 +208,8 @@ def _show_audit(audit: Audit) -> None:
         for row in audit.recall.filter(audit.recall["true_pairs"] > 0).iter_rows(named=True)
     ]
     head = ("source", "similarity", "docs", "pairs", "resolved", "95 % interval", "theory")
-    show.table(head, rows, title="true duplicate pairs of a sample, and the share resolved (not both kept)")
+    title = "true duplicate pairs of a sample, and the share resolved (not both kept)"
+    show.table(head, rows, title=title, more="rows")
     show.line(
         f"{audit.sampled_documents:,} documents compared with all; {audit.removals_checked:,} removals recomputed, "
         f"{audit.unproven_removals.height:,} unproven; {audit.missed_pairs.height:,} true pairs both kept",

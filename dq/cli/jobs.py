@@ -85,8 +85,11 @@ def show_job(done: JobResult) -> None:
     for (source,), fates in done.fates.group_by("source", maintain_order=True):
         total = int(fates["documents"].sum())
         counts = dict(fates.select("fate", "documents").iter_rows())
-        rows.append((str(source), *(f"{counts.get(fate, 0):,} ({counts.get(fate, 0) / total:.0%})" for fate in FATES)))
-    show.table(("source", *(fate.replace("_", " ") for fate in FATES)), rows, title="documents by source")
+        cells = [f"{counts.get(fate, 0):,} ({counts.get(fate, 0) / total:.0%})" for fate in FATES]
+        rows.append((total, (str(source), *cells)))
+    by_size = [cells for _, cells in sorted(rows, key=lambda row: (-row[0], row[1][0]))]
+    head = ("source", *(fate.replace("_", " ") for fate in FATES))
+    show.table(head, by_size, title="documents by source", more="smaller sources")
     if done.quarantined:
         show.line((f"{done.quarantined:,} unreadable rows quarantined", "yellow"))
     show.warnings(done.warnings)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dq.corpus import InputSpec
     from dq.quality import RuleSet
 
-_IN = typer.Argument(metavar="IN", help="Files, quoted patterns or folders: JSONL (plain, .gz, .zst) and Parquet.")
+_IN = typer.Argument(metavar="IN", help="Files, quoted patterns or folders: JSON lines, JSON arrays, Parquet.")
 Inputs = Annotated[list[str], _IN]
 OptionalInputs = Annotated[list[str] | None, _IN]
 DeduplicatedFolder = Annotated[Path, typer.Argument(help="A folder that `dq dedup` or `dq run` made.")]
@@ -37,7 +37,10 @@ Limit = Annotated[int, typer.Option("--limit", min=1, help="How many to show.")]
 
 TextField = Annotated[str, typer.Option("--text-field", help="The field or column that holds the text.")]
 IdField = Annotated[str, typer.Option("--id-field", help="The one that holds the id. Without: file and row.")]
-SourceField = Annotated[str, typer.Option("--source-field", help="The one that holds the source. Without: the file.")]
+SourceField = Annotated[str, typer.Option("--source-field", help="The one that holds the source.")]
+SourceFrom = Annotated[
+    Literal["entry", "file"], typer.Option("--source-from", help="What names the source of rows without one.")
+]
 MAX_BAD_FRACTION = 0.01
 MaxBad = Annotated[
     float, typer.Option("--max-bad-fraction", min=0, max=1, help="Share of unreadable rows past which it is an error.")
@@ -66,11 +69,11 @@ def worker_count(given: int | None) -> int:
     return given or usable_cores()
 
 
-def input_specs(paths: list[str], *, text_field: str, id_field: str, source_field: str) -> list[InputSpec]:
-    """What a command reads, as a job says it."""
-    from dq.corpus import InputSpec
+def input_specs(paths: list[str], **fields: str) -> list[InputSpec]:
+    """What a command reads, as a job says it: files of one folder are one entry."""
+    from dq.corpus.inputs import input_specs as entries
 
-    return [InputSpec(path=path, text_field=text_field, id_field=id_field, source_field=source_field) for path in paths]
+    return entries(paths, **fields)
 
 
 def rule_set(preset: str | None, rules: Path | None, *, models: Collection[str] = ()) -> RuleSet:

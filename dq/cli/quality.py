@@ -20,6 +20,7 @@ from dq.cli.options import (
     Preset,
     RulesFile,
     SourceField,
+    SourceFrom,
     TextField,
     Words,
     Workers,
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from dq.files.pieces import Scoring
     from dq.text import WordDefinition
 
-SHOWN_SOURCES = 20
 MADE_FOR = {"words": "text whose words are known", "spaces": "scripts with spaces between words", "English": "English"}
 
 
@@ -47,6 +47,7 @@ def score(
     text_field: TextField = "text",
     id_field: IdField = "id",
     source_field: SourceField = "source",
+    source_from: SourceFrom = "entry",
     max_bad_fraction: MaxBad = MAX_BAD_FRACTION,
     workers: Workers = None,
     overwrite: Overwrite = False,
@@ -60,7 +61,8 @@ def score(
     from dq.files.score import score_files
 
     names = None if signals is None else [name.strip() for name in signals.split(",") if name.strip()]
-    specs = input_specs(inputs, text_field=text_field, id_field=id_field, source_field=source_field)
+    fields = {"text_field": text_field, "id_field": id_field, "source_field": source_field, "source_from": source_from}
+    specs = input_specs(inputs, **fields)
     scoring = _scoring(words, model, max_bad_fraction)
     executor = LocalExecutor(worker_count(workers))
     with show.progress() as progress:
@@ -87,6 +89,7 @@ def filter_documents(
     text_field: TextField = "text",
     id_field: IdField = "id",
     source_field: SourceField = "source",
+    source_from: SourceFrom = "entry",
     max_bad_fraction: MaxBad = MAX_BAD_FRACTION,
     workers: Workers = None,
     overwrite: Overwrite = False,
@@ -99,11 +102,12 @@ def filter_documents(
     from dq.executors import LocalExecutor
     from dq.files.filter import filter_files
 
+    fields = {"text_field": text_field, "id_field": id_field, "source_field": source_field, "source_from": source_from}
     scoring = _scoring(words, model, max_bad_fraction)
     judging = rule_set(preset, rules, models=[one.name for one in scoring.models])
     with show.progress() as progress:
         done = filter_files(
-            input_specs(inputs, text_field=text_field, id_field=id_field, source_field=source_field),
+            input_specs(inputs, **fields),
             judging.for_any_script() if any_script else judging,
             kept=output,
             dropped=dropped,
@@ -199,15 +203,16 @@ def _show_filter(done: FilterResult) -> None:
             f"{row['kept'] / row['documents']:.1%}",
             f"{row['kept_bytes'] / max(1, row['bytes']):.1%}",
         )
-        for row in sources[:SHOWN_SOURCES]
+        for row in sources
     ]
-    show.table(("source", "documents", "kept", "of documents", "of bytes"), lines)
-    if len(sources) > SHOWN_SOURCES:
-        show.line(f"and {len(sources) - SHOWN_SOURCES:,} smaller sources (--json lists all)")
+    show.table(("source", "documents", "kept", "of documents", "of bytes"), lines, more="smaller sources")
 
 
 def _show_faults(rows: RowCounts, path: Path) -> None:
+    from dq.corpus.quarantine import MAX_LISTED
+
     if rows.quarantined:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in rows.quarantined.items())
-        show.line((f"{rows.quarantined.total():,} unreadable rows ({reasons}): {path}", "yellow"))
+        first = f" (the first {MAX_LISTED:,})" if rows.quarantined.total() > MAX_LISTED else ""
+        show.line((f"{rows.quarantined.total():,} unreadable rows ({reasons}): {path}{first}", "yellow"))
     show.warnings(rows.warnings())

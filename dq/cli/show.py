@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 WIDTH = 80  # of tables, and the least of everything else
 MAX_WIDTH = 120
+MAX_ROWS = 20  # of a table that could be longer than a screen
+MAX_WARNINGS = 12
+MAX_WARNING = 600  # columns
 MAX_DETAIL = 30  # columns of what a step is at
 
 # Control characters (C0 without the newline, DEL, C1), line separators, and what reorders text on the screen.
@@ -64,12 +67,22 @@ def block(text: str, *, prefix: str = "") -> None:
 
 
 def warnings(found: Sequence[str]) -> None:
-    """What the user should know, a line each."""
-    for warning in found:
-        line((f"warning: {warning}", "yellow"), wrap=True)
+    """What the user should know, a line each, at most a screen of them."""
+    for warning in found[:MAX_WARNINGS]:
+        line((f"warning: {_shortened(_one_line(warning), MAX_WARNING)}", "yellow"), wrap=True)
+    if len(found) > MAX_WARNINGS:
+        line((f"and {len(found) - MAX_WARNINGS:,} more warnings (--json has all)", "yellow"))
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, align: str = "", title: str = "") -> None:
+def table(
+    head: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    align: str = "",
+    title: str = "",
+    more: str = "",
+    last: Sequence[Sequence[str]] = (),
+) -> None:
     """A table of at most 80 columns.
 
     Args:
@@ -78,7 +91,11 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, align: str = ""
         align: a letter a column, `l` or `r`. Columns to the left hold names, which are cut where room is short; those
             to the right hold numbers, which never are. Default: the first is a name.
         title: a line above.
+        more: what the rows are, if no more than a screen of them is to be shown: the largest come first then.
+        last: rows that are shown whatever becomes of the others.
     """
+    beyond = len(rows) - MAX_ROWS if more else 0
+    rows = [*rows[: MAX_ROWS if beyond > 0 else None], *last]
     align = align or "l" + "r" * (len(head) - 1)
     cells = [[_one_line(cell) for cell in row] for row in (head, *rows)]
     widths = _widths([row for row in cells if row], align)
@@ -87,6 +104,8 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, align: str = ""
     for number, row in enumerate(cells):
         text = "  ".join(_fit(*cell) for cell in zip(row, widths, align[: len(row)], strict=False)).rstrip()
         line((text, "bold" if number == 0 else ""))
+    if beyond > 0:
+        line(f"and {beyond:,} more {more} (--json has all)")
 
 
 def side_by_side(heads: tuple[str, str], rows: Sequence[tuple[Part, Part]]) -> None:

@@ -7,8 +7,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from dq.corpus.config import InputSpec
-from dq.corpus.inputs import input_files
+from dq.corpus.inputs import Inputs
+from dq.corpus.places import LocalFile
 from dq.errors import ConfigError
 
 # What outputs hold, as far as a pattern could find it: files, kept documents, corpora.
@@ -16,17 +16,17 @@ _RESULTS = ("", "00000.parquet", "kept/00000.parquet", "corpus/original/00000.pa
 _REMEDY = "name another place for the output"
 
 
-def refuse_overlap(inputs: Sequence[InputSpec | str], outputs: Sequence[Path]) -> None:
+def refuse_overlap(inputs: Inputs, outputs: Sequence[Path]) -> None:
     """Refuse an input inside an output, and an output where the input will find it the next time.
 
     Links and ``..`` are followed before places are compared; nothing has been written or deleted yet.
 
     Raises:
         ConfigError: which two.
-        InputError: an entry of the input names nothing.
     """
-    files = [Path(one.file.name) for one in input_files(inputs) if one.spec.path is not None]
-    entries = [one if isinstance(one, str) else one.path for one in inputs]
+    files = [one.file.path for one in inputs.files if isinstance(one.file, LocalFile)]
+    specs = {id(one.spec): one.spec for one in inputs.files}.values()
+    entries = [entry for one in specs for entry in (one.path if isinstance(one.path, tuple) else [one.path])]
     for output in outputs:
         place = output.resolve()
         for file in files:

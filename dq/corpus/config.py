@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import os
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field, model_validator
+from pydantic import Field, PlainSerializer, PlainValidator, model_validator
 
 from dq.config import FieldFault, StrictModel
+from dq.corpus.names import spelled
 
+
+def _paths(value: Any) -> Any:
+    """Paths as texts, with whatever bytes their names hold: pydantic's own texts are Unicode."""
+    if isinstance(value, (list, tuple)) and value:
+        return tuple(_paths(one) for one in value)
+    if isinstance(value, (str, os.PathLike)) and os.fspath(value):
+        return os.fsdecode(value)
+    if value is None:
+        return None
+    raise ValueError("write a path, or several in a list")
+
+
+def _plain_paths(value: Any) -> Any:
+    return [spelled(one) for one in value] if isinstance(value, tuple) else value and spelled(value)
+
+
+Paths: TypeAlias = Annotated[str | tuple[str, ...] | None, PlainValidator(_paths), PlainSerializer(_plain_paths)]
 SampleName = Literal["news", "web", "factbook"]
 HTML_SAMPLES = ("web", "factbook")  # whose text is converted when they are read
 
@@ -15,12 +34,15 @@ HTML_SAMPLES = ("web", "factbook")  # whose text is converted when they are read
 class InputSpec(StrictModel):
     """One entry of `input:`: files by a path, pattern or folder, or a sample corpus that dq fetches."""
 
-    path: str | None = None
-    """A file, a pattern (`data/**/*.jsonl.zst`) or a folder, which is read whole, relative to the current folder."""
+    path: Paths = None
+    """A file, a pattern (`data/**/*.jsonl.zst`), a folder, which is read whole, or a list of these; relative to the
+    current folder."""
     sample: SampleName | None = None
     """A sample corpus by name, fetched once into the user's cache folder."""
     source: str | None = Field(default=None, min_length=1)
-    """The source of all these documents. Default: the row's own, else the sample's or the file's name."""
+    """The source of all these documents. Default: the row's own, else the name of this entry."""
+    source_from: Literal["entry", "file"] = "entry"
+    """What rows without a source of their own are named by: this entry as a whole, or the file that they are in."""
     text_field: str = "text"
     """The field that holds the text."""
     id_field: str = "id"

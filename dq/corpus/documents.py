@@ -71,6 +71,20 @@ class Batch:
         return len(self.documents) + len(self.bad)
 
 
+def gathered(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Documents in tables of about 8 MB, whatever they came in: small files are not worked on one by one."""
+    held: list[pa.Table] = []
+    rows = size = 0
+    for table in tables:
+        held.append(table)
+        rows, size = rows + len(table), size + table.nbytes
+        if size >= BATCH_BYTES or rows >= BATCH_ROWS:
+            yield pa.concat_tables(held)
+            held, rows, size = [], 0, 0
+    if held:
+        yield pa.concat_tables(held)
+
+
 def batches_of_rows(rows: Iterable[Row | BadRow], origin: Origin, *, max_document_bytes: int) -> Iterator[Batch]:
     """The documents that rows hold, in order, in batches of about 8 MB."""
     documents: list[Document] = []

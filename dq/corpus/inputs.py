@@ -6,10 +6,9 @@ The one expander: a path, a pattern, a folder or a sample means the same files i
 from __future__ import annotations
 
 import os
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 
@@ -17,24 +16,33 @@ from dq.arguments import many, path
 from dq.corpus.config import InputSpec
 from dq.corpus.documents import DOCUMENT_SCHEMA, Batch, Origin
 from dq.corpus.fields import partitions
-from dq.corpus.formats import ENDINGS, Format, format_of
-from dq.corpus.places import PLACES, File, Place
+from dq.corpus.formats import ENDINGS, KNOWN_KINDS, Format, format_of
+from dq.corpus.formats.compression import FAULTS
+from dq.corpus.formats.expansion import ROW_BYTES, Expansion
+from dq.corpus.places import PLACES, File, Found, Place
 from dq.corpus.samples import SampleFile, SampleFormat
+from dq.corpus.sources import source_names, stem
 from dq.errors import ConfigError, InputError, cause_of
 from dq.executors import QUIET, Step, run_in_threads
+from dq.store import NOT_READ_YET
 
-FILE_FAULTS = (OSError, EOFError, zlib.error, pa.ArrowException)
+FILE_FAULTS = (*FAULTS, pa.ArrowException)
 """What the readers' libraries raise where a file as a whole is at fault."""
 HASHING_THREADS = 16  # each reads 1.4 GB/s where the disk does
+IN_IDENTITY = ("path", "sample", "source", "text_field", "id_field", "source_field")
+"""What a record always holds of an entry; what else there is to say only where it is said."""
+
+Entry: TypeAlias = InputSpec | str | os.PathLike[str]
 
 
 @dataclass(frozen=True)
 class InputFile:
-    """A file of the input: where it is, how it is read, and how its fields are named."""
+    """A file of the input: where it is, how it is read, what its fields and the rows without a source are called."""
 
     file: File
     format: Format[Any]
     spec: InputSpec
+    source: str
 
     @property
     def name(self) -> str:
@@ -44,67 +52,132 @@ class InputFile:
     def batches(self, *, max_document_bytes: int, part: Any = None) -> Iterator[Batch]:
         """The documents of the file or of a part of it, in order, in batches; without rows, one empty batch.
 
-        Rows that name no source have the file's name without its endings.
-
         Raises:
-            InputError: the file is missing, truncated or otherwise unreadable as a file, or has no texts.
+            InputError: the file is missing, truncated or otherwise unreadable as a file, swells without end, or has no
+                texts.
         """
-        title = self.name.rpartition("/")[2]
-        origin = Origin(self.name, title.partition(".")[0] or title, self.spec, partitions(self.name))
-        any_rows = False
+        origin, any_rows = Origin(self.name, self.source, self.spec, partitions(self.name)), False
         try:
+            expansion = Expansion(self.name, self.file.size)
             for batch in self.format.batches(self.file, origin, max_document_bytes=max_document_bytes, part=part):
                 any_rows = True
+                expansion.take(batch.documents.nbytes + ROW_BYTES * batch.rows)
                 yield batch
         except FILE_FAULTS as error:
             raise _unreadable(self.name, error) from None
         if not any_rows:
             yield Batch(DOCUMENT_SCHEMA.empty_table())
 
-    def pieces(self, *, max_bytes: int) -> list[Piece]:
-        """The file in pieces of about ``max_bytes``, which depend on the file alone.
+    def parts(self, *, max_bytes: int) -> list[Part]:
+        """The file in parts of about ``max_bytes``, which depend on the file alone.
 
         Raises:
             InputError: it cannot be read.
         """
         try:
-            return [Piece(self, part) for part in self.format.cut(self.file, max_bytes=max_bytes)]
+            return [Part(self, part, size) for part, size in self.format.cut(self.file, max_bytes=max_bytes)]
         except FILE_FAULTS as error:
             raise _unreadable(self.name, error) from None
 
 
 @dataclass(frozen=True)
-class Piece:
-    """A part of a file, or a whole one."""
+class Part:
+    """A part of a file, or a whole one, and about how many bytes it has when it is unpacked."""
 
     input: InputFile
-    part: Any = None
-
-    def batches(self, *, max_document_bytes: int) -> Iterator[Batch]:
-        """Its documents, as `InputFile.batches` gives them."""
-        return self.input.batches(max_document_bytes=max_document_bytes, part=self.part)
+    part: Any
+    size: int
 
 
-def input_files(inputs: Sequence[InputSpec | str]) -> list[InputFile]:
+@dataclass(frozen=True)
+class Piece:
+    """Parts of files that are worked on together: one of a large file, or many small files."""
+
+    parts: tuple[Part, ...]
+
+    def batches(self, *, max_document_bytes: int) -> Iterator[tuple[str, Batch]]:
+        """Their documents, as `InputFile.batches` gives them, with the name of the file of each batch."""
+        for one in self.parts:
+            for batch in one.input.batches(max_document_bytes=max_document_bytes, part=one.part):
+                yield one.input.name, batch
+
+
+def cut_files(files: Sequence[InputFile], *, max_bytes: int) -> list[Piece]:
+    """The pieces of some files, in order, each of about ``max_bytes``; they depend on the files alone.
+
+    Raises:
+        InputError: a file cannot be read.
+    """
+    pieces: list[list[Part]] = []
+    held = 0
+    for part in (part for file in files for part in file.parts(max_bytes=max_bytes)):
+        if not pieces or held + part.size > max_bytes:
+            pieces.append([])
+            held = 0
+        pieces[-1].append(part)
+        held += part.size
+    return [Piece(tuple(parts)) for parts in pieces]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What is read, and the names of files that lie in the folders of the input and are not."""
+
+    files: tuple[InputFile, ...]
+    left_out: tuple[str, ...]
+
+
+def find_inputs(inputs: Sequence[Entry]) -> Inputs:
     """Every file of the inputs, in the order given, sorted within a pattern or folder.
 
     A file that two entries name is read once, unless they give its documents other sources or its fields other names.
 
     Args:
-        inputs: what is read; a text is a path, pattern or folder whose fields have their usual names.
+        inputs: what is read; a text is a path, pattern or folder whose fields have their usual names, and such files
+            of one folder are one entry.
 
     Raises:
         InputError: an entry names nothing, or a file of a format or place that dq does not read.
     """
-    specs = [_spec(one) for one in many(inputs, name="inputs", of="paths")]
+    specs = input_specs(many(inputs, name="inputs", of="paths"))
     if not specs:
         raise ConfigError("`inputs` is empty; name a file, a pattern or a folder", field="inputs")
+    named = [spec for spec in specs if spec.path is not None]
+    names = dict(
+        zip((spec.path for spec in named), source_names([spec.path for spec in named if spec.path]), strict=True)
+    )
     found: dict[Any, InputFile] = {}
+    left_out: dict[str, None] = {}
     for spec in specs:
-        fields = (spec.source, spec.text_field, spec.id_field, spec.source_field)
-        for one in _expand(spec):
-            found.setdefault((one.file, fields), one)
-    return list(found.values())
+        fields = spec.model_dump(exclude={"path", "source_from"})
+        files, others = _expand(spec, names.get(spec.path, spec.sample or ""))
+        for one in files:
+            found.setdefault((one.file, tuple(fields.values())), one)
+        left_out |= dict.fromkeys(others)
+    return Inputs(tuple(found.values()), tuple(left_out))
+
+
+def input_specs(inputs: Sequence[Entry], **fields: Any) -> list[InputSpec]:
+    """Paths as entries of an input: files of one folder, as a shell writes them for a pattern, are one entry.
+
+    Args:
+        inputs: paths, and entries, which stay as they are.
+        fields: of the entries that paths become.
+    """
+    specs: dict[Any, InputSpec | list[str]] = {}
+    for number, one in enumerate(inputs):
+        if isinstance(one, InputSpec):
+            specs[number] = one
+            continue
+        name = os.fspath(path(one, name="inputs")) if isinstance(one, os.PathLike) else one
+        key = os.path.dirname(os.path.abspath(name)) if path(name, name="inputs").is_file() else number  # noqa: PTH100, PTH120
+        together = specs.setdefault(key, [])
+        assert isinstance(together, list)
+        together.append(name)
+    return [
+        one if isinstance(one, InputSpec) else InputSpec(path=one[0] if len(one) == 1 else tuple(one), **fields)
+        for one in specs.values()
+    ]
 
 
 def input_identity(files: Sequence[InputFile], *, step: Step = QUIET) -> list[list[Any]]:
@@ -113,39 +186,66 @@ def input_identity(files: Sequence[InputFile], *, step: Step = QUIET) -> list[li
     Raises:
         InputError: a file cannot be read.
     """
+    said = {id(one.spec): _said(one.spec) for one in files}  # entries are few, and each is spelled once
 
     def identity(one: InputFile) -> list[Any]:
-        found = [one.name, one.file.sha256(), one.spec]
+        found = [one.name, one.file.sha256(), said[id(one.spec)]]
+        # The file's own name is what a source was called before entries had names: older results are still found.
+        source = [] if one.source == stem(one.name) or one.spec.source else [one.source]
         step.advance(detail=one.name)
-        return found
+        return found + source
 
     return run_in_threads(identity, files, threads=HASHING_THREADS)
 
 
-def _spec(one: Any) -> InputSpec:
-    if isinstance(one, InputSpec):
-        return one
-    return InputSpec(path=one if isinstance(one, str) else os.fspath(path(one, name="inputs")))
+def _said(spec: InputSpec) -> dict[str, Any]:
+    """What an entry says; the paths of several files say no more than the files' own names."""
+    fields = spec.model_dump(mode="json")
+    fields["path"] = None if isinstance(spec.path, tuple) else fields["path"]
+    return {
+        name: value
+        for name, value in fields.items()
+        if name in IN_IDENTITY or (value != type(spec).model_fields[name].default and name != "source_from")
+    }
 
 
-def _expand(spec: InputSpec) -> list[InputFile]:
+def _expand(spec: InputSpec, name: str) -> tuple[list[InputFile], Sequence[str]]:
+    """The files of an entry, and the names of those that are left out."""
     if spec.sample is not None:
-        return [InputFile(SampleFile(spec.sample), SampleFormat(), spec)]
-    assert spec.path is not None
-    files = _place_of(spec.path).files(spec.path, endings=ENDINGS)
-    if not files:
+        return [InputFile(SampleFile(spec.sample), SampleFormat(), spec, name)], ()
+    entries = spec.path if isinstance(spec.path, tuple) else (str(spec.path),)
+    found = [_found(entry) for entry in entries]
+    files = [InputFile(file, _format_of(file), spec, _source(spec, file, name)) for one in found for file in one.files]
+    return files, [other for one in found for other in one.left_out]
+
+
+def _source(spec: InputSpec, file: File, name: str) -> str:
+    return spec.source or (stem(file.name) if spec.source_from == "file" else name)
+
+
+def _found(entry: str) -> Found:
+    found = _place_of(entry).files(entry, endings=ENDINGS)
+    if not found.files:
+        others = f"; in it are {', '.join(found.left_out[:3])}" if found.left_out else ""
         raise InputError(
-            f"{spec.path}: no such file, and no folder with files in it that dq reads ({', '.join(ENDINGS)}); "
+            f"{entry}: no such file, and no folder with files in it that dq reads ({KNOWN_KINDS}){others}; "
             "check the path, which is relative to the current folder"
         )
-    return [InputFile(file, format_of(file.name), spec) for file in files]
+    return found
+
+
+def _format_of(file: File) -> Format[Any]:
+    try:
+        return format_of(file)
+    except FILE_FAULTS as error:
+        raise _unreadable(file.name, error) from None
 
 
 def _place_of(entry: str) -> Place:
     for place in PLACES:
         if place.matches(entry):
             return place
-    raise InputError(f"{entry}: no place that dq reads from; copy the files to this machine and name them there")
+    raise InputError(f"{entry}: {NOT_READ_YET}; copy the files to this machine, and name them there")
 
 
 def _unreadable(name: str, error: BaseException) -> InputError:

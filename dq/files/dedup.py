@@ -20,8 +20,9 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from dq.arguments import instance, path
-from dq.corpus import Corpus, InputSpec, ReadConfig
+from dq.corpus import Corpus, ReadConfig
 from dq.corpus.apart import refuse_overlap
+from dq.corpus.inputs import Entry, find_inputs
 from dq.dedup import DuplicateIndex, Duplicates, Resources
 from dq.errors import ConfigError, WorkspaceError
 from dq.executors import QUIET, Executor, LocalExecutor, Progress, Step, require_live_polars, run_in_threads
@@ -100,7 +101,7 @@ class Kept(Output):
 
 
 def dedup_files(
-    inputs: Sequence[InputSpec | str],
+    inputs: Sequence[Entry],
     out: Path,
     config: DeduplicationConfig | None = None,
     *,
@@ -132,7 +133,7 @@ def dedup_files(
     instance(config, DeduplicationConfig, name="config", remedy="dq.stages.selection has it")
     instance(resources, Resources, name="resources", remedy="dq.dedup has it")
     out, index = path(out, name="out"), None if index is None else path(index, name="index")
-    refuse_overlap(inputs, [out, *([] if index is None else [index])])
+    refuse_overlap(find_inputs(inputs), [out, *([] if index is None else [index])])
     view = View(Workspace(out).create("dedup"), replaces=overwrite)
     with view.workspace.lock(), FolderLock(index) if index is not None else nullcontext():
         known = None if index is None else DuplicateIndex(index, config.method)

@@ -1,7 +1,8 @@
 """Documents divided by rules, files to files: the kept ones in one folder, the dropped ones with reasons in another.
 
-Each piece of the input has its own file in both. What is finished has its record, written last; the same command finds
-it, goes on after any interruption to the same bytes, and no other one replaces it.
+Each piece of the input (a part of a large file, or many small files) has its own file in both. What is finished has its
+record, written last; the same command finds it, goes on after any interruption to the same bytes, and no other one
+replaces it.
 """
 
 from __future__ import annotations
@@ -19,8 +20,7 @@ import pyarrow.compute as pc
 
 from dq.arguments import path
 from dq.corpus.apart import refuse_overlap
-from dq.corpus.config import InputSpec
-from dq.corpus.inputs import input_files, input_identity
+from dq.corpus.inputs import Entry, find_inputs, input_identity
 from dq.corpus.quarantine import QUARANTINE, RowCounts
 from dq.errors import ConfigError, WorkspaceError
 from dq.executors import QUIET, Executor, LocalExecutor, Progress, require_live_polars
@@ -149,7 +149,7 @@ class FilterResult(Result):
 
 
 def filter_files(
-    inputs: Sequence[InputSpec | str],
+    inputs: Sequence[Entry],
     rules: RuleSet,
     *,
     kept: Path,
@@ -184,10 +184,10 @@ def filter_files(
     places = [folder.resolve() for folder in folders.values()]
     if len(places) == 2 and any(one in (other, *other.parents) for one, other in (places, places[::-1])):
         raise ConfigError(f"{kept}: kept and dropped documents need two folders, one beside the other")
-    refuse_overlap(inputs, [*folders.values()])
-    files = input_files(inputs)
-    with progress.step("compare with what is there", unit="files", total=len(files)) as step:
-        identity = input_identity(files, step=step)
+    found = find_inputs(inputs)
+    refuse_overlap(found, [*folders.values()])
+    with progress.step("compare with what is there", unit="files", total=len(found.files)) as step:
+        identity = input_identity(found.files, step=step)
     config = {"inputs": identity, "rules": rules, "strict": strict, **scoring.identity}
     stages = [
         Stage("filter", VERSION, _followed(folder), config={**config, "outputs": [*folders], "holds": name})
@@ -198,7 +198,7 @@ def filter_files(
         if records[0] is not None and None in records:
             raise WorkspaceError(f"{kept}: finished, but {dropped} is gone; delete {kept} too, or name new folders")
         if records[0] is None:
-            pieces = cut(files)
+            pieces = cut(found.files)
             if not rules.is_fixed:
                 ranks = score_tasks(pieces, _ranked(rules, strict=strict), scoring=scoring, scratch=kept / RANKED)
                 rules = _fixed(rules, ranks, strict=strict, executor=executor, progress=progress)
@@ -208,8 +208,9 @@ def filter_files(
             ]
             with progress.step("filter", unit="pieces", total=len(tasks)) as step:
                 tally = run_pieces(_filter_piece, tasks, executor=executor, step=step)
+            tally.rows.left_out = found.left_out
             join_quarantine(kept / SCRATCH, kept / QUARANTINE)
-            tally.rows.check(scoring.limits, listed_in=kept / QUARANTINE, text_field=files[0].spec.text_field)
+            tally.rows.check(scoring.limits, listed_in=kept / QUARANTINE, text_field=found.files[0].spec.text_field)
             summary = FilterResult.of(rules, tally, strict=strict).to_dict()
             # The folder that holds the tallies is the last: without its record, all the others can be made again.
             records = [stage.commit(summary) for stage in reversed(stages)]
@@ -217,7 +218,7 @@ def filter_files(
         for name in (SCRATCH, RANKED):
             shutil.rmtree(kept / name, ignore_errors=True)
     result = FilterResult.from_dict(records[0].summary)
-    result.rows.check(scoring.limits, listed_in=kept / QUARANTINE, text_field=files[0].spec.text_field)
+    result.rows.check(scoring.limits, listed_in=kept / QUARANTINE, text_field=found.files[0].spec.text_field)
     return result
 
 
@@ -262,19 +263,19 @@ class FilterTask(PieceTask):
 
 def _filter_piece(task: FilterTask) -> None:
     names, file = task.rules.signals(strict=task.strict), f"{task.number:05d}.parquet"
-    with counted(task) as (tally, batches), ExitStack() as files:
+    with counted(task) as (tally, tables), ExitStack() as files:
         kept = files.enter_context(table_writer(task.kept / file))
         dropped = None if task.dropped is None else files.enter_context(table_writer(task.dropped / file))
-        for batch in batches:
-            scores = task.scoring.scores(batch.documents, names)
-            source = pl.Series("source", batch.documents.column("source"))
+        for documents in tables:
+            scores = task.scoring.scores(documents, names)
+            source = pl.Series("source", documents.column("source"))
             verdicts = task.rules.judge(scores.with_columns(source), strict=task.strict)
             keep, failed = arrow(verdicts["keep"]), ~verdicts["keep"]
-            chosen = batch.documents.filter(keep)
+            chosen = documents.filter(keep)
             tally.count_kept(chosen)
             tally.count_reasons(verdicts.filter(failed)["reasons"])
             tally.count_scripts(verdicts)
             kept.add(chosen)
             if dropped is not None:
                 why = pl.concat([verdicts.select("reasons", "not_judged"), scores], how="horizontal").filter(failed)
-                dropped.add(with_columns(batch.documents.filter(pc.invert(keep)), why))
+                dropped.add(with_columns(documents.filter(pc.invert(keep)), why))

@@ -24,7 +24,7 @@ from dq.corpus import InputSpec, ReadConfig
 from dq.corpus.documents import DOCUMENT_SCHEMA
 from dq.corpus.fields import no_text_field
 from dq.corpus.formats.compression import compressed_bytes
-from dq.corpus.inputs import InputFile, input_files
+from dq.corpus.inputs import Entry, InputFile, find_inputs
 from dq.corpus.quarantine import RowCounts
 from dq.dedup import Resources, estimate_cost
 from dq.dedup.policy import LONGEST
@@ -103,7 +103,7 @@ class _Scan:
 
 
 def forecast_cost(
-    inputs: Sequence[InputSpec | str],
+    inputs: Sequence[Entry],
     config: DeduplicationConfig,
     *,
     read: ReadConfig | None = None,
@@ -119,7 +119,7 @@ def forecast_cost(
     require_live_polars()
     read, resources = read or ReadConfig(), resources or Resources()
     generator = np.random.default_rng(seed)
-    files = input_files(inputs)
+    files = find_inputs(inputs).files
     scan = _Scan(generator)
     complete = True
     with progress.step("read", unit="rows") as step:
@@ -157,7 +157,7 @@ def _size_on_disk(scan: _Scan, file: InputFile, *, rows: int, text_bytes: int) -
     """About how much of a file so many of its rows take."""
     if (all_rows := file.format.count_rows(file.file)) is not None:
         return file.file.size * rows / all_rows
-    return text_bytes * compressed_bytes(file.name, _lines(scan.rows)) / scan.sample_bytes
+    return text_bytes * compressed_bytes(file.file, _lines(scan.rows)) / scan.sample_bytes
 
 
 def _lines(rows: Sequence[dict[str, str]]) -> bytes:

@@ -7,7 +7,7 @@ bytes for any number of workers and of interruptions.
 
 from __future__ import annotations
 
-import shutil
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,9 +18,9 @@ import polars as pl
 import pyarrow as pa
 
 from dq.corpus.config import RowLimits
-from dq.corpus.documents import Batch
-from dq.corpus.inputs import InputFile, Piece
-from dq.corpus.quarantine import QUARANTINE, quarantine
+from dq.corpus.documents import gathered
+from dq.corpus.inputs import InputFile, Piece, cut_files
+from dq.corpus.quarantine import MAX_LISTED, QUARANTINE, quarantine
 from dq.errors import ConfigError
 from dq.executors import Executor, Step
 from dq.files.tally import Tally
@@ -89,22 +89,26 @@ def cut(files: Sequence[InputFile]) -> list[Piece]:
     Raises:
         InputError: a file cannot be read.
     """
-    return [piece for file in files for piece in file.pieces(max_bytes=PIECE_BYTES)]
+    return cut_files(files, max_bytes=PIECE_BYTES)
 
 
 @contextmanager
-def counted(task: PieceTask) -> Iterator[tuple[Tally, Iterator[Batch]]]:
-    """The batches of a piece, counted as they are read; the tally is written when the block has ended well."""
+def counted(task: PieceTask) -> Iterator[tuple[Tally, Iterator[pa.Table]]]:
+    """The documents of a piece, counted as they are read; the tally is written when the block has ended well."""
     tally = Tally()
     with quarantine(task.scratch / f"{task.number:05d}.{QUARANTINE}", tally.rows) as take:
 
-        def batches() -> Iterator[Batch]:
-            for batch in task.piece.batches(max_document_bytes=task.scoring.limits.max_document_bytes):
-                take(task.piece.input.name, batch)
-                tally.count_documents(batch.documents)
-                yield batch
+        def tables() -> Iterator[pa.Table]:
+            for name, batch in task.piece.batches(max_document_bytes=task.scoring.limits.max_document_bytes):
+                take(name, batch)
+                yield batch.documents
 
-        yield tally, batches()
+        def counting() -> Iterator[pa.Table]:
+            for documents in gathered(tables()):
+                tally.count_documents(documents)
+                yield documents
+
+        yield tally, counting()
     tally.write(task.tally)
 
 
@@ -116,12 +120,16 @@ def run_pieces(function: Callable[[Task], None], tasks: Sequence[Task], *, execu
 
 
 def join_quarantine(scratch: Path, target: Path) -> None:
-    """The pieces' quarantines as one file, in order; none where there is nothing in them."""
+    """The pieces' quarantines as one file, in order, its first rows; none where there is nothing in them."""
     parts = [path for path in sorted(scratch.glob(f"[0-9]*.{QUARANTINE}")) if path.stat().st_size]
     if parts:
         joined = scratch / "joined"  # a kill leaves nothing beside the target
         with replacing(joined) as temporary, temporary.open("wb") as output:
-            for part in parts:
-                with part.open("rb") as lines:
-                    shutil.copyfileobj(lines, output)
+            output.writelines(itertools.islice(_lines(parts), MAX_LISTED))
         joined.replace(target)
+
+
+def _lines(parts: Sequence[Path]) -> Iterator[bytes]:
+    for part in parts:
+        with part.open("rb") as lines:
+            yield from lines

@@ -18,8 +18,7 @@ import pyarrow.parquet as pq
 
 from dq.arguments import many, path
 from dq.corpus.apart import refuse_overlap
-from dq.corpus.config import InputSpec
-from dq.corpus.inputs import Piece, input_files, input_identity
+from dq.corpus.inputs import Entry, Piece, find_inputs, input_identity
 from dq.corpus.quarantine import QUARANTINE, RowCounts
 from dq.errors import WorkspaceError
 from dq.executors import QUIET, Executor, LocalExecutor, Progress, require_live_polars
@@ -28,7 +27,7 @@ from dq.files.pieces import PieceTask, Scoring, counted, cut, join_quarantine, r
 from dq.files.tables import join_tables, table_writer, with_columns
 from dq.quality import DEFAULT_SIGNALS
 from dq.results import Result
-from dq.store import FolderLock, Stage
+from dq.store import FolderLock, Stage, local
 
 VERSION = 2
 MADE_FROM, RESULT = "dq.fingerprint", "dq.result"
@@ -57,7 +56,7 @@ class ScoreResult(Result):
 
 
 def score_files(
-    inputs: Sequence[InputSpec | str],
+    inputs: Sequence[Entry],
     output: Path,
     *,
     signals: Sequence[str] | None = None,
@@ -89,23 +88,24 @@ def score_files(
     names = (*DEFAULT_SIGNALS, *learned) if signals is None else tuple(many(signals, name="signals", of="names"))
     scoring.check(names)
     names = tuple(dict.fromkeys(names))
-    if not output.parent.is_dir():
+    if not local(output).parent.is_dir():
         raise WorkspaceError(f"{output.parent}: no such folder; make it, or name another")
-    files = input_files(inputs)
+    found = find_inputs(inputs)
     parts = output.with_name(f".{output.name}.parts")
-    with progress.step("compare with what is there", unit="files", total=len(files)) as step:
-        identity = input_identity(files, step=step)
+    with progress.step("compare with what is there", unit="files", total=len(found.files)) as step:
+        identity = input_identity(found.files, step=step)
     config = {"inputs": identity, "signals": names, **scoring.identity}
     stage = Stage("score", VERSION, parts, config=config)
     listed_in = output.with_name(f"{output.stem}.{QUARANTINE}")
-    refuse_overlap(inputs, [output, listed_in])
+    refuse_overlap(found, [output, listed_in])
     if not output.exists() or (overwrite and _made_from(output) not in (None, stage.fingerprint)):
         with claimed([stage], overwrite=overwrite):
-            tasks = score_tasks(cut(files), names, scoring=scoring, scratch=parts)
+            tasks = score_tasks(cut(found.files), names, scoring=scoring, scratch=parts)
             with progress.step("score", unit="pieces", total=len(tasks)) as step:
                 tally = run_pieces(score_piece, tasks, executor=executor, step=step)
+            tally.rows.left_out = found.left_out
             join_quarantine(parts, listed_in)
-            tally.rows.check(scoring.limits, listed_in=listed_in, text_field=files[0].spec.text_field)
+            tally.rows.check(scoring.limits, listed_in=listed_in, text_field=found.files[0].spec.text_field)
             metadata = {MADE_FROM: stage.fingerprint, RESULT: json.dumps(tally.rows.to_dict())}
             whole = parts / "whole.parquet"
             join_tables([task.output for task in tasks], whole, metadata=metadata)
@@ -114,7 +114,7 @@ def score_files(
     if parts.exists():
         with FolderLock(parts):
             shutil.rmtree(parts, ignore_errors=True)
-    rows.check(scoring.limits, listed_in=listed_in, text_field=files[0].spec.text_field)
+    rows.check(scoring.limits, listed_in=listed_in, text_field=found.files[0].spec.text_field)
     return ScoreResult(names, rows)
 
 
@@ -164,7 +164,7 @@ def score_tasks(pieces: Sequence[Piece], names: Sequence[str], *, scoring: Scori
 
 def score_piece(task: ScoreTask) -> None:
     """Write the signals of a piece: id, source, signals."""
-    with counted(task) as (_tally, batches), table_writer(task.output) as table:
-        for batch in batches:
-            scores = task.scoring.scores(batch.documents, task.names)
-            table.add(with_columns(batch.documents.select(["id", "source"]), scores))
+    with counted(task) as (_tally, tables), table_writer(task.output) as table:
+        for documents in tables:
+            scores = task.scoring.scores(documents, task.names)
+            table.add(with_columns(documents.select(["id", "source"]), scores))

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from dq.config import fingerprint
-from dq.corpus.inputs import input_files
+from dq.corpus.inputs import find_inputs
 from dq.errors import WorkspaceError
 from dq.jobs.job import JobConfig
 from dq.results import Result
@@ -59,7 +59,7 @@ def plan_job(config: JobConfig, workspace: Workspace) -> JobPlan:
     Raises:
         InputError: the input cannot be read.
     """
-    files = input_files(config.input)
+    files = find_inputs(config.input).files
     view = View(workspace, config.texts)
     replaced: set[str] = set()
     stages = tuple(PlannedStage(name, _is_done(stage, replaced)) for name, stage in _stages(view, config))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -10,8 +11,9 @@ import polars as pl
 from dq.arguments import instance
 from dq.corpus import InputSpec
 from dq.corpus.apart import refuse_overlap
+from dq.corpus.inputs import find_inputs
 from dq.dedup import Resources
-from dq.errors import require_all
+from dq.errors import listed, require_all
 from dq.executors import QUIET, Executor, LocalExecutor, Progress, require_live_polars, usable_cores
 from dq.jobs.job import JobConfig
 from dq.results import Result
@@ -25,7 +27,7 @@ from dq.stages.planted import check_planted
 from dq.stages.read import Documents, ingest, keep_input, reading_warnings
 from dq.stages.selection import JOB_NEEDS, select_documents
 from dq.stages.signals import score_documents
-from dq.stages.tokenizer import train_tokenizer
+from dq.stages.tokenizer import Tokenizer, train_tokenizer
 from dq.stages.tokens import tokenize_documents
 from dq.stages.verdicts import judge, script_warnings
 from dq.store import Workspace, as_workspace
@@ -89,7 +91,7 @@ def run_job(
     require_all(config.modules())
     executor = executor or LocalExecutor()
     threads = min(executor.workers, usable_cores())  # workers may be elsewhere, threads are here
-    refuse_overlap(_all_inputs(config), [workspace.root])
+    refuse_overlap(find_inputs(_all_inputs(config)), [workspace.root])
     workspace.create("run")
     view = View(workspace, config.texts)
     may_replace = None if overwrite else keep_input
@@ -128,7 +130,11 @@ def run_job(
         workspace=workspace,
         fates=fates,
         quarantined=sum(read["quarantined"].values()),
-        warnings=(*reading_warnings(read), *script_warnings(verdicts.table), *_warnings(heldout, fates)),
+        warnings=(
+            *reading_warnings(read),
+            *script_warnings(verdicts.table),
+            *_warnings(heldout, view.open(Tokenizer).left_out, fates),
+        ),
         learned=None if learned is None else learned.learned,
     )
 
@@ -139,16 +145,27 @@ def _all_inputs(config: JobConfig) -> list[InputSpec]:
     return [*config.input, *neutral, *(learned.wanted if learned else ())]
 
 
-def _warnings(heldout: Heldout, fates: pl.DataFrame) -> list[str]:
+def _warnings(heldout: Heldout, left_out: Sequence[str], fates: pl.DataFrame) -> list[str]:
+    """One line a kind of fault, however many sources have it."""
     found = []
-    shares = fates.with_columns(share=pl.col("tokens") / pl.col("tokens").sum().over("source"))
-    for row in shares.filter((pl.col("fate") == "excluded") & (pl.col("share") > MAX_EXCLUDED_SHARE)).to_dicts():
+    if left_out:
         found.append(
-            f"source {row['source']}: {row['share']:.1%} of its tokens are excluded as near to held-out documents; "
-            "a study about deduplication should use neutral sets only"
+            f"nothing is left of {listed([*left_out])} after holding out and excluding: no study has them; lower "
+            "`heldout.fraction`, or add documents"
         )
-    for name in heldout.sets:
-        size = len(heldout.documents(name))
-        if size < MIN_EVALUATED:
-            found.append(f"held-out set {name} has {size} documents; below {MIN_EVALUATED} its intervals are rough")
+    shares = fates.with_columns(share=pl.col("tokens") / pl.col("tokens").sum().over("source"))
+    excluded = shares.filter((pl.col("fate") == "excluded") & (pl.col("share") > MAX_EXCLUDED_SHARE))
+    if len(excluded):
+        rows = excluded.sort("share", "source", descending=[True, False]).to_dicts()
+        found.append(
+            f"tokens excluded as near to held-out documents: {listed([_share(row) for row in rows])}; a study about "
+            "deduplication should use neutral sets only"
+        )
+    sizes = {name: len(heldout.documents(name)) for name in heldout.sets}
+    if small := [f"{name} ({size})" for name, size in sizes.items() if size < MIN_EVALUATED]:
+        found.append(f"held-out sets of few documents: {listed(small)}; below {MIN_EVALUATED} intervals are rough")
     return found
+
+
+def _share(row: dict[str, Any]) -> str:
+    return f"source {row['source']} ({row['share']:.1%})"

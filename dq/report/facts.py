@@ -10,10 +10,12 @@ from typing import Any
 
 import polars as pl
 
+from dq.errors import listed
 from dq.report.answers import duration
 from dq.stages.base import View
 from dq.stages.duplicates import FoundDuplicates
 from dq.stages.selection import Selected
+from dq.stages.tokenizer import Tokenizer
 from dq.stages.verdicts import Verdicts
 from dq.store import Workspace, read_json, read_parquet
 
@@ -103,6 +105,8 @@ def _corpus_rows(view: View) -> list[tuple[str, str]]:
                 f"kept: {selection['keep']}",
             )
         )
+    if left_out := list(view.open(Tokenizer).left_out):
+        rows.append(("left out", f"nothing is left of {listed(left_out)} after holding out and excluding"))
     return rows
 
 

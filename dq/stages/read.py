@@ -6,7 +6,7 @@ One process reads in order, so that shards are cut by rows alone; everything aft
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -16,9 +16,10 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dq.corpus.config import InputSpec, ReadConfig
+from dq.corpus.config import ReadConfig
 from dq.corpus.corpus import Corpus
-from dq.corpus.inputs import InputFile, input_files, input_identity
+from dq.corpus.documents import gathered
+from dq.corpus.inputs import Entry, Inputs, find_inputs, input_identity
 from dq.corpus.quarantine import QUARANTINE, RowCounts, quarantine, row_warnings
 from dq.errors import WorkspaceError
 from dq.executors import QUIET, Step
@@ -33,13 +34,14 @@ SHARD_TEXT_BYTES = 256_000_000
 WRITERS = 2
 
 
-def _stage(folder: Path, inputs: Sequence[InputSpec | str], config: ReadConfig) -> tuple[Stage, list[InputFile]]:
+def _stage(folder: Path, inputs: Sequence[Entry], config: ReadConfig) -> tuple[Stage, Inputs]:
     """The read stage's identity: the contents of its inputs, their field names, and its configuration."""
-    found = input_files(inputs)
-    return Stage("read", STAGE_VERSION, folder, config={"config": config, "inputs": input_identity(found)}), found
+    found = find_inputs(inputs)
+    identity = {"config": config, "inputs": input_identity(found.files)}
+    return Stage("read", STAGE_VERSION, folder, config=identity), found
 
 
-def read_stage(folder: Path, inputs: Sequence[InputSpec | str], config: ReadConfig) -> Stage:
+def read_stage(folder: Path, inputs: Sequence[Entry], config: ReadConfig) -> Stage:
     """The stage that reads inputs into a folder, to ask whether it is done."""
     return _stage(folder, inputs, config)[0]
 
@@ -80,7 +82,7 @@ class WantedDocuments(Documents):
 
 def ingest(
     folder: Path,
-    inputs: Sequence[InputSpec | str],
+    inputs: Sequence[Entry],
     config: ReadConfig,
     *,
     may_replace: Callable[[Stage], object] | None = None,
@@ -141,14 +143,19 @@ def _contents(config: Any) -> dict[str, str]:
         return {}
 
 
-def _write_shards(folder: Path, found: list[InputFile], config: ReadConfig, *, step: Step) -> RowCounts:
-    counts = RowCounts()
+def _write_shards(folder: Path, found: Inputs, config: ReadConfig, *, step: Step) -> RowCounts:
+    counts = RowCounts(left_out=found.left_out)
     with quarantine(folder / QUARANTINE, counts) as take, _ShardWriter(folder, config.shard_rows) as shard:
-        for file in found:
-            for batch in file.batches(max_document_bytes=config.max_document_bytes):
-                take(file.name, batch)
-                shard.add(batch.documents)
-                step.advance(batch.rows, detail=file.name)
+
+        def tables() -> Iterator[pa.Table]:
+            for file in found.files:
+                for batch in file.batches(max_document_bytes=config.max_document_bytes):
+                    take(file.name, batch)
+                    step.advance(batch.rows, detail=file.name)
+                    yield batch.documents
+
+        for documents in gathered(tables()):
+            shard.add(documents)
     return counts
 
 
@@ -230,6 +237,7 @@ def _summary(folder: Path, counts: RowCounts) -> dict[str, Any]:
         "replaced_surrogates": counts.replaced_surrogates,
         "empty_files": counts.empty_files,
         "repeated_ids": _repeated_ids(folder),
+        "left_out": list(counts.left_out),
         "sources": {
             row["source"]: {"documents": row["documents"], "bytes": row["n_bytes"]} for row in by_source.to_dicts()
         },
@@ -249,7 +257,7 @@ def _repeated_ids(folder: Path) -> list[dict[str, Any]]:
 
 def reading_warnings(summary: Mapping[str, Any]) -> list[str]:
     """What the user should know of how the rows were read, of the record's summary."""
-    found = row_warnings(summary["empty_files"], summary["replaced_surrogates"])
+    found = row_warnings(summary["empty_files"], summary["replaced_surrogates"], summary.get("left_out", ()))
     if repeated := summary.get("repeated_ids"):
         count, first = sum(one["documents"] for one in repeated), repeated[0]
         named = f"source {first['source']}, id {first['example']}"

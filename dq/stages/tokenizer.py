@@ -63,6 +63,11 @@ class Tokenizer(Output):
         return self.folder / FILE
 
     @property
+    def left_out(self) -> tuple[str, ...]:
+        """Sources of which nothing was left to train on."""
+        return tuple(self.record.summary.get("left_out", ()))
+
+    @property
     def vocabulary_size(self) -> int:
         """Entries, with the bytes and BOS."""
         return int(self.record.summary["vocab_size"])
@@ -71,8 +76,10 @@ class Tokenizer(Output):
 def train_tokenizer(view: View, config: TokenizerConfig) -> Tokenizer:
     """Train on the documents that are not withheld, or find that it has been done.
 
+    A source of which nothing is left is named in the summary, as ``left_out``: no variant has it.
+
     Raises:
-        InputError: a source has no training text.
+        InputError: no source has training text.
     """
     stage = view.stage(Tokenizer, config=config)
     if stage.done() is None:
@@ -82,22 +89,29 @@ def train_tokenizer(view: View, config: TokenizerConfig) -> Tokenizer:
         tokenizer = _train(_texts(corpus, sample), config)
         write_bytes_atomic(stage.folder / FILE, tokenizer.to_str(pretty=False).encode())
         per_source = sample.group_by("source").agg(pl.col("n_bytes").sum()).sort("source")
-        stage.commit({"vocab_size": tokenizer.get_vocab_size(), "bytes": dict(per_source.iter_rows())})
+        left_out = sorted(set(corpus.documents["source"].unique()) - set(per_source["source"]))
+        counts = {"vocab_size": tokenizer.get_vocab_size(), "bytes": dict(per_source.iter_rows())}
+        stage.commit({**counts, "left_out": left_out})
     return view.open(Tokenizer)
 
 
 def _sample(corpus: Corpus, training: np.ndarray[Any, np.dtype[np.bool_]], config: TokenizerConfig) -> pl.DataFrame:
-    """Documents in a random order fixed by their keys, of each source as many bytes as the smallest source allows."""
+    """Documents in a random order fixed by their keys, of each source as many bytes as the smallest source allows.
+
+    The smallest of those of which anything is left.
+    """
     documents = corpus.documents.with_row_index("document")
     draw = mix64(documents["content_key"].to_numpy(), documents["occurrence"].to_numpy(), DRAW)
     pool = documents.with_columns(pl.Series("draw", draw)).filter(pl.Series(training))
     totals = pool.group_by("source").agg(pl.col("n_bytes").sum()).filter(pl.col("n_bytes") > 0)
-    missing = set(documents["source"].unique()) - set(totals["source"])
-    if missing:
-        raise InputError(f"source {sorted(missing)[0]}: no training text is left after holding out and excluding")
+    if totals.is_empty():
+        raise InputError(
+            "no training text is left of any source after holding out and excluding; lower `heldout.fraction`, or take "
+            "neutral sets from elsewhere"
+        )
     smallest = int(totals["n_bytes"].cast(pl.Int64).min())  # type: ignore[arg-type]
     limit = min(config.bytes_per_source, smallest)
-    pool = pool.sort("draw", "source", "id")
+    pool = pool.filter(pl.col("source").is_in(totals["source"].implode())).sort("draw", "source", "id")
     before = pl.col("n_bytes").cum_sum().over("source") - pl.col("n_bytes")
     return pool.filter(before < limit).sort("document")
 

@@ -1,7 +1,9 @@
 """Where results live on disk, when they count as finished, and who may write."""
 
 from dq.store.files import (
+    NOT_READ_YET,
     file_sha256,
+    local,
     read_json,
     read_parquet,
     write_bytes_atomic,
@@ -15,6 +17,7 @@ from dq.store.wheels import Wheel, cache_folder, path_of
 from dq.store.workspace import Workspace, as_workspace
 
 __all__ = [
+    "NOT_READ_YET",
     "FolderLock",
     "Stage",
     "StageRecord",
@@ -24,6 +27,7 @@ __all__ = [
     "cache_folder",
     "check_files",
     "file_sha256",
+    "local",
     "path_of",
     "read_json",
     "read_parquet",

@@ -19,6 +19,19 @@ from dq.errors import WorkspaceError, cause_of
 
 PARTIAL = re.compile(r"\..+\.\d+\.partial")
 """The names of what `replacing` writes: the file's own, and the process's id."""
+NOT_READ_YET = "addresses such as s3://, hf://, https:// and file:// are neither read nor written yet"
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # a path makes `s3:/bucket` of `s3://bucket`
+
+
+def local(path: str | Path) -> Path:
+    """A path of this machine.
+
+    Raises:
+        WorkspaceError: it is an address.
+    """
+    if ADDRESS.match(str(path)) and not Path(path).exists():
+        raise WorkspaceError(f"{path}: {NOT_READ_YET}; name a place on this machine")
+    return Path(path)
 
 
 @contextmanager

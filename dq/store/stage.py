@@ -18,7 +18,7 @@ from typing import Any
 from dq.config import canonical_json, fingerprint
 from dq.errors import WorkspaceError
 from dq.store.contents import RECORD, STARTED, check, clear, listing, refuse_foreign, refuse_links, sweep
-from dq.store.files import read_json, write_json_atomic
+from dq.store.files import local, read_json, write_json_atomic
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,9 @@ class Stage:
     folder: Path
     config: Any = None
     inputs: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        local(self.folder)
 
     @cached_property
     def fingerprint(self) -> str:

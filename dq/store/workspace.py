@@ -8,7 +8,7 @@ from typing import Any
 
 from dq.arguments import path
 from dq.errors import WorkspaceError
-from dq.store.files import read_json, write_json_atomic
+from dq.store.files import local, read_json, write_json_atomic
 from dq.store.lock import FolderLock
 
 FORMAT = 1
@@ -33,7 +33,7 @@ class Workspace:
     """Paths inside a workspace; names from configurations are checked, so that none can leave the folder."""
 
     def __init__(self, root: str | Path) -> None:
-        self.root = Path(root)
+        self.root = local(root)
 
     @property
     def marker(self) -> Path:

@@ -29,6 +29,7 @@ class Universe:
         dropped: bool, dropped by a rule (a subset of available).
         texts: the text versions that were judged, deduplicated and trained on, by these names.
         made_identical: how many documents cleaning made equal to another one, after deduplication had looked.
+        left_out: sources of which nothing is left after holding out and excluding; no variant has them.
     """
 
     lengths: np.ndarray[Any, np.dtype[np.int64]]
@@ -40,6 +41,7 @@ class Universe:
     dropped: np.ndarray[Any, np.dtype[np.bool_]]
     texts: Mapping[str, str] = field(default_factory=dict)
     made_identical: int = 0
+    left_out: tuple[str, ...] = ()
 
     def members(self, of: Members) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """Which documents these are: bool."""
@@ -48,7 +50,7 @@ class Universe:
     def tokens_by_source(self, of: Members) -> dict[str, int]:
         """How many tokens the members of each available source have, by name."""
         lengths = np.where(self.members(of), self.lengths, 0)
-        names = sorted(set(self.sources[self.available]))
+        names = sorted(set(self.sources[self.available]) - set(self.left_out))
         return {str(name): int(lengths[self.sources == name].sum()) for name in names}
 
     def raw_shares(self) -> dict[str, float]:

@@ -47,6 +47,7 @@ class Manifest(Result):
     ``noise_fraction`` is the share of the tokens, BOS and all, that noise rewrote, over the whole documents of every
     seed's stream: 0 where the kind has no noise. ``texts`` are the text versions that were judged, deduplicated and
     trained on, and ``made_identical`` counts the documents that cleaning made equal to another one of these.
+    ``left_out`` names the sources of which nothing is left after holding out and excluding.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Manifest(Result):
     noise_fraction: float
     texts: Mapping[str, str]
     made_identical: int
+    left_out: tuple[str, ...]
     warnings: tuple[str, ...]
 
 
@@ -114,6 +116,7 @@ class Variant:
             noise_fraction=float(self.spec.rewritten_tokens(lengths - 1).sum() / lengths.sum()),
             texts=dict(universe.texts),
             made_identical=universe.made_identical,
+            left_out=universe.left_out,
             warnings=tuple(_warnings(measures)),
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dq.stages.base import View
 from dq.stages.fates import Fates
 from dq.stages.read import Documents
+from dq.stages.tokenizer import Tokenizer
 from dq.stages.tokens import TokenPool
 from dq.store import Workspace
 from dq.variants.documents import Universe
@@ -29,6 +30,7 @@ def open_universe(workspace: Workspace) -> Universe:
         dropped=fates.having("dropped"),
         texts=view.texts.model_dump(),
         made_identical=int(view.record(Documents, "trained").summary.get("made_identical", 0)),
+        left_out=view.open(Tokenizer).left_out,
     )
 
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dq.corpus.config import InputSpec
-from dq.corpus.inputs import input_files
+from dq.corpus.inputs import find_inputs
 from dq.errors import InputError
 from tests.command import run_dq
 
@@ -22,7 +22,7 @@ def documents(path: Path, **spec: Any) -> list[dict[str, str]]:
     read = [InputSpec(path=str(path), **spec)]
     return [
         row
-        for file in input_files(read)
+        for file in find_inputs(read).files
         for batch in file.batches(max_document_bytes=10**6)
         for row in batch.documents.to_pylist()
     ]

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dq.corpus import InputSpec, ReadConfig
-from dq.corpus.inputs import input_files
+from dq.corpus.inputs import find_inputs
 from dq.errors import InputError
 from dq.stages.read import ingest
 from tests.corpus.files import documents, jsonl, quarantined, read, write, zstd
@@ -61,8 +61,6 @@ def test_a_damaged_or_wrongly_named_file_stops_the_job(tmp_path: Path, ending: s
     path = tmp_path / f"in.jsonl.{ending}"
     path.write_bytes(bytes(whole))
     refused(path, tmp_path / "out")
-    path.write_bytes(ROWS)
-    refused(path, tmp_path / "out")
 
 
 def test_a_gzip_file_with_a_wrong_header_bit_stops_the_job(tmp_path: Path) -> None:
@@ -73,7 +71,7 @@ def test_a_gzip_file_with_a_wrong_header_bit_stops_the_job(tmp_path: Path) -> No
     refused(path, tmp_path / "out")
 
 
-@pytest.mark.parametrize("cut", [0, 3, 8, 100, -1, -200])
+@pytest.mark.parametrize("cut", [3, 8, 100, -1, -200])
 def test_a_truncated_parquet_file_stops_the_job(tmp_path: Path, cut: int) -> None:
     path = tmp_path / "in.parquet"
     pq.write_table(pa.table({"text": ["a" * 50] * 100}), path)
@@ -90,12 +88,12 @@ def test_a_parquet_file_with_damaged_pages_stops_the_job(tmp_path: Path) -> None
     refused(path, tmp_path / "out")
 
 
-@pytest.mark.parametrize("name", ["in.txt", "in.csv", "in.jsonl.bz2", "in", "in.JSONL", "in.gz", "parquet"])
+@pytest.mark.parametrize("name", ["in.txt", "in.csv", "in.jsonl.lz4", "in", "in.gz", "parquet", "in.jsonl.gz.gz"])
 def test_an_unknown_ending_stops_the_job_and_names_the_known_ones(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_bytes(ROWS)
     message = refused(path, tmp_path / "out")
-    assert "unknown kind of file; dq reads .jsonl, .jsonl.gz, .jsonl.zst, .ndjson" in message
+    assert "unknown kind of file by its name; dq reads .jsonl, .ndjson" in message
     assert ".parquet" in message
 
 
@@ -108,14 +106,14 @@ def test_an_entry_that_means_no_file_stops_the_job_with_one_message(tmp_path: Pa
 
 
 def test_an_address_of_another_place_is_refused() -> None:
-    with pytest.raises(InputError, match=r"^s3://bucket/a\.jsonl: no place that dq reads from; copy the files"):
-        input_files(["s3://bucket/a.jsonl"])
+    with pytest.raises(InputError, match=r"^s3://bucket/a\.jsonl: addresses such as s3://, .* yet; copy the files"):
+        find_inputs(["s3://bucket/a.jsonl"])
 
 
 def test_a_file_that_cannot_be_read_stops_the_job(tmp_path: Path) -> None:
     path = tmp_path / "in.jsonl"
     path.symlink_to("/proc/self/mem")  # a regular file that even root cannot read from its beginning
-    assert "cannot be read: Input/output error" in refused(path, tmp_path / "out")
+    assert "Input/output error; replace the file" in refused(path, tmp_path / "out")
 
 
 def test_a_dangling_link_or_a_pipe_that_a_pattern_finds_is_not_skipped_silently(tmp_path: Path) -> None:
@@ -140,14 +138,17 @@ def test_a_pattern_passes_over_folders_and_a_path_with_brackets_is_itself(tmp_pa
     assert [row["text"] for row in documents(corpus)] == ["brackets"]
 
 
-def test_a_file_name_that_is_not_text_is_refused(tmp_path: Path) -> None:
-    for name in (b"caf\xe9.jsonl", b"a\nb.jsonl"):
-        folder = tmp_path / name.hex()
-        folder.mkdir()
-        Path(os.fsdecode(bytes(folder) + b"/" + name)).write_bytes(ROWS)
-        with pytest.raises(InputError, match="name must be UTF-8 on one line") as caught:
-            ingest(tmp_path / "out", [InputSpec(path=str(folder / "*"))], ReadConfig())
-        assert str(caught.value).isprintable()
+@pytest.mark.parametrize(
+    "name", [b"caf\xe9.jsonl", b"a\nb.jsonl", b"[x] what?*.jsonl", b"\x1b[31m.jsonl", b" a b .jsonl"]
+)
+def test_a_file_is_read_whatever_bytes_its_name_holds(tmp_path: Path, name: bytes) -> None:
+    path = os.fsdecode(bytes(tmp_path) + b"/" + name)
+    Path(path).write_bytes(ROWS)
+    for entry, out in ((path, "a"), (str(tmp_path / "*"), "b"), (Path(path), "c")):
+        corpus = ingest(tmp_path / out / "out", [entry], ReadConfig())
+        assert len(corpus.documents) == 300
+        assert all(one.isprintable() for one in corpus.documents["id"][:3])
+        (tmp_path / out).rename(tmp_path.parent / f"{tmp_path.name}-{out}")  # out of the pattern's way
 
 
 @pytest.mark.parametrize("name", ["e.jsonl", "e.jsonl.gz", "e.jsonl.zst", "blank.jsonl", "bom.jsonl"])

@@ -123,7 +123,7 @@ def test_a_limit_of_zero_stops_at_the_first_bad_row(tmp_path: Path) -> None:
 
 def test_nothing_but_bad_rows_is_no_corpus(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no documents in the input"):
-        read(write(tmp_path / "in.jsonl", b"{\n"), tmp_path / "out")
+        read(write(tmp_path / "in.jsonl", b"{]\n"), tmp_path / "out")
 
 
 @pytest.mark.parametrize(

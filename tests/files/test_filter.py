@@ -18,7 +18,7 @@ from polars.testing import assert_frame_equal
 import dq
 from dq.corpus import InputSpec
 from dq.corpus.config import RowLimits
-from dq.corpus.inputs import input_files
+from dq.corpus.inputs import find_inputs
 from dq.errors import ConfigError, InputError, WorkspaceError
 from dq.executors import LocalExecutor
 from dq.files.filter import FilterResult, filter_files
@@ -51,7 +51,7 @@ def read(folder: Path) -> pl.DataFrame:
 
 def read_documents(path: str) -> pa.Table:
     """The documents of all pieces of a file."""
-    batches = [batch for piece in cut(input_files([path])) for batch in piece.batches(max_document_bytes=1000)]
+    batches = [batch for piece in cut(find_inputs([path]).files) for _, batch in piece.batches(max_document_bytes=1000)]
     return pa.concat_tables([batch.documents for batch in batches])
 
 
@@ -104,7 +104,7 @@ def test_outputs_are_the_same_bytes_for_any_number_of_workers(tmp_path: Path, mo
         write_parquet(tmp_path / "a.parquet", row_group_size=7),
         write_jsonl(tmp_path / "b.jsonl.gz", [json.dumps(row) for row in ROWS]),
     ]
-    assert len(cut(input_files(inputs))) > 3
+    assert len(cut(find_inputs(inputs).files)) > 3
     for workers in (1, 3):
         place = tmp_path / str(workers)
         place.mkdir()
@@ -137,7 +137,7 @@ def test_rows_without_id_or_source_are_named_by_file_and_row_also_past_the_first
 ) -> None:
     monkeypatch.setattr("dq.files.pieces.PIECE_BYTES", 100)
     path = write_parquet(tmp_path / "web.2024.parquet", [{"text": "a b c" * 9}] * 9, row_group_size=2)
-    assert len(cut(input_files([path]))) > 2
+    assert len(cut(find_inputs([path]).files)) > 2
     documents = read_documents(path)
     assert documents.column("id").to_pylist() == [f"{path}:{row}" for row in range(1, 10)]
     assert set(documents.column("source").to_pylist()) == {"web"}
@@ -170,7 +170,7 @@ def test_unreadable_rows_are_quarantined_with_file_and_row(tmp_path: Path) -> No
     assert len((tmp_path / "s.quarantined.jsonl").read_text().splitlines()) == 5
 
 
-def test_a_file_without_documents_beside_others_gives_an_empty_output_file(tmp_path: Path) -> None:
+def test_a_file_without_documents_beside_others_is_passed_over(tmp_path: Path) -> None:
     empty = pl.DataFrame(schema={"text": pl.String, "id": pl.String})
     empty.write_parquet(tmp_path / "a.parquet")
     inputs = [str(tmp_path / "a.parquet"), write_jsonl(tmp_path / "b.jsonl", []), write_parquet(tmp_path / "c.parquet")]
@@ -190,8 +190,8 @@ def test_columns_of_other_types_become_meta(tmp_path: Path) -> None:
     pq.write_table(table, tmp_path / "a.parquet")
     (batch,) = [
         batch
-        for piece in cut(input_files([str(tmp_path / "a.parquet")]))
-        for batch in piece.batches(max_document_bytes=1000)
+        for piece in cut(find_inputs([str(tmp_path / "a.parquet")]).files)
+        for _name, batch in piece.batches(max_document_bytes=1000)
     ]
     meta = json.loads(batch.documents.column("meta")[0].as_py())
     assert (meta["n"], meta["tags"]) == (1.5, ["a"])
@@ -229,7 +229,7 @@ def test_a_result_that_was_lenient_is_refused_to_one_that_is_not(tmp_path: Path)
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.parquet", b"not parquet", "cannot be read"),
+        ("a.parquet", b"not parquet", "holds no Parquet"),
         ("a.csv", b"text\n", "unknown kind of file"),
         ("a.jsonl.gz", gzip.compress(b'{"text": "a"}\n' * 99, mtime=0)[:-9], "cannot be read"),
     ],
@@ -321,7 +321,7 @@ def test_a_large_plain_file_is_read_in_parts_with_its_own_line_numbers(
     whole = filter_files([path], RULES, kept=tmp_path / "whole", scoring=lenient)
     monkeypatch.setattr("dq.files.pieces.PIECE_BYTES", 20_000)
     monkeypatch.setattr("dq.corpus.formats.jsonl.CHUNK_BYTES", 4_000)
-    assert len(cut(input_files([path]))) > 5
+    assert len(cut(find_inputs([path]).files)) > 5
     parts = filter_files([path], RULES, kept=tmp_path / "parts", scoring=lenient, executor=LocalExecutor(2))
     assert parts.to_dict() == whole.to_dict()
     assert_frame_equal(read(tmp_path / "parts"), read(tmp_path / "whole"))

@@ -16,7 +16,7 @@ import pytest
 
 from dq.corpus import Corpus, InputSpec, ReadConfig
 from dq.dedup import find_duplicates
-from dq.errors import InputError, WorkspaceError
+from dq.errors import WorkspaceError
 from dq.executors import LocalExecutor, Timed
 from dq.jobs import JobConfig, run_job
 from dq.stages.base import View
@@ -115,7 +115,7 @@ def test_planted_edits_are_exact_and_at_hashed_positions() -> None:
 
 
 def test_small_held_out_sets_and_large_exclusions_are_warnings(finished: Finished, tmp_path: Path) -> None:
-    assert [w for w in finished.result.warnings if "essays has 25 documents; below 100" in w]
+    assert [w for w in finished.result.warnings if "essays (25)" in w and "below 100" in w]
     rng, words = random.Random(0), vocabulary(3)
     essays = [prose(rng, words, 100) for _ in range(120)]
     lines = [{"text": text, "source": "copies"} for text in essays[:10]]
@@ -129,7 +129,7 @@ def test_small_held_out_sets_and_large_exclusions_are_warnings(finished: Finishe
     config = JobConfig.model_validate_json(json.dumps(plain))
     warnings = run_job(config, Workspace(tmp_path / "w")).warnings
     assert len(warnings) == 1
-    assert warnings[0].startswith("source copies: 6.")
+    assert warnings[0].startswith("tokens excluded as near to held-out documents: source copies (6.")
     assert "a study about deduplication should use neutral sets only" in warnings[0]
 
 
@@ -239,14 +239,17 @@ def test_a_folder_of_something_else_is_not_taken(finished: Finished, tmp_path: P
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
-def test_a_source_that_is_held_out_whole_is_an_input_error(finished: Finished, tmp_path: Path) -> None:
+def test_a_source_that_is_held_out_whole_leaves_the_study_with_a_warning(finished: Finished, tmp_path: Path) -> None:
     plain = finished.config.model_dump(mode="json")
     essays = Path(plain["heldout"]["neutral"][0]["input"][0]["path"]).read_text().splitlines()
     lines = [json.loads(line) | {"source": "essays-again"} for line in essays]
     lines += [{"text": f"something else {n}", "source": "other"} for n in range(50)]
     plain["input"][0]["path"] = str(write_jsonl(tmp_path / "d.jsonl", lines))
-    with pytest.raises(InputError, match="source essays-again: no training text is left"):
-        run_job(JobConfig.model_validate_json(json.dumps(plain)), Workspace(tmp_path / "w"))
+    done = run_job(JobConfig.model_validate_json(json.dumps(plain)), Workspace(tmp_path / "w"))
+    assert [one for one in done.warnings if one.startswith("nothing is left of essays-again after holding out")]
+    universe = open_universe(done.workspace)
+    assert universe.left_out == ("essays-again",)
+    assert list(universe.raw_shares()) == ["other"]
 
 
 def test_an_unknown_preset_names_the_known_ones() -> None:

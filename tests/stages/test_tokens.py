@@ -199,14 +199,16 @@ def test_every_source_gives_equal_bytes_to_one_document(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("left", ["nothing", "empty documents"])
-def test_a_source_without_training_text_stops_with_its_name(tmp_path: Path, left: str) -> None:
+def test_a_source_without_training_text_is_left_out_by_name_and_nothing_at_all_stops(tmp_path: Path, left: str) -> None:
     rows = rows_of({"a": 5, "b": 5})
     for n, row in enumerate(rows[5:]):
         row["text"] = "" if left == "empty documents" else prose(100 + n, 60)
     held_out = [row["text"] for row in rows[5:]] if left == "nothing" else []
     view = view_of(tmp_path, rows, held_out=held_out)
-    with pytest.raises(InputError, match=r"^source b: no training text is left after holding out and excluding"):
-        train_tokenizer(view, CONFIG)
+    assert train_tokenizer(view, CONFIG).left_out == ("b",)
+    everything = view_of(tmp_path / "all", rows, held_out=[row["text"] for row in rows if row["text"]])
+    with pytest.raises(InputError, match=r"^no training text is left of any source"):
+        train_tokenizer(everything, CONFIG)
 
 
 def test_lengths_and_offsets_say_where_every_document_lies(corpus: Corpus, tokenizer: Path, pool: TokenPool) -> None:

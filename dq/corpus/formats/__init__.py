@@ -1,28 +1,37 @@
-"""What kinds of files dq reads, one module a format."""
+"""What kinds of files dq reads, one module a format, and the one table of their endings."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from dq.corpus.formats.base import Format
+from dq.corpus.formats.compression import PACKED_ENDINGS
+from dq.corpus.formats.json_values import JsonValues
 from dq.corpus.formats.jsonl import JsonLines
 from dq.corpus.formats.parquet import Parquet
+from dq.corpus.formats.recognised import recognised
+from dq.corpus.places import File
 from dq.errors import InputError
 
-__all__ = ["ENDINGS", "FORMATS", "Format", "JsonLines", "Parquet", "format_of"]
+__all__ = ["ENDINGS", "FORMATS", "KNOWN_KINDS", "Format", "JsonLines", "JsonValues", "Parquet", "format_of"]
 
-FORMATS: tuple[Format[Any], ...] = (JsonLines(), Parquet())
+FORMATS: tuple[Format[Any], ...] = (JsonLines(), JsonValues(), Parquet())
 """Every format that dq reads."""
-ENDINGS = tuple(ending for one in FORMATS for ending in one.endings)
+PLAIN_ENDINGS = tuple(ending for one in FORMATS for ending in one.endings)
+ENDINGS = tuple(ending + packed for ending in PLAIN_ENDINGS for packed in ("", *PACKED_ENDINGS))
+"""Of the names of files that are read, in lower case; names may have any."""
+KNOWN_KINDS = f"{', '.join(PLAIN_ENDINGS)}, each also with {', '.join(PACKED_ENDINGS)}"
+"""The endings for people."""
 
 
-def format_of(name: str) -> Format[Any]:
-    """The format of a file by its name.
+def format_of(file: File) -> Format[Any]:
+    """The format of a file: its name must have a known ending, its first bytes say the rest.
+
+    A file fault is the exception of who found it.
 
     Raises:
-        InputError: none; the message names those there are.
+        InputError: it is no kind of file that dq reads; the message says which those are, or what it holds.
     """
-    for one in FORMATS:
-        if name.endswith(one.endings):
-            return one
-    raise InputError(f"{name}: unknown kind of file; dq reads {', '.join(ENDINGS)}")
+    if not file.name.lower().endswith(ENDINGS):
+        raise InputError(f"{file.name}: unknown kind of file by its name; dq reads {KNOWN_KINDS}")
+    return recognised(file)

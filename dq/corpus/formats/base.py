@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import ClassVar, Generic, TypeVar
 
 from dq.corpus.documents import Batch, Origin
+from dq.corpus.formats.compression import unpacked_bytes
 from dq.corpus.places import File
 
 Part = TypeVar("Part")
@@ -20,8 +21,8 @@ Part = TypeVar("Part")
 class Format(ABC, Generic[Part]):
     """Reads files of one kind."""
 
-    endings: ClassVar[tuple[str, ...]]
-    """What their names end with."""
+    endings: ClassVar[tuple[str, ...]] = ()
+    """What their names end with, before that of a compression; none where another format's names hold them too."""
     sample_ending: ClassVar[str] = ".jsonl"
     """How a forecast stores the sample that stands for them: what it reads about as fast."""
 
@@ -43,9 +44,12 @@ class Format(ABC, Generic[Part]):
             InputError: it has no texts.
         """
 
-    def cut(self, file: File, *, max_bytes: int) -> list[Part | None]:  # noqa: ARG002
-        """Pieces of about ``max_bytes``, in order; None is the whole. What they hold depends on the file alone."""
-        return [None]
+    def cut(self, file: File, *, max_bytes: int) -> list[tuple[Part | None, int]]:  # noqa: ARG002
+        """Parts of about ``max_bytes``, in order, each with its size when it is unpacked, or about that.
+
+        None is the whole. What they hold depends on the file alone.
+        """
+        return [(None, unpacked_bytes(file))]
 
     def count_rows(self, file: File) -> int | None:  # noqa: ARG002
         """Its rows, where the file says so without being read."""

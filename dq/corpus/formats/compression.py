@@ -1,39 +1,154 @@
-"""Files that are compressed or not, by the last ending of their names: none, .gz, .zst."""
+"""Compressed files, told by their first bytes whatever their names say: gzip, Zstandard, bzip2, xz.
+
+Zstandard windows are read up to the format's usual limit, 2 GB (`zstd --long=31`, as the Reddit dumps have it), and xz
+dictionaries up to as much; a reader holds that much of a file that asks for it.
+"""
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import io
+import lzma
+import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import IO
+from dataclasses import dataclass
+from typing import IO, Any
 
 import pyarrow as pa
 
+from dq.corpus.formats.expansion import Expansion
 from dq.corpus.places import File
 
-COMPRESSIONS = ("", ".gz", ".zst")
-GZIP_LEVEL, ZSTD_LEVEL = 6, 3  # the defaults of their command lines
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+FAULTS = (OSError, EOFError, zlib.error, lzma.LZMAError, zstd.ZstdError)
+"""What unpacking a damaged file raises."""
+MAX_WINDOW_LOG = 31
+MAX_XZ_BYTES = 2 << 30
+MAGIC_BYTES = 6
+TEXT_RATIO = 4  # about what text is compressed by
+PACKED_BYTES = 1 << 17  # read at a time
+SKIPPABLE = tuple(bytes([0x50 + kind, 0x2A, 0x4D, 0x18]) for kind in range(16))  # Zstandard frames of no data
+
+
+@dataclass(frozen=True)
+class Compression:
+    """A way to compress: what files begin with, and the object that unpacks one stream (as `bz2` has it)."""
+
+    name: str
+    endings: tuple[str, ...]
+    magic: tuple[bytes, ...]
+    stream: Callable[[], Any]
+    compress: Callable[[bytes], bytes]
+
+
+def _zstd_stream() -> Any:
+    return zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: MAX_WINDOW_LOG})
+
+
+def _xz_stream() -> Any:
+    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MAX_XZ_BYTES)
+
+
+class _GzipStream:
+    """One member of a gzip file, as the other modules' objects are: zlib's own keeps its input outside."""
+
+    def __init__(self) -> None:
+        self._zlib = zlib.decompressobj(zlib.MAX_WBITS | 16)
+
+    def decompress(self, packed: bytes, max_length: int) -> bytes:
+        return self._zlib.decompress(self._zlib.unconsumed_tail + packed, max_length)
+
+    @property
+    def eof(self) -> bool:
+        return self._zlib.eof
+
+    @property
+    def needs_input(self) -> bool:
+        return not self._zlib.unconsumed_tail
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._zlib.unused_data
+
+
+COMPRESSIONS = (
+    Compression("gzip", (".gz",), (b"\x1f\x8b",), _GzipStream, gzip.compress),
+    Compression("Zstandard", (".zst", ".zstd"), (b"\x28\xb5\x2f\xfd", *SKIPPABLE), _zstd_stream, zstd.compress),
+    Compression("bzip2", (".bz2",), (b"BZh",), bz2.BZ2Decompressor, bz2.compress),
+    Compression("xz", (".xz",), (b"\xfd7zXZ\x00",), _xz_stream, lzma.compress),
+)
+"""Every compression that dq reads; the command lines' usual levels."""
+PACKED_ENDINGS = tuple(ending for one in COMPRESSIONS for ending in one.endings)
+
+
+def compression_of(file: File) -> Compression | None:
+    """How a file is compressed; None where it is not."""
+    with file.open() as stored:
+        return _compression(stored.read(MAGIC_BYTES))
+
+
+def _compression(head: bytes) -> Compression | None:
+    return next((one for one in COMPRESSIONS if head.startswith(one.magic)), None)
 
 
 @contextmanager
 def decompressed(file: File) -> Iterator[IO[bytes]]:
-    """The plain bytes of a file."""
+    """The plain bytes of a file. What is compressed cannot be sought in, and is refused where it swells without end."""
     with file.open() as stored:
-        if file.name.endswith(".gz"):
-            with gzip.GzipFile(fileobj=stored) as plain:
-                yield plain  # type: ignore[misc]
-        elif file.name.endswith(".zst"):
-            with pa.CompressedInputStream(stored, "zstd") as plain:
-                yield plain
-        else:
-            yield stored
+        found = _compression(stored.read(MAGIC_BYTES))
+        stored.seek(0)
+        yield stored if found is None else _Unpacked(stored, found, Expansion(file.name, file.size))  # type: ignore[misc]
 
 
-def compressed_bytes(name: str, plain: bytes) -> int:
-    """How many bytes these would be in a file of such a name."""
-    if name.endswith(".gz"):
-        return len(zlib.compress(plain, GZIP_LEVEL))
-    if name.endswith(".zst"):
-        return int(pa.Codec("zstd", compression_level=ZSTD_LEVEL).compress(plain).size)
-    return len(plain)
+class _Unpacked(io.RawIOBase):
+    """The streams of a compressed file, one behind the other; zeros between and behind them are padding.
+
+    No more is unpacked than is asked for, however much a few bytes stand for.
+    """
+
+    def __init__(self, stored: pa.NativeFile, compression: Compression, expansion: Expansion) -> None:
+        self._stored, self._compression, self._expansion = stored, compression, expansion
+        self._stream: Any = compression.stream()
+        self._packed = b""
+
+    def read(self, size: int = -1) -> bytes:
+        """At least a byte, at most ``size``; none at the end."""
+        while True:
+            if self._stream.eof and not self._next_stream():
+                return b""
+            if self._stream.needs_input and not self._packed:
+                self._packed = self._stored.read(PACKED_BYTES)
+                if not self._packed:
+                    raise EOFError(f"the {self._compression.name} data ends before its end mark")
+            packed, self._packed = self._packed, b""
+            plain: bytes = self._stream.decompress(packed, size)
+            if plain:
+                self._expansion.take(len(plain))
+                return plain
+
+    def _next_stream(self) -> bool:
+        rest = self._stream.unused_data.lstrip(b"\0")
+        while not rest:
+            if not (more := self._stored.read(PACKED_BYTES)):
+                return False
+            rest = more.lstrip(b"\0")
+        self._stream, self._packed = self._compression.stream(), rest
+        return True
+
+
+def unpacked_bytes(file: File) -> int:
+    """About how many bytes a file has when it is unpacked."""
+    return file.size if compression_of(file) is None else TEXT_RATIO * file.size
+
+
+def compressed_bytes(file: File, plain: bytes) -> int:
+    """How many bytes these would be, compressed as a file is."""
+    found = compression_of(file)
+    return len(plain) if found is None else len(found.compress(plain))

@@ -1,6 +1,6 @@
 """Parquet rows to batches of documents: columns stay Arrow, a row becomes a Python object only where it is at fault.
 
-Memory is bounded by the batch and the largest row group.
+Memory is bounded by the batch and the largest page: `dq.corpus.formats.parquet_bounds` says how many rows are decoded.
 """
 
 from __future__ import annotations
@@ -8,6 +8,9 @@ from __future__ import annotations
 import contextlib
 import itertools
 import math
+import shutil
+import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
@@ -22,12 +25,15 @@ from dq.corpus.digits import dumps
 from dq.corpus.documents import BATCH_BYTES, BATCH_ROWS, DOCUMENT_SCHEMA, FIRST_BYTES, BadRow, Batch, Origin
 from dq.corpus.fields import column_names, lifted, no_text_field, type_of
 from dq.corpus.formats.base import Format
+from dq.corpus.formats.compression import compression_of, decompressed
+from dq.corpus.formats.parquet_bounds import bounded_rows, check_width
 from dq.corpus.places import File
 from dq.errors import InputError
 from dq.text import string_array
 
 # Columns that dq's own files have beside a document: the corpus's, which the text gives again, and those of kept files.
 DERIVED = ({"content_key", "n_bytes"}, {"cluster_size"})
+MAGIC = b"PAR1"
 NOT_IN_POLARS = ("decimal256", "extension", "list_view")  # parts of the names of types on which polars panics
 # Of those that it writes otherwise: bytes as numbers, decimals as floats, times of unknown zones not at all.
 NOT_AS_WRITTEN = (*NOT_IN_POLARS, "binary", "decimal", "tz=", "map<", "interval", "union")
@@ -55,22 +61,25 @@ class Parquet(Format[Groups]):
         self, file: File, origin: Origin, *, max_document_bytes: int, part: Groups | None = None
     ) -> Iterator[Batch]:
         """The documents of the file, or of some of its row groups."""
-        with _opened(file) as table:
+        with _opened(file) as (stored, table):
             _check_columns(table, file.name, origin)
             chosen = part or Groups(0, table.num_row_groups, 0)
             numbers = list(range(chosen.first, chosen.end))
             row = chosen.row
             if not numbers:
                 return
-            size = _batch_rows(table, numbers)
-            for batch in table.iter_batches(batch_size=size, row_groups=numbers, use_threads=False):
+            size, most = _batch_rows(table, numbers), bounded_rows(stored, table, numbers, name=file.name)
+            batches = table.iter_batches(batch_size=min(size, most), row_groups=numbers, use_threads=False)
+            for batch in batches if most >= size else _joined(batches, max_rows=size):
                 rows = np.arange(row + 1, row + 1 + len(batch))
                 row += len(batch)
                 yield _batch(_plain(_named(batch, origin), origin), rows, origin, max_document_bytes=max_document_bytes)
 
-    def cut(self, file: File, *, max_bytes: int) -> list[Groups | None]:
+    def cut(self, file: File, *, max_bytes: int) -> list[tuple[Groups | None, int]]:
         """Runs of row groups of at most ``max_bytes`` uncompressed, one group at least."""
-        with _opened(file) as table:
+        if compression_of(file) is not None:
+            return super().cut(file, max_bytes=max_bytes)
+        with _opened(file) as (_stored, table):
             groups = [table.metadata.row_group(number) for number in range(table.metadata.num_row_groups)]
         cuts, held = [0], 0
         for number, group in enumerate(groups):
@@ -79,18 +88,44 @@ class Parquet(Format[Groups]):
                 held = 0
             held += group.total_byte_size
         rows = list(itertools.accumulate((group.num_rows for group in groups), initial=0))
-        return [Groups(first, end, rows[first]) for first, end in itertools.pairwise([*cuts, len(groups)])]
+        return [
+            (Groups(first, end, rows[first]), sum(group.total_byte_size for group in groups[first:end]))
+            for first, end in itertools.pairwise([*cuts, len(groups)])
+        ]
 
     def count_rows(self, file: File) -> int:
         """Its rows, by its own metadata."""
-        with _opened(file) as table:
+        with _opened(file) as (_stored, table):
             return int(table.metadata.num_rows)
 
 
 @contextlib.contextmanager
-def _opened(file: File) -> Iterator[pq.ParquetFile]:
-    with file.open() as stored, pq.ParquetFile(stored, buffer_size=1 << 20) as table:
-        yield table
+def _opened(file: File) -> Iterator[tuple[pa.NativeFile, pq.ParquetFile]]:
+    """The bytes of a file and its table; a compressed file, in which nothing can be sought, is unpacked aside."""
+    with contextlib.ExitStack() as open_files:
+        if compression_of(file) is None:
+            stored = open_files.enter_context(file.open())
+        else:
+            aside = open_files.enter_context(tempfile.TemporaryFile())
+            shutil.copyfileobj(open_files.enter_context(decompressed(file)), aside, 1 << 20)
+            stored = open_files.enter_context(pa.PythonFile(aside, mode="r"))
+        table = open_files.enter_context(pq.ParquetFile(stored, buffer_size=1 << 20))
+        check_width(table, file.name)
+        yield stored, table
+
+
+def _joined(batches: Iterator[pa.RecordBatch], *, max_rows: int) -> Iterator[pa.RecordBatch]:
+    """Batches that were read small, for fear of what they hold, put together to the usual size."""
+    held: list[pa.RecordBatch] = []
+    rows = size = 0
+    for batch in batches:
+        held.append(batch)
+        rows, size = rows + len(batch), size + batch.nbytes
+        if rows >= max_rows or size >= BATCH_BYTES:
+            yield from pa.Table.from_batches(held).combine_chunks().to_batches()
+            held, rows, size = [], 0, 0
+    if held:
+        yield from pa.Table.from_batches(held).combine_chunks().to_batches()
 
 
 def _named(batch: pa.RecordBatch, origin: Origin) -> pa.RecordBatch:
@@ -138,7 +173,7 @@ def _batch(batch: pa.RecordBatch, rows: Rows, origin: Origin, *, max_document_by
 
 def _check_columns(file: pq.ParquetFile, name: str, origin: Origin) -> None:
     schema, text, identity = file.schema_arrow, origin.spec.text_field, origin.spec.id_field
-    if twice := {name for name in schema.names if schema.names.count(name) > 1}:
+    if twice := {name for name, count in Counter(schema.names).items() if count > 1}:
         raise InputError(f"{name}: two columns are named `{min(twice)}`; rename one")
     if (kind := type_of(schema, text)) is None:
         raise no_text_field(f"{name}: no column `{text}`", text, column_names(schema))

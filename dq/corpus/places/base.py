@@ -6,6 +6,7 @@ A place knows nothing of formats but the endings of their names, and a format no
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import pyarrow as pa
@@ -33,18 +34,26 @@ class File(Protocol):
         """
 
 
+@dataclass(frozen=True)
+class Found:
+    """The files that an entry means, sorted, and the names of those that lie among them and are not read."""
+
+    files: Sequence[File]
+    left_out: Sequence[str] = ()
+
+
 class Place(Protocol):
     """Yields the files that an entry of the input means."""
 
     def matches(self, entry: str) -> bool:
         """Whether an entry, such as a path or an address, is one of this place."""
 
-    def files(self, entry: str, *, endings: Sequence[str]) -> list[File]:
-        """The files of an entry, sorted; none where there are none.
+    def files(self, entry: str, *, endings: Sequence[str]) -> Found:
+        """The files of an entry; none where there are none.
 
         Args:
             entry: of this place. What it names is read whatever it is called.
-            endings: of names that a folder is searched for.
+            endings: of names that a folder is searched for, in lower case.
 
         Raises:
             InputError: the entry means something that holds no documents, or that cannot be reached: nobody else

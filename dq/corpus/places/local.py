@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import glob
 import os
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 
-from dq.corpus.places.base import File
+from dq.corpus.names import spelled
+from dq.corpus.places.base import Found
 from dq.corpus.quarantine import QUARANTINE
 from dq.errors import InputError
 from dq.store import Workspace, file_sha256
 
 OWN = ("stage.json", "started.json", "filter.json", QUARANTINE)
 """What dq writes, or once wrote, beside documents; quarantines also as ``<name>.quarantined.jsonl``."""
+MARKS = ("_", ".")
+"""What the names of files begin with that other programs leave beside their results: `_SUCCESS`, `.gitattributes`."""
+MAC = ("__MACOSX", "._")  # folders and files of attributes that a Mac adds to archives, under the names of real files
 
 
 @dataclass(frozen=True)
@@ -27,8 +32,8 @@ class LocalFile:
 
     @property
     def name(self) -> str:
-        """The path, as it was given."""
-        return self.path.as_posix()
+        """The path, as it was given; what no id can hold of it is spelled out."""
+        return spelled(self.path.as_posix())
 
     @property
     def size(self) -> int:
@@ -36,22 +41,19 @@ class LocalFile:
         return self.path.stat().st_size
 
     def open(self) -> pa.NativeFile:
-        """The file."""
-        return pa.OSFile(os.fspath(self.path))
+        """The file. A pipe is no file: documents are read more than once, and what is in a pipe is gone then."""
+        if not stat.S_ISREG(self.path.stat().st_mode):
+            raise InputError(f"{self.path}: not a regular file; write what it holds to a file, and name that")
+        return pa.OSFile(os.fsencode(self.path))
 
     def sha256(self) -> str:
-        """SHA-256 of its bytes; only a regular file whose name is text has one."""
-        if any(char < " " or "\ud800" <= char <= "\udfff" for char in self.name):
-            raise InputError(
-                f"{self.name!r}: a file's name must be UTF-8 on one line, ids are made from it; rename the file"
-            )
+        """SHA-256 of its bytes."""
         try:
-            if not self.path.exists() or self.path.is_file():
-                return file_sha256(self.path)
+            return file_sha256(self.path)
         except OSError as error:
-            reason = error.strerror
-            raise InputError(f"{self.path}: cannot be read: {reason}; repair it, or take it out of the input") from None
-        raise InputError(f"{self.path}: not a regular file; copy what it holds into one")
+            raise InputError(
+                f"{self.name}: cannot be read: {error.strerror}; repair it, or take it out of the input"
+            ) from None
 
 
 class LocalPlace:
@@ -61,7 +63,7 @@ class LocalPlace:
         """Whatever is there, and whatever is no address (`scheme://`)."""
         return "://" not in entry or os.path.lexists(entry)
 
-    def files(self, entry: str, *, endings: Sequence[str]) -> list[File]:
+    def files(self, entry: str, *, endings: Sequence[str]) -> Found:
         """The file of a path, the files of a pattern, or those of a folder and the folders in it.
 
         In folders, hidden files and folders are left out, and what dq writes beside documents; all of these are read
@@ -69,9 +71,11 @@ class LocalPlace:
         """
         path = Path(entry)
         if path.is_dir():
-            return [LocalFile(found) for found in sorted(_in_folder(path, tuple(endings)))]
+            return _in_folder(path, tuple(endings))
         names = [entry] if os.path.lexists(entry) else glob.glob(_pattern(entry), recursive=True)  # noqa: PTH207
-        return [LocalFile(found) for found in sorted(map(Path, names)) if not found.is_dir()]
+        if entry == "-" and not names:
+            raise InputError("-: standard input is not read; write it to a file, and name that")
+        return Found([LocalFile(found) for found in sorted(map(Path, names)) if not found.is_dir()])
 
 
 def _pattern(entry: str) -> str:
@@ -80,10 +84,11 @@ def _pattern(entry: str) -> str:
     return os.path.join(glob.escape(os.fspath(existing)), os.fspath(Path(entry).relative_to(existing)))  # noqa: PTH118
 
 
-def _in_folder(root: Path, endings: tuple[str, ...]) -> list[Path]:
+def _in_folder(root: Path, endings: tuple[str, ...]) -> Found:
     found: list[Path] = []
+    left_out: list[Path] = []
     seen: set[tuple[int, int]] = set()  # a link may lead back to a folder above it
-    for folder, names, files in os.walk(root, followlinks=True):
+    for folder, names, files in os.walk(root, followlinks=True, onerror=_unlistable):
         if Workspace(folder).marker.exists():
             raise InputError(f"{folder}: a workspace; name what to read of it, such as {Path(folder) / 'kept'}")
         status = os.stat(folder)  # noqa: PTH116
@@ -91,10 +96,28 @@ def _in_folder(root: Path, endings: tuple[str, ...]) -> list[Path]:
             names.clear()
             continue
         seen.add((status.st_dev, status.st_ino))
-        names[:] = sorted(name for name in names if not name.startswith("."))
-        found += [
-            Path(folder, name)
-            for name in files
-            if name.endswith(endings) and not (name.startswith(".") or name in OWN or name.endswith(f".{QUARANTINE}"))
-        ]
-    return found
+        names.sort()
+        within = Path(folder).relative_to(root).parts
+        hidden = MAC[0] in within or any(part.startswith(".") for part in within)
+        for name in files:
+            is_data = name.lower().endswith(endings)
+            if is_data and not hidden and not name.startswith(".") and not _is_own(name):
+                found.append(Path(folder, name))
+            elif not _is_mark(Path(folder, name).relative_to(root), is_data=is_data):
+                left_out.append(Path(folder, name))
+    return Found([LocalFile(path) for path in sorted(found)], [spelled(path.as_posix()) for path in sorted(left_out)])
+
+
+def _is_own(name: str) -> bool:
+    return name in OWN or name.endswith(f".{QUARANTINE}")
+
+
+def _is_mark(path: Path, *, is_data: bool) -> bool:
+    """Whether a file that is not read is none that anybody would miss."""
+    if _is_own(path.name) or MAC[0] in path.parts or path.name.startswith(MAC[1]):
+        return True
+    return not is_data and any(part.startswith(MARKS) for part in path.parts)
+
+
+def _unlistable(error: OSError) -> None:
+    raise InputError(f"{error.filename}: cannot be read: {error.strerror}; repair it, or name the files beside it")

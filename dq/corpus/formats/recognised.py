@@ -1,0 +1,107 @@
+"""What a file holds, by its first bytes: JSON lines, a JSON array, Parquet, or something that is named with its remedy.
+
+Names say which files of a folder are read; what is in them says how. A download that failed, a pointer of Git LFS or
+text of another encoding would else be "12 of 12 rows are unreadable", which helps nobody.
+"""
+
+from __future__ import annotations
+
+from dq.corpus.formats.base import Format
+from dq.corpus.formats.compression import COMPRESSIONS, FAULTS, compression_of, decompressed
+from dq.corpus.formats.json_values import JsonValues, is_json_values
+from dq.corpus.formats.jsonl import BOM, JsonLines
+from dq.corpus.formats.parquet import MAGIC as PARQUET
+from dq.corpus.formats.parquet import Parquet
+from dq.corpus.places import File
+from dq.errors import InputError
+
+HEAD_BYTES = 4096
+TAR = (257, b"ustar")
+FETCH = "replace the file"
+UNPACK = "unpack it, and name the files in it"
+CONVERT = "write it as Parquet or as JSON lines"
+UTF8 = "write it as UTF-8, for example with `iconv -f {} -t UTF-8`"
+
+FOREIGN = (
+    (b"version https://git-lfs.github.com/", "a Git LFS pointer and not the file itself", "run `git lfs pull`"),
+    (b"/annex/objects/", "a git-annex pointer and not the file itself", "run `git annex get`"),
+    (b"PK\x03\x04", "a zip archive", UNPACK),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", UNPACK),
+    (b"Rar!\x1a\x07", "a RAR archive", UNPACK),
+    (b"\x04\x22\x4d\x18", "LZ4", "unpack it with `lz4 -d`"),
+    (b"\xff\x06\x00\x00sNaPpY", "Snappy", "unpack it"),
+    (b"\x5d\x00\x00", "LZMA", "unpack it with `xz -d --format=lzma`"),
+    (b"PARE", "encrypted Parquet", "write it without encryption"),
+    (b"ARROW1", "Arrow IPC (Feather)", CONVERT),
+    (b"\xff\xff\xff\xff", "an Arrow stream", CONVERT),
+    (b"FEA1", "Feather", CONVERT),
+    (b"ORC", "ORC", CONVERT),
+    (b"Obj\x01", "Avro", CONVERT),
+    (b"SQLite format 3\x00", "an SQLite database", CONVERT),
+    (b"\x89HDF", "HDF5", CONVERT),
+    (b"\x93NUMPY", "a NumPy array", CONVERT),
+    (b"%PDF-", "PDF", CONVERT),
+    (b"WARC/", "WARC", CONVERT),
+    (b"\x00\x00\xfe\xff", "UTF-32", UTF8.format("UTF-32")),
+    (b"\xff\xfe\x00\x00", "UTF-32", UTF8.format("UTF-32")),
+    (b"\xff\xfe", "UTF-16", UTF8.format("UTF-16")),
+    (b"\xfe\xff", "UTF-16", UTF8.format("UTF-16")),
+)
+"""First bytes, what they are of, and what to do. Longer ones before their own beginnings."""
+BARE_UTF = {"UTF-32LE": b"{\0\0\0", "UTF-32BE": b"\0\0\0{", "UTF-16LE": b"{\0", "UTF-16BE": b"\0{"}
+MARKUP = (
+    ((b"<!doctype html", b"<html", b"<head", b"<body"), "an HTML page, such as a server sends in place of a file"),
+    ((b"<",), "XML, such as a server sends in place of a file"),
+)
+
+
+def recognised(file: File) -> Format:  # type: ignore[type-arg]
+    """The format of what a file holds.
+
+    A file fault is the exception of who found it; one that unpacking finds is left to whoever reads it all.
+
+    Raises:
+        InputError: it holds what dq does not read; says what, and what to do.
+    """
+    head = _head(file)
+    if what := _foreign(head):
+        raise InputError(f"{file.name}: holds {what[0]}; {what[1]}, or leave it out of the input")
+    if head.startswith(PARQUET):
+        return Parquet()
+    text = head.lstrip(BOM + b" \t\r\n")
+    if text and not text.startswith((b"{", b"[")) and (named := _named(file)):
+        raise InputError(f"{file.name}: holds no {named}, as its name says; {FETCH}, or leave it out of the input")
+    return JsonValues() if is_json_values(text) else JsonLines()
+
+
+def _named(file: File) -> str:
+    """What a file is by its name, and not by its bytes."""
+    name = file.name.lower()
+    packed = next((one.name for one in COMPRESSIONS if name.endswith(one.endings)), "")
+    return packed if packed and compression_of(file) is None else "Parquet" * (".parquet" in name)
+
+
+def _head(file: File) -> bytes:
+    try:
+        with decompressed(file) as plain:
+            return plain.read(HEAD_BYTES)
+    except FAULTS:
+        if compression_of(file) is None:
+            raise
+        return b""
+
+
+def _foreign(head: bytes) -> tuple[str, str] | None:
+    """What a file is that dq does not read, and the remedy."""
+    for magic, what, remedy in FOREIGN:
+        if head.startswith(magic):
+            return what, remedy
+    if head[TAR[0] :].startswith(TAR[1]):
+        return "a tar archive", UNPACK
+    for encoding, begin in BARE_UTF.items():
+        if head.startswith(begin):
+            return encoding, UTF8.format(encoding)
+    if head and not head.strip(b"\0"):
+        return "nothing but zeros", FETCH
+    text = head.lstrip(BOM + b" \t\r\n").lower()
+    return next(((what, FETCH) for begins, what in MARKUP if text.startswith(begins)), None)
