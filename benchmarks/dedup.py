@@ -182,7 +182,8 @@ def files_to_files(texts: list[str]) -> Measure:
             found = find_duplicates(
                 [loaded["text"]], DedupConfig(), folder=folder / "duplicates", resources=Resources()
             )
-            table = loaded.select("id", n_bytes=pl.col("text").str.len_bytes(), content_key=pl.col("text").hash())
+            visible = pl.Series("visible_characters", found.visible)
+            table = loaded.select("id", visible, content_key=pl.col("text").hash())
             chosen = select(found, np.ones(len(loaded), np.bool_), order=Policy.parse("longest").ranks(table))
             loaded.filter(pl.Series(chosen.kept)).write_parquet(folder / "out.parquet")
 

@@ -35,8 +35,21 @@ if TYPE_CHECKING:
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Folder of the results; the same one goes on.")]
 OldOutput = Annotated[Path | None, typer.Option("--out", hidden=True, help="The old name of --output.")]
 Threshold = Annotated[float, typer.Option(help="Smallest Jaccard similarity that makes two documents duplicates.")]
-Ngram = Annotated[int, typer.Option(help="Words in a shingle.")]
-Keep = Annotated[str, typer.Option(help="longest, best:SIGNAL, earliest:FIELD or prefer:SOURCE,SOURCE.")]
+Ngram = Annotated[int, typer.Option(help="Units in a shingle.")]
+Unit = Annotated[str, typer.Option(help="words (of scripts without spaces: letters) or characters.")]
+Normalization = Annotated[
+    str,
+    typer.Option(
+        help="What counts: meaning (signs do, case and the punctuation around words do in code only), folded (as of "
+        "prose), written (all that is visible) or words (letters and digits)."
+    ),
+]
+Keep = Annotated[
+    str,
+    typer.Option(
+        help="longest (most visible characters, repeats left out), best:SIGNAL, earliest:FIELD or prefer:SOURCE,SOURCE."
+    ),
+]
 Index = Annotated[Path | None, typer.Option(help="Folder of documents kept earlier; kept ones join.")]
 Memory = Annotated[str, typer.Option(help="Memory for tables and pairs; the rest goes through the disk.")]
 MaxRemoved = Annotated[float, typer.Option(help="Stop where a source would lose more than this share.")]
@@ -50,6 +63,8 @@ def dedup(
     out: OldOutput = None,
     threshold: Threshold = 0.8,
     ngram: Ngram = 5,
+    unit: Unit = "words",
+    normalization: Normalization = "meaning",
     keep: Keep = "longest",
     index: Index = None,
     memory: Memory = "4GB",
@@ -77,7 +92,8 @@ def dedup(
     from dq.files.forecast import forecast_cost
     from dq.stages.selection import DeduplicationConfig
 
-    about: dict[str, Any] = {"threshold": threshold, "ngram": ngram, "keep": keep}
+    about: dict[str, Any] = {"threshold": threshold, "ngram": ngram, "unit": unit, "normalization": normalization}
+    about |= {"keep": keep}
     about |= {"max_removed_fraction": max_removed_fraction, "allow_removal": tuple(allow_removal or ())}
     config = checked(DeduplicationConfig, about)
     limits = {"threads": worker_count(workers), "memory_bytes": parse_bytes(memory)}
@@ -134,8 +150,9 @@ def _show_dedup(done: DedupResult) -> None:
     sources = done.sources.sort("documents", "source", descending=[True, False])
     rows = [(row["source"], *_counts(row)) for row in sources.iter_rows(named=True)]
     every = [(), ("all", *_counts(sources.drop("source").sum().row(0, named=True)))] if len(sources) > 1 else []
-    head = ("source", "documents", "kept", "removed", "share", "exact copies")
+    head = ("source", "documents", "kept", "removed", "share", "exact copies", "near copies")
     show.table(head, rows, title="documents by source", more="smaller sources", last=every)
+    _show_definition(done.shingles)
     root = done.workspace.root
     if done.quarantined:
         show.line((f"unreadable rows: {done.quarantined:,}, listed in {done.quarantine}", "yellow"))
@@ -148,7 +165,17 @@ def _show_dedup(done: DedupResult) -> None:
 
 def _counts(row: dict[str, Any]) -> tuple[str, ...]:
     share = f"{row['removed'] / row['documents']:.1%}"
-    return f"{row['documents']:,}", f"{row['kept']:,}", f"{row['removed']:,}", share, f"{row['exact_copies']:,}"
+    documents, kept, removed = (f"{row[name]:,}" for name in ("documents", "kept", "removed"))
+    return documents, kept, removed, share, f"{row['exact_copies']:,}", f"{row['near_copies']:,}"
+
+
+def _show_definition(shingles: dict[str, Any]) -> None:
+    """What the numbers rest on."""
+    show.line(
+        f"exact: equal text, white space and zero-width marks aside; near: by {shingles['ngram']}-grams of "
+        f"{shingles['unit']}, normalization {shingles['normalization']}",
+        wrap=True,
+    )
 
 
 def show_forecast(forecast: Forecast) -> None:
@@ -173,7 +200,8 @@ def _show_bands(config: DedupConfig, *, as_json: bool) -> None:
     bands = choose_bands(config)
     curve = bands.curve().to_dicts()
     if as_json:
-        show.json({"bands": bands.bands, "rows": bands.rows, "curve": curve})
+        shingles = config.model_dump(include={"normalization", "unit", "ngram"})
+        show.json({"shingles": shingles, "bands": bands.bands, "rows": bands.rows, "curve": curve})
         return
     show.line(
         f"{bands.bands} bands of {bands.rows} of {bands.num_perm} values; candidates are verified where at least "
@@ -181,6 +209,7 @@ def _show_bands(config: DedupConfig, *, as_json: bool) -> None:
         f"{bands.recall(config.threshold):.2%}. Verification is exact: nothing below it is removed.",
         wrap=True,
     )
+    _show_definition(config.model_dump())
     rows = [
         (
             f"{row['similarity']:.2f}",
@@ -211,7 +240,8 @@ def _show_audit(audit: Audit) -> None:
     title = "true duplicate pairs of a sample, and the share resolved (not both kept)"
     show.table(head, rows, title=title, more="rows")
     show.line(
-        f"{audit.sampled_documents:,} documents compared with all; {audit.removals_checked:,} removals recomputed, "
-        f"{audit.unproven_removals.height:,} unproven; {audit.missed_pairs.height:,} true pairs both kept",
+        f"{audit.sampled_documents:,} documents compared with all; {audit.removals_checked:,} removals recomputed from "
+        f"their texts ({audit.exact_checked:,} exact copies), {audit.unproven_removals.height:,} unproven; "
+        f"{audit.missed_pairs.height:,} true pairs both kept",
         wrap=True,
     )

@@ -93,7 +93,8 @@ def _show_history(history: DocumentHistory) -> None:
     if history.near_heldout is not None:
         show.line(f"  too near to the held-out document {history.near_heldout}")
     if (kept := history.duplicate_of) is not None:
-        show.line(f"  duplicate of {kept.id} ({kept.source}), similarity {kept.similarity:.4f}")
+        kind = "exact copy" if kept.exact else "near copy"
+        show.line(f"  {kind} of {kept.id} ({kept.source}), similarity {kept.similarity:.4f}")
     for one in history.neighbours:
         kept_or_not = "kept" if one.kept else "not kept"
         show.line(f"  pair with {one.id} ({one.source}), similarity {one.similarity:.4f}, {kept_or_not}")
@@ -128,7 +129,8 @@ def _show_dropped(document: DroppedDocument) -> None:
 def _show_pair(pair: RemovedPair) -> None:
     from dq.inspect.pairs import compare_words
 
-    counts = "" if pair.union is None else f" ({pair.intersection:,} of {pair.union:,} shingles)"
+    counts = " (all shingles equal)" if pair.union is None else f" ({pair.intersection:,} of {pair.union:,} shingles)"
+    counts = " (exact copy)" if pair.exact else counts
     show.line((f"similarity {pair.similarity:.4f}{counts}", "bold"))
     if pair.kept_text is None:
         show.line(f"removed: {pair.id} ({pair.source})")

@@ -6,7 +6,8 @@ kept. Pairs of one sampled document stand or fall together, so the interval (Wil
 not pairs: wide rather than wrong. Beside it stands what theory promises: the mean probability that a pair of that
 similarity is verified, which resolved pairs should exceed, since a pair is also resolved through a third document.
 
-Precision is 1 by construction; here each sampled removal is recomputed from the texts.
+Precision is 1 by construction; here each sampled removal is proven from the two texts, by plain Python that shares
+nothing with the kernels (`dq.dedup.plain`): their similarity, and of an exact copy that the canonical texts are equal.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import numpy as np
 import polars as pl
 
 from dq.arrays import Array, offsets_of
+from dq.dedup import plain
 from dq.dedup.duplicates import Duplicates
 from dq.dedup.inverted import InvertedIndex
 from dq.dedup.selection import Selection
@@ -47,9 +49,12 @@ class Audit(Result):
     sampled_documents: int
     """Documents compared with the whole corpus."""
     removals_checked: int
-    """Removed documents in the sample whose similarity was recomputed."""
+    """Removed documents in the sample whose texts were compared with those of the kept ones."""
+    exact_checked: int
+    """Those of them that are called exact copies."""
     unproven_removals: pl.DataFrame
-    """DataFrame document, kept_index, similarity, true_similarity of those that did not hold: empty."""
+    """DataFrame document, kept_index, exact, similarity, true_exact, true_similarity of those that did not hold:
+    empty."""
     missed_pairs: pl.DataFrame
     """DataFrame left, right, similarity of true pairs both kept, the most similar first."""
 
@@ -78,7 +83,7 @@ def audit_duplicates(
     Args:
         duplicates: what was found.
         selection: what was kept.
-        shards: the texts, as they were deduplicated; read twice.
+        shards: the texts, as they were deduplicated; read three times.
         sources: the source of each document; one source without it.
         per_source: documents sampled from each source.
         seed: of the sample.
@@ -98,9 +103,13 @@ def audit_duplicates(
         resolved=~(kept[left] & kept[right]),
         theoretical=np.interp(pairs["similarity"].to_numpy(), grid, [duplicates.bands.recall(value) for value in grid]),
     )
-    unproven, checked = _check_removals(selection, sample, pairs)
+    removals = _check_removals(duplicates, selection, sample, shards=shards)
+    unproven = removals.filter(
+        (pl.col("similarity") != pl.col("true_similarity")) | (pl.col("exact") != pl.col("true_exact"))
+    )
     missed = pairs.filter(~pl.col("resolved")).sort("similarity", descending=True).select("left", "right", "similarity")
-    return Audit(_table(pairs, duplicates.config.threshold), len(sample), checked, unproven, missed)
+    table, exact = _table(pairs, duplicates.config.threshold), int(removals["exact"].sum())
+    return Audit(table, len(sample), removals.height, exact, unproven, missed)
 
 
 def _sample(sources: pl.Series, eligible: Array, *, per_source: int, seed: int) -> tuple[Array, Array]:
@@ -151,19 +160,41 @@ def _joined(parts: Sequence[Shingles]) -> Shingles:
     return Shingles(hashes, offsets_of(lengths))
 
 
-def _check_removals(selection: Selection, sample: Array, pairs: pl.DataFrame) -> tuple[pl.DataFrame, int]:
-    """Sampled removals whose stated similarity is not the true one; and how many removals were checked.
+def _check_removals(
+    duplicates: Duplicates, selection: Selection, sample: Array, *, shards: Sequence[Shard]
+) -> pl.DataFrame:
+    """What is said of sampled removals, and what their texts say.
 
-    Documents removed in favour of an index are not in the texts, so they are left out.
+    Documents removed in favour of an index are left out: the texts of that are not there.
     """
     removed = sample[selection.removed[sample] & (selection.kept_index[sample] < len(selection.kept_index))]
-    claims = pl.DataFrame(
-        {"document": removed, "kept_index": selection.kept_index[removed], "similarity": selection.similarity[removed]}
+    kept = selection.kept_index[removed]
+    texts = _texts(shards, np.union1d(removed, kept))
+    pairs = [(texts[document], texts[other]) for document, other in zip(removed.tolist(), kept.tolist(), strict=True)]
+    return pl.DataFrame(
+        {
+            "document": removed,
+            "kept_index": kept,
+            "exact": selection.exact[removed],
+            "similarity": selection.similarity[removed],
+            "true_exact": pl.Series([plain.canonical(a) == plain.canonical(b) for a, b in pairs], dtype=pl.Boolean),
+            "true_similarity": pl.Series(
+                [plain.similarity(a, b, duplicates.config) for a, b in pairs], dtype=pl.Float64
+            ),
+        }
     )
-    truth = pairs.select("left", "right", pl.col("similarity").alias("true_similarity"))
-    joined = claims.join(truth, left_on=["document", "kept_index"], right_on=["left", "right"], how="left")
-    wrong = joined.filter(pl.col("true_similarity").is_null() | (pl.col("similarity") != pl.col("true_similarity")))
-    return wrong, len(removed)
+
+
+def _texts(shards: Sequence[Shard], documents: Array) -> dict[int, str]:
+    """The texts of documents by their numbers."""
+    found: dict[int, str] = {}
+    begin = 0
+    for shard in shards:
+        batch = load_shard(shard)
+        for row in (documents[(documents >= begin) & (documents < begin + len(batch))] - begin).tolist():
+            found[begin + row] = batch.data[batch.offsets[row] : batch.offsets[row + 1]].tobytes().decode()
+        begin += len(batch)
+    return found
 
 
 def _table(pairs: pl.DataFrame, threshold: float) -> pl.DataFrame:

@@ -18,11 +18,15 @@ def exact_threshold(threshold: float) -> Fraction:
 class ShingleConfig(StrictModel):
     """What the shingles of a document are, and the signature made of them."""
 
+    normalization: Literal["meaning", "folded", "written", "words"] = "meaning"
+    """What of a text counts, as `dq.dedup.normalization` says exactly. ``meaning``: case and the punctuation around
+    words do not, but in text that looks like code, where everything does. ``folded``: as in prose, whatever the text.
+    ``written``: every visible character. ``words``: letters, marks and digits in lower case alone."""
     unit: Literal["words", "characters"] = "words"
-    """``words``: maximal runs of letters, marks and digits in lower case. ``characters``: those characters one by one,
-    with one space for whatever lies between words; for scripts that put no spaces between words."""
+    """``words``: runs between white space, and each letter of a script without spaces. ``characters``: the characters
+    of those runs one by one, with one space between them."""
     ngram: Annotated[int, Field(ge=1, le=64)] = 5
-    """Units in a shingle. A document with fewer is one shingle; one without any never matches."""
+    """Units in a shingle. A document with fewer is one shingle; one of white space alone never matches."""
     num_perm: Annotated[int, Field(ge=2, le=4096)] = 112
     """Values in a signature."""
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 1
@@ -47,7 +51,7 @@ class DedupConfig(ShingleConfig):
     @property
     def shingles(self) -> ShingleConfig:
         """The part that signatures depend on: another threshold needs no new ones."""
-        return ShingleConfig(unit=self.unit, ngram=self.ngram, num_perm=self.num_perm, seed=self.seed)
+        return ShingleConfig(**self.model_dump(include=set(ShingleConfig.model_fields)))
 
 
 class Resources(StrictModel):

@@ -1,9 +1,11 @@
-"""What deduplication found in a corpus: exact copies, verified pairs, large buckets. Not yet what is kept.
+"""What deduplication found in a corpus: copies, verified pairs, large buckets. Not yet what is kept.
 
     pairs.parquet       left, right (document numbers), intersection, union (shingles), similarity
-    copies.parquet      document, first_copy: documents whose shingles equal those of an earlier document
-    empty.parquet       document: documents without a word, which match nothing
-    frozen.parquet      document, id, source: documents of the index that were met; numbered after all others
+    copies.parquet      document, first_copy, first_text: documents whose shingles equal those of an earlier document,
+                        and the first document with their very text
+    empty.parquet       document: documents of white space alone, which match nothing
+    frozen.parquet      document, id, source, first_text: documents of the index that were met; after all others
+    visible.parquet     document, characters: visible ones, repeats left out, of what may have a duplicate
     buckets/*.npy       members of band buckets above ``max_bucket``, with their shingles and digests: selection
                         verifies them against the documents it keeps
     record.json         configuration, bands and counts; written last: without it the folder holds nothing
@@ -28,10 +30,10 @@ from dq.store import read_json, read_parquet, write_bytes_atomic
 from dq.store.arrays import release_pages, save_array
 from dq.store.files import replacing
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 RECORD = "record.json"
 _ON_DISK = ("shingles", "digests")
-FROZEN_SCHEMA = {"document": pl.Int64, "id": pl.String, "source": pl.String}
+FROZEN_SCHEMA = {"document": pl.Int64, "id": pl.String, "source": pl.String, "first_text": pl.Int64}
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,11 @@ class Counts:
 
     documents: int
     empty: int
+    """Of white space alone."""
     exact_copies: int
+    """Documents with the canonical text of an earlier one."""
+    equal_shingles: int
+    """Documents with the shingles of an earlier one and another text: near copies of similarity 1."""
     candidate_pairs: int
     skipped_by_signature: int
     verified_pairs: int
@@ -107,11 +113,15 @@ class Duplicates:
     """DataFrame left, right, intersection, union: int64, similarity: float64; left < right, sorted."""
     first_copy: I64
     """int64 (documents,), the first document with the same shingles (itself for most), -1 without any."""
+    first_text: I64
+    """int64 (documents and frozen ones,), the first document with the same canonical text: of an exact copy."""
+    visible: I64
+    """int64 (documents,), visible characters without repeats, of what may have a duplicate: `longest` goes by them."""
     buckets: LargeBuckets
     """The large ones."""
     frozen: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=FROZEN_SCHEMA))
-    """DataFrame document: int64, id, source: str: earlier documents from an index. They are always kept, take the
-    document numbers from ``documents`` on, and appear in pairs and buckets only."""
+    """DataFrame document: int64, id, source: str, first_text: int64: earlier documents from an index. They are always
+    kept, take the document numbers from ``documents`` on, and appear in pairs and buckets only."""
 
     @property
     def documents(self) -> int:
@@ -124,9 +134,17 @@ class Duplicates:
         (folder / RECORD).unlink(missing_ok=True)
         numbers = np.arange(self.documents)
         copies = np.flatnonzero((self.first_copy >= 0) & (self.first_copy != numbers))
+        measured = np.flatnonzero(self.visible)
         tables = {
             "pairs": self.pairs,
-            "copies": pl.DataFrame({"document": copies, "first_copy": self.first_copy[copies]}),
+            "copies": pl.DataFrame(
+                {
+                    "document": copies,
+                    "first_copy": self.first_copy[copies],
+                    "first_text": self.first_text[copies],
+                }
+            ),
+            "visible": pl.DataFrame({"document": measured, "characters": self.visible[measured]}),
             "empty": pl.DataFrame({"document": np.flatnonzero(self.first_copy < 0)}),
             "frozen": self.frozen,
         }
@@ -159,12 +177,19 @@ class Duplicates:
         copies = read_parquet(folder / "copies.parquet")
         first_copy[copies["document"].to_numpy()] = copies["first_copy"].to_numpy()
         first_copy[read_parquet(folder / "empty.parquet")["document"].to_numpy()] = -1
+        frozen, measured = read_parquet(folder / "frozen.parquet"), read_parquet(folder / "visible.parquet")
+        first_text = np.concatenate([np.arange(counts.documents), frozen["first_text"].to_numpy()])
+        first_text[copies["document"].to_numpy()] = copies["first_text"].to_numpy()
+        visible = np.zeros(counts.documents, np.int64)
+        visible[measured["document"].to_numpy()] = measured["characters"].to_numpy()
         return cls(
             DedupConfig.model_validate(record["config"]),
             Bands(**record["bands"]),
             counts,
             read_parquet(folder / "pairs.parquet"),
             first_copy,
+            first_text,
+            visible,
             LargeBuckets.read(folder),
-            read_parquet(folder / "frozen.parquet"),
+            frozen,
         )

@@ -6,6 +6,7 @@
     00000/rows.i64          (bands, n), which document each sorted band hash belongs to
     00000/shingles.u64      sorted unique shingles of the documents, one after another
     00000/offsets.i64       (n + 1)
+    00000/texts.u64         (n,), hashes of canonical texts
     00000/record.json       what it was made from
 
 One folder a batch, built under another name and renamed when it is complete: an interruption leaves the index as it
@@ -38,7 +39,7 @@ from dq.errors import WorkspaceError
 from dq.store import file_sha256, read_json, read_parquet, write_bytes_atomic
 from dq.store.arrays import MappedArray
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 SCAN_ROWS = 1 << 20
 
 
@@ -50,6 +51,8 @@ class Met:
     """DataFrame id, source."""
     signatures: Array
     """uint32 (n, num_perm)."""
+    texts: Array
+    """uint64 (n,), equal for equal canonical texts."""
     shingles: list[Array]
     """One sorted unique uint64 array a document."""
 
@@ -73,10 +76,15 @@ class DuplicateIndex:
         self._batches = [_Batch(path.parent, read_json(path)) for path in sorted(folder.glob("[0-9]*/record.json"))]
         for batch in self._batches:
             made = batch.record
-            if made["config"] != json.loads(canonical_json(config)) or made["version"] != FORMAT_VERSION:
+            if other := _differences({"normalization": "words", **made["config"]}, json.loads(canonical_json(config))):
                 raise WorkspaceError(
-                    f"{batch.folder}: the index was made with other settings ({canonical_json(made['config'])}); "
-                    "use those, or another folder for `index`",
+                    f"{batch.folder}: the index was made with other settings: {other}; use those, or another folder "
+                    "for `index`",
+                    field="index",
+                )
+            if made["version"] != FORMAT_VERSION:
+                raise WorkspaceError(
+                    f"{batch.folder}: the index was made by another version of dq; use another folder for `index`",
                     field="index",
                 )
 
@@ -111,7 +119,8 @@ class DuplicateIndex:
         return Met(
             ids,
             np.concatenate([np.empty((0, self.config.num_perm), np.uint32), *(part[1] for part in found)]),
-            [shingles for part in found for shingles in part[2]],
+            np.concatenate([np.empty(0, np.uint64), *(part[2] for part in found)]),
+            [shingles for part in found for shingles in part[3]],
         )
 
     def add(self, shards: Sequence[Shard], kept: Bools, *, ids: pl.DataFrame, inputs: str) -> None:
@@ -141,21 +150,32 @@ class DuplicateIndex:
     def _write(self, folder: Path, shards: Sequence[Shard], kept: Array) -> int:
         """Signatures, shingles and band tables of the kept documents; returns their number."""
         lengths: list[Array] = []
+        texts = [np.empty(0, np.uint64)]
         begin = 0
         with (folder / "signatures.u32").open("wb") as signatures, (folder / "shingles.u64").open("wb") as shingles:
             for shard in shards:
                 batch = load_shard(shard)
                 chosen = np.flatnonzero(kept[begin : begin + len(batch)])
                 begin += len(batch)
-                signatures.write(sign(batch, self.config.shingles).signatures[chosen].tobytes())
+                signed = sign(batch, self.config.shingles)
+                signatures.write(signed.signatures[chosen].tobytes())
+                texts.append(signed.texts[chosen])
                 made = shingle(batch, self.config, documents=chosen)
                 shingles.write(made.hashes.tobytes())
                 lengths.append(np.diff(made.offsets))
         offsets = offsets_of(np.concatenate([np.empty(0, np.int64), *lengths]))
         offsets.tofile(folder / "offsets.i64")
+        np.concatenate(texts).tofile(folder / "texts.u64")
         count = len(offsets) - 1
         _write_bands(folder, count, bands=self.bands.bands, rows=self.bands.rows, num_perm=self.config.num_perm)
         return count
+
+
+def _differences(made: dict[str, Any], wanted: dict[str, Any]) -> str:
+    """The settings that are not as wanted; an index of a version without normalisations compared words."""
+    return ", ".join(
+        f"{name} {made.get(name)}, not {wanted[name]}" for name in wanted if made.get(name) != wanted[name]
+    )
 
 
 def _write_bands(folder: Path, count: int, *, bands: int, rows: int, num_perm: int) -> None:
@@ -178,7 +198,7 @@ def _write_bands(folder: Path, count: int, *, bands: int, rows: int, num_perm: i
         numbers.release()
 
 
-def _meet(batch: _Batch, wanted: list[Array]) -> tuple[pl.DataFrame, Array, list[Array]]:
+def _meet(batch: _Batch, wanted: list[Array]) -> tuple[pl.DataFrame, Array, Array, list[Array]]:
     folder, count, bands = batch.folder, batch.record["documents"], len(wanted)
     num_perm = batch.record["config"]["num_perm"]
     hashes = MappedArray(folder / "bands.u64", np.uint64, (bands, count))
@@ -196,4 +216,5 @@ def _meet(batch: _Batch, wanted: list[Array]) -> tuple[pl.DataFrame, Array, list
     offsets = np.fromfile(folder / "offsets.i64", np.int64)
     shingles = MappedArray(folder / "shingles.u64", np.uint64, (int(offsets[-1]),))
     sets = [shingles.array[offsets[row] : offsets[row + 1]].copy() for row in rows]
-    return read_parquet(folder / "ids.parquet")[rows], signatures, sets
+    texts = np.fromfile(folder / "texts.u64", np.uint64)[rows]
+    return read_parquet(folder / "ids.parquet")[rows], signatures, texts, sets

@@ -1,7 +1,8 @@
 """Which texts are too near to some entries, such as held-out documents: exact, through an inverted index.
 
 Two tests, either is enough: word-5-gram Jaccard (near-copies of the whole text) and the share of the entry's word
-13-grams that a text holds (quotations of it inside something longer).
+13-grams that a text holds (quotations of it inside something longer). Every text is folded, code too: a quotation
+stands in a page of markup as well as in prose. In scripts without spaces a letter is a word.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def nearest_entries(found: pl.DataFrame) -> pl.DataFrame:
 
 def _neighbours(entries: Texts, texts: Texts, *, ngram: int, least: float, containment: bool = False) -> pl.DataFrame:
     """Every pair of a text and an entry with a score of ``least`` or more: document, entry, score."""
-    config = ShingleConfig(ngram=ngram)
+    config = ShingleConfig(normalization="folded", ngram=ngram)
     index = InvertedIndex(shingle(entries, config))
     pairs = index.neighbours(shingle(texts, config), least, containment=containment)
     whole = pl.Series(index.sizes[pairs["row"].to_numpy()]) if containment else pairs["union"]

@@ -1,6 +1,8 @@
 """Which of several duplicates is kept: a policy, and the total order of the documents that it makes.
 
 The policy decides first; ties go by content key, then source, then id, so neither row order nor shard plays a part.
+`longest` counts visible characters once (`dq.dedup.kernels.visible`), and of equally long texts takes the one of fewest
+bytes: a page repeated fifty times, double spaces and zero-width marks win nothing.
 """
 
 from __future__ import annotations
@@ -38,8 +40,8 @@ class Policy:
         """Read a policy; documents without the value that it ranks by come last.
 
         Args:
-            text: ``longest`` (most bytes), ``best:SIGNAL`` (largest value), ``earliest:FIELD`` (smallest value) or
-                ``prefer:SOURCE,SOURCE`` (in that order).
+            text: ``longest`` (most visible characters, repeats left out), ``best:SIGNAL`` (largest value),
+                ``earliest:FIELD`` (smallest value) or ``prefer:SOURCE,SOURCE`` (in that order).
 
         Raises:
             ConfigError: it is none of these.
@@ -75,14 +77,14 @@ class Policy:
     @property
     def column(self) -> str:
         """The column of documents it ranks by."""
-        return {"longest": "n_bytes", "prefer": "source"}.get(self.kind) or self.names[0]
+        return {"longest": "visible_characters", "prefer": "source"}.get(self.kind) or self.names[0]
 
     def ranks(self, documents: pl.DataFrame) -> I64:
         """The rank of every document, 0 the first to be kept: int64 (documents,), each rank once.
 
         Args:
             documents: one row per document with ``content_key`` and, where present, ``source``, ``id``, ``occurrence``;
-                and :attr:`column`.
+                and :attr:`column`; with `longest` ``n_bytes``, too, if present.
 
         Raises:
             ConfigError: the column is missing.
@@ -96,7 +98,8 @@ class Policy:
             first = first.replace_strict(places, default=len(places), return_dtype=pl.Int64)
         elif documents.schema[self.column].is_float():
             first = first.fill_nan(None)
-        ties = [tie for tie in _TIES if tie in documents.columns]
+        wanted = ("n_bytes", *_TIES) if self.kind == "longest" else _TIES
+        ties = [tie for tie in wanted if tie in documents.columns]
         table = documents.select(first.alias("__first"), *ties)
         rows = _sorted_rows(table, ties, descending=self.kind in ("longest", "best"))
         rank = np.empty(len(rows), np.int64)

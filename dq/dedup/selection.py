@@ -43,12 +43,13 @@ class Selection:
     """int64 (documents,): the document itself where kept, its most similar kept one where removed, -1 where it was not
     eligible. Numbers from ``documents`` on are frozen documents of an index."""
     intersection: I64
-    """int64 (documents,): shared shingles with the kept one; 0 for the kept and for exact copies, whose shingles are
-    equal."""
+    """int64 (documents,): shared shingles with the kept one; 0 for the kept, and where all shingles are equal."""
     union: I64
     """int64 (documents,): joint shingles with the kept one, as in ``intersection``."""
     similarity: F64
     """float64 (documents,): exact Jaccard similarity with the kept one; 1 for the kept, NaN if not eligible."""
+    exact: Bools
+    """bool (documents,): removed, and its canonical text is that of the kept one."""
     cluster_size: I64
     """int64 (documents,): for a kept document the documents that point to it, itself included; else 0."""
     verified_at_selection: int
@@ -65,13 +66,18 @@ class Selection:
         return np.asarray((self.kept_index != NOT_ELIGIBLE) & ~self.kept)
 
     def table(self) -> pl.DataFrame:
-        """One row per removed document: document, kept_index, similarity, intersection, union.
+        """One row per removed document: document, kept_index, exact, similarity, intersection, union.
 
-        The counts are null for exact copies, whose shingles are equal.
+        The counts are null where all shingles are equal, as those of exact copies are.
         """
         rows = np.flatnonzero(self.removed)
         frame = pl.DataFrame(
-            {"document": rows, "kept_index": self.kept_index[rows], "similarity": self.similarity[rows]}
+            {
+                "document": rows,
+                "kept_index": self.kept_index[rows],
+                "exact": self.exact[rows],
+                "similarity": self.similarity[rows],
+            }
         )
         copies = pl.Series(self.union[rows] == 0)
         counts = {name: pl.Series(getattr(self, name)[rows]) for name in ("intersection", "union")}
@@ -221,4 +227,7 @@ def _expand(duplicates: Duplicates, eligible: Array, *, leader: Array, targets: 
     intersection, joint = np.where(near, targets.common[node], 0), np.where(near, targets.union[node], 0)
     similarity = np.where(near, intersection / np.maximum(joint, 1), np.where(eligible, 1.0, np.nan))
     sizes = np.bincount(kept_index[eligible], minlength=duplicates.documents)[: duplicates.documents]
-    return Selection(kept_index, intersection, joint, similarity, sizes, compared)
+    removed = np.flatnonzero((kept_index != NOT_ELIGIBLE) & (kept_index != numbers))
+    exact = np.zeros(len(numbers), np.bool_)
+    exact[removed] = duplicates.first_text[removed] == duplicates.first_text[kept_index[removed]]
+    return Selection(kept_index, intersection, joint, similarity, exact, sizes, compared)

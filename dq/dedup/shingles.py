@@ -1,12 +1,7 @@
 """Shingles: the set of hashed n-grams that stands for a document.
 
-Normalisation, in full: text is read as Unicode code points; letters, marks and digits (general categories L*, M*, N*)
-are kept in simple lower case; every other character separates. With unit ``words`` a unit is a maximal run of kept
-characters; with ``characters`` it is one kept character, or one space for a run of separators between them. A shingle
-is ``ngram`` consecutive units, hashed to 64 bits. Nothing is ASCII-only and accents stay: "Café" and "cafe" differ.
-
-Chinese, Japanese, Thai and other scripts without spaces make few, long words: use ``characters`` with an ``ngram`` of
-about 10 there. Case folding is per code point, so "STRASSE" and "straße" differ.
+A shingle is ``ngram`` consecutive units, hashed to 64 bits; `dq.dedup.normalization` says what a unit is. Nothing is
+ASCII-only and accents stay: "Café" and "cafe" differ.
 """
 
 from __future__ import annotations
@@ -17,8 +12,9 @@ import numpy as np
 
 from dq.arrays import I64, U64, offsets_of, read_only
 from dq.dedup.config import ShingleConfig
-from dq.dedup.kernels.shingles import ShingleRules, shingle_documents
-from dq.text import Texts, character_classes, lowercase, text_batch
+from dq.dedup.kernels.shingles import shingle_documents
+from dq.dedup.normalization import rules
+from dq.text import Texts, text_batch
 
 
 @dataclass(frozen=True)
@@ -39,11 +35,6 @@ class Shingles:
         return self.hashes[self.offsets[document] : self.offsets[document + 1]]
 
 
-def shingle_rules(config: ShingleConfig) -> ShingleRules:
-    """A configuration as the kernels take it."""
-    return ShingleRules(config.ngram, config.unit == "characters", character_classes(), lowercase())
-
-
 def shingle(
     texts: Texts,
     config: ShingleConfig | None = None,
@@ -54,7 +45,7 @@ def shingle(
     config = config or ShingleConfig()
     batch = text_batch(texts)
     chosen = np.arange(len(batch)) if documents is None else documents.astype(np.int64, copy=False)
-    fixed = (read_only(batch.data), read_only(batch.offsets), read_only(chosen), shingle_rules(config))
+    fixed = (read_only(batch.data), read_only(batch.offsets), read_only(chosen), rules(config))
     lengths = np.zeros(len(chosen), np.int64)
     shingle_documents(*fixed, read_only(lengths), lengths, np.empty(0, np.uint64))
     starts = offsets_of(lengths)

@@ -20,7 +20,7 @@ from dq.arrays import I64, U32, U64, read_only
 from dq.config import checked
 from dq.dedup.config import ShingleConfig
 from dq.dedup.kernels.signatures import sign_documents, sign_hashes
-from dq.dedup.shingles import shingle_rules
+from dq.dedup.normalization import rules
 from dq.errors import ConfigError
 from dq.executors import run_in_threads
 from dq.text import TextBatch, Texts, text_batch
@@ -38,8 +38,10 @@ class Signed:
     """uint32 (n, num_perm)."""
     keys: U64
     """uint64 (n, 2), equal exactly where the shingles are equal (Jaccard 1), up to 128-bit collisions."""
+    texts: U64
+    """uint64 (n,), equal exactly where the canonical texts are equal, up to 64-bit collisions."""
     counts: I64
-    """int64 (n,), shingles with repeats: an upper bound of the set's size; 0 for a document without words."""
+    """int64 (n,), shingles with repeats: an upper bound of the set's size; 0 for a document of white space alone."""
 
 
 @functools.lru_cache(16)
@@ -60,7 +62,10 @@ def sign(texts: Texts, config: ShingleConfig | None = None, *, threads: int = 1)
     batch = text_batch(texts)
     count = len(batch)
     result = Signed(
-        np.empty((count, config.num_perm), np.uint32), np.empty((count, 2), np.uint64), np.empty(count, np.int64)
+        np.empty((count, config.num_perm), np.uint32),
+        np.empty((count, 2), np.uint64),
+        np.empty(count, np.uint64),
+        np.empty(count, np.int64),
     )
     parts = [slice(0, count)] if threads == 1 else _parts(batch, threads)
     run_in_threads(lambda part: _sign_part(batch, config, result, part=part), parts, threads=threads)
@@ -71,10 +76,11 @@ def _sign_part(batch: TextBatch, config: ShingleConfig, result: Signed, *, part:
     sign_documents(
         read_only(batch.data),
         read_only(batch.offsets[part.start : part.stop + 1]),
-        shingle_rules(config),
+        rules(config),
         permutations(config.num_perm, config.seed),
         result.signatures[part],
         result.keys[part],
+        result.texts[part],
         result.counts[part],
     )
 
@@ -95,7 +101,9 @@ def _parts(batch: TextBatch, threads: int) -> list[slice]:
 
 @dataclass(frozen=True)
 class MinHash:
-    """A signature maker: word n-grams (or character n-grams), ``num_perm`` permutations.
+    """A signature maker: n-grams of words or characters, ``num_perm`` permutations.
+
+    ``normalization`` is as of :class:`ShingleConfig`; ``words`` is what other MinHash tools make of plain text.
 
     >>> MinHash(num_perm=112).signatures(["one two three four five six"]).shape
     (1, 112)
@@ -105,13 +113,12 @@ class MinHash:
     ngram: int = 5
     seed: int = 1
     unit: str = "words"
+    normalization: str = "meaning"
 
     @property
     def config(self) -> ShingleConfig:
         """The same as a validated configuration."""
-        return checked(
-            ShingleConfig, {"num_perm": self.num_perm, "ngram": self.ngram, "seed": self.seed, "unit": self.unit}
-        )
+        return checked(ShingleConfig, vars(self))
 
     def signatures(self, texts: Texts, *, threads: int = 1) -> U32:
         """Signatures of texts: uint32 (n, num_perm)."""

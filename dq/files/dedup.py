@@ -1,9 +1,10 @@
 """Deduplicate files into files: read, find, select, write what is kept and what each removed document duplicates.
 
 The output folder is a workspace with two results: ``kept/NNNNN.parquet`` (id, source, text, meta, cluster_size) and
-``removed.parquet`` (id, source, occurrence, kept_id, kept_occurrence, similarity, intersection, union; the counts of
-shared and joint shingles are null for exact copies, whose shingles are equal). Each step is a stage: finished work is
-not repeated, a killed job goes on to the same bytes, and a changed input is read again.
+``removed.parquet`` (id, source, occurrence, kept_id, kept_occurrence, exact, similarity, intersection, union;
+``exact``: the text is that of the kept one; the counts of shared and joint shingles are null where all are equal). Each
+step is a stage: finished work is not repeated, a killed job goes on to the same bytes, and a changed input is read
+again.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ class DedupResult(Result):
 
     Attributes:
         workspace: the output folder.
-        sources: DataFrame source, documents, kept, removed, exact_copies (of the removed).
+        shingles: what was compared: normalization, unit, ngram.
+        sources: DataFrame source, documents, kept, removed, and of the removed exact_copies and near_copies.
         counts: pairs, candidates and other amounts of work.
         quarantined: unreadable rows.
         indexed: documents in the index afterwards; None without one.
@@ -53,6 +55,7 @@ class DedupResult(Result):
     FRAME: ClassVar = "sources"
 
     workspace: Workspace
+    shingles: dict[str, str | int]
     sources: pl.DataFrame
     counts: dict[str, int]
     quarantined: int
@@ -84,14 +87,14 @@ def parse_bytes(text: str) -> int:
     return int(float(found[1]) * UNITS[found[2] or "B"])
 
 
-REMOVED = ("id", "source", "occurrence", "kept_id", "kept_occurrence", "similarity", "intersection", "union")
+REMOVED = ("id", "source", "occurrence", "kept_id", "kept_occurrence", "exact", "similarity", "intersection", "union")
 """The columns of ``removed.parquet``; an occurrence tells documents of one source and id apart, in reading order."""
 
 
 class Kept(Output):
     """The documents that stay: one Parquet file a corpus shard, with the size of the cluster that each stands for."""
 
-    made_by: ClassVar = {"kept": 2}
+    made_by: ClassVar = {"kept": 3}
     needs: ClassVar = {"corpus": Need(Documents), "selection": Need(Selected)}
 
     @classmethod
@@ -264,15 +267,17 @@ def _result(view: View, *, index: DuplicateIndex | None) -> DedupResult:
             pl.len().cast(pl.Int64).alias("documents"),
             pl.col("kept").sum().cast(pl.Int64),
             (~pl.col("kept")).sum().cast(pl.Int64).alias("removed"),
-            (~pl.col("kept") & pl.col("union").is_null()).sum().cast(pl.Int64).alias("exact_copies"),
+            pl.col("exact").sum().cast(pl.Int64).alias("exact_copies"),
+            (~pl.col("kept") & ~pl.col("exact")).sum().cast(pl.Int64).alias("near_copies"),
         )
         .sort("source")
     )
-    read = view.record(Documents).summary
+    read, duplicates = view.record(Documents).summary, view.open(FoundDuplicates).duplicates
     return DedupResult(
         workspace=view.workspace,
+        shingles=duplicates.config.model_dump(include={"normalization", "unit", "ngram"}),
         sources=sources,
-        counts=asdict(view.open(FoundDuplicates).duplicates.counts),
+        counts=asdict(duplicates.counts),
         quarantined=sum(read["quarantined"].values()),
         indexed=None if index is None else len(index),
         warnings=tuple(reading_warnings(read)),

@@ -46,6 +46,8 @@ class Neighbour(Result):
     source: str
     similarity: float
     kept: bool
+    exact: bool
+    """Their texts are equal but for white space and zero-width marks."""
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,8 @@ def _duplicates(view: View, number: int) -> tuple[Neighbour | None, tuple[Neighb
 
     def neighbour(other: int, similarity: float) -> Neighbour:
         name, source = ids.row(other)
-        return Neighbour(name, source, similarity, bool(other >= len(corpus) or table["kept"][other]))
+        exact = bool(duplicates.first_text[other] == duplicates.first_text[number])
+        return Neighbour(name, source, similarity, bool(other >= len(corpus) or table["kept"][other]), exact)
 
     row = table.row(number, named=True)
     removed = row["kept_document"] is not None and not row["kept"]

@@ -30,6 +30,8 @@ class RemovedPair(Result):
     source: str
     kept_id: str
     kept_source: str
+    exact: bool
+    """The texts are equal but for white space and zero-width marks."""
     similarity: float
     intersection: int | None
     union: int | None
@@ -87,6 +89,7 @@ def _pair(corpus: Documents, frozen: pl.DataFrame, row: dict[str, Any]) -> Remov
         source=row["source"],
         kept_id=kept["id"],
         kept_source=kept["source"],
+        exact=row["exact"],
         similarity=row["similarity"],
         intersection=row["intersection"],
         union=row["union"],

@@ -1,4 +1,8 @@
-"""Our signatures as datasketch objects, for its indexes and storage back ends: they are bit-identical to its own."""
+"""Our signatures as datasketch objects, for its indexes and storage back ends.
+
+They are bit-identical to its own of the same shingle hashes. Which shingles those are is up to whoever made the
+signatures: ``MinHash(normalization="words")`` makes them of lower-case letters and digits alone, as is usual there.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """datatrove's MinHash signatures, for indexes and stages that were made with datatrove.
 
 Its stage 1 with its defaults (64-bit xxHash, 14 buckets of 8) is reproduced bit for bit, given the same words:
-normalisation and word splitting stay datatrove's. Documents of fewer than n words have no signature there; here their
-row holds 2^64 - 1 throughout, which no real value reaches.
+normalisation and word splitting stay datatrove's (dq's `normalization` has no part in it). Documents of fewer than n
+words have no signature there; here their row holds 2^64 - 1 throughout, which no real value reaches.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from dq.stages.read import Documents
 class FoundDuplicates(Output):
     """Copies and verified pairs of a text version."""
 
-    made_by: ClassVar = {"duplicates": 1}
+    made_by: ClassVar = {"duplicates": 2}
     needs: ClassVar = {"corpus": Need(Documents, "deduplicated")}
     outside: ClassVar = ("index",)
 

@@ -81,7 +81,7 @@ class Heldout(Output):
         excluded: bool (n documents), too near to one of a held-out set.
     """
 
-    made_by: ClassVar = {"heldout": 2}
+    made_by: ClassVar = {"heldout": 3}
     needs: ClassVar = {"corpus": Need(Documents), "trained": Need(Documents, "trained")}
 
     @classmethod

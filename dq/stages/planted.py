@@ -34,7 +34,7 @@ DRAW = 0x706C616E74  # names this use of random draws
 class Planted(Output):
     """Planted copies, and how many were found."""
 
-    made_by: ClassVar = {"planted": 2}
+    made_by: ClassVar = {"planted": 3}
     needs: ClassVar = {"corpus": Need(Documents), "heldout": Need(Heldout)}
 
     @classmethod

@@ -1,6 +1,6 @@
 """The stage that selects: of each group of duplicates among the eligible documents one stays, by a policy.
 
-Policies beyond bytes and source need a column: ``best:SIGNAL`` takes it from the signals, ``earliest:FIELD`` from the
+Policies beyond length and source need a column: ``best:SIGNAL`` takes it from the signals, ``earliest:FIELD`` from the
 field of the rows as they were read.
 """
 
@@ -68,7 +68,7 @@ class DeduplicationConfig(DedupConfig):
 class Selected(Output):
     """Which of the eligible documents stay, and what each removed one duplicates."""
 
-    made_by: ClassVar = {"select": 2}
+    made_by: ClassVar = {"select": 3}
     needs: ClassVar = {
         "duplicates": Need(FoundDuplicates),
         "heldout": Need(Heldout),
@@ -89,10 +89,11 @@ class Selected(Output):
 
     @cached_property
     def table(self) -> pl.DataFrame:
-        """One row a document: kept, kept_document, similarity, intersection, union, cluster_size.
+        """One row a document: kept, kept_document, exact, similarity, intersection, union, cluster_size.
 
         ``kept_document`` is the document itself where kept, null where not eligible; numbers past the corpus are rows
-        of ``duplicates/frozen.parquet``. The counts of shingles are null for kept ones and exact copies.
+        of ``duplicates/frozen.parquet``. ``exact``: removed, and its canonical text is the kept one's. The counts of
+        shingles are null for kept ones and where all shingles are equal.
         """
         return read_parquet(self.file)
 
@@ -109,6 +110,7 @@ class Selected(Output):
             intersection=self.table["intersection"].fill_null(0).to_numpy(),
             union=self.table["union"].fill_null(0).to_numpy(),
             similarity=self.table["similarity"].fill_null(float("nan")).to_numpy(),
+            exact=np.asarray(self.table["exact"].to_numpy()),
             cluster_size=self.table["cluster_size"].to_numpy(),
             verified_at_selection=0,
         )
@@ -149,6 +151,7 @@ def _table(chosen: Selection) -> pl.DataFrame:
         {
             "kept": chosen.kept,
             "kept_document": chosen.kept_index,
+            "exact": chosen.exact,
             "similarity": chosen.similarity,
             "intersection": chosen.intersection,
             "union": chosen.union,
@@ -165,6 +168,9 @@ def _table(chosen: Selection) -> pl.DataFrame:
 def _ranked(view: View, policy: Policy) -> pl.DataFrame:
     """The documents with the column that the policy ranks them by."""
     corpus = view.open(Documents, "deduplicated")
+    if policy == LONGEST:
+        visible = view.open(FoundDuplicates).duplicates.visible
+        return corpus.documents.with_columns(visible_characters=pl.Series(visible))
     if policy.signal:
         return corpus.documents.hstack(view.open(Signals).table([policy.signal]))
     known = corpus.documents["source"].unique()

@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import random
-import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
 
+from dq.dedup import ShingleConfig, plain
 
-def words(text: str) -> list[str]:
-    """Maximal runs of letters, marks and digits, in simple lower case."""
-    kept = [char.lower()[0] if unicodedata.category(char)[0] in "LMN" else " " for char in text]
-    return [word for word in "".join(kept).split(" ") if word]
+CONFIG = ShingleConfig()
 
 
 def shingles(text: str, ngram: int = 5) -> set[tuple[str, ...]]:
-    """The set of word n-grams; a short text is one."""
-    found = words(text)
-    if not found:
-        return set()
-    if len(found) < ngram:
-        return {tuple(found)}
-    return {tuple(found[i : i + ngram]) for i in range(len(found) - ngram + 1)}
+    """The set of n-grams as the defaults have them, by plain Python."""
+    return plain.shingles(text, CONFIG.model_copy(update={"ngram": ngram}))
 
 
 def jaccard(left: set[tuple[str, ...]], right: set[tuple[str, ...]]) -> float:
@@ -56,7 +48,7 @@ def corpus(seed: int, families: int = 12, copies: int = 6, length: int = 120) ->
             for _ in range(generator.randint(0, max(1, len(base) // 25))):
                 edited[generator.randrange(len(edited))] = generator.choice(vocabulary)
             texts.append((", " if generator.random() < 0.3 else " ").join(edited))
-    texts += ["", " ... ", "", "!?"]
+    texts += ["", " ", "", "!?", "..."]
     generator.shuffle(texts)
     return texts
 

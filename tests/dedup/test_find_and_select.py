@@ -69,7 +69,7 @@ def test_large_buckets_are_kept_as_members_and_give_the_same_selection() -> None
     everything = np.ones(len(texts), np.bool_)
     one, other = select(small, everything, order=order), select(large, everything, order=order)
     assert other.verified_at_selection > one.verified_at_selection == 0
-    for name in ("kept_index", "intersection", "union", "similarity", "cluster_size"):
+    for name in ("kept_index", "exact", "intersection", "union", "similarity", "cluster_size"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
 
 
@@ -106,7 +106,9 @@ def test_shingles_of_large_buckets_are_written_once_in_a_relative_folder_too(
 def test_order_and_shards_change_nothing(max_bucket: int) -> None:
     texts = oracle.corpus(7, families=20)
     documents = pl.DataFrame({"id": [f"d{i}" for i in range(len(texts))], "n_bytes": [len(t) for t in texts]})
-    documents = documents.with_columns(content_key=pl.Series(texts).hash(1), source=pl.lit("s"))
+    documents = documents.with_columns(visible_characters="n_bytes").with_columns(
+        content_key=pl.Series(texts).hash(1), source=pl.lit("s")
+    )
 
     def kept_ids(rows: list[int], cut: int) -> dict[str, str]:
         shuffled, table = [texts[i] for i in rows], documents[rows]
@@ -127,6 +129,8 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     assert again.bands == found.bands
     assert again.config == found.config
     assert again.pairs.equals(found.pairs)
+    np.testing.assert_array_equal(again.first_text, found.first_text)
+    np.testing.assert_array_equal(again.visible, found.visible)
     order, everything = oracle.random_order(len(texts), 0), np.ones(len(texts), np.bool_)
     np.testing.assert_array_equal(
         select(found, everything, order=order).kept_index, select(again, everything, order=order).kept_index
@@ -184,7 +188,7 @@ def test_removed_documents_never_point_through_a_chain() -> None:
     base = [f"w{i}" for i in range(60)]
     texts = [" ".join(base[i : i + 40]) for i in range(0, 8, 2)]  # neighbours 2 words apart, ends 6 apart
     chosen = deduplicate(texts)
-    for row, (kept, similarity, _) in enumerate(chosen.iter_rows()):
+    for row, (kept, similarity, _, _) in enumerate(chosen.iter_rows()):
         truth = oracle.jaccard(oracle.shingles(texts[row]), oracle.shingles(texts[kept]))
         assert similarity == (1.0 if kept == row else truth)
         assert truth >= 0.8
@@ -197,6 +201,7 @@ def test_deduplicate_keeps_the_longest_and_counts_the_cluster() -> None:
     assert table["kept_index"].to_list() == [1, 1, 1, 3, 4, 5]
     assert table["cluster"].to_list() == [3, 3, 3, 1, 1, 1]
     assert table["similarity"].to_list() == [1.0] * 6
+    assert not table["exact"].any()
 
 
 def test_no_texts_and_no_shards_give_empty_results() -> None:

@@ -64,7 +64,7 @@ def test_a_removed_document_names_the_id_of_the_earlier_one(tmp_path: Path) -> N
     )
     chosen = select(found, np.ones(3, np.bool_), order=np.arange(3))
     assert chosen.kept.tolist() == [False, True, True]
-    assert found.frozen.rows() == [(3, "old0", "s")]
+    assert found.frozen.rows() == [(3, "old0", "s", 3)]
     assert chosen.kept_index[0] == 3
     assert chosen.similarity[0] == 1.0
 

@@ -129,5 +129,5 @@ def test_near_copies_of_one_text_cost_comparisons_in_proportion() -> None:
 def test_a_text_of_ten_million_words_a_line_without_end_and_blanks_are_all_documents() -> None:
     texts = ["ab cd " * 1_000_000, "x" * 10_000_000, "\n" * 10_000_000, "\0" * 100, "é" * 1_000_000]
     sizes = np.diff(shingle(texts).offsets)
-    assert sizes.tolist() == [2, 1, 0, 0, 1]
-    assert find_duplicates([texts]).counts.empty == 2
+    assert sizes.tolist() == [2, 1, 0, 1, 1]
+    assert find_duplicates([texts]).counts.empty == 1

@@ -39,6 +39,7 @@ def test_policies_rank_documents_and_ties_go_by_content_key(policy: str, expecte
             "content_key": pl.Series([4, 3, 2, 1], dtype=pl.UInt64),
             "occurrence": [0, 0, 0, 0],
             "n_bytes": [5, 7, 9, 5],
+            "visible_characters": [5, 7, 9, 5],
             "score": [0.9, float("nan"), None, 0.5],
             "date": ["2001", "2000", None, None],
         }
@@ -77,5 +78,5 @@ def test_a_policy_knows_what_it_needs() -> None:
     assert (best.field, earliest.field, prefer.field) == (None, "b", None)
     assert (best.sources, earliest.sources, prefer.sources) == ((), (), ("c", "d"))
     assert [policy.column for policy in (best, earliest, prefer, Policy.parse("longest"))] == [
-        "a", "b", "source", "n_bytes",
+        "a", "b", "source", "visible_characters",
     ]  # fmt: skip

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.needs_shared
 def read(path: Path) -> pl.DataFrame:
     with pa.input_stream(str(path), compression="zstd") as stream:
         frame = pl.read_ndjson(io.BytesIO(stream.read()))
-    return frame.with_columns(content_key=pl.col("text").hash(), n_bytes=pl.col("text").str.len_bytes())
+    return frame.with_columns(content_key=pl.col("text").hash(), visible_characters=pl.col("text").str.len_bytes())
 
 
 def run(frame: pl.DataFrame, *, shards: int, config: DedupConfig | None = None) -> tuple[Duplicates, Selection]:

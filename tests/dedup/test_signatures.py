@@ -53,10 +53,11 @@ def test_the_published_check_values_of_affine32_hold() -> None:
     assert signature[:3].tolist() == [276171571, 1608376376, 165315898]
 
 
-def test_texts_without_words_have_the_empty_signature_and_no_shingles() -> None:
-    signed = sign(["", " ", "?!", "word"])
-    assert (signed.signatures[:3] == EMPTY_VALUE).all()
-    assert signed.counts.tolist() == [0, 0, 0, 1]
+def test_white_space_has_the_empty_signature_and_what_has_no_words_is_one_shingle() -> None:
+    signed = sign(["", " ", "?!", "word", "!?"])
+    assert (signed.signatures[:2] == EMPTY_VALUE).all()
+    assert signed.counts.tolist() == [0, 0, 1, 1, 1]
+    assert len({tuple(row) for row in signed.signatures.tolist()}) == 4
 
 
 def test_keys_are_equal_exactly_where_shingle_sets_with_repeats_are() -> None:
@@ -66,11 +67,18 @@ def test_keys_are_equal_exactly_where_shingle_sets_with_repeats_are() -> None:
     assert len(set(keys)) == 5
 
 
+def test_text_keys_are_equal_exactly_where_canonical_texts_are() -> None:
+    texts = ["Caf\u00e9 au lait", "Cafe\u0301  au\nlait", "caf\u00e9 au lait", "", " ", "x" * 64, "x" * 65, "x" * 128]
+    keys = sign(texts).texts.tolist()
+    assert keys[0] == keys[1] and keys[3] == keys[4] == 0
+    assert len(set(keys)) == 6
+
+
 @pytest.mark.parametrize("threads", [2, 5])
 def test_threads_change_no_byte(threads: int) -> None:
     texts = [*oracle.corpus(4, families=30), "long " * 20_000]
     one, many = sign(texts), sign(texts, threads=threads)
-    for name in ("signatures", "keys", "counts"):
+    for name in ("signatures", "keys", "texts", "counts"):
         assert getattr(one, name).tobytes() == getattr(many, name).tobytes()
 
 

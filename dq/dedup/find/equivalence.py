@@ -1,7 +1,7 @@
-"""Exact duplicates: documents with equal shingles form one class, and only its first document is worked on.
+"""Documents with equal shingles form one class, and only its first document is worked on.
 
-That covers equal texts and texts that differ in case, spacing and punctuation only. Ten million copies cost one table
-lookup each; every copy is still seen by policy and eligibility, at selection.
+Equal texts are among them (exact copies), and texts that differ in what their normalisation sets aside. Ten million
+copies cost one table lookup each; every copy is still seen by policy and eligibility, at selection.
 """
 
 from __future__ import annotations
@@ -31,15 +31,32 @@ class EquivalenceClasses:
     counts: I64
     """int64 (classes,), shingles of that document, repeats included."""
 
+    first_text: I64
+    """int64 (documents,), the first document with the same canonical text."""
+
     def __len__(self) -> int:
         return len(self.representative)
 
-    def extended(self, counts: I64) -> EquivalenceClasses:
-        """With one more class for each document of an index; they are numbered after all documents."""
+    def extended(self, counts: I64, texts: Array, earlier: Array) -> EquivalenceClasses:
+        """With one more class for each document of an index; they are numbered after all documents.
+
+        ``texts`` are the text keys of the documents, ``earlier`` those of the index.
+        """
         documents = len(self.first_copy)
         added = np.arange(documents, documents + len(counts))
+        first_text = _first_of_each(np.concatenate([texts, earlier]))
+        first_text[:documents] = self.first_text
         representative = np.concatenate([self.representative, added])
-        return EquivalenceClasses(self.first_copy, representative, np.concatenate([self.counts, counts]))
+        return EquivalenceClasses(self.first_copy, representative, np.concatenate([self.counts, counts]), first_text)
+
+    def compared(self, needed: Array) -> I64:
+        """The documents, one of each text, in a class that is ``needed`` (bool (classes,)) or has several texts."""
+        numbers = np.arange(len(self.first_copy))
+        first = np.flatnonzero((self.first_copy >= 0) & (self.first_text[: len(numbers)] == numbers))
+        classes = np.searchsorted(self.representative, self.first_copy[first])
+        texts = np.bincount(classes, minlength=len(self))
+        chosen: I64 = first[needed[classes] | (texts[classes] > 1)]
+        return chosen
 
 
 def group_by_keys(files: SignatureFiles) -> EquivalenceClasses:
@@ -47,8 +64,21 @@ def group_by_keys(files: SignatureFiles) -> EquivalenceClasses:
     counts = files.all_counts()
     first_copy = np.empty(len(counts), np.int64)
     group_keys(read_only(files.all_keys()), read_only(counts), first_copy)
-    representative = np.flatnonzero(first_copy == np.arange(len(counts)))
-    return EquivalenceClasses(first_copy, representative, counts[representative])
+    numbers = np.arange(len(counts))
+    representative = np.flatnonzero(first_copy == numbers)
+    # Equal texts have equal shingles, so only documents of classes with several are looked at.
+    several = np.flatnonzero((np.bincount(first_copy[first_copy >= 0], minlength=len(counts)) > 1)[first_copy])
+    several = several[first_copy[several] >= 0]
+    first_text = numbers.copy()
+    first_text[several] = several[_first_of_each(files.all_texts()[several])]
+    return EquivalenceClasses(first_copy, representative, counts[representative], first_text)
+
+
+def _first_of_each(keys: Array) -> I64:
+    """For each key the place of the first one like it."""
+    _, first, number = np.unique(keys, return_index=True, return_inverse=True)
+    found: I64 = first[number].astype(np.int64)
+    return found
 
 
 @dataclass(frozen=True)

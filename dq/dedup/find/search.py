@@ -86,7 +86,8 @@ def _find(
     own = len(classes)
     met = None if index is None else index.meet(tables.hashes.array, inputs=inputs)
     if met is not None and len(met.shingles):
-        classes = classes.extended(np.array([len(found) for found in met.shingles], np.int64))
+        sizes = np.array([len(found) for found in met.shingles], np.int64)
+        classes = classes.extended(sizes, files.all_texts(), met.texts)
         tables = write_tables(files, classes, bands, folder=work, count=len(classes))
         fill_tables(tables, slice(own, len(classes)), met.signatures, bands=bands)
     candidates = find_candidates(
@@ -97,11 +98,14 @@ def _find(
         path=work / "candidates.i64",
         memory_bytes=resources.memory_bytes,
     )
+    needed = needed_classes(candidates, len(classes))
+    visible = np.zeros(len(classes.first_copy), np.int64)
     shingles = shingle_classes(
         shards,
         files.sizes,
         classes,
-        needed=needed_classes(candidates, len(classes)),
+        needed=needed,
+        visible=visible,
         given=[] if met is None else met.shingles,
         config=config,
         path=work / "shingles.u64",
@@ -109,27 +113,31 @@ def _find(
     )
     pairs = verify(candidates, classes, shingles, config=config, resources=resources)
     buckets = _large_buckets(candidates, classes, tables, shingles=shingles, folder=folder)
-    counts = _counts(candidates, classes.first_copy, own, pairs=pairs, buckets=buckets)
+    counts = _counts(candidates, classes, own, pairs=pairs, buckets=buckets)
     shutil.rmtree(work)
-    frozen = _frozen(met, len(classes.first_copy))
-    return Duplicates(config, bands, counts, pairs, classes.first_copy, buckets, frozen)
+    frozen = _frozen(met, classes)
+    return Duplicates(config, bands, counts, pairs, classes.first_copy, classes.first_text, visible, buckets, frozen)
 
 
-def _frozen(met: Met | None, documents: int) -> pl.DataFrame:
+def _frozen(met: Met | None, classes: EquivalenceClasses) -> pl.DataFrame:
     if met is None:
         return pl.DataFrame(schema=FROZEN_SCHEMA)
+    documents = len(classes.first_copy)
     numbers = pl.Series("document", np.arange(documents, documents + met.ids.height), dtype=pl.Int64)
-    return met.ids.select(numbers, "id", "source")
+    return met.ids.select(numbers, "id", "source", first_text=pl.Series(classes.first_text[documents:]))
 
 
 def _counts(
-    candidates: Candidates, first_copy: Array, classes: int, *, pairs: pl.DataFrame, buckets: LargeBuckets
+    candidates: Candidates, classes: EquivalenceClasses, own: int, *, pairs: pl.DataFrame, buckets: LargeBuckets
 ) -> Counts:
-    empty = int((first_copy < 0).sum())
+    documents = len(classes.first_copy)
+    empty = int((classes.first_copy < 0).sum())
+    exact = int((classes.first_text[:documents] != np.arange(documents))[classes.first_copy >= 0].sum())
     return Counts(
-        documents=len(first_copy),
+        documents=documents,
         empty=empty,
-        exact_copies=len(first_copy) - empty - classes,
+        exact_copies=exact,
+        equal_shingles=documents - empty - own - exact,
         candidate_pairs=candidates.compared,
         skipped_by_signature=candidates.skipped,
         verified_pairs=pairs.height,

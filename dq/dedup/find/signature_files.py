@@ -2,6 +2,7 @@
 
     signatures/00000.signatures.npy   uint32 (n, num_perm)
     signatures/00000.keys.npy         uint64 (n, 2)
+    signatures/00000.texts.npy        uint64 (n,)
     signatures/00000.counts.npy       int64 (n,); written last: it marks the shard as done
     signatures/record.json            what they were made from
 
@@ -27,7 +28,7 @@ from dq.store import write_bytes_atomic
 from dq.store.arrays import save_array, save_parts
 from dq.text import TextBatch
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 ROWS_AT_A_TIME = 100_000
 
 
@@ -52,6 +53,10 @@ class SignatureFiles:
     def all_keys(self) -> U64:
         """uint64 (documents, 2)."""
         return np.concatenate([np.empty((0, 2), np.uint64), *(self._load(s, "keys") for s in range(len(self.sizes)))])
+
+    def all_texts(self) -> U64:
+        """uint64 (documents,): equal for equal canonical texts."""
+        return np.concatenate([np.empty(0, np.uint64), *(self._load(s, "texts") for s in range(len(self.sizes)))])
 
     def all_counts(self) -> I64:
         """int64 (documents,): shingles with repeats."""
@@ -91,11 +96,11 @@ def sign_shards(
 
     def one(shard: int) -> None:
         batch = load_shard(shards[shard])
-        rest: list[tuple[Array, Array]] = []
+        rest: list[dict[str, Array]] = []
         signatures = (rows.signatures for rows in _signed_rows(batch, config, threads=inner, rest=rest))
         save_parts(_path(folder, shard, "signatures"), signatures, len(batch))
-        save_array(_path(folder, shard, "keys"), np.concatenate([keys for keys, _ in rest]))
-        save_array(_path(folder, shard, "counts"), np.concatenate([counts for _, counts in rest]))
+        for kind in ("keys", "texts", "counts"):
+            save_array(_path(folder, shard, kind), np.concatenate([rows[kind] for rows in rest]))
 
     run_in_threads(one, unsigned, threads=outer)
     sizes = (len(np.load(_path(folder, shard, "counts"), mmap_mode="r")) for shard in range(len(shards)))
@@ -107,11 +112,11 @@ def _signed_rows(
     config: ShingleConfig,
     *,
     threads: int,
-    rest: list[tuple[Array, Array]],
+    rest: list[dict[str, Array]],
 ) -> Iterator[Signed]:
     """Sign some rows at a time, so that the signatures of ten million tiny texts are not held; fills ``rest``."""
     for at in range(0, max(1, len(batch)), ROWS_AT_A_TIME):
         part = TextBatch(batch.data, batch.offsets[at : at + ROWS_AT_A_TIME + 1])
         signed = sign(part, config, threads=threads)
-        rest.append((signed.keys, signed.counts))
+        rest.append({"keys": signed.keys, "texts": signed.texts, "counts": signed.counts})
         yield signed

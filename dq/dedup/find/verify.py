@@ -21,10 +21,12 @@ from dq.dedup.find.candidates import Candidates
 from dq.dedup.find.equivalence import EquivalenceClasses
 from dq.dedup.kernels.shingles import shingle_documents
 from dq.dedup.kernels.verify import Bound, verify_pairs
+from dq.dedup.kernels.visible import count_visible
+from dq.dedup.normalization import rules
 from dq.dedup.shards import Shard, load_shard
-from dq.dedup.shingles import shingle_rules
 from dq.executors import run_in_threads
 from dq.store.arrays import MappedArray
+from dq.text import character_classes
 
 PAIR_SCHEMA = {
     "left": pl.Int64,
@@ -68,6 +70,7 @@ def shingle_classes(
     classes: EquivalenceClasses,
     *,
     needed: Array,
+    visible: I64,
     given: Sequence[Array],
     config: ShingleConfig,
     path: Path,
@@ -75,7 +78,8 @@ def shingle_classes(
 ) -> ClassShingles:
     """Write the shingles of the needed classes to ``path``, reading only the shards that hold one.
 
-    The last classes, those of an index, are not read but ``given``.
+    The last classes, those of an index, are not read but ``given``. On the way the visible characters of documents that
+    are compared with another text are counted into ``visible``.
     """
     starts = offsets_of(np.where(needed, classes.counts, 0))
     lengths = np.zeros(len(classes), np.int64)
@@ -86,22 +90,34 @@ def shingle_classes(
         if needed[row]:
             lengths[row] = len(values)
             file.array[starts[row] : starts[row + 1]] = values
-    rules = shingle_rules(config)
+    units, compared = rules(config), classes.compared(needed)
 
     def one(shard: int) -> None:
         rows = np.searchsorted(classes.representative, begins[shard : shard + 2])
         here = np.arange(*rows)[needed[rows[0] : rows[1]]]
-        if not len(here):
+        counted = compared[slice(*np.searchsorted(compared, begins[shard : shard + 2]))]
+        if not len(here) and not len(counted):
             return
         batch = load_shard(shards[shard])
+        seen = np.zeros(len(batch), np.int64)
+        count_visible(
+            read_only(batch.data),
+            read_only(batch.offsets),
+            read_only(counted - begins[shard]),
+            units.canonical,
+            character_classes(),
+            seen,
+        )
+        visible[counted] = seen[counted - begins[shard]]
         chosen = classes.representative[here] - begins[shard]
         found = np.zeros(len(here), np.int64)
         texts = (read_only(batch.data), read_only(batch.offsets), read_only(chosen))
-        shingle_documents(*texts, rules, read_only(starts[here]), found, file.array)
+        shingle_documents(*texts, units, read_only(starts[here]), found, file.array)
         lengths[here] = found
         file.release()
 
     run_in_threads(one, range(len(shards)), threads=resources.threads)
+    visible[:] = visible[classes.first_text[: len(visible)]]
     return ClassShingles(file, starts[:-1], lengths)
 
 

@@ -39,6 +39,36 @@ def word_mask(builder: Any, data: Memory, index: Any) -> Any:
     return builder.not_(data.lanes(index, VECTOR).equals(0x20).mask())
 
 
+@primitive(types.uint64, ARRAY, types.int64)
+def code_mask(_builder: Any, data: Memory, index: Any) -> Any:
+    r"""One bit for each of the 64 bytes at ``data[index:]`` that is one of ``{}[]()<>=;_*&|^~$#@+/\``."""
+    block = data.lanes(index, VECTOR)
+    found = block.equals(ord("&")) | block.equals(ord("/")) | block.equals(ord("@"))
+    for first, last in ("#$", "(+", ";>", "[_", "{~"):
+        found |= block.within(ord(first), ord(last))
+    return found.mask()
+
+
+@primitive(types.uint64, ARRAY, types.int64)
+def visible_mask(builder: Any, data: Memory, index: Any) -> Any:
+    """One bit for each of the 64 bytes at ``data[index:]`` that begins a code point other than a space."""
+    block = data.lanes(index, VECTOR)
+    return builder.not_((block.equals(0x20) | block.below_signed(-64)).mask())
+
+
+@primitive(types.void, ARRAY, types.int64, ARRAY, types.int64)
+def copy_block(_builder: Any, source: Memory, index: Any, target: Memory, position: Any) -> None:
+    """Copy 64 bytes."""
+    target.store(position, source.lanes(index, VECTOR))
+
+
+@primitive(types.void, ARRAY, types.int64, ARRAY, types.int64)
+def lower_block(_builder: Any, source: Memory, index: Any, target: Memory, position: Any) -> None:
+    """Copy 64 bytes, capitals of ASCII in lower case."""
+    block = source.lanes(index, VECTOR)
+    target.store(position, block.within(ord("A"), ord("Z")).choose(block | 0x20, block))
+
+
 @primitive(types.void, ARRAY, types.int64, ARRAY, types.int64)
 def fold_block(_builder: Any, source: Memory, index: Any, target: Memory, position: Any) -> None:
     """Write 64 bytes of ASCII, lower-cased, with a space for all that is no letter or digit."""

@@ -1,20 +1,34 @@
 """From word hashes to shingles: rolling n-gram hashes, and the sorted set of a document's shingles.
 
 The hash of an n-gram is a polynomial in its word hashes modulo 2^64. Word hashes are 64 random-looking bits, so two
-different n-grams collide with probability 2^-64. A document with fewer than n words is one shingle of all its words; a
-document without words has none. Two sums of mixed shingle hashes are the document's 128-bit key: documents with equal
-keys have equal shingles (Jaccard 1), so exact duplicates are found, and worked on, once.
+different n-grams collide with probability 2^-64. A document with fewer than n words is one shingle of all its words;
+one without words is one shingle, its text; one of white space alone has none. Two sums of mixed shingle hashes are the
+document's 128-bit key: documents with equal keys have equal shingles (Jaccard 1), so they are worked on once.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 
-from dq.arrays import I32, I64, U8, U64
+from dq.arrays import I64, U8, U64
+from dq.dedup.kernels.canonical import canonical_bytes, canonicalise
 from dq.dedup.kernels.minhash_vectors import FIRST_KEY, NGRAM_FACTOR, SECOND_KEY
-from dq.dedup.kernels.words import WORD_SLACK, fold, scratch_bytes, split_characters, split_words
+from dq.dedup.kernels.words import (
+    FOLDED,
+    MEANING,
+    WORD_SLACK,
+    WRITTEN,
+    Rules,
+    blank_edges,
+    fold,
+    folded_bytes,
+    hash_text,
+    looks_like_code,
+    split_characters,
+    split_words,
+)
 from dq.text.kernels.jit import inlined, kernel
 
 CHUNK = 2048  # word hashes held at a time: 16 kB, so that any document streams through the first-level cache
@@ -23,19 +37,6 @@ FIRST = np.uint64(FIRST_KEY)
 SECOND = np.uint64(SECOND_KEY)
 HALF = np.uint64(32)
 LARGE_SLOT = 24  # a slot of the counting sort with more values than this is sorted as a heap
-
-
-class ShingleRules(NamedTuple):
-    """How a text becomes shingles."""
-
-    ngram: int
-    """Units in a shingle."""
-    characters: bool
-    """Units are characters, not words."""
-    classes: U8
-    """Properties of every code point."""
-    lower: I32
-    """Lower case of every code point."""
 
 
 @kernel
@@ -47,10 +48,25 @@ def longest_text(offsets: I64, chosen: I64) -> int:
     return longest
 
 
+@kernel
+def read_units(data: U8, begin: int, end: int, rules: Rules, canonical: U8, folded: U8) -> Any:
+    """Fold a document: its folded length, the hash of its canonical text (0 of white space), what to trim words by."""
+    size = canonicalise(data, begin, end, canonical, rules.canonical)
+    key = hash_text(canonical, size)
+    mode = rules.mode
+    if mode == MEANING:
+        mode = WRITTEN if looks_like_code(canonical, size) else FOLDED
+    length = fold(canonical, size, folded, rules, mode)
+    trim = rules.edges if mode == FOLDED else rules.edges[:0]
+    if rules.characters and trim.size:
+        blank_edges(folded, length, trim)
+    return length, key, trim
+
+
 @inlined
 def combine(words: U64, filled: int, ngram: int, out: U64) -> int:
     """Write the n-gram hashes of ``words[:filled]``, returns how many; with fewer than n words there are none."""
-    if filled < ngram:
+    if filled == 0 or filled < ngram:
         return 0
     count = filled - ngram + 1
     # One pass a word of the n-gram over first-level cache: no chain between shingles, so it runs in vectors.
@@ -142,15 +158,14 @@ def sort_unique(values: U64, count: int, work: U64, slots: I64) -> int:
 
 
 @kernel
-def shingle_documents(
-    data: U8, offsets: I64, chosen: I64, rules: ShingleRules, starts: I64, lengths: I64, out: U64
-) -> None:
+def shingle_documents(data: U8, offsets: I64, chosen: I64, rules: Rules, starts: I64, lengths: I64, out: U64) -> None:
     """Write the sorted unique shingles of each chosen document to ``out[starts[i]:]``, their number to ``lengths[i]``.
 
     Where ``out`` is empty only upper bounds are counted (repeats included): call once to count, once to fill.
     """
     counting, ngram = out.size == 0, rules.ngram
-    scratch = np.empty(scratch_bytes(longest_text(offsets, chosen)), np.uint8)
+    canonical = np.empty(canonical_bytes(longest_text(offsets, chosen)), np.uint8)
+    scratch = np.empty(folded_bytes(canonical.size), np.uint8)
     words = np.empty(CHUNK + ngram + WORD_SLACK, np.uint64)
     grams = np.empty(CHUNK + ngram + WORD_SLACK, np.uint64)
     edges = np.empty(2 * words.size, np.uint32)
@@ -158,19 +173,20 @@ def shingle_documents(
     slots = np.empty(0, np.int64)
     for i in range(chosen.size):
         d = chosen[i]
-        length = fold(data, offsets[d], offsets[d + 1], scratch, rules.classes, rules.lower)
+        length, key, trim = read_units(data, offsets[d], offsets[d + 1], rules, canonical, scratch)
         position = filled = seen = count = 0
         while True:
             before = filled
             if rules.characters:
                 filled, position = split_characters(scratch, length, position, words, filled)
             else:
-                filled, position = split_words(scratch, length, position, words, filled, edges)
+                filled, position = split_words(scratch, length, position, words, filled, edges, trim)
             seen += filled - before
             ended = position >= length
-            found = combine(words, filled, ngram, grams)
-            if ended and 0 < seen < ngram:
-                found = combine(words, filled, filled, grams)
+            if ended and seen == 0 and key != 0:
+                words[0] = key  # the only "word" of a document without any
+                filled = 1
+            found = combine(words, filled, min(filled, ngram) if ended and seen < ngram else ngram, grams)
             if not counting:
                 for k in range(found):
                     out[starts[i] + count + k] = grams[k]

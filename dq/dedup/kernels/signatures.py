@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from dq.arrays import I64, U8, U32, U64
+from dq.dedup.kernels.canonical import canonical_bytes
 from dq.dedup.kernels.minhash_vectors import (
     LANES,
     SHINGLES_A_BLOCK,
@@ -20,8 +21,8 @@ from dq.dedup.kernels.minhash_vectors import (
     mix32_block,
     shingle_block,
 )
-from dq.dedup.kernels.shingles import CHUNK, ShingleRules, combine, key_sums, longest_text
-from dq.dedup.kernels.words import WORD_SLACK, fold, scratch_bytes, split_characters, split_words
+from dq.dedup.kernels.shingles import CHUNK, combine, key_sums, longest_text, read_units
+from dq.dedup.kernels.words import WORD_SLACK, Rules, folded_bytes, split_characters, split_words
 from dq.text.kernels.jit import inlined, kernel
 
 EMPTY = np.uint32(0xFFFFFFFF)
@@ -82,12 +83,13 @@ def sign_hashes(hashes: U32, offsets: I64, parameters: U32, signatures: U32) -> 
 
 @kernel
 def sign_documents(
-    data: U8, offsets: I64, rules: ShingleRules, parameters: U32, signatures: U32, keys: U64, counts: I64
+    data: U8, offsets: I64, rules: Rules, parameters: U32, signatures: U32, keys: U64, texts: U64, counts: I64
 ) -> None:
-    """Signature, 128-bit shingle key and shingle count (repeats included) of every document of a batch."""
+    """Signature, 128-bit shingle key, text hash and shingle count (repeats included) of every document of a batch."""
     ngram = rules.ngram
     everything = np.arange(offsets.size - 1)
-    scratch = np.empty(scratch_bytes(longest_text(offsets, everything)), np.uint8)
+    canonical = np.empty(canonical_bytes(longest_text(offsets, everything)), np.uint8)
+    scratch = np.empty(folded_bytes(canonical.size), np.uint8)
     words = np.empty(CHUNK + ngram + WORD_SLACK, np.uint64)
     grams = np.empty(CHUNK + ngram + WORD_SLACK, np.uint64)
     edges = np.empty(2 * words.size, np.uint32)
@@ -95,7 +97,7 @@ def sign_documents(
     row = np.empty(parameters.shape[1], np.uint32)
     sums = np.empty(2 * SHINGLES_A_BLOCK, np.uint64)
     for d in everything:
-        length = fold(data, offsets[d], offsets[d + 1], scratch, rules.classes, rules.lower)
+        length, texts[d], trim = read_units(data, offsets[d], offsets[d + 1], rules, canonical, scratch)
         position = filled = seen = total = 0
         for k in range(sums.size):
             sums[k] = 0
@@ -106,9 +108,12 @@ def sign_documents(
             if rules.characters:
                 filled, position = split_characters(scratch, length, position, words, filled)
             else:
-                filled, position = split_words(scratch, length, position, words, filled, edges)
+                filled, position = split_words(scratch, length, position, words, filled, edges, trim)
             seen += filled - before
             ended = position >= length
+            if ended and seen == 0 and texts[d] != 0:
+                words[0] = texts[d]  # the only "word" of a document without any
+                filled = 1
             found = _mixed_shingles(words, filled, ngram, ended and seen < ngram, grams, hashes, sums)
             permute(parameters, row, hashes, found)
             total += found
