@@ -39,7 +39,7 @@ ALLOWED: dict[str, set[str]] = {
     "study": BASE | {"text", "corpus", "stages", "variants", "training", "compare"},
     "jobs": DATA | {"stages"},
     "files": DATA | {"stages"},
-    "inspect": DATA | {"stages"},
+    "inspect": DATA | {"stages", "files"},
     "report": BASE | {"corpus", "quality", "stages", "inspect", "variants", "compare"},
     "interop": BASE | {"text", "corpus", "quality", "dedup"},
     "recipes": BASE,

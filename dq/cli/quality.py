@@ -40,7 +40,7 @@ MADE_FOR = {"words": "text whose words are known", "spaces": "scripts with space
 
 def score(
     inputs: Inputs,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Parquet file; the same command goes on.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Parquet, .jsonl or .csv; the same command goes on.")],
     signals: Annotated[str | None, typer.Option(help="Names from `dq signals`, with commas. Default: all.")] = None,
     model: Models = None,
     words: Words = "unicode",
@@ -78,7 +78,7 @@ def score(
 
 def filter_documents(
     inputs: Inputs,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of kept documents; the same command goes on.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of kept documents, or .jsonl, .parquet file.")],
     preset: Preset = None,
     rules: RulesFile = None,
     model: Models = None,
@@ -101,6 +101,7 @@ def filter_documents(
     """
     from dq.executors import LocalExecutor
     from dq.files.filter import filter_files
+    from dq.files.named import Named
 
     fields = {"text_field": text_field, "id_field": id_field, "source_field": source_field, "source_from": source_from}
     scoring = _scoring(words, model, max_bad_fraction)
@@ -126,7 +127,7 @@ def filter_documents(
     remedy = "; --words dictionary finds words, --any-script judges as it is"
     for script, documents, _, reasons in done.by_script.iter_rows():
         show.warnings([script_warning(script, documents, reasons) + remedy])
-    _show_faults(done.rows, output / "quarantined.jsonl")
+    _show_faults(done.rows, Named.of(output, field="output").quarantine)
 
 
 def signals(as_json: AsJson = False) -> None:

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from dq.arguments import many, path
 from dq.corpus.config import InputSpec
-from dq.corpus.documents import DOCUMENT_SCHEMA, Batch, Origin
+from dq.corpus.documents import DOCUMENT_SCHEMA, Batch, Carried, Origin
 from dq.corpus.fields import partitions
 from dq.corpus.formats import ENDINGS, KNOWN_KINDS, Format, format_of
 from dq.corpus.formats.compression import FAULTS
@@ -49,14 +49,15 @@ class InputFile:
         """What ids, quarantines and records call it."""
         return self.file.name
 
-    def batches(self, *, max_document_bytes: int, part: Any = None) -> Iterator[Batch]:
+    def batches(self, *, max_document_bytes: int, part: Any = None, carries: Carried = "meta") -> Iterator[Batch]:
         """The documents of the file or of a part of it, in order, in batches; without rows, one empty batch.
 
         Raises:
             InputError: the file is missing, truncated or otherwise unreadable as a file, swells without end, or has no
                 texts.
         """
-        origin, any_rows = Origin(self.name, self.source, self.spec, partitions(self.name)), False
+        origin = Origin(self.name, self.source, self.spec, partitions(self.name), carries)
+        any_rows = False
         try:
             expansion = Expansion(self.name, self.file.size)
             for batch in self.format.batches(self.file, origin, max_document_bytes=max_document_bytes, part=part):
@@ -95,11 +96,11 @@ class Piece:
 
     parts: tuple[Part, ...]
 
-    def batches(self, *, max_document_bytes: int) -> Iterator[tuple[str, Batch]]:
-        """Their documents, as `InputFile.batches` gives them, with the name of the file of each batch."""
+    def batches(self, *, max_document_bytes: int, carries: Carried = "meta") -> Iterator[tuple[InputFile, Batch]]:
+        """Their documents, as `InputFile.batches` gives them, with the file of each batch."""
         for one in self.parts:
-            for batch in one.input.batches(max_document_bytes=max_document_bytes, part=one.part):
-                yield one.input.name, batch
+            for batch in one.input.batches(max_document_bytes=max_document_bytes, part=one.part, carries=carries):
+                yield one.input, batch
 
 
 def cut_files(files: Sequence[InputFile], *, max_bytes: int) -> list[Piece]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,20 +20,24 @@ import pyarrow.compute as pc
 
 from dq.arguments import path
 from dq.corpus.apart import refuse_overlap
+from dq.corpus.config import InputSpec
+from dq.corpus.documents import Batch, Carried
 from dq.corpus.inputs import Entry, find_inputs, input_identity
-from dq.corpus.quarantine import QUARANTINE, RowCounts
+from dq.corpus.quarantine import RowCounts
 from dq.errors import ConfigError, WorkspaceError
 from dq.executors import QUIET, Executor, LocalExecutor, Progress, require_live_polars
+from dq.files.named import Named, lines_writer
 from dq.files.output import claimed
-from dq.files.pieces import PieceTask, Scoring, counted, cut, join_quarantine, run_pieces
+from dq.files.own import lines_with, rows_with
+from dq.files.pieces import PieceTask, Scoring, counted_rows, cut, join_quarantine, run_pieces, undone_without_text
 from dq.files.score import ScoreTask, score_piece, score_tasks
-from dq.files.tables import arrow, table_writer, with_columns
+from dq.files.tables import arrow, table_writer, unite
 from dq.files.tally import Tally
 from dq.quality import QuantileRule, RuleSet, a_rule_set
 from dq.results import Result
 from dq.store import Stage, read_parquet
 
-VERSION = 2
+VERSION = 3
 SCRATCH = ".pieces"  # in the folder of the kept documents: tallies and quarantines of pieces, until all are done
 RANKED = ".ranked"  # the same, of a first pass for rules that rank the whole input
 BY_RULE = {
@@ -165,8 +169,9 @@ def filter_files(
     Args:
         inputs: files, patterns, folders and samples.
         rules: who judges.
-        kept: a new or empty folder for Parquet files of id, source, text, meta.
-        dropped: one for the others, with their full list of reasons and the values of the rules' signals.
+        kept: a new or empty folder for Parquet files; or the name of one file, by its ending Parquet or JSON lines
+            (.jsonl, .jsonl.gz, .jsonl.zst). Rows keep their own fields; id and source are added where there are none.
+        dropped: the same for the others, with their full list of reasons and the values of the rules' signals.
         overwrite: replace what other inputs or settings of this function have made in the folders.
         strict: judge as the rules' sources do, defects included.
         scoring: how rows become documents, and these signals.
@@ -180,7 +185,10 @@ def filter_files(
     scoring, executor, kept = scoring or Scoring(), executor or LocalExecutor(), path(kept, name="kept")
     dropped = None if dropped is None else path(dropped, name="dropped")
     _check(rules, scoring, strict=strict)
-    folders = {"kept": kept} if dropped is None else {"kept": kept, "dropped": dropped}
+    outputs = {"kept": Named.of(kept, field="output")}
+    outputs |= {} if dropped is None else {"dropped": Named.of(dropped, field="dropped")}
+    folders = {name: output.path for name, output in outputs.items()}
+    listed_in = outputs["kept"].quarantine
     places = [folder.resolve() for folder in folders.values()]
     if len(places) == 2 and any(one in (other, *other.parents) for one, other in (places, places[::-1])):
         raise ConfigError(f"{kept}: kept and dropped documents need two folders, one beside the other")
@@ -189,37 +197,55 @@ def filter_files(
     with progress.step("compare with what is there", unit="files", total=len(found.files)) as step:
         identity = input_identity(found.files, step=step)
     config = {"inputs": identity, "rules": rules, "strict": strict, **scoring.identity}
+    kinds = [f"{name}: {output.kind}" for name, output in outputs.items()]
     stages = [
-        Stage("filter", VERSION, _followed(folder), config={**config, "outputs": [*folders], "holds": name})
-        for name, folder in folders.items()
+        Stage("filter", VERSION, _followed(output.folder), config={**config, "outputs": kinds, "holds": name})
+        for name, output in outputs.items()
     ]
-    with claimed(stages, overwrite=overwrite):
+    for output in outputs.values():
+        output.prepare()
+    places = [stage.folder for stage in stages]
+    with claimed(stages, overwrite=overwrite), undone_without_text(places, listed_in=listed_in):
         records = [stage.done() for stage in stages]
         if records[0] is not None and None in records:
             raise WorkspaceError(f"{kept}: finished, but {dropped} is gone; delete {kept} too, or name new folders")
         if records[0] is None:
-            pieces = cut(found.files)
+            pieces, work = cut(found.files), outputs["kept"].folder
             if not rules.is_fixed:
-                ranks = score_tasks(pieces, _ranked(rules, strict=strict), scoring=scoring, scratch=kept / RANKED)
+                ranks = score_tasks(pieces, _ranked(rules, strict=strict), scoring=scoring, scratch=work / RANKED)
                 rules = _fixed(rules, ranks, strict=strict, executor=executor, progress=progress)
             tasks = [
-                FilterTask(piece, number, kept / SCRATCH, scoring, kept, dropped, rules, strict)
+                FilterTask(piece, number, work / SCRATCH, scoring, (*outputs.values(),), rules, strict)
                 for number, piece in enumerate(pieces)
             ]
             with progress.step("filter", unit="pieces", total=len(tasks)) as step:
                 tally = run_pieces(_filter_piece, tasks, executor=executor, step=step)
             tally.rows.left_out = found.left_out
-            join_quarantine(kept / SCRATCH, kept / QUARANTINE)
-            tally.rows.check(scoring.limits, listed_in=kept / QUARANTINE, text_field=found.files[0].spec.text_field)
+            join_quarantine(work / SCRATCH, listed_in)
+            tally.rows.check(scoring.limits, listed_in=listed_in, text_field=found.files[0].spec.text_field)
+            for output in outputs.values():
+                made = [output.piece(task.number) for task in tasks]
+                if output.kind != "lines":
+                    unite(made)
+                output.finish(made)
+            if any(output.kind != "folder" for output in outputs.values()):
+                # The tallies go before any piece: killed here, the pieces are made again.
+                _clear_scratch(work)
+            for output in outputs.values():
+                output.clear([output.piece(task.number) for task in tasks])
             summary = FilterResult.of(rules, tally, strict=strict).to_dict()
             # The folder that holds the tallies is the last: without its record, all the others can be made again.
             records = [stage.commit(summary) for stage in reversed(stages)]
         assert records[0] is not None
-        for name in (SCRATCH, RANKED):
-            shutil.rmtree(kept / name, ignore_errors=True)
+        _clear_scratch(outputs["kept"].folder)
     result = FilterResult.from_dict(records[0].summary)
-    result.rows.check(scoring.limits, listed_in=kept / QUARANTINE, text_field=found.files[0].spec.text_field)
+    result.rows.check(scoring.limits, listed_in=listed_in, text_field=found.files[0].spec.text_field)
     return result
+
+
+def _clear_scratch(folder: Path) -> None:
+    for name in (SCRATCH, RANKED):
+        shutil.rmtree(folder / name, ignore_errors=True)
 
 
 def _followed(folder: Path) -> Path:
@@ -253,29 +279,48 @@ def _fixed(
 
 @dataclass(frozen=True)
 class FilterTask(PieceTask):
-    """A piece, who judges it, and the folders of its documents."""
+    """A piece, who judges it, and where its documents go: the kept ones, then the dropped ones if they are wanted."""
 
-    kept: Path
-    dropped: Path | None
+    outputs: tuple[Named, ...]
     rules: RuleSet
     strict: bool
 
+    @property
+    def carries(self) -> Carried:
+        """What the outputs need of the rows."""
+        lines = {output.kind == "lines" for output in self.outputs}
+        return "columns and lines" if len(lines) == 2 else "lines" if True in lines else "columns"
+
 
 def _filter_piece(task: FilterTask) -> None:
-    names, file = task.rules.signals(strict=task.strict), f"{task.number:05d}.parquet"
-    with counted(task) as (tally, tables), ExitStack() as files:
-        kept = files.enter_context(table_writer(task.kept / file))
-        dropped = None if task.dropped is None else files.enter_context(table_writer(task.dropped / file))
-        for documents in tables:
-            scores = task.scoring.scores(documents, names)
-            source = pl.Series("source", documents.column("source"))
+    names = task.rules.signals(strict=task.strict)
+    with counted_rows(task, carries=task.carries) as (tally, batches), ExitStack() as files:
+        adders = [files.enter_context(_adder(output, task.number)) for output in task.outputs]
+        for spec, batch in batches:
+            scores = task.scoring.scores(batch.documents, names)
+            source = pl.Series("source", batch.documents.column("source"))
             verdicts = task.rules.judge(scores.with_columns(source), strict=task.strict)
             keep, failed = arrow(verdicts["keep"]), ~verdicts["keep"]
-            chosen = documents.filter(keep)
-            tally.count_kept(chosen)
+            chosen = batch.filter(keep)
+            tally.count_kept(chosen.documents)
             tally.count_reasons(verdicts.filter(failed)["reasons"])
             tally.count_scripts(verdicts)
-            kept.add(chosen)
-            if dropped is not None:
+            adders[0](spec, chosen, None)
+            for add in adders[1:]:
                 why = pl.concat([verdicts.select("reasons", "not_judged"), scores], how="horizontal").filter(failed)
-                dropped.add(with_columns(documents.filter(pc.invert(keep)), why))
+                add(spec, batch.filter(pc.invert(keep)), why)
+
+
+@contextmanager
+def _adder(output: Named, number: int) -> Iterator[Callable[[InputSpec, Batch, pl.DataFrame | None], None]]:
+    """Takes rows of a piece, and why they are there, for an output."""
+    if output.kind == "lines":
+        with lines_writer(output.piece(number)) as lines:
+            yield lambda _spec, batch, why: lines.add(lines_with(_lines_of(batch), why))
+    else:
+        with table_writer(output.piece(number)) as table:
+            yield lambda spec, batch, why: table.add(rows_with(batch, spec, why))
+
+
+def _lines_of(batch: Batch) -> list[str]:
+    return [] if batch.lines is None else list(batch.lines.to_pylist())

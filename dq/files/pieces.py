@@ -8,6 +8,7 @@ bytes for any number of workers and of interruptions.
 from __future__ import annotations
 
 import itertools
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,16 +18,17 @@ from typing import Any, TypeVar
 import polars as pl
 import pyarrow as pa
 
-from dq.corpus.config import RowLimits
-from dq.corpus.documents import gathered
+from dq.corpus.config import InputSpec, RowLimits
+from dq.corpus.documents import Batch, Carried, gathered, gathered_rows
 from dq.corpus.inputs import InputFile, Piece, cut_files
 from dq.corpus.quarantine import MAX_LISTED, QUARANTINE, quarantine
-from dq.errors import ConfigError
+from dq.errors import ConfigError, InputError
 from dq.executors import Executor, Step
 from dq.files.tally import Tally
 from dq.quality import check_signals, score
 from dq.quality.scorers.files import ModelFile, load_models
 from dq.store import file_sha256
+from dq.store.contents import LOCK
 from dq.store.files import replacing
 from dq.text import WordDefinition
 
@@ -99,8 +101,8 @@ def counted(task: PieceTask) -> Iterator[tuple[Tally, Iterator[pa.Table]]]:
     with quarantine(task.scratch / f"{task.number:05d}.{QUARANTINE}", tally.rows) as take:
 
         def tables() -> Iterator[pa.Table]:
-            for name, batch in task.piece.batches(max_document_bytes=task.scoring.limits.max_document_bytes):
-                take(name, batch)
+            for file, batch in task.piece.batches(max_document_bytes=task.scoring.limits.max_document_bytes):
+                take(file.name, batch)
                 yield batch.documents
 
         def counting() -> Iterator[pa.Table]:
@@ -112,11 +114,45 @@ def counted(task: PieceTask) -> Iterator[tuple[Tally, Iterator[pa.Table]]]:
     tally.write(task.tally)
 
 
+@contextmanager
+def counted_rows(task: PieceTask, *, carries: Carried) -> Iterator[tuple[Tally, Iterator[tuple[InputSpec, Batch]]]]:
+    """The same with the rows that documents were, and what their fields are called."""
+    tally = Tally()
+    with quarantine(task.scratch / f"{task.number:05d}.{QUARANTINE}", tally.rows) as take:
+
+        def read() -> Iterator[tuple[InputSpec, Batch]]:
+            limit = task.scoring.limits.max_document_bytes
+            for file, batch in task.piece.batches(max_document_bytes=limit, carries=carries):
+                take(file.name, batch)
+                yield file.spec, batch
+
+        def counting() -> Iterator[tuple[InputSpec, Batch]]:
+            for spec, batch in gathered_rows(read()):
+                tally.count_documents(batch.documents)
+                yield spec, batch
+
+        yield tally, counting()
+    tally.write(task.tally)
+
+
 def run_pieces(function: Callable[[Task], None], tasks: Sequence[Task], *, executor: Executor, step: Step) -> Tally:
     """Work on the pieces that are not done, and add up the tallies of all."""
     tasks[0].scratch.mkdir(parents=True, exist_ok=True)
     executor.run(function, tasks, output=lambda task: task.tally, step=step)
     return Tally.sum(task.tally for task in tasks)
+
+
+@contextmanager
+def undone_without_text(folders: Sequence[Path], *, listed_in: Path) -> Iterator[None]:
+    """Where no row has the text's field, leave nothing: the corrected command finds its output as it was."""
+    try:
+        yield
+    except InputError as error:
+        if error.field == "text_field":
+            for path in (path for folder in folders for path in folder.iterdir() if path.name != LOCK):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+            listed_in.unlink(missing_ok=True)
+        raise
 
 
 def join_quarantine(scratch: Path, target: Path) -> None:

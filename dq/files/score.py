@@ -20,16 +20,18 @@ from dq.arguments import many, path
 from dq.corpus.apart import refuse_overlap
 from dq.corpus.inputs import Entry, Piece, find_inputs, input_identity
 from dq.corpus.quarantine import QUARANTINE, RowCounts
-from dq.errors import WorkspaceError
+from dq.errors import ConfigError, WorkspaceError
 from dq.executors import QUIET, Executor, LocalExecutor, Progress, require_live_polars
+from dq.files.named import LINES, export_table
 from dq.files.output import claimed
-from dq.files.pieces import PieceTask, Scoring, counted, cut, join_quarantine, run_pieces
+from dq.files.pieces import PieceTask, Scoring, counted, cut, join_quarantine, run_pieces, undone_without_text
 from dq.files.tables import join_tables, table_writer, with_columns
 from dq.quality import DEFAULT_SIGNALS
 from dq.results import Result
 from dq.store import FolderLock, Stage, local
 
 VERSION = 2
+ENDINGS = (".parquet", *LINES, ".csv")
 MADE_FROM, RESULT = "dq.fingerprint", "dq.result"
 
 
@@ -72,7 +74,7 @@ def score_files(
 
     Args:
         inputs: files, patterns, folders and samples.
-        output: a file that is not there.
+        output: a file that is not there: Parquet, or by its ending JSON lines (.jsonl, also .gz and .zst) or CSV.
         signals: names; default those of the four rule sets and the models.
         overwrite: replace a table that this function made of other inputs, signals or settings.
         scoring: how rows become documents, and these signals.
@@ -88,6 +90,8 @@ def score_files(
     names = (*DEFAULT_SIGNALS, *learned) if signals is None else tuple(many(signals, name="signals", of="names"))
     scoring.check(names)
     names = tuple(dict.fromkeys(names))
+    if not output.name.lower().endswith(ENDINGS):
+        raise ConfigError(f"{output}: name a file that ends with {', '.join(ENDINGS)}", field="output")
     if not local(output).parent.is_dir():
         raise WorkspaceError(f"{output.parent}: no such folder; make it, or name another")
     found = find_inputs(inputs)
@@ -98,8 +102,13 @@ def score_files(
     stage = Stage("score", VERSION, parts, config=config)
     listed_in = output.with_name(f"{output.stem}.{QUARANTINE}")
     refuse_overlap(found, [output, listed_in])
-    if not output.exists() or (overwrite and _made_from(output) not in (None, stage.fingerprint)):
-        with claimed([stage], overwrite=overwrite):
+    # A table says itself what it was made from; what other kinds of files were made from, a hidden table beside them.
+    table = output if output.name.lower().endswith(".parquet") else output.with_name(f".{output.name}.parquet")
+    if table != output and output.exists() and not table.exists():
+        raise WorkspaceError(f"{output}: already there, and not made by this command; name another file")
+    fresh = not table.exists() or (overwrite and _made_from(table) not in (None, stage.fingerprint))
+    if fresh:
+        with claimed([stage], overwrite=overwrite), undone_without_text([parts], listed_in=listed_in):
             tasks = score_tasks(cut(found.files), names, scoring=scoring, scratch=parts)
             with progress.step("score", unit="pieces", total=len(tasks)) as step:
                 tally = run_pieces(score_piece, tasks, executor=executor, step=step)
@@ -109,8 +118,11 @@ def score_files(
             metadata = {MADE_FROM: stage.fingerprint, RESULT: json.dumps(tally.rows.to_dict())}
             whole = parts / "whole.parquet"
             join_tables([task.output for task in tasks], whole, metadata=metadata)
-            whole.replace(output)
-    rows = _read(output, stage.fingerprint)
+            whole.replace(table)
+    rows = _read(table, stage.fingerprint)
+    if table != output and (fresh or not output.exists()):
+        output.unlink(missing_ok=True)
+        export_table(table, output)
     if parts.exists():
         with FolderLock(parts):
             shutil.rmtree(parts, ignore_errors=True)

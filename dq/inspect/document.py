@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow.parquet as pq
 
 from dq.errors import ConfigError
 from dq.executors import require_live_polars
+from dq.files.own import Names
 from dq.inspect.rules import accepted_values, rules_of_filter, rules_of_job
 from dq.quality import RuleSet
 from dq.results import Result
@@ -97,11 +99,10 @@ def document_history(folder: Path, document_id: str) -> list[DocumentHistory]:
 def _in_filtered(folder: Path, document_id: str) -> Iterator[DocumentHistory]:
     rules, strict = rules_of_filter(folder)
     files = sorted(folder.glob("[0-9]*.parquet"))
-    rows = pl.scan_parquet(files, glob=False).filter(pl.col("id") == document_id).collect()
-    for row in rows.iter_rows(named=True):
+    signals = [rule.signals(strict=strict)[0] for rule in rules.rules]
+    for row in (row for path in files for row in _rows_of(path, document_id, signals)):
         reasons = row.get("reasons")
-        values = {rule.signals(strict=strict)[0]: None for rule in rules.rules}
-        known = {name: row[name] for name in values if name in row}
+        known = {name: row[name] for name in signals if name in row}
         yield DocumentHistory(
             id=row["id"],
             source=row["source"],
@@ -110,6 +111,14 @@ def _in_filtered(folder: Path, document_id: str) -> Iterator[DocumentHistory]:
             failing=_failing(rules, reasons or (), known, source=row["source"], strict=strict),
             signals=known or None,
         )
+
+
+def _rows_of(path: Path, document_id: str, signals: Sequence[str]) -> list[dict[str, Any]]:
+    """The rows of a file of `dq filter` that have an id, under the usual names."""
+    names = Names.of_file(path)
+    with pq.ParquetFile(path) as file:
+        frame = pl.DataFrame(file.read(columns=names.needed(file.schema_arrow, signals)))
+    return names.documents(frame, values=signals).filter(pl.col("id") == document_id).to_dicts()
 
 
 def _failing(

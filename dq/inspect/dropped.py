@@ -14,11 +14,11 @@ from typing import Any, Protocol
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from dq.errors import ConfigError, InputError, cause_of, nearest
 from dq.executors import require_live_polars
+from dq.files.own import Names
 from dq.inspect.rules import accepted_values, rules_of_filter, rules_of_job
 from dq.quality import RuleSet
 from dq.quality.rules import AnyRule
@@ -96,21 +96,15 @@ class _InFolder:
         """Those with a reason, file by file."""
         for path in sorted(self._folder.glob("[0-9]*.parquet")):
             try:
+                names = Names.of_file(path)
                 with pq.ParquetFile(path, buffer_size=1 << 20) as file:
-                    if "reasons" not in file.schema_arrow.names:
+                    if not names.reasons or names.reasons not in file.schema_arrow.names:
                         raise InputError(f"{path}: holds kept documents; give the folder of `dq filter --dropped`")
-                    columns = ["id", "source", "text", "reasons", signal]
-                    for batch in file.iter_batches(batch_size=256, columns=columns):
-                        yield from _with_reason(batch, reason)
+                    for batch in file.iter_batches(batch_size=256, columns=names.needed(file.schema_arrow, [signal])):
+                        found = names.documents(pl.DataFrame(batch), values=[signal])
+                        yield from found.filter(pl.col("reasons").list.contains(reason)).iter_rows(named=True)
             except (OSError, pa.ArrowException) as error:
                 raise InputError(f"{path}: cannot be read: {cause_of(error)}; run the filter again") from None
-
-
-def _with_reason(batch: pa.RecordBatch, reason: str) -> list[dict[str, Any]]:
-    reasons = batch.column("reasons")
-    hits = pc.equal(reasons.flatten(), reason)
-    rows = pc.list_parent_indices(reasons).filter(hits)
-    return list(batch.take(rows).to_pylist())
 
 
 class _InWorkspace:

@@ -132,7 +132,7 @@ def json_row(line: bytes, number: int) -> Row | BadRow:
         return _unusual_json_row(line, number)
     if not isinstance(fields, dict):
         return BadRow(number, "not_an_object", line[:FIRST_BYTES])
-    return Row(exact(fields, line), number)
+    return Row(exact(fields, line), number, written=line)
 
 
 def _unusual_json_row(line: bytes, number: int) -> Row | BadRow:
@@ -146,7 +146,7 @@ def _unusual_json_row(line: bytes, number: int) -> Row | BadRow:
         return BadRow(number, "broken_json", line[:FIRST_BYTES])
     if not isinstance(clean, dict):
         return BadRow(number, "not_an_object", line[:FIRST_BYTES])
-    return Row(clean, number, replaced_surrogates=replaced)
+    return Row(clean, number, replaced_surrogates=replaced, written=b"" if replaced else line)
 
 
 def _is_utf8(line: bytes) -> bool:

@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -73,7 +73,8 @@ class Parquet(Format[Groups]):
             for batch in batches if most >= size else _joined(batches, max_rows=size):
                 rows = np.arange(row + 1, row + 1 + len(batch))
                 row += len(batch)
-                yield _batch(_plain(_named(batch, origin), origin), rows, origin, max_document_bytes=max_document_bytes)
+                named = _plain(_named(batch, origin), origin)
+                yield _batch(named, rows, origin, max_document_bytes=max_document_bytes, whole=batch)
 
     def cut(self, file: File, *, max_bytes: int) -> list[tuple[Groups | None, int]]:
         """Runs of row groups of at most ``max_bytes`` uncompressed, one group at least."""
@@ -154,21 +155,39 @@ def _plain(batch: pa.RecordBatch, origin: Origin) -> pa.RecordBatch:
     return batch
 
 
-def _batch(batch: pa.RecordBatch, rows: Rows, origin: Origin, *, max_document_bytes: int) -> Batch:
+def _whole(batch: pa.RecordBatch, origin: Origin) -> pa.RecordBatch:
+    """Rows as they were, with the fields that the file's folders name."""
+    for name, value in origin.partitions.items():
+        if name not in batch.schema.names:
+            batch = batch.append_column(name, pa.repeat(pa.scalar(value, pa.large_string()), len(batch)))
+    return batch
+
+
+def _batch(
+    batch: pa.RecordBatch, rows: Rows, origin: Origin, *, max_document_bytes: int, whole: pa.RecordBatch
+) -> Batch:
     """A batch of Parquet rows (numbered from 1 in their file) without its faults."""
     faults = _faults(batch, origin.spec.text_field, max_document_bytes)
     bad = [BadRow(int(rows[at]), reason, first) for at, (reason, first) in sorted(faults.items())]
     if faults:
         good = np.ones(len(batch), bool)
         good[list(faults)] = False
-        batch, rows = batch.filter(pl.Series(good).to_arrow()), rows[good]
+        mask = pl.Series(good).to_arrow()
+        batch, rows = batch.filter(mask), rows[good]
+        whole = whole.filter(mask) if origin.carries != "meta" else whole
     columns = [
         _ids(batch, rows, origin),
         _sources(batch, origin),
         batch.column(origin.spec.text_field).cast(pa.large_string()),
-        _meta(batch, origin),
+        _meta(batch, origin) if origin.carries == "meta" else pa.repeat(pa.scalar("{}", pa.large_string()), len(batch)),
     ]
-    return Batch(pa.Table.from_arrays(columns, schema=DOCUMENT_SCHEMA), tuple(bad))
+    found = Batch(pa.Table.from_arrays(columns, schema=DOCUMENT_SCHEMA), tuple(bad))
+    if origin.carries == "meta":
+        return found
+    row = _whole(_plain(whole, origin), origin)
+    own = pa.Table.from_batches([row]).replace_schema_metadata(None) if "columns" in origin.carries else None
+    lines = _json_rows(row, row.schema.names) if "lines" in origin.carries else None
+    return replace(found, own=own, lines=lines)
 
 
 def _check_columns(file: pq.ParquetFile, name: str, origin: Origin) -> None:
@@ -293,6 +312,11 @@ def _meta(batch: pa.RecordBatch, origin: Origin) -> pa.Array:
         return pa.repeat(pa.scalar("{}", pa.large_string()), len(batch))
     if any(set(others) - own == {"meta"} for own in DERIVED) and _is_text(batch.schema.field("meta").type):
         return pc.fill_null(batch.column("meta").cast(pa.large_string()), "{}")
+    return _json_rows(batch, others)
+
+
+def _json_rows(batch: pa.RecordBatch, others: list[str]) -> pa.Array:
+    """Some columns of each row as JSON text."""
     kinds = {name: str(batch.schema.field(name).type) for name in others}
     if not any(part in kind for part in NOT_AS_WRITTEN for kind in kinds.values()):
         frame = pl.DataFrame(batch.select(others))
