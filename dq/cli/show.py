@@ -200,6 +200,10 @@ class Bar:
 
 def _amount(done: float, total: float | None, unit: str) -> str:
     """``1,000 of 4,000 documents``; nothing where neither a unit nor a total says what is counted."""
+    if unit == "bytes":
+        from dq.cli.log import amount
+
+        return amount(done, unit) if total is None else f"{amount(done, unit)} of {amount(total, unit)}"
     of = "" if total is None else f" of {total:,.0f}"
     return f"{done:,.0f}{of} {unit}".rstrip() if unit or of else ""
 

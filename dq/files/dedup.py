@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from dq.arguments import instance, path
 from dq.corpus import Corpus, ReadConfig
 from dq.corpus.apart import refuse_overlap
+from dq.corpus.followed import input_bytes
 from dq.corpus.inputs import Entry, find_inputs
 from dq.dedup import DuplicateIndex, Duplicates, Resources
 from dq.errors import ConfigError, WorkspaceError
@@ -140,16 +141,17 @@ def dedup_files(
     view = View(Workspace(out).create("dedup"), replaces=overwrite)
     with view.workspace.lock(), FolderLock(index) if index is not None else nullcontext():
         known = None if index is None else DuplicateIndex(index, config.method)
-        with progress.step("read", unit="rows") as step:
+        with progress.step("read", unit="bytes", total=input_bytes(inputs)) as step:
             may_replace = None if overwrite else unreplaced
             ingest(Documents.place(view, ""), inputs, read or ReadConfig(), may_replace=may_replace, step=step)
-        with progress.step("find duplicates"):
-            find_pairs(view, config.method, resources=resources, index=known)
+        documents = len(view.open(Documents).documents)
+        with progress.step("find duplicates", unit="documents", total=documents) as step:
+            find_pairs(view, config.method, resources=resources, index=known, step=step)
         with progress.step("select"):
             selected = _select(view, config, executor=LocalExecutor(resources.threads))
         if known is not None:
             _check_index(known, view, selected)
-        with progress.step("write", unit="shards") as step:
+        with progress.step("write", unit="shards", total=len(view.open(Documents).shards)) as step:
             _write(view, threads=resources.threads, step=step)
         if known is not None:
             with progress.step("add to the index"):

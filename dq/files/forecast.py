@@ -11,6 +11,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ import pyarrow.parquet as pq
 from dq.corpus import InputSpec, ReadConfig
 from dq.corpus.documents import DOCUMENT_SCHEMA
 from dq.corpus.fields import no_text_field
+from dq.corpus.followed import followed
 from dq.corpus.formats.compression import compressed_bytes
 from dq.corpus.inputs import Entry, InputFile, find_inputs
 from dq.corpus.quarantine import RowCounts
@@ -122,7 +124,7 @@ def forecast_cost(
     files = find_inputs(inputs).files
     scan = _Scan(generator)
     complete = True
-    with progress.step("read", unit="rows") as step:
+    with progress.step("read", unit="bytes", total=sum(file.file.size for file in files)) as step:
         for number in generator.permutation(len(files)):
             complete = _scan_file(scan, files[number], max_document_bytes=read.max_document_bytes, step=step)
             if not complete:
@@ -141,10 +143,10 @@ def forecast_cost(
 def _scan_file(scan: _Scan, file: InputFile, *, max_document_bytes: int, step: Step) -> bool:
     """Read a file into the scan; False where the bound on reading came first."""
     documents, text_bytes = scan.documents, scan.text_bytes
-    for batch in file.batches(max_document_bytes=max_document_bytes):
+    told = partial(step.advance, detail=file.name)
+    for batch in followed(file, told, max_document_bytes=max_document_bytes):
         scan.rows_read.add(file.name, batch)
         scan.add(batch.documents)
-        step.advance(batch.rows, detail=file.name)
         if scan.text_bytes > MAX_READ_BYTES:
             read, read_bytes = scan.documents - documents, scan.text_bytes - text_bytes
             scan.file_bytes += _size_on_disk(scan, file, rows=read, text_bytes=read_bytes)

@@ -11,13 +11,14 @@ import polars as pl
 from dq.arguments import instance
 from dq.corpus import InputSpec
 from dq.corpus.apart import refuse_overlap
+from dq.corpus.followed import input_bytes
 from dq.corpus.inputs import find_inputs
 from dq.dedup import Resources
 from dq.errors import listed, require_all
 from dq.executors import QUIET, Executor, LocalExecutor, Progress, require_live_polars, usable_cores
 from dq.jobs.job import JobConfig
 from dq.results import Result
-from dq.stages.base import View
+from dq.stages.base import ORIGINAL, View
 from dq.stages.cleaned import clean_documents
 from dq.stages.duplicates import find_pairs
 from dq.stages.fates import count_fates, settle_fates
@@ -28,7 +29,7 @@ from dq.stages.read import Documents, ingest, keep_input, reading_warnings
 from dq.stages.selection import JOB_NEEDS, select_documents
 from dq.stages.signals import score_documents
 from dq.stages.tokenizer import Tokenizer, train_tokenizer
-from dq.stages.tokens import tokenize_documents
+from dq.stages.tokens import count_parts, tokenize_documents
 from dq.stages.verdicts import judge, script_warnings
 from dq.store import Workspace, as_workspace
 
@@ -96,34 +97,36 @@ def run_job(
     view = View(workspace, config.texts)
     may_replace = None if overwrite else keep_input
     with workspace.lock():
-        with progress.step("read", unit="rows") as step:
+        with progress.step("read", unit="bytes", total=input_bytes(config.input)) as step:
             ingest(Documents.place(view, ""), config.input, config.read, may_replace=may_replace, step=step)
+        shards, documents = len(view.open(Documents).shards), len(view.open(Documents).documents)
         for one in config.clean:
-            with progress.step(f"clean: {one.version}", unit="shards") as step:
+            with progress.step(f"clean: {one.version}", unit="shards", total=shards) as step:
                 clean_documents(view, one, executor=executor, step=step)
-        with progress.step("find duplicates"):
-            find_pairs(view, config.dedup.method, resources=Resources(threads=threads))
-        with progress.step("hold out", unit="shards") as step:
+        with progress.step("find duplicates", unit="documents", total=documents) as step:
+            find_pairs(view, config.dedup.method, resources=Resources(threads=threads), step=step)
+        versions = 1 if view.texts.trained == ORIGINAL else 2
+        with progress.step("hold out", unit="shards", total=versions * shards) as step:
             heldout = hold_out(view, config.heldout, config.read, executor=executor, step=step)
         learned = None
         if config.quality.learned is not None:
-            with progress.step("learn"):
+            with progress.step("learn", unit="documents", total=documents):
                 learned = learn(view, config.quality.learned, config.read)
         rules = config.quality.rule_set
-        with progress.step("score", unit="shards") as step:
+        with progress.step("score", unit="shards", total=shards) as step:
             signals = [*dict.fromkeys((*rules.signals(), *config.dedup.signals))]
             score_documents(view, signals, executor=executor, learned=learned, step=step)
-        with progress.step("judge"):
+        with progress.step("judge", unit="documents", total=documents):
             verdicts = judge(view, rules)
-        with progress.step("tokenise", unit="parts") as step:
+        with progress.step("tokenise", unit="parts", total=count_parts(view)) as step:
             train_tokenizer(view, config.tokenizer)
             tokenize_documents(view, executor=executor, step=step)
-        with progress.step("select"):
+        with progress.step("select", unit="documents", total=documents):
             eligible = ~heldout.withheld & verdicts.table["keep"].to_numpy()
             select_documents(view, config.dedup, eligible=eligible, uses=JOB_NEEDS)
-        with progress.step("check planted copies"):
+        with progress.step("check planted copies", unit="documents", total=documents):
             check_planted(view, dedup=config.dedup.method, heldout_config=config.heldout)
-        with progress.step("settle fates"):
+        with progress.step("settle fates", unit="documents", total=documents):
             settle_fates(view)
     fates, read = count_fates(view), view.record(Documents).summary
     return JobResult(

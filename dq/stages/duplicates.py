@@ -13,6 +13,7 @@ import polars as pl
 from dq.corpus import Corpus
 from dq.dedup import DedupConfig, DuplicateIndex, Duplicates, Resources, find_duplicates
 from dq.errors import WorkspaceError, cause_of
+from dq.executors import QUIET, Step
 from dq.stages.base import Need, Output, View
 from dq.stages.read import Documents
 
@@ -36,9 +37,14 @@ class FoundDuplicates(Output):
 
 
 def find_pairs(
-    view: View, config: DedupConfig, *, resources: Resources, index: DuplicateIndex | None = None
+    view: View,
+    config: DedupConfig,
+    *,
+    resources: Resources,
+    index: DuplicateIndex | None = None,
+    step: Step = QUIET,
 ) -> FoundDuplicates:
-    """Find the copies and verified pairs, or find that it has been done.
+    """Find the copies and verified pairs, or find that it has been done. The step counts documents as they are signed.
 
     With an index the result depends on the batches that were added before this corpus, so they are an input too.
     """
@@ -50,7 +56,7 @@ def find_pairs(
         stage.start(keep=["signatures"])  # another threshold needs no new ones
         with disk_errors(stage.folder):
             found = find_duplicates(
-                shard_readers(corpus), config, folder=stage.folder, inputs=identity, index=index, resources=resources
+                _told(corpus, step), config, folder=stage.folder, inputs=identity, index=index, resources=resources
             )
         stage.commit({"verified_pairs": found.counts.verified_pairs, "exact_copies": found.counts.exact_copies})
     return view.open(FoundDuplicates)
@@ -63,6 +69,23 @@ def shard_readers(corpus: Corpus) -> list[Callable[[], object]]:
         return lambda: corpus.texts(number)
 
     return [reader(number) for number in range(len(corpus.shards))]
+
+
+def _told(corpus: Corpus, step: Step) -> list[Callable[[], object]]:
+    """The readers of the shards, which tell the documents of a shard when it is read first."""
+    sizes = corpus.documents["shard"].value_counts().sort("shard")["count"].to_list()
+    unread = set(range(len(sizes)))
+
+    def reader(number: int, read: Callable[[], object]) -> Callable[[], object]:
+        def told() -> object:
+            if number in unread:
+                unread.discard(number)
+                step.advance(sizes[number])
+            return read()
+
+        return told
+
+    return [reader(number, read) for number, read in enumerate(shard_readers(corpus))]
 
 
 @contextmanager

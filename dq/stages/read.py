@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -19,6 +20,7 @@ import pyarrow.compute as pc
 from dq.corpus.config import ReadConfig
 from dq.corpus.corpus import Corpus
 from dq.corpus.documents import gathered
+from dq.corpus.followed import followed
 from dq.corpus.inputs import Entry, Inputs, find_inputs, input_identity
 from dq.corpus.quarantine import QUARANTINE, RowCounts, quarantine, row_warnings
 from dq.errors import WorkspaceError
@@ -88,14 +90,14 @@ def ingest(
     may_replace: Callable[[Stage], object] | None = None,
     step: Step = QUIET,
 ) -> Corpus:
-    """Read inputs into ``folder``, or find that it has been done. The step counts rows.
+    """Read inputs into ``folder``, or find that it has been done. The step counts bytes of files.
 
     Args:
         folder: of the corpus.
         inputs: files, patterns, folders and samples.
         config: how rows become documents.
         may_replace: raises where a corpus that is there must stay: `unreplaced`, `keep_input`.
-        step: told of rows.
+        step: told of bytes.
 
     Raises:
         WorkspaceError: a corpus of other inputs is there and is not to be replaced.
@@ -149,9 +151,9 @@ def _write_shards(folder: Path, found: Inputs, config: ReadConfig, *, step: Step
 
         def tables() -> Iterator[pa.Table]:
             for file in found.files:
-                for batch in file.batches(max_document_bytes=config.max_document_bytes):
+                told = partial(step.advance, detail=file.name)
+                for batch in followed(file, told, max_document_bytes=config.max_document_bytes):
                     take(file.name, batch)
-                    step.advance(batch.rows, detail=file.name)
                     yield batch.documents
 
         for documents in gathered(tables()):

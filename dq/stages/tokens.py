@@ -92,6 +92,11 @@ def tokenize_documents(view: View, *, executor: Executor, step: Step = QUIET) ->
     return view.open(TokenPool)
 
 
+def count_parts(view: View) -> int:
+    """Parts of shards that are tokenised, one after another or at a time."""
+    return sum(1 for _ in _parts(view.open(Documents, "trained")))
+
+
 def _parts(corpus: Corpus) -> Iterator[tuple[int, int, int]]:
     """Shards cut into rows of about PART_BYTES: shard, first row, end; by sizes alone, whatever the workers.
 
