@@ -35,10 +35,15 @@ from dq.dedup.config import ShingleConfig
 from dq.dedup.kernels import canonical as bits
 from dq.dedup.kernels.canonical import CanonicalTables
 from dq.dedup.kernels.words import ALONE, ATTACHED, FOLDED, MEANING, WORDS, WRITTEN, Rules
-from dq.text import character_classes, lowercase
-from dq.text.characters import ASSIGNED, CODE_POINTS, code_points
-from dq.text.kernels.flags import DIGIT, LETTER, MARK, PUNCTUATION, SPACE, SYMBOL
-from dq.text.scripts import spaceless_scripts
+from dq.text import (
+    ASSIGNED,
+    CODE_POINTS,
+    character_bits,
+    character_classes,
+    code_points,
+    lowercase,
+    spaceless_scripts,
+)
 
 ZERO_WIDTH = "00AD 061C 180E 200B 200E-200F 2060-2064 FEFF"
 JOINERS = "200C-200D"
@@ -74,10 +79,12 @@ def canonical_tables() -> CanonicalTables:
     """What canonical text is made with, built once a process in about 0.2 seconds."""
     classes = character_classes()
     kinds, orders = np.zeros(CODE_POINTS, np.uint8), np.zeros(CODE_POINTS, np.uint8)
-    marks = np.flatnonzero(classes & MARK)
+    marks = np.flatnonzero(classes & character_bits.MARK)
     orders[marks] = [unicodedata.combining(chr(code)) for code in marks]
-    kinds[[code for code in np.flatnonzero(classes & SYMBOL) if unicodedata.category(chr(code)) == "So"]] |= bits.JOINS
-    kinds[(classes & SPACE) != 0] |= bits.WHITE
+    kinds[
+        [code for code in np.flatnonzero(classes & character_bits.SYMBOL) if unicodedata.category(chr(code)) == "So"]
+    ] |= bits.JOINS
+    kinds[(classes & character_bits.SPACE) != 0] |= bits.WHITE
     kinds[code_points(ZERO_WIDTH)] |= bits.ZERO_WIDTH
     kinds[code_points(JOINERS)] |= bits.JOINER
     kinds[code_points(JOINING)] |= bits.JOINS
@@ -109,7 +116,7 @@ def fold() -> I32:
     """What ``folded`` makes of every code point, one for one: int32, shape (0x110000,)."""
     table = lowercase().copy()
     signs = set(code_points(SIGNS))
-    for code in np.flatnonzero(character_classes() & PUNCTUATION).tolist():
+    for code in np.flatnonzero(character_classes() & character_bits.PUNCTUATION).tolist():
         kin = _BY_CATEGORY.get(unicodedata.category(chr(code)))
         if code > 0x7F and kin is not None and code not in signs:
             table[code] = ord(kin)
@@ -124,7 +131,7 @@ def fold() -> I32:
 @functools.cache
 def words_fold() -> I32:
     """What ``words`` makes of every code point: lower case, or a space."""
-    kept = (character_classes() & (LETTER | MARK | DIGIT)) != 0
+    kept = (character_classes() & (character_bits.LETTER | character_bits.MARK | character_bits.DIGIT)) != 0
     table: Array = np.where(kept, lowercase(), 0x20).astype(np.int32)
     table.setflags(write=False)
     return table
@@ -135,9 +142,9 @@ def alone() -> U8:
     """For every code point whether it is a letter that is a unit of its own (ALONE), or goes with one (ATTACHED)."""
     classes = character_classes()
     table = np.zeros(CODE_POINTS, np.uint8)
-    table[(classes & MARK) != 0] = ATTACHED
+    table[(classes & character_bits.MARK) != 0] = ATTACHED
     table[code_points(JOINERS)] = ATTACHED
-    table[(spaceless_scripts() != 0) & ((classes & MARK) == 0)] = ALONE
+    table[(spaceless_scripts() != 0) & ((classes & character_bits.MARK) == 0)] = ALONE
     table.setflags(write=False)
     return table
 

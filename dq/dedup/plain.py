@@ -17,7 +17,7 @@ from dq.dedup.config import ShingleConfig
 from dq.dedup.kernels.canonical import JOINS
 from dq.dedup.kernels.words import ALONE, ATTACHED
 from dq.dedup.normalization import EDGES, JOINERS, ZERO_WIDTH, alone, canonical_tables, fold, words_fold
-from dq.text.characters import code_points
+from dq.text import code_points
 
 Shingle = tuple[str, ...]
 

@@ -5,10 +5,11 @@ No Python work per document or per word. Other packages import from here; only t
 """
 
 from dq.text.buffers import TextBatch, Texts, arrow_array, string_array, text_batch
-from dq.text.characters import character_classes, lowercase
+from dq.text.characters import ASSIGNED, CODE_POINTS, character_classes, code_points, lowercase
 from dq.text.cleaner import Cleaned, Cleaner, CorpusCleaner
 from dq.text.dictionary import dictionary_words
 from dq.text.hashing import content_keys, mix64, uniform
+from dq.text.kernels import flags as character_bits
 from dq.text.kernels.flags import TextTables, WordArrays
 from dq.text.kernels.hash import hash_of
 from dq.text.scripts import SPACELESS_SCRIPTS, spaceless_scripts
@@ -17,6 +18,8 @@ from dq.text.tidy import Tidier, tidied
 from dq.text.words import Splitter, WordDefinition, is_unicode_words, split_words
 
 __all__ = [
+    "ASSIGNED",
+    "CODE_POINTS",
     "SPACELESS_SCRIPTS",
     "Cleaned",
     "Cleaner",
@@ -29,7 +32,9 @@ __all__ = [
     "WordArrays",
     "WordDefinition",
     "arrow_array",
+    "character_bits",
     "character_classes",
+    "code_points",
     "content_keys",
     "dictionary_words",
     "hash_of",

@@ -82,5 +82,6 @@ def test_a_copy_with_at_most_four_percent_of_its_words_edited_is_excluded(seed: 
     assert np.all(found.filter(document=1)["score"].to_numpy() >= 0.5)
 
 
-def test_texts_without_words_match_nothing() -> None:
-    assert near_duplicates_of(["", "...", "one two"], ["", "...", "!"], min_jaccard=0.1, min_containment=0.1).is_empty()
+def test_white_space_matches_nothing_and_what_has_no_words_its_equal_alone() -> None:
+    found = near_duplicates_of(["", " ", "...", "one"], ["", "...", "!"], min_jaccard=0.1, min_containment=0.1)
+    assert found.select("document", "entry").rows() == [(1, 2)]

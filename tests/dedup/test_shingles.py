@@ -83,7 +83,7 @@ def alike(left: str, right: str, **about: Any) -> bool:
         ("a sentence, like this", "a sentence like this"),
         ("CAT!", "cat"),
         ("ｗｉｄｅ， letters", "wide letters"),
-        ("(.5)", ".5"),
+        ("'.5'", ".5"),
         ("中 文。", "中文"),
     ],
 )
