@@ -157,6 +157,9 @@ def test_an_array_that_ends_too_early_is_a_fault_of_the_file_and_an_empty_one_is
         (b"ARROW1\x00\x00", ("Arrow IPC", "Parquet")),
         (bytes(9000), ("nothing but zeros", "replace the file")),
     ],
+    ids=lambda value: (
+        "" if isinstance(value, bytes) else str(value[0]).replace(" ", "-")
+    ),  # contents hold times and are no names
 )
 def test_what_dq_does_not_read_is_named_with_its_remedy(
     tmp_path: Path, name: str, content: bytes, words: tuple[str, ...]
