@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import dq
 from dq.quality import presets
 from tests.command import run_dq
@@ -66,6 +68,7 @@ def test_a_shell_completes_the_names_of_commands(tmp_path: Path) -> None:
     assert done.stdout.split() == ["dedup"], done.stderr
 
 
+@pytest.mark.slow
 def test_a_users_own_file_is_checked_against_our_types(tmp_path: Path) -> None:
     assert (Path(dq.__file__).parent / "py.typed").exists()
     (tmp_path / "mine.py").write_text(

@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 
 from dq.store import Workspace
-from tests.command import MAIN, run_dq
+from tests.command import MAIN, list_again, run_dq
 from tests.jobs.texts import prose, rows, vocabulary, write_jsonl
 from tests.jobs.workspaces import contents
 from tests.processes import finish, python, until
@@ -103,11 +103,16 @@ def test_unreadable_rows_are_an_error_until_their_share_is_allowed(tmp_path: Pat
         (["--memory", "lots"], "--memory: 'lots' is no amount"),
         (["--memory", "1MB"], "--memory: "),
         (["--max-removed-fraction", "2"], "--max-removed-fraction: "),
-        (["--text-field", "body"], "400 of 400 rows are unreadable"),
     ],
 )
 def test_a_wrong_option_is_one_line(arguments: list[str], message: str, corpus: Path, tmp_path: Path) -> None:
     assert f"dq: {message}" in one_line(run_dq("dedup", corpus, "-o", tmp_path / "out", *arguments))
+
+
+def test_a_field_that_no_row_has_is_named_with_those_there_are(corpus: Path, tmp_path: Path) -> None:
+    line = one_line(run_dq("dedup", corpus, "-o", tmp_path / "out", "--text-field", "body"))
+    assert "no row has the field `body`; the fields there are: id, source, text" in line
+    assert "--text-field" in line
 
 
 def test_missing_files_and_a_missing_folder_are_wrong_usage(corpus: Path) -> None:
@@ -152,6 +157,7 @@ def test_the_audit_prints_recall_and_fails_on_an_unproven_removal(out: Path, tmp
     path = tmp_path / "copy/selection/original/selection.parquet"
     table = pl.read_parquet(path)
     table.with_columns(similarity=pl.when("kept").then("similarity").otherwise(0.99999)).write_parquet(path)
+    list_again(path.parent)
     done = run_dq("audit", "duplicates", tmp_path / "copy")
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()

@@ -115,7 +115,7 @@ WORK = [
     ("run", "job.yaml", "--workers", "1"),
     ("ablate", "study.yaml", "--budget-tokens", "4096"),
     ("score", FILE, "-o", f"{MARKUP.replace('/', '')}.parquet", "--signals", "word_count", *REPAIR),
-    ("score", "pairs.jsonl", "-o", "s.parquet", "--signals", "word_count", *REPAIR),
+    ("score", "pairs.jsonl", "-o", "s.parquet", "--signals", "word_count,unsegmented_script,spaceless_script", *REPAIR),
     ("filter", FILE, *RULES, "-o", "kept\u202e{b}", "--dropped", "dropped", *REPAIR),
     ("dedup", FILE, "-o", "out", "--allow-removal", HOSTILE, *REPAIR),
     ("dedup", "pairs.jsonl", "-o", "pairs\u202e[b]", *REPAIR),

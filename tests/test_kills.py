@@ -31,7 +31,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "ablate": ("ablate", "study.yaml", "--workers", "2"),
 }
 POINTS = {"filter": 50, "filter by two": 20, "score": 40, "dedup": 40, "run": 30, "ablate": 20}
-SAMPLED = 12
+SAMPLED = 5
 LOG_LINE = re.compile(r"\d\d:\d\d:\d\d ")  # a slow machine logs its progress
 GOES_ON = "dq: interrupted; the same command goes on from here\n"
 NOT_COMPARED = ("timing.parquet", "index.html")  # they hold times

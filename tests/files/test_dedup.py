@@ -21,6 +21,7 @@ from dq.inspect.pairs import compare_words, removed_pairs
 from dq.quality import score
 from dq.stages.selection import DeduplicationConfig
 from dq.store import Workspace
+from tests.command import list_again
 from tests.dedup import oracle
 from tests.jobs.texts import prose, rows, vocabulary, write_jsonl
 from tests.jobs.workspaces import contents
@@ -154,7 +155,7 @@ def test_a_workspace_of_a_job_and_a_folder_of_something_else_are_left_alone(corp
     (tmp_path / "job/workspace.json").write_text('{"format": 1}')
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos/cat.jpg").write_bytes(b"cat")
-    for name, message in (("job", "a workspace of `dq run`"), ("photos", "not a dq workspace")):
+    for name, message in (("job", "dq run"), ("photos", "not a dq workspace")):
         with pytest.raises(WorkspaceError, match=message):
             dedup(corpus, tmp_path / name)
 
@@ -292,6 +293,7 @@ def test_the_audit_resolves_every_true_pair_and_finds_a_false_claim(out: Path, t
     other = int(table.with_row_index().filter(pl.col("kept"))["index"][-1])
     table[wrong, "kept_document"] = other
     table.write_parquet(path)
+    list_again(path.parent)
     assert audit_workspace(Workspace(copy)).unproven_removals["document"].to_list() == [wrong]
 
 

@@ -76,6 +76,8 @@ def test_map_adds_signals_and_verdicts_also_with_several_processes(runs: list[di
         "word_count": scores["word_count"].to_list(),
         "keep": verdicts["keep"].to_list(),
         "reasons": verdicts["reasons"].to_list(),
+        "not_judged": verdicts["not_judged"].to_list(),
+        "script": verdicts["script"].to_list(),
     }
 
 

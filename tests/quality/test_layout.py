@@ -59,7 +59,7 @@ def test_signals_and_verdicts_of_every_preset_are_those_of_the_plain_text(name: 
 @given(texts, st.randoms(use_true_random=False))
 def test_line_ends_may_be_mixed_within_a_text(text: str, rng: random.Random) -> None:
     plain = text.replace("\r", " ")
-    ends = ("\n", "\r\n", " \n", "\t\r\n", "\u00a0\r", "\u2029")
+    ends = ("\n", "\r\n", " \n", "\t\r\n", "\u00a0\u2028", "\u2029")
     mixed = "".join(rng.choice(ends) if char == "\n" else char for char in plain)
     assert score([mixed]).equals(score([plain]))
 

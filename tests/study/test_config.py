@@ -56,14 +56,14 @@ def test_controls_do_not_run_below_200000_tokens() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"baseline": "rawe"}, "baseline: unknown variant `rawe`; did you mean `raw`"),
+        ({"baseline": "rawe"}, "unknown variant `rawe`; did you mean `raw`"),
         ({"size": "0.2M"}, r"unknown size `0.2M`; there are 0\.1M, 0\.3M"),
         ({"shares": {"news": 0.5, "web": 0.4}}, r"shares sum to 0\.9, not to 1"),
         ({"shares": {"news": 1.5, "web": -0.5}}, "less than or equal to 1"),
         ({"shares": {}}, "shares sum to 0, not to 1"),
         ({"variants": {"raw": Raw()}}, "at least 2"),
-        ({"variants": {"raw": Raw(), "../x": Curated()}}, "'../x' is not a name"),
-        ({"variants": {"raw": Raw(), "x" * 51: Curated()}}, "is not a name"),
+        ({"variants": {"raw": Raw(), "../x": Curated()}}, "not a name; use up to 50"),
+        ({"variants": {"raw": Raw(), "x" * 51: Curated()}}, "not a name; use up to 50"),
         (
             {"variants": {"raw": Raw(), "control-aa": Curated()}},
             "the controls'; use another",

@@ -13,14 +13,25 @@ from dq.corpus.formats.recognised import recognised
 from dq.corpus.places import File
 from dq.errors import InputError
 
-__all__ = ["ENDINGS", "FORMATS", "KNOWN_KINDS", "Format", "JsonLines", "JsonValues", "Parquet", "format_of"]
+__all__ = [
+    "ENDINGS",
+    "FORMATS",
+    "KNOWN_KINDS",
+    "PACKED_ENDINGS",
+    "Format",
+    "JsonLines",
+    "JsonValues",
+    "Parquet",
+    "format_of",
+    "recognised",
+]
 
 FORMATS: tuple[Format[Any], ...] = (JsonLines(), JsonValues(), Parquet())
 """Every format that dq reads."""
-PLAIN_ENDINGS = tuple(ending for one in FORMATS for ending in one.endings)
-ENDINGS = tuple(ending + packed for ending in PLAIN_ENDINGS for packed in ("", *PACKED_ENDINGS))
+_PLAIN_ENDINGS = tuple(ending for one in FORMATS for ending in one.endings)
+ENDINGS = tuple(ending + packed for ending in _PLAIN_ENDINGS for packed in ("", *PACKED_ENDINGS))
 """Of the names of files that are read, in lower case; names may have any."""
-KNOWN_KINDS = f"{', '.join(PLAIN_ENDINGS)}, each also with {', '.join(PACKED_ENDINGS)}"
+KNOWN_KINDS = f"{', '.join(_PLAIN_ENDINGS)}, each also with {', '.join(PACKED_ENDINGS)}"
 """The endings for people."""
 
 
