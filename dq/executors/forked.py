@@ -12,8 +12,6 @@ import multiprocessing
 import os
 import threading
 
-import polars as pl
-
 from dq.errors import ForkError
 
 ANSWER_SECONDS = 5.0  # a query of one row takes a millisecond; a machine with no time to spare takes longer
@@ -57,4 +55,6 @@ def _polars_answers() -> bool:
 
 def _query() -> None:
     """The smallest query that needs the pool: two columns are computed side by side."""
+    import polars as pl  # noqa: PLC0415 - workers that need none of it start without
+
     pl.DataFrame({"a": [1]}).select(pl.col("a").max(), b=pl.col("a").sum())

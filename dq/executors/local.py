@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import partial
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 from dq.arguments import whole_number
@@ -26,6 +26,8 @@ from dq.executors.base import Executor, WorkerDiedError
 from dq.executors.worker import reports_to, start_worker
 
 Task = TypeVar("Task")
+
+HEARING_SECONDS = 0.5  # after which Ctrl-C is heard: polars has the system go on waiting for a lock after a signal
 
 DIED = "a worker process died (killed, or out of memory); run the same command again to go on, with fewer workers"
 
@@ -77,7 +79,10 @@ def _attempt_in_pool(
         for task in tasks:
             pool.submit(function, task).add_done_callback(partial(_put, events, task))
         while unfinished:
-            future, value = events.get()
+            try:
+                future, value = events.get(timeout=HEARING_SECONDS)
+            except Empty:
+                continue
             if future is None:
                 tell(value)
             else:

@@ -111,7 +111,8 @@ def ingest(
     else:
         stage.start()
         counts = _write_shards(folder, found, config, step=step)
-        counts.check(config, listed_in=folder / QUARANTINE)
+        wanted = found.files[0].spec.text_field
+        counts.check(config, listed_in=folder / QUARANTINE, text_field=wanted)
         stage.commit(_summary(folder, counts))
     return Corpus(folder)
 
