@@ -111,7 +111,7 @@ def test_a_wrong_option_is_one_line(arguments: list[str], message: str, corpus: 
 
 def test_a_field_that_no_row_has_is_named_with_those_there_are(corpus: Path, tmp_path: Path) -> None:
     line = one_line(run_dq("dedup", corpus, "-o", tmp_path / "out", "--text-field", "body"))
-    assert "no row has the field `body`; the fields there are: id, source, text" in line
+    assert "no row has the field `body`; the fields there are: id, text, source" in line
     assert "--text-field" in line
 
 
