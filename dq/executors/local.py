@@ -82,6 +82,7 @@ def _attempt_in_pool(
             try:
                 future, value = events.get(timeout=HEARING_SECONDS)
             except Empty:
+                _look_for_the_dead(pool)
                 continue
             if future is None:
                 tell(value)
@@ -91,6 +92,19 @@ def _attempt_in_pool(
                 unfinished -= 1
     while not events.empty():  # reports and results come through two pipes: some may have been late
         tell(events.get()[1])
+
+
+def _look_for_the_dead(pool: Any) -> None:
+    """Tell of a worker that died unnoticed.
+
+    The standard library wakes its watch before it starts a worker for a task: one that is killed in its first moments
+    would be waited for without end.
+
+    Raises:
+        BrokenProcessPool: a worker has ended.
+    """
+    if any(process.exitcode is not None for process in (pool._processes or {}).values()):
+        raise BrokenProcessPool(DIED)
 
 
 def _put(events: SimpleQueue[tuple[Future[None] | None, Any]], task: Any, future: Future[None]) -> None:
