@@ -6,9 +6,11 @@ The one place that says what a document is, whatever file it came from.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator, Mapping
+import itertools
+import operator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import pyarrow as pa
 
@@ -20,6 +22,7 @@ from dq.text import string_array
 
 BATCH_BYTES = 8 << 20
 BATCH_ROWS = 16_384
+Part = TypeVar("Part")
 FIRST_BYTES = 64  # of a bad row, for the quarantine
 DOCUMENT_SCHEMA = pa.schema([(name, pa.large_string()) for name in ("id", "source", "text", "meta")])
 
@@ -92,18 +95,31 @@ class Batch:
         return len(self.documents) + len(self.bad)
 
 
-def gathered(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """Documents in tables of about 8 MB, whatever they came in: small files are not worked on one by one."""
-    held: list[pa.Table] = []
+def in_runs(
+    parts: Iterable[Part], *, max_rows: int = BATCH_ROWS, table: Callable[[Part], Any] = lambda part: part
+) -> Iterator[list[Part]]:
+    """Parts in runs of about 8 MB, since a call costs much more than a row: small files make small parts.
+
+    Args:
+        parts: tables of Arrow, or what holds one.
+        max_rows: of a run, up to the last part.
+        table: the table of a part.
+    """
+    held: list[Part] = []
     rows = size = 0
-    for table in tables:
-        held.append(table)
-        rows, size = rows + len(table), size + table.nbytes
-        if size >= BATCH_BYTES or rows >= BATCH_ROWS:
-            yield pa.concat_tables(held)
+    for part in parts:
+        held.append(part)
+        rows, size = rows + len(table(part)), size + table(part).nbytes
+        if size >= BATCH_BYTES or rows >= max_rows:
+            yield held
             held, rows, size = [], 0, 0
     if held:
-        yield pa.concat_tables(held)
+        yield held
+
+
+def gathered(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Documents in tables of about 8 MB, whatever they came in."""
+    return map(pa.concat_tables, in_runs(tables))
 
 
 def batches_of_rows(rows: Iterable[Row | BadRow], origin: Origin, *, max_document_bytes: int) -> Iterator[Batch]:
@@ -149,18 +165,10 @@ def _whole(row: Row, origin: Origin) -> dict[str, Any]:
 
 
 def gathered_rows(batches: Iterable[tuple[InputSpec, Batch]]) -> Iterator[tuple[InputSpec, Batch]]:
-    """Batches of one kind of fields together, since a call costs much more than a row: small files make small ones."""
-    held: list[Batch] = []
-    of: InputSpec | None = None
-    size = 0
-    for spec, batch in batches:
-        if of is not None and (spec != of or size >= BATCH_BYTES or len(held) >= BATCH_ROWS):
-            yield of, _together(held)
-            held, size = [], 0
-        of, size = spec, size + batch.documents.nbytes
-        held.append(batch)
-    if of is not None:
-        yield of, _together(held)
+    """Batches of one kind of fields together."""
+    for spec, same in itertools.groupby(batches, key=operator.itemgetter(0)):
+        for held in in_runs((batch for _, batch in same), table=operator.attrgetter("documents")):
+            yield spec, _together(held)
 
 
 def _together(batches: list[Batch]) -> Batch:

@@ -22,14 +22,14 @@ from dq.arguments import path
 from dq.corpus.apart import refuse_overlap
 from dq.corpus.config import InputSpec
 from dq.corpus.documents import Batch, Carried
-from dq.corpus.inputs import Entry, find_inputs, input_identity
+from dq.corpus.inputs import Entry, Inputs, find_inputs, input_identity
 from dq.corpus.quarantine import RowCounts
 from dq.errors import ConfigError, WorkspaceError
 from dq.executors import QUIET, Executor, LocalExecutor, Progress, require_live_polars
 from dq.files.named import Named, lines_writer
 from dq.files.output import claimed
 from dq.files.own import lines_with, rows_with
-from dq.files.pieces import PieceTask, Scoring, counted_rows, cut, join_quarantine, run_pieces, undone_without_text
+from dq.files.pieces import PieceTask, Scoring, counted, cut, join_quarantine, run_pieces, undone_without_text
 from dq.files.score import ScoreTask, score_piece, score_tasks
 from dq.files.tables import arrow, table_writer, unite
 from dq.files.tally import Tally
@@ -185,15 +185,9 @@ def filter_files(
     scoring, executor, kept = scoring or Scoring(), executor or LocalExecutor(), path(kept, name="kept")
     dropped = None if dropped is None else path(dropped, name="dropped")
     _check(rules, scoring, strict=strict)
-    outputs = {"kept": Named.of(kept, field="output")}
-    outputs |= {} if dropped is None else {"dropped": Named.of(dropped, field="dropped")}
-    folders = {name: output.path for name, output in outputs.items()}
-    listed_in = outputs["kept"].quarantine
-    places = [folder.resolve() for folder in folders.values()]
-    if len(places) == 2 and any(one in (other, *other.parents) for one, other in (places, places[::-1])):
-        raise ConfigError(f"{kept}: kept and dropped documents need two folders, one beside the other")
+    outputs = _outputs(kept, dropped)
     found = find_inputs(inputs)
-    refuse_overlap(found, [*folders.values()])
+    refuse_overlap(found, [output.path for output in outputs.values()])
     with progress.step("compare with what is there", unit="files", total=len(found.files)) as step:
         identity = input_identity(found.files, step=step)
     config = {"inputs": identity, "rules": rules, "strict": strict, **scoring.identity}
@@ -204,43 +198,78 @@ def filter_files(
     ]
     for output in outputs.values():
         output.prepare()
-    places = [stage.folder for stage in stages]
+    places, listed_in = [stage.folder for stage in stages], outputs["kept"].quarantine
+    work = _Work(found, tuple(outputs.values()), scoring, strict)
     with claimed(stages, overwrite=overwrite), undone_without_text(places, listed_in=listed_in):
         records = [stage.done() for stage in stages]
         if records[0] is not None and None in records:
             raise WorkspaceError(f"{kept}: finished, but {dropped} is gone; delete {kept} too, or name new folders")
         if records[0] is None:
-            pieces, work = cut(found.files), outputs["kept"].folder
-            if not rules.is_fixed:
-                ranks = score_tasks(pieces, _ranked(rules, strict=strict), scoring=scoring, scratch=work / RANKED)
-                rules = _fixed(rules, ranks, strict=strict, executor=executor, progress=progress)
-            tasks = [
-                FilterTask(piece, number, work / SCRATCH, scoring, (*outputs.values(),), rules, strict)
-                for number, piece in enumerate(pieces)
-            ]
-            with progress.step("filter", unit="pieces", total=len(tasks)) as step:
-                tally = run_pieces(_filter_piece, tasks, executor=executor, step=step)
-            tally.rows.left_out = found.left_out
-            join_quarantine(work / SCRATCH, listed_in)
-            tally.rows.check(scoring.limits, listed_in=listed_in, text_field=found.files[0].spec.text_field)
-            for output in outputs.values():
-                made = [output.piece(task.number) for task in tasks]
-                if output.kind != "lines":
-                    unite(made)
-                output.finish(made)
-            if any(output.kind != "folder" for output in outputs.values()):
-                # The tallies go before any piece: killed here, the pieces are made again.
-                _clear_scratch(work)
-            for output in outputs.values():
-                output.clear([output.piece(task.number) for task in tasks])
-            summary = FilterResult.of(rules, tally, strict=strict).to_dict()
+            summary = work.divide(rules, executor=executor, progress=progress).to_dict()
             # The folder that holds the tallies is the last: without its record, all the others can be made again.
             records = [stage.commit(summary) for stage in reversed(stages)]
         assert records[0] is not None
         _clear_scratch(outputs["kept"].folder)
     result = FilterResult.from_dict(records[0].summary)
-    result.rows.check(scoring.limits, listed_in=listed_in, text_field=found.files[0].spec.text_field)
+    work.check(result.rows)
     return result
+
+
+def _outputs(kept: Path, dropped: Path | None) -> dict[str, Named]:
+    """What the paths name.
+
+    Raises:
+        ConfigError: they name no outputs, or one lies in the other.
+    """
+    outputs = {"kept": Named.of(kept, field="output")}
+    outputs |= {} if dropped is None else {"dropped": Named.of(dropped, field="dropped")}
+    places = [output.path.resolve() for output in outputs.values()]
+    if len(places) == 2 and any(one in (other, *other.parents) for one, other in (places, places[::-1])):
+        raise ConfigError(f"{kept}: kept and dropped documents need two folders, one beside the other")
+    return outputs
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What is filtered, how, and into what: the kept documents first."""
+
+    found: Inputs
+    outputs: tuple[Named, ...]
+    scoring: Scoring
+    strict: bool
+
+    def divide(self, rules: RuleSet, *, executor: Executor, progress: Progress) -> FilterResult:
+        """Work on every piece, and make of the pieces what the outputs name."""
+        pieces, folder = cut(self.found.files), self.outputs[0].folder
+        if not rules.is_fixed:
+            ranked = _ranked(rules, strict=self.strict)
+            ranks = score_tasks(pieces, ranked, scoring=self.scoring, scratch=folder / RANKED)
+            rules = _fixed(rules, ranks, strict=self.strict, executor=executor, progress=progress)
+        tasks = [
+            FilterTask(piece, number, folder / SCRATCH, self.scoring, self.outputs, rules, self.strict)
+            for number, piece in enumerate(pieces)
+        ]
+        with progress.step("filter", unit="pieces", total=len(tasks)) as step:
+            tally = run_pieces(_filter_piece, tasks, executor=executor, step=step)
+        tally.rows.left_out = self.found.left_out
+        join_quarantine(folder / SCRATCH, self.outputs[0].quarantine)
+        self.check(tally.rows)
+        for output in self.outputs:
+            made = [output.piece(task.number) for task in tasks]
+            if output.kind != "lines":
+                unite(made)
+            output.finish(made)
+        if any(output.kind != "folder" for output in self.outputs):
+            # The tallies go before any piece: killed here, the pieces are made again.
+            _clear_scratch(folder)
+        for output in self.outputs:
+            output.clear([output.piece(task.number) for task in tasks])
+        return FilterResult.of(rules, tally, strict=self.strict)
+
+    def check(self, rows: RowCounts) -> None:
+        """Refuse rows that are mostly unreadable."""
+        wanted = self.found.files[0].spec.text_field
+        rows.check(self.scoring.limits, listed_in=self.outputs[0].quarantine, text_field=wanted)
 
 
 def _clear_scratch(folder: Path) -> None:
@@ -294,7 +323,7 @@ class FilterTask(PieceTask):
 
 def _filter_piece(task: FilterTask) -> None:
     names = task.rules.signals(strict=task.strict)
-    with counted_rows(task, carries=task.carries) as (tally, batches), ExitStack() as files:
+    with counted(task, carries=task.carries) as (tally, batches), ExitStack() as files:
         adders = [files.enter_context(_adder(output, task.number)) for output in task.outputs]
         for spec, batch in batches:
             scores = task.scoring.scores(batch.documents, names)

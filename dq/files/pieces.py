@@ -19,7 +19,7 @@ import polars as pl
 import pyarrow as pa
 
 from dq.corpus.config import InputSpec, RowLimits
-from dq.corpus.documents import Batch, Carried, gathered, gathered_rows
+from dq.corpus.documents import Batch, Carried, gathered_rows
 from dq.corpus.inputs import InputFile, Piece, cut_files
 from dq.corpus.quarantine import MAX_LISTED, QUARANTINE, quarantine
 from dq.errors import ConfigError, InputError
@@ -95,28 +95,11 @@ def cut(files: Sequence[InputFile]) -> list[Piece]:
 
 
 @contextmanager
-def counted(task: PieceTask) -> Iterator[tuple[Tally, Iterator[pa.Table]]]:
-    """The documents of a piece, counted as they are read; the tally is written when the block has ended well."""
-    tally = Tally()
-    with quarantine(task.scratch / f"{task.number:05d}.{QUARANTINE}", tally.rows) as take:
+def counted(task: PieceTask, *, carries: Carried = "meta") -> Iterator[tuple[Tally, Iterator[tuple[InputSpec, Batch]]]]:
+    """The documents of a piece, and what their fields are called, counted as they are read.
 
-        def tables() -> Iterator[pa.Table]:
-            for file, batch in task.piece.batches(max_document_bytes=task.scoring.limits.max_document_bytes):
-                take(file.name, batch)
-                yield batch.documents
-
-        def counting() -> Iterator[pa.Table]:
-            for documents in gathered(tables()):
-                tally.count_documents(documents)
-                yield documents
-
-        yield tally, counting()
-    tally.write(task.tally)
-
-
-@contextmanager
-def counted_rows(task: PieceTask, *, carries: Carried) -> Iterator[tuple[Tally, Iterator[tuple[InputSpec, Batch]]]]:
-    """The same with the rows that documents were, and what their fields are called."""
+    The tally is written when the block has ended well.
+    """
     tally = Tally()
     with quarantine(task.scratch / f"{task.number:05d}.{QUARANTINE}", tally.rows) as take:
 

@@ -176,7 +176,7 @@ def score_tasks(pieces: Sequence[Piece], names: Sequence[str], *, scoring: Scori
 
 def score_piece(task: ScoreTask) -> None:
     """Write the signals of a piece: id, source, signals."""
-    with counted(task) as (_tally, tables), table_writer(task.output) as table:
-        for documents in tables:
-            scores = task.scoring.scores(documents, task.names)
-            table.add(with_columns(documents.select(["id", "source"]), scores))
+    with counted(task) as (_tally, batches), table_writer(task.output) as table:
+        for _, batch in batches:
+            scores = task.scoring.scores(batch.documents, task.names)
+            table.add(with_columns(batch.documents.select(["id", "source"]), scores))

@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from dq.corpus.digits import dumps
-from dq.corpus.documents import BATCH_BYTES, BATCH_ROWS, DOCUMENT_SCHEMA, FIRST_BYTES, BadRow, Batch, Origin
+from dq.corpus.documents import BATCH_BYTES, BATCH_ROWS, DOCUMENT_SCHEMA, FIRST_BYTES, BadRow, Batch, Origin, in_runs
 from dq.corpus.fields import column_names, lifted, no_text_field, type_of
 from dq.corpus.formats.base import Format
 from dq.corpus.formats.compression import compression_of, decompressed
@@ -117,15 +117,7 @@ def _opened(file: File) -> Iterator[tuple[pa.NativeFile, pq.ParquetFile]]:
 
 def _joined(batches: Iterator[pa.RecordBatch], *, max_rows: int) -> Iterator[pa.RecordBatch]:
     """Batches that were read small, for fear of what they hold, put together to the usual size."""
-    held: list[pa.RecordBatch] = []
-    rows = size = 0
-    for batch in batches:
-        held.append(batch)
-        rows, size = rows + len(batch), size + batch.nbytes
-        if rows >= max_rows or size >= BATCH_BYTES:
-            yield from pa.Table.from_batches(held).combine_chunks().to_batches()
-            held, rows, size = [], 0, 0
-    if held:
+    for held in in_runs(batches, max_rows=max_rows):
         yield from pa.Table.from_batches(held).combine_chunks().to_batches()
 
 

@@ -17,6 +17,7 @@ from dq.dedup.kernels.minhash_vectors import non_ascii_mask
 from dq.text.kernels.bits import trailing_zeros
 from dq.text.kernels.blocks import BLOCK, VECTOR
 from dq.text.kernels.jit import helper, inlined, kernel, plain_kernel
+from dq.text.kernels.search import find_sorted
 from dq.text.kernels.utf8 import decode_any, encode
 from dq.text.kernels.vectors import ARRAY, Lanes, Memory, primitive
 
@@ -91,19 +92,6 @@ def canonical_bytes(longest: int) -> int:
     return 3 * longest + PADDING
 
 
-@inlined
-def _find(code: Any, values: Any) -> int:
-    """Where a value is in sorted values, or -1."""
-    low, high = 0, values.size
-    while low < high:
-        middle = (low + high) >> 1
-        if values[middle] < code:
-            low = middle + 1
-        else:
-            high = middle
-    return low if low < values.size and values[low] == code else -1
-
-
 @helper
 def _composite(first: int, second: int, tables: CanonicalTables) -> int:
     """What NFC makes of two adjacent code points, or -1."""
@@ -114,7 +102,7 @@ def _composite(first: int, second: int, tables: CanonicalTables) -> int:
         if TRAILING < second < TRAILING + TRAILINGS:
             return first + second - TRAILING
         return -1
-    place = _find(np.int64(first) << 21 | np.int64(second), tables.pairs)
+    place = find_sorted(np.int64(first) << 21 | np.int64(second), tables.pairs)
     return -1 if place < 0 else int(tables.composites[place])
 
 
@@ -292,7 +280,7 @@ def _decompose(code: int, run: I32, count: int, tables: CanonicalTables) -> int:
         run[count + 1] = VOWEL + syllable // TRAILINGS % VOWELS
         run[count + 2] = TRAILING + syllable % TRAILINGS
         return count + (2 if syllable % TRAILINGS == 0 else 3)
-    place = _find(code, tables.decomposed) if tables.kinds[code] & DECOMPOSES else -1
+    place = find_sorted(code, tables.decomposed) if tables.kinds[code] & DECOMPOSES else -1
     if place < 0:
         run[count] = code
         return count + 1

@@ -14,6 +14,7 @@ import numpy as np
 from dq.arrays import F32, F64, I32, I64, U8, U64
 from dq.text.kernels.hash import hash_bytes
 from dq.text.kernels.jit import kernel
+from dq.text.kernels.search import find_sorted
 
 SOFTMAX, TREE, EACH = 0, 1, 2  # how outputs become probabilities; EACH label by itself
 FNV_OFFSET, FNV_PRIME = np.uint32(2166136261), np.uint32(16777619)
@@ -83,22 +84,9 @@ def read_entries(data: U8, at: int, spans: I64, counts: I64, kinds: U8) -> int:
 
 @kernel
 def hash_entries(data: U8, spans: I64, out: U64) -> None:
-    """The hash of every entry's text, as `find_entry` looks for it."""
+    """The hash of every entry's text, as texts are looked for."""
     for entry in range(out.size):
         out[entry] = hash_bytes(data, spans[entry, 0], spans[entry, 1])
-
-
-@kernel
-def _find(values: Any, value: Any) -> int:
-    """The place of a value in a sorted array, -1 where it is not."""
-    low, high = 0, values.size
-    while low < high:
-        middle = (low + high) // 2
-        if values[middle] < value:
-            low = middle + 1
-        else:
-            high = middle
-    return low if low < values.size and values[low] == value else -1
 
 
 @kernel
@@ -124,7 +112,7 @@ def _add_row(model: FastText, row: int, hidden: F64) -> int:
 def _add_piece(model: FastText, piece: Any, hidden: F64) -> int:
     """Add the row of a hashed piece, unless it was pruned."""
     if model.pruned:
-        place = _find(model.kept, np.int32(piece))
+        place = find_sorted(np.int32(piece), model.kept)
         if place < 0:
             return 0
         piece = np.int64(model.kept_rows[place])
@@ -162,7 +150,7 @@ def _starts_with(data: U8, start: int, end: int, prefix: U8) -> bool:
 @kernel
 def _add_word(model: FastText, data: U8, start: int, end: int, framed: U8, hidden: F64) -> int:
     """Add a word and its pieces; returns the rows that were added, -1 for a label."""
-    place = _find(model.keys, hash_bytes(data, start, end))
+    place = find_sorted(hash_bytes(data, start, end), model.keys)
     entry = model.entries[place] if place >= 0 else -1
     if entry >= model.n_words or (entry < 0 and _starts_with(data, start, end, model.label_prefix)):
         return -1
@@ -214,7 +202,7 @@ def _read_text(model: FastText, data: U8, bounds: tuple[int, int], room: tuple[U
 @kernel
 def _finish_line(model: FastText, hashes: I64, count: int, added: int, hidden: F64) -> int:
     """Add the end of the line and the runs of words."""
-    place = _find(model.keys, hash_bytes(model.line_end, 0, 4))
+    place = find_sorted(hash_bytes(model.line_end, 0, 4), model.keys)
     if place >= 0 and model.entries[place] < model.n_words:
         added += _add_row(model, model.entries[place], hidden)
     hashes[count] = np.int64(np.int32(_fnv(model.line_end, 0, 4)))
