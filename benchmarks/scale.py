@@ -3,10 +3,10 @@
 FILE is JSON lines (plain or .zst) with `text`; without one, a small run is made of the project's own files. Its
 documents come first, as they are; the others are made from them by seeded edits, each from its number alone. A fresh
 one has every third word from another document, so it is near to none; one in PLANTED is a near-copy of an earlier
-document with a few words changed. Of those pairs a sample is compared by sets of words, so the truth is known without
-this project's own code. For each size one worker runs `dq dedup` on Parquet files, and a line says documents a second
-(wall and CPU), the largest process, and how many of the sampled pairs at or above the threshold were resolved: not
-both were kept. 3 million documents take 30 GB of disk; all is removed.
+document with a few words changed. Of those pairs a sample is compared in plain Python (`dq.dedup.plain`), so the truth
+is known without the kernels. For each size one worker runs `dq dedup` on Parquet files, and a line says documents a
+second (wall and CPU), the largest process, and how many of the sampled pairs at or above the threshold were resolved:
+not both were kept. 3 million documents take 30 GB of disk; all is removed.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ from pathlib import Path
 import polars as pl
 from _common import read_texts
 
+from dq.dedup import DedupConfig
+from dq.dedup.plain import similarity
+
 SIZES = (100_000, 1_000_000, 3_000_000)
 SMALL = (10_000, 20_000)  # without a file
 FILE_DOCUMENTS = 50_000
@@ -33,7 +36,7 @@ PLANTED = 8
 MAX_EDITED_SHARE = 0.02  # of the words of a near-copy
 TRIES = 4  # to find a fresh document for a near-copy
 PAIRS_CHECKED = 5_000
-NGRAM, THRESHOLD = 5, 0.8
+CONFIG = DedupConfig()
 
 
 @dataclass(frozen=True)
@@ -101,22 +104,15 @@ def write_corpus(generator: Generator, folder: Path, *, documents: int) -> None:
 
 
 def similar_pairs(generator: Generator, documents: int) -> list[tuple[str, str]]:
-    """Ids of a sample of the planted pairs whose sets of word n-grams are at or above the threshold."""
+    """Ids of a sample of the planted pairs whose similarity is at or above the threshold."""
     draws, pairs = random.Random(documents), []
     for number in draws.sample(range(documents), min(documents, PLANTED * PAIRS_CHECKED)):
         original = generator.original(number)
         if original is None:
             continue
-        left, right = (ngrams(generator.text(one)) for one in (number, original))
-        if left and len(left & right) >= THRESHOLD * len(left | right):
+        if similarity(generator.text(number), generator.text(original), CONFIG.shingles) >= CONFIG.threshold:
             pairs.append((str(number), str(original)))
     return pairs
-
-
-def ngrams(text: str) -> set[tuple[str, ...]]:
-    """Runs of letters and digits in lower case, every n of them."""
-    words = "".join(char if char.isalnum() else " " for char in text.lower()).split()
-    return {tuple(words[at : at + NGRAM]) for at in range(max(1, len(words) - NGRAM + 1))} if words else set()
 
 
 def measure(generator: Generator, folder: Path, *, documents: int) -> Measure:
