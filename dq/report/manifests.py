@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 MAX_PARTS = 20  # of a variant
-AMBER = 0.05  # parts are exact to one document: a small budget of long documents is off by some per cent
+AMBER = 0.05  # parts are exact to one piece, or to one document: a small budget of long ones is off by some per cent
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,10 @@ class TokenPool(Output):
         """BOS and the tokens of one document: uint16."""
         return self._tokens[self.offsets[document] : self.offsets[document + 1]]
 
+    def at(self, places: np.ndarray[Any, np.dtype[np.int64]]) -> np.ndarray[Any, np.dtype[np.uint16]]:
+        """The tokens at some places of the pool: uint16, same shape."""
+        return np.take(self._tokens, places)
+
 
 @dataclass(frozen=True)
 class _PartTask:

@@ -11,7 +11,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from dq.config import FieldFault, StrictModel
 from dq.errors import nearest
 from dq.training import SIZES, TrainingConfig
-from dq.variants import VariantSpec
+from dq.variants import StreamConfig, VariantSpec
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,49}"  # names folders, with a size, a seed and a fingerprint behind it
 CONTROL_PREFIX = "control-"
@@ -50,6 +50,8 @@ class StudyConfig(StrictModel):
     """The difference that matters, fixed before running."""
     pool: bool = False
     """Let the interval with the seed spread pooled over variants decide; fixed before running."""
+    stream: StreamConfig = StreamConfig()
+    """How every variant's stream is made of its documents."""
     shares: dict[str, Annotated[float, Field(ge=0, le=1)]] | None = None
     """Share of the budget per source, pinned in every variant. Default: the sources' shares of the raw tokens."""
     controls: ControlsConfig | None = ControlsConfig()

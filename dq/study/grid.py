@@ -41,7 +41,15 @@ def plan_grid(config: StudyConfig, workspace: Workspace, universe: Universe) -> 
         arms[AA] = config.variants[config.baseline], [seed for seed, _ in config.aa_seed_pairs]
         arms[TOKEN_REPLACEMENT] = TokenNoise(dose=controls.replaced_tokens), range(config.seeds)
     variants = {
-        name: Variant(name, kind, config.budget_tokens, shares, variant_inputs(workspace, kind))
+        name: Variant(
+            name=name,
+            spec=kind,
+            budget_tokens=config.budget_tokens,
+            shares=shares,
+            inputs=variant_inputs(workspace, kind, config.stream),
+            context=config.training.context,
+            config=config.stream,
+        )
         for name, (kind, _) in arms.items()
     }
     vocabulary = int(read_record(workspace.tokenizer()).summary["vocab_size"])

@@ -38,13 +38,7 @@ def train_run(task: RunTask) -> None:
     """Open the workspace, make the stream, train."""
     workspace = Workspace(task.workspace)
     universe, pool = open_universe(workspace), View.of(workspace).open(TokenPool)
-    stream = task.variant.stream(
-        universe,
-        pool,
-        context=task.spec.training.context,
-        seed=task.spec.seed,
-        vocabulary_size=task.spec.vocabulary_size,
-    )
+    stream = task.variant.stream(universe, pool, seed=task.spec.seed, vocabulary_size=task.spec.vocabulary_size)
     with FolderLock(task.folder):
         train(
             task.spec,

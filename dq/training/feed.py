@@ -1,6 +1,6 @@
 """The windows of the next step, fetched while the device works on this one.
 
-A stream assembles its windows in Python, document by document: for a GPU that would be time without work. One thread is
+A stream gathers its windows on the CPU: for a GPU that would be time without work. One thread is
 one step ahead, no more; windows are reached by position, so a resumed run is fed the same.
 """
 

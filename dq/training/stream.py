@@ -25,9 +25,9 @@ class TokenStream(Protocol):
         """Tokens that can be trained on; the target of the last one may lie one further."""
 
     def windows(self, first: int, count: int) -> NDArray[np.int32]:
-        """Windows `first` to `first + count`, (count, context + 1).
+        """Windows `first` to `first + count` in the order in which they are trained on, (count, context + 1).
 
-        Window w covers the stream's tokens [w * context, w * context + context], so neighbours overlap by one.
+        Each token is predicted in one window; the last one of a window is the target of the one before it.
         """
 
     def unique_tokens(self, tokens_seen: int) -> int:

@@ -1,5 +1,6 @@
 """Variants: views of the token pool at one budget, with a manifest that proves what is in them."""
 
+from dq.variants.config import StreamConfig
 from dq.variants.documents import Universe
 from dq.variants.kind import Kind
 from dq.variants.kinds.curated import Curated
@@ -25,6 +26,7 @@ __all__ = [
     "Raw",
     "Repeated",
     "Stream",
+    "StreamConfig",
     "TokenNoise",
     "Universe",
     "Variant",

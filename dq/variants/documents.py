@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
+from dq.arrays import I64, U64
 from dq.text import content_keys
 
 Members: TypeAlias = Literal["all", "kept", "dropped"]
@@ -30,6 +31,7 @@ class Universe:
         texts: the text versions that were judged, deduplicated and trained on, by these names.
         made_identical: how many documents cleaning made equal to another one, after deduplication had looked.
         left_out: sources of which nothing is left after holding out and excluding; no variant has them.
+        find_stand_ins: finds `stand_ins` when they are asked for; without it no document has a near-copy.
     """
 
     lengths: np.ndarray[Any, np.dtype[np.int64]]
@@ -42,6 +44,7 @@ class Universe:
     texts: Mapping[str, str] = field(default_factory=dict)
     made_identical: int = 0
     left_out: tuple[str, ...] = ()
+    find_stand_ins: Callable[[], I64] | None = None
 
     def members(self, of: Members) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """Which documents these are: bool."""
@@ -63,11 +66,19 @@ class Universe:
         """What random draws hash of a document: its content, its source, its number among identical ones."""
         return (
             self.content_keys[document],
-            self._source_keys[str(self.sources[document])],
+            self.source_keys[document],
             self.occurrences[document],
         )
 
     @functools.cached_property
-    def _source_keys(self) -> dict[str, np.uint64]:
-        names = sorted(set(self.sources))
-        return dict(zip(names, content_keys(names), strict=True))
+    def source_keys(self) -> U64:
+        """The hash of each document's source: uint64."""
+        keys, names = np.zeros(len(self.sources), np.uint64), sorted(set(self.sources))
+        for name, key in zip(names, content_keys(names), strict=True):
+            keys[self.sources == name] = key
+        return keys
+
+    @functools.cached_property
+    def stand_ins(self) -> I64:
+        """For each document the one that stands for it and its near-copies, itself where it has none: int64."""
+        return np.arange(len(self.lengths)) if self.find_stand_ins is None else self.find_stand_ins()

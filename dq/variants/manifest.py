@@ -18,17 +18,29 @@ from dq.config import fingerprint
 from dq.results import Result
 from dq.stages.tokens import TokenPool
 from dq.store import write_json_atomic, write_parquet
+from dq.variants.config import StreamConfig
 from dq.variants.documents import Universe
 from dq.variants.kind import Kind
+from dq.variants.near import near_copies
+from dq.variants.order import Drawing, StreamOrder, order_stream
 from dq.variants.parts import Part, make_parts
-from dq.variants.stream import STREAM_VERSION, Stream, StreamOrder, order_stream
+from dq.variants.pieces import Pieces, cut_documents
+from dq.variants.row import Row
+from dq.variants.stream import Stream
 
+STREAM_VERSION = {"piece": 3, "document": 2}
+"""Raised when the same recipe gives another stream: runs of the old one are not mixed in. By unit."""
 WARN_DEVIATION = 0.02  # a part's tokens or unique tokens missing its target by more is a warning
 
 
 @dataclass(frozen=True)
 class PartMeasure:
-    """One part of one seed's stream, measured: tokens include BOS."""
+    """One part of one seed's stream, measured: tokens include BOS.
+
+    ``documents`` are those of which the stream has a piece. ``near_copy_fraction`` is the share of the part's tokens of
+    which the stream holds a near-copy: the piece at the same place of a document that deduplication of all documents
+    would not keep beside theirs; ``pool_near_copy_fraction`` is that of all that the variant could draw from.
+    """
 
     part: str
     seed: int
@@ -37,22 +49,27 @@ class PartMeasure:
     target_unique_tokens: float
     unique_tokens: int
     documents: int
+    pieces: int
     epochs: float
+    near_copy_fraction: float
+    pool_near_copy_fraction: float
 
 
 @dataclass(frozen=True)
 class Manifest(Result):
     """A variant at a budget: its recipe, its inputs' fingerprints, and the measured content of each seed's stream.
 
-    ``noise_fraction`` is the share of the tokens, BOS and all, that noise rewrote, over the whole documents of every
-    seed's stream: 0 where the kind has no noise. ``texts`` are the text versions that were judged, deduplicated and
-    trained on, and ``made_identical`` counts the documents that cleaning made equal to another one of these.
-    ``left_out`` names the sources of which nothing is left after holding out and excluding.
+    ``noise_fraction`` is the share of the tokens, BOS and all, that noise rewrote in the documents of every seed's
+    stream, each weighed by its tokens there: 0 where the kind has no noise. ``texts`` are the text versions that were
+    judged, deduplicated and trained on, and ``made_identical`` counts the documents that cleaning made equal to another
+    one of these. ``left_out`` names the sources of which nothing is left after holding out and excluding.
     """
 
     name: str
     spec: Mapping[str, Any]
     budget_tokens: int
+    context: int
+    stream: Mapping[str, Any]
     shares: Mapping[str, float]
     inputs: Mapping[str, str]
     parts: tuple[PartMeasure, ...]
@@ -70,6 +87,7 @@ class Variant:
     Attributes:
         shares: share of the budget per source; sums to 1.
         inputs: fingerprints of what it is made from.
+        context: tokens a window predicts, and the most that a piece has.
     """
 
     name: str
@@ -77,20 +95,38 @@ class Variant:
     budget_tokens: int
     shares: Mapping[str, float]
     inputs: Mapping[str, str]
+    context: int
+    config: StreamConfig
+
+    @property
+    def piece_tokens(self) -> int | None:
+        """The most tokens of what is drawn; None where documents are drawn whole."""
+        return self.context if self.config.unit == "piece" else None
 
     def stream_fingerprint(self, seed: int) -> str:
-        """Identity of one seed's stream: the recipe and its inputs, not the variant's name or the other seeds."""
-        return fingerprint([STREAM_VERSION, self.spec, self.budget_tokens, dict(self.shares), dict(self.inputs), seed])
+        """Identity of one seed's stream: the recipe and its inputs, not the variant's name or the other seeds.
+
+        What draws near-copies together has the duplicates among its inputs, and whole documents know no context.
+        """
+        recipe = [self.spec, self.budget_tokens, dict(self.shares), dict(self.inputs), seed]
+        cut = [] if self.piece_tokens is None else [self.piece_tokens]
+        return fingerprint([STREAM_VERSION[self.config.unit], *recipe, *cut])
 
     def parts(self, universe: Universe) -> list[Part]:
         """Its parts; raises BudgetError where one is too small."""
         return make_parts(universe, self.spec, budget_tokens=self.budget_tokens, shares=self.shares, name=self.name)
 
-    def stream(self, universe: Universe, pool: TokenPool, *, context: int, seed: int, vocabulary_size: int) -> Stream:
+    def order(self, universe: Universe, seed: int) -> StreamOrder:
+        """Which piece stands where, for one seed; raises as `parts` does."""
+        drawing = Drawing(seed, self.piece_tokens, self.config.draw)
+        return order_stream(universe, self.parts(universe), drawing, budget_tokens=self.budget_tokens)
+
+    def stream(self, universe: Universe, pool: TokenPool, *, seed: int, vocabulary_size: int) -> Stream:
         """The tokens of one seed."""
-        order = order_stream(universe, self.parts(universe), budget_tokens=self.budget_tokens, seed=seed)
         noise = self.spec.noise(universe, vocabulary_size=vocabulary_size, seed=seed)
-        return Stream(order, pool, budget_tokens=self.budget_tokens, context=context, noise=noise)
+        mix_seed = None if self.piece_tokens is None else seed
+        row = Row(self.order(universe, seed), pool, noise)
+        return Stream(row, budget_tokens=self.budget_tokens, context=self.context, mix_seed=mix_seed)
 
     def manifest(self, universe: Universe, seeds: Sequence[int]) -> Manifest:
         """Measure every seed's stream.
@@ -99,26 +135,34 @@ class Variant:
             BudgetError: a part's pool is too small.
         """
         parts = self.parts(universe)
-        measures: list[PartMeasure] = []
-        seen: list[np.ndarray[Any, np.dtype[np.int64]]] = []
-        for seed in seeds:
-            order = order_stream(universe, parts, budget_tokens=self.budget_tokens, seed=seed)
-            measures += _measure(order, parts, budget_tokens=self.budget_tokens, seed=seed)
-            seen.append(universe.lengths[order.documents])
-        lengths = np.concatenate(seen)
+        orders = {seed: self.order(universe, seed) for seed in seeds}
+        pool_near = _pool_near_copies(universe, parts, piece_tokens=self.piece_tokens)
+        measures = [
+            measure
+            for seed, order in orders.items()
+            for measure in _measure(universe, order, parts, pool_near, budget_tokens=self.budget_tokens, seed=seed)
+        ]
         return Manifest(
             name=self.name,
             spec=self.spec.model_dump(mode="json"),
             budget_tokens=self.budget_tokens,
+            context=self.context,
+            stream=self.config.model_dump(mode="json"),
             shares=dict(self.shares),
             inputs=dict(self.inputs),
             parts=tuple(measures),
-            noise_fraction=float(self.spec.rewritten_tokens(lengths - 1).sum() / lengths.sum()),
+            noise_fraction=self._noise_fraction(universe, list(orders.values())),
             texts=dict(universe.texts),
             made_identical=universe.made_identical,
             left_out=universe.left_out,
             warnings=tuple(_warnings(measures)),
         )
+
+    def _noise_fraction(self, universe: Universe, orders: Sequence[StreamOrder]) -> float:
+        pieces = Pieces.joined([order.pieces for order in orders])
+        whole = universe.lengths[pieces.documents]
+        rewritten = self.spec.rewritten_tokens(whole - 1) * (pieces.lengths / whole)
+        return float(rewritten.sum() / pieces.lengths.sum())
 
     def write_manifest(self, folder: Path, universe: Universe, seeds: Sequence[int]) -> Manifest:
         """Write ``manifest.json`` and the documents that each part draws from."""
@@ -133,9 +177,29 @@ class Variant:
         return manifest
 
 
-def _measure(order: StreamOrder, parts: Sequence[Part], *, budget_tokens: int, seed: int) -> list[PartMeasure]:
+def _pool_near_copies(universe: Universe, parts: Sequence[Part], *, piece_tokens: int | None) -> list[float]:
+    """The share of each part's tokens that have a near-copy in some part."""
+    documents = np.concatenate([part.documents for part in parts])
+    cluster_sizes = np.bincount(universe.stand_ins[documents], minlength=len(universe.lengths))
+    clustered = documents[cluster_sizes[universe.stand_ins[documents]] > 1]  # few: the others need not be cut
+    pieces = cut_documents(universe, clustered, piece_tokens=piece_tokens)
+    near = pieces.take(near_copies(universe, pieces))
+    tokens = np.bincount(near.documents, weights=near.lengths, minlength=len(universe.lengths))
+    return [float(tokens[part.documents].sum() / universe.lengths[part.documents].sum()) for part in parts]
+
+
+def _measure(  # noqa: PLR0917
+    universe: Universe,
+    order: StreamOrder,
+    parts: Sequence[Part],
+    pool_near: Sequence[float],
+    *,
+    budget_tokens: int,
+    seed: int,
+) -> list[PartMeasure]:
     # The last occurrence is cut at the budget.
     lengths = np.diff(np.minimum(order.starts, budget_tokens))
+    near = near_copies(universe, order.pieces)
     measures = []
     for number, part in enumerate(parts):
         mine = order.parts == number
@@ -149,8 +213,11 @@ def _measure(order: StreamOrder, parts: Sequence[Part], *, budget_tokens: int, s
                 tokens=tokens,
                 target_unique_tokens=part.quota,
                 unique_tokens=unique,
-                documents=int(first.sum()),
+                documents=len(np.unique(order.documents[first])),
+                pieces=int(first.sum()),
                 epochs=tokens / unique if unique else 0.0,
+                near_copy_fraction=int(lengths[mine & near].sum()) / max(1, tokens),
+                pool_near_copy_fraction=pool_near[number],
             )
         )
     return measures

@@ -30,7 +30,7 @@ class Part:
         documents: int64, global numbers of the documents to draw from.
         share: of the stream, so that T_p = share * T whatever T is.
         tokens: T_p, the part's tokens in the stream.
-        epochs: k, copies of each drawn document (real where a short pool is repeated); its pool is U_p = T_p / k.
+        epochs: k, copies of all that is drawn (real where a short pool is repeated); the part's pool is U_p = T_p / k.
     """
 
     name: str

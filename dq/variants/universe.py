@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from dq.stages.base import View
+import functools
+
+from dq.stages.base import Need, View
+from dq.stages.duplicates import FoundDuplicates
 from dq.stages.fates import Fates
 from dq.stages.read import Documents
 from dq.stages.tokenizer import Tokenizer
 from dq.stages.tokens import TokenPool
 from dq.store import Workspace
+from dq.variants.config import StreamConfig
 from dq.variants.documents import Universe
 from dq.variants.kind import Kind
+from dq.variants.near import find_stand_ins
 
 
 def open_universe(workspace: Workspace) -> Universe:
@@ -20,21 +25,24 @@ def open_universe(workspace: Workspace) -> Universe:
     """
     view = View.of(workspace)
     documents, fates = view.open(Documents, "trained").documents, view.open(Fates)
+    available = fates.having("dropped", "removed", "kept")
     return Universe(
         lengths=view.open(TokenPool).lengths,
         sources=documents["source"].to_numpy().astype(object),
         content_keys=documents["content_key"].to_numpy(),
         occurrences=documents["occurrence"].to_numpy(),
-        available=fates.having("dropped", "removed", "kept"),
+        available=available,
         kept=fates.having("kept"),
         dropped=fates.having("dropped"),
         texts=view.texts.model_dump(),
         made_identical=int(view.record(Documents, "trained").summary.get("made_identical", 0)),
         left_out=view.open(Tokenizer).left_out,
+        find_stand_ins=functools.partial(find_stand_ins, view, available),
     )
 
 
-def variant_inputs(workspace: Workspace, spec: Kind) -> dict[str, str]:
+def variant_inputs(workspace: Workspace, spec: Kind, config: StreamConfig) -> dict[str, str]:
     """Fingerprints of exactly what a variant depends on: a changed rule leaves `raw` and its runs alone."""
     view = View.of(workspace)
-    return {name: view.record(need.output, need.of).fingerprint for name, need in spec.needs.items()}
+    needs = {**spec.needs, **({"duplicates": Need(FoundDuplicates)} if config.draw == "cluster" else {})}
+    return {name: view.record(need.output, need.of).fingerprint for name, need in needs.items()}

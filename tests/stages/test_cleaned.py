@@ -23,7 +23,7 @@ from dq.stages.signals import Signals
 from dq.stages.tokenizer import Tokenizer, load_tokenizer
 from dq.stages.tokens import TokenPool
 from dq.store import Workspace
-from dq.variants import Raw, Variant, open_universe
+from dq.variants import Raw, StreamConfig, Variant, open_universe
 from tests.jobs.texts import prose, vocabulary, write_jsonl
 from tests.jobs.workspaces import contents, small_job
 
@@ -80,7 +80,7 @@ def test_what_is_trained_on_is_the_version_of_that_name_and_rules_judge_the_text
     assert pool.folder.name == "masked" and trained.open(Signals).folder.name == "original"
     universe = open_universe(trained.workspace)
     assert len(universe.lengths) == 60
-    variant = Variant("raw", Raw(), 4096, universe.raw_shares(), {})
+    variant = Variant("raw", Raw(), 4096, universe.raw_shares(), {}, 64, StreamConfig())
     manifest = variant.manifest(universe, [0])
     assert manifest.texts == {"judged": "original", "deduplicated": "original", "trained": "masked"}
     assert manifest.made_identical == 0

@@ -7,15 +7,18 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from dq.errors import BudgetError, ConfigError, WorkspaceError
 from dq.jobs import run_job
+from dq.stages.base import View
+from dq.stages.duplicates import FoundDuplicates
 from dq.store import Workspace
 from dq.study import ControlsConfig, run_study
 from dq.study.grid import AA, TOKEN_REPLACEMENT, plan_grid
 from dq.training import TrainingConfig
-from dq.variants import Curated, Raw, Repeated, TokenNoise, open_universe
+from dq.variants import Curated, Raw, Repeated, StreamConfig, TokenNoise, open_universe
 from tests.jobs.workspaces import changed
 from tests.study.conftest import Plan, World, tiny_study, with_controls
 
@@ -77,6 +80,8 @@ def test_what_decides_the_numbers_of_a_run_is_in_its_name(plan: Plan) -> None:
         {"size": "0.3M"},
         {"shares": {"news": 0.5, "web": 0.5}},
         {"training": TrainingConfig(context=64, batch_windows=4, curve_points=2, peak_learning_rate=1e-3)},
+        {"stream": StreamConfig(unit="document")},
+        {"stream": StreamConfig(draw="cluster")},
     ):
         assert not before & set(ids(plan, **changes).values())
     # The remainder of a step is in no run.
@@ -101,6 +106,41 @@ def test_other_rules_change_the_runs_of_curated_and_leave_those_of_raw(
             assert (now[key] == name) == (key[0] == "raw")
     assert not set(before.values()) & set(after(heldout={"document_bytes": 700}).values())
     assert after(heldout={}) == before
+
+
+def test_runs_that_draw_clusters_depend_on_the_duplicates_and_others_of_all_documents_do_not(
+    world: World, tmp_path: Path
+) -> None:
+    shutil.copytree(world.workspace.root, tmp_path / "copy")
+    workspace = Workspace(tmp_path / "copy")
+
+    def raw_runs() -> dict[str, str]:
+        configs = [tiny_study(stream=StreamConfig(draw=draw)) for draw in ("independent", "cluster")]
+        universe = open_universe(workspace)
+        return {one.stream.draw: plan_grid(one, workspace, universe)[0].run_id for one in configs}
+
+    before = raw_runs()
+    run_job(changed(world.job, dedup={"threshold": 0.95}), workspace)
+    after = raw_runs()
+    assert before["independent"] == after["independent"] and before["cluster"] != after["cluster"]
+
+
+def test_what_stands_for_a_document_is_a_verified_near_copy_of_it_and_stands_for_itself(world: World) -> None:
+    universe = open_universe(world.workspace)
+    found = View.of(world.workspace).open(FoundDuplicates).duplicates
+    alike = {frozenset(pair) for pair in found.pairs.select("left", "right").iter_rows()}
+    stand_ins, numbers = universe.stand_ins, np.arange(len(universe.lengths))
+    heads = np.unique(stand_ins)
+    assert (stand_ins[heads] == heads).all() and 5 < (stand_ins != numbers).sum() < 40
+    assert universe.available[stand_ins[universe.available]].all()
+    assert (stand_ins[~universe.available] == numbers[~universe.available]).all()
+    for document in np.flatnonzero(stand_ins != numbers):
+        one, other = found.first_copy[document], found.first_copy[stand_ins[document]]
+        assert one == other or frozenset((one, other)) in alike
+    # None of those that stand for themselves are near to each other: all near-copies have been found.
+    among = set(found.first_copy[heads[universe.available[heads]]].tolist())
+    assert not any(pair <= among for pair in alike)
+    assert len(among) == universe.available[heads].sum()
 
 
 def test_shares_sum_to_one_however_they_are_rounded(plan: Plan) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 import os
@@ -22,11 +23,12 @@ from hypothesis import strategies as st
 
 import dq
 from dq.errors import BudgetError
-from dq.variants import KINDS, Curated, Kind, Noisy, Raw, Repeated, TokenNoise, Universe, Variant, VariantSpec
+from dq.variants import KINDS, Curated, Kind, Noisy, Part, Raw, Repeated, TokenNoise, Universe, Variant, VariantSpec
 from dq.variants import describe_kinds as described
 from dq.variants.noise.base import DosedNoise
 from dq.variants.parts import ROUNDING_TOKENS
 from tests.variants.worlds import (
+    CONTEXT,
     VOCABULARY,
     all_tokens,
     most_tokens,
@@ -41,6 +43,7 @@ from tests.variants.worlds import (
     variant,
 )
 
+UNITS = ("piece", "document")
 FEW = settings(max_examples=12, deadline=None)
 every_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.model_fields["kind"].default)
 noise_kinds = pytest.mark.parametrize(
@@ -56,13 +59,14 @@ class Case:
     spec: Kind
     budget: int
     seed: int
+    unit: str = "piece"
 
     @property
     def shares(self) -> dict[str, float]:
         return self.world.raw_shares()
 
     def at(self, budget: int) -> Variant:
-        return variant(self.spec, budget, self.shares)
+        return variant(self.spec, budget, self.shares, unit=self.unit)
 
     @property
     def made(self) -> Variant:
@@ -79,12 +83,19 @@ def a_case(data: st.DataObject, kind: type[Kind], documents: int = 80) -> Case:
     world, spec = universe(seed, documents), data.draw(specs_of(kind))
     most = most_tokens(world, spec, world.raw_shares())
     assume(most > 0)
-    return Case(world, spec, max(1, int(data.draw(st.floats(0.05, 1)) * min(most, 20_000))), seed)
+    budget, unit = max(1, int(data.draw(st.floats(0.05, 1)) * min(most, 20_000))), data.draw(st.sampled_from(UNITS))
+    return Case(world, spec, budget, seed, unit)
+
+
+def longest_in(case: Case, part: Part) -> int:
+    """The longest that is drawn of a part: a document, or a piece."""
+    longest = int(case.world.lengths[part.documents].max())
+    return longest if case.unit == "document" else min(CONTEXT, longest)
 
 
 def longest_of(case: Case) -> int:
-    """One document of each part, the longest of it."""
-    return sum(int(case.world.lengths[part.documents].max()) for part in case.made.parts(case.world))
+    """One document or piece of each part, the longest of it."""
+    return sum(longest_in(case, part) for part in case.made.parts(case.world))
 
 
 # --- found ----------------------------------------------------------------------------------------------------------
@@ -180,9 +191,9 @@ GOLDEN: list[tuple[Kind, str]] = [
 
 
 @pytest.mark.parametrize(("spec", "fingerprint"), GOLDEN, ids=str)
-def test_runs_that_are_finished_keep_their_fingerprints(spec: Kind, fingerprint: str) -> None:
-    made = Variant("any", spec, 20_480, {"a": 0.25, "b": 0.75}, {"tokens": "t"})
-    assert made.stream_fingerprint(1) == fingerprint
+def test_finished_runs_of_whole_documents_keep_their_fingerprints(spec: Kind, fingerprint: str) -> None:
+    whole, cut = (variant(spec, 20_480, {"a": 0.25, "b": 0.75}, unit=unit) for unit in ("document", "piece"))
+    assert whole.stream_fingerprint(1) == fingerprint != cut.stream_fingerprint(1)
 
 
 # --- exact ----------------------------------------------------------------------------------------------------------
@@ -200,7 +211,7 @@ def test_budget_shares_and_epochs_are_exact_to_one_document_a_part(kind: type[Ki
         assert part.name == one.part and one.target_tokens == pytest.approx(case.budget * part.share)
         assert abs(one.tokens - part.tokens) <= slack
         assert abs(one.unique_tokens - part.quota) <= slack
-        assert one.unique_tokens - part.quota < case.world.lengths[part.documents].max()
+        assert one.unique_tokens - part.quota < longest_in(case, part)
         assert one.epochs == (one.tokens / one.unique_tokens if one.unique_tokens else 0)
     for source, share in case.shares.items():
         mine = sum(one.tokens for one in measured if one.part.startswith(f"{source}/"))
@@ -217,8 +228,8 @@ def test_only_documents_of_the_composition_are_in_the_stream(kind: type[Kind], d
         mine = order.documents[order.parts == number]
         members: Any = part.name.partition("/")[2]
         assert case.world.members(members)[mine].all() and (case.world.sources[mine] == part.source).all()
-        times = np.bincount(mine)
-        assert len(mine) == 0 or times.max() <= math.ceil(part.epochs)
+        _, times = np.unique(mine * 10_000 + order.pieces.begins[order.parts == number], return_counts=True)
+        assert max(times, default=0) <= math.ceil(part.epochs)
     assert case.world.available[order.documents].all()
 
 
@@ -258,7 +269,7 @@ def test_a_smaller_budget_is_a_prefix_and_its_pools_come_first_in_larger_ones(
     kind: type[Kind], data: st.DataObject
 ) -> None:
     large = a_case(data, kind)
-    small = Case(large.world, large.spec, max(1, int(large.budget * data.draw(st.floats(0.01, 1)))), large.seed)
+    small = dataclasses.replace(large, budget=max(1, int(large.budget * data.draw(st.floats(0.01, 1)))))
     (one, parts), (other, _) = (order_of(case.world, case.made, seed=case.seed) for case in (small, large))
     through = int(np.searchsorted(one.starts[:-1], small.once_tokens, side="left"))
     assert one.documents[:through].tolist() == other.documents[:through].tolist()
@@ -276,7 +287,7 @@ def test_the_same_seed_is_the_same_stream_whatever_the_order_of_documents_and_sh
 ) -> None:
     case = a_case(data, kind, documents=60)
     shuffled = permuted(case.world, np.random.default_rng(case.seed).permutation(60))
-    turned = variant(case.spec, case.budget, dict(reversed(case.shares.items())))
+    turned = variant(case.spec, case.budget, dict(reversed(case.shares.items())), unit=case.unit)
     tokens, others = (pool(tmp_path_factory.mktemp("pool"), world) for world in (case.world, shuffled))
     one = all_tokens(stream_of(case.world, tokens, case.made, seed=case.seed))
     np.testing.assert_array_equal(one, all_tokens(stream_of(shuffled, others, turned, seed=case.seed)))
@@ -308,25 +319,29 @@ def test_the_manifest_holds_what_the_stream_holds(
     names = [part.name for part in case.made.parts(world)]
     assert [(one.seed, one.part) for one in manifest.parts] == [(seed, name) for seed in seeds for name in names]
 
-    rewritten, changed, whole = 0, 0, 0
+    rewritten, whole = 0.0, 0
     for seed in seeds:
         stream = stream_of(world, tokens, case.made, seed=seed)
         counted = np.zeros((len(names), 3), int)
-        seen: dict[int, list[int]] = {}
-        for document, part, begin in zip(stream.order.documents, stream.order.parts, stream.order.starts, strict=False):
-            n_tokens = int(world.lengths[document])
-            here, clean = stream.tokens(int(begin), int(begin) + n_tokens), tokens.tokens(int(document))
-            length, new = min(case.budget, int(begin) + n_tokens) - int(begin), document not in seen
+        drawn: list[set[int]] = [set() for _ in names]
+        seen: dict[tuple[int, int], list[int]] = {}
+        for at, (document, part) in enumerate(zip(stream.order.documents.tolist(), stream.order.parts, strict=True)):
+            begin, end = stream.order.starts[at : at + 2].tolist()
+            first, n_tokens = int(stream.order.pieces.begins[at]), end - begin
+            here, clean = stream.row.tokens(begin, end), tokens.tokens(document)[first : first + n_tokens]
+            length, new = min(case.budget, end) - begin, (document, first) not in seen
             counted[part] += length, length * new, new
-            assert here[0] == 0 and min(here[1:], default=1) > 0 and max(here, default=0) < VOCABULARY
-            assert seen.setdefault(document, here.tolist()) == here.tolist(), "the same in every epoch"
-            allowed = int(case.spec.rewritten_tokens(np.array(n_tokens - 1)))
-            assert (here != clean).sum() <= allowed
-            rewritten, changed, whole = rewritten + allowed, changed + int((here != clean).sum()), whole + n_tokens
-        assert [[one.tokens, one.unique_tokens, one.documents] for one in manifest.parts if one.seed == seed] == (
+            drawn[part].add(document)
+            assert (here[0] == 0) == (first == 0) and min(here[1:], default=1) > 0 and max(here) < VOCABULARY
+            assert seen.setdefault((document, first), here.tolist()) == here.tolist(), "the same in every epoch"
+            rewrites = case.spec.rewritten_tokens(np.array(world.lengths[document] - 1))
+            assert (here != clean).sum() <= rewrites
+            rewritten, whole = rewritten + rewrites * n_tokens / world.lengths[document], whole + n_tokens
+        assert [[one.tokens, one.unique_tokens, one.pieces] for one in manifest.parts if one.seed == seed] == (
             counted.tolist()
         )
-    assert manifest.noise_fraction == rewritten / whole
+        assert [one.documents for one in manifest.parts if one.seed == seed] == [len(one) for one in drawn]
+    assert manifest.noise_fraction == pytest.approx(rewritten / whole, abs=1e-12)
     assert (case.spec.noise(world, vocabulary_size=VOCABULARY, seed=0) is None) == (not issubclass(kind, DosedNoise))
 
 

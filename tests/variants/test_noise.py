@@ -66,11 +66,12 @@ def test_every_epoch_has_the_same_noise_and_bos_stays(tmp_path: Path) -> None:
     spec = TokenNoise(dose=0.5, when_short="repeat")
     shares, budget = WORLD.raw_shares(), 3 * int(WORLD.lengths.sum())
     stream = stream_of(WORLD, pool(tmp_path, WORLD), variant(spec, budget, shares))
-    seen: dict[int, list[int]] = {}
+    seen: dict[tuple[int, int], list[int]] = {}
     for at, document in enumerate(stream.order.documents.tolist()):
-        tokens = stream.tokens(int(stream.order.starts[at]), int(stream.order.starts[at + 1])).tolist()
-        assert tokens[0] == 0 and 0 not in tokens[1:]
-        assert seen.setdefault(document, tokens) == tokens
+        begin = int(stream.order.pieces.begins[at])
+        tokens = stream.row.tokens(int(stream.order.starts[at]), int(stream.order.starts[at + 1])).tolist()
+        assert (tokens[0] == 0) == (begin == 0) and 0 not in tokens[1:]
+        assert seen.setdefault((document, begin), tokens) == tokens
     assert stream.order.copies.max() >= 2
 
 

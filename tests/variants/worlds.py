@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from dq.stages.tokens import TokenPool
 from dq.store import Stage, write_bytes_atomic, write_parquet
-from dq.variants import Kind, Part, Stream, Universe, Variant
-from dq.variants.stream import StreamOrder, order_stream
+from dq.variants import Kind, Part, Stream, StreamConfig, Universe, Variant
+from dq.variants.order import StreamOrder
 
 VOCABULARY = 500
+CONTEXT = 16
 
 
 def universe(seed: int = 0, documents: int = 200, longest: int = 60) -> Universe:
@@ -49,6 +50,53 @@ def universe(seed: int = 0, documents: int = 200, longest: int = 60) -> Universe
     )
 
 
+def adversarial(shape: str, seed: int = 0) -> Universe:
+    """Lengths that an order of documents does badly on: some 20,000 tokens in two sources, nearly all of them kept.
+
+    ``giant``: one document has 40 % of its source. ``speck``: a source has 0.1 % of the tokens. ``dust``: 3,000
+    documents of 1 to 4 tokens beside some long ones.
+    """
+    rng = np.random.default_rng([seed, len(shape)])
+    lengths = {"news": rng.integers(2, 120, 150), "web": rng.integers(2, 400, 60)}
+    if shape == "giant":
+        lengths["web"][3] = lengths["web"].sum() * 2 // 3
+    elif shape == "speck":
+        lengths["web"] = np.array([9, 5, 2])
+        lengths["news"] = rng.integers(2, 120, 270)
+    elif shape == "dust":
+        lengths["news"] = rng.integers(1, 5, 3000)
+    n = sum(len(one) for one in lengths.values())
+    kept = rng.random(n) < 0.9
+    kept[[3, len(lengths["news"]) + 1, len(lengths["news"]) + (0 if shape == "speck" else 3)]] = True
+    return Universe(
+        lengths=np.concatenate(list(lengths.values())).astype(np.int64),
+        sources=np.repeat(np.array(list(lengths), object), [len(one) for one in lengths.values()]),
+        content_keys=rng.integers(0, 2**64, n, dtype=np.uint64),
+        occurrences=np.zeros(n, np.uint32),
+        available=np.ones(n, np.bool_),
+        kept=kept,
+        dropped=~kept,
+    )
+
+
+def any_world(shape: str, seed: int) -> Universe:
+    """One of the adversarial worlds, or a usual one."""
+    return universe(seed, 120) if shape == "usual" else adversarial(shape, seed)
+
+
+SHAPES = st.sampled_from(["usual", "giant", "speck", "dust"])
+
+
+def clustered(world: Universe, size: int, *, members: float = 0.4, seed: int = 0) -> Universe:
+    """The same documents, some of which now have near-copies: clusters of about ``size``, over sources alike."""
+    rng = np.random.default_rng([seed, 7])
+    numbers = np.flatnonzero(world.available & (rng.random(len(world.lengths)) < members))
+    stand_ins = np.arange(len(world.lengths))
+    for cluster in np.array_split(rng.permutation(numbers), max(1, len(numbers) // size)):
+        stand_ins[cluster] = cluster[0]
+    return dataclasses.replace(world, find_stand_ins=lambda: stand_ins)
+
+
 def tokens_in(world: Universe, members: np.ndarray[Any, Any], source: str) -> int:
     return int(world.lengths[members & (world.sources == source)].sum())
 
@@ -59,9 +107,11 @@ def fitting_budget(world: Universe, shares: dict[str, float], members: np.ndarra
 
 
 def permuted(world: Universe, order: np.ndarray[Any, Any]) -> Universe:
-    """The same documents in another order."""
-    arrays = {name: values for name, values in vars(world).items() if isinstance(values, np.ndarray)}
-    return dataclasses.replace(world, **{name: values[order] for name, values in arrays.items()})
+    """The same documents in another order, or some of them that have no near-copies."""
+    arrays = {one.name: getattr(world, one.name) for one in dataclasses.fields(world)}
+    moved = {name: values[order] for name, values in arrays.items() if isinstance(values, np.ndarray)}
+    number = np.argsort(order)
+    return dataclasses.replace(world, **moved, find_stand_ins=lambda: number[world.stand_ins[order]])
 
 
 def pool(folder: Path, world: Universe, *, seed: int = 0) -> TokenPool:
@@ -78,22 +128,24 @@ def pool(folder: Path, world: Universe, *, seed: int = 0) -> TokenPool:
     return TokenPool(folder)
 
 
-def variant(spec: Any, budget: int, shares: dict[str, float], name: str = "v") -> Variant:
-    return Variant(name, spec, budget, shares, {"tokens": "t"})
+def variant(
+    spec: Any, budget: int, shares: dict[str, float], *, context: int = CONTEXT, unit: Any = "piece", draw: Any = None
+) -> Variant:
+    config = StreamConfig(unit=unit, draw=draw or "independent")
+    return Variant("v", spec, budget, shares, {"tokens": "t"}, context, config)
 
 
 def order_of(world: Universe, made: Variant, *, seed: int = 0) -> tuple[StreamOrder, list[Part]]:
-    parts = made.parts(world)
-    return order_stream(world, parts, budget_tokens=made.budget_tokens, seed=seed), parts
+    return made.order(world, seed), made.parts(world)
 
 
-def stream_of(world: Universe, tokens: TokenPool, made: Variant, *, seed: int = 0, context: int = 16) -> Stream:
-    return made.stream(world, tokens, context=context, seed=seed, vocabulary_size=VOCABULARY)
+def stream_of(world: Universe, tokens: TokenPool, made: Variant, *, seed: int = 0) -> Stream:
+    return made.stream(world, tokens, seed=seed, vocabulary_size=VOCABULARY)
 
 
 def all_tokens(stream: Stream) -> np.ndarray[Any, np.dtype[np.int32]]:
-    """Positions 0..T, the last target among them."""
-    return stream.tokens(0, stream.n_tokens + 1)
+    """Positions 0..T of the row, the last target among them."""
+    return stream.row.tokens(0, stream.n_tokens + 1)
 
 
 def specs_of(kind: type[Kind]) -> st.SearchStrategy[Kind]:

@@ -18,7 +18,7 @@ class Repeated(Kind):
 
     kind: Literal["repeated"] = "repeated"
     epochs: int = Field(ge=2, le=1000)
-    """How often each document is seen; the pool has budget / epochs tokens."""
+    """How often all of it is seen; the pool has budget / epochs tokens."""
 
     def composition(self) -> tuple[Ingredient, ...]:
         """The kept documents, `epochs` times."""

@@ -1,0 +1,125 @@
+"""The order in which a variant's pieces stand in its stream, as a formula.
+
+In a part, pieces are taken in the order of r(piece, 0) while s, the tokens of the part before them, is below its quota
+U_p. Copy j of a piece has the stream key (j + u_j) / k with u_0 = s / U_p and u_j = r(piece, j); k is T_p over the
+tokens that were drawn, so that the last piece's overshoot is not repeated. A part gives its copies by key until it has
+T_p tokens, the stream is sorted by key and cut at T. So parts stay mixed all along, every epoch is reshuffled, copies
+are spread, pools of different size are nested, a smaller T is a prefix of a larger one, and `repeated` equals `curated`
+through its first U tokens. r hashes (seed, content key, source, occurrence, place of the piece, copy): never the id,
+never the position in the corpus. Under ``draw: cluster`` copy 0 hashes the document that stands for all near-copies.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dq.arrays import F64, I64, offsets_of
+from dq.text import mix64, uniform
+from dq.variants.config import Draw
+from dq.variants.documents import Universe
+from dq.variants.parts import ROUNDING_TOKENS, Part
+from dq.variants.pieces import Pieces, cut_documents
+
+DRAW = 0x73747265  # names this use of the documents' keys
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What is drawn, and by which random numbers.
+
+    Attributes:
+        piece_tokens: the most tokens of a piece; None leaves documents whole.
+        draw: what the draw of first copies hashes.
+    """
+
+    seed: int
+    piece_tokens: int | None
+    draw: Draw = "independent"
+
+    def draws(self, universe: Universe, pieces: Pieces, *, copy: int) -> F64:
+        """r(piece, copy) in [0, 1): float64 (m,)."""
+        together = self.draw == "cluster" and copy == 0
+        who = universe.stand_ins[pieces.documents] if together else pieces.documents
+        content = pieces.keys(universe.content_keys[who])
+        return uniform(mix64(content, universe.source_keys[who], universe.occurrences[who], copy, self.seed, DRAW))
+
+
+class StreamOrder:
+    """Which piece stands where.
+
+    Attributes:
+        pieces: of each occurrence, in the order of the stream.
+        documents: int64 (m,), of the pieces.
+        copies: int64 (m,), 0 for a piece's first time.
+        parts: int64 (m,), index of its part.
+        starts: int64 (m + 1,), where each occurrence begins; the last one is the end.
+    """
+
+    def __init__(self, pieces: Pieces, copies: I64, parts: I64) -> None:
+        self.pieces, self.documents, self.copies, self.parts = pieces, pieces.documents, copies, parts
+        self.starts = offsets_of(pieces.lengths)
+        self._unique_before = offsets_of(np.where(copies == 0, pieces.lengths, 0))
+
+    def unique_tokens(self, position: int) -> int:
+        """Tokens before a position that stand there for the first time."""
+        at = int(np.searchsorted(self.starts, position, side="right")) - 1
+        at = min(at, len(self.documents) - 1)
+        within = (position - int(self.starts[at])) if self.copies[at] == 0 else 0
+        return int(self._unique_before[at]) + within
+
+
+def order_stream(universe: Universe, parts: Sequence[Part], drawing: Drawing, *, budget_tokens: int) -> StreamOrder:
+    """The stream of a variant for one seed, cut behind the piece that holds position ``budget_tokens``."""
+    each = [_part_copies(universe, part, drawing) for part in parts]
+    keys, copies = (np.concatenate([getattr(one, name) for one in each]) for name in ("keys", "copies"))
+    pieces = Pieces.joined([one.pieces for one in each])
+    numbers = np.repeat(np.arange(len(each)), [len(one.pieces) for one in each])
+    content = pieces.keys(universe.content_keys[pieces.documents])
+    order = np.lexsort((mix64(content, universe.occurrences[pieces.documents], copies), keys))
+    before = offsets_of(pieces.lengths[order])
+    assert before[-1] >= budget_tokens, "every part has its quota"
+    order = order[: int(np.searchsorted(before, budget_tokens + 1, side="left"))]
+    return StreamOrder(pieces.take(order), copies[order], numbers[order])
+
+
+@dataclass(frozen=True)
+class _Copies:
+    """The occurrences of a part, by key: in tokens of the stream."""
+
+    keys: F64
+    pieces: Pieces
+    copies: I64
+
+
+def _part_copies(universe: Universe, part: Part, drawing: Drawing) -> _Copies:
+    drawn = _drawn(universe, part, drawing)
+    # Whole pieces overshoot U_p; with k the epochs that remain, later copies end at T_p too, not k pieces later.
+    unique_tokens = int(drawn.lengths.sum())
+    epochs = part.tokens / unique_tokens
+    # T (s / U_p) / k, written as s / share: the same number for every k and T, so that first copies compare exactly.
+    each = [offsets_of(drawn.lengths)[:-1] / part.share]
+    for copy in range(1, math.ceil((part.tokens - ROUNDING_TOKENS) / unique_tokens)):
+        u = drawing.draws(universe, drawn, copy=copy)
+        each.append((copy + u) / epochs * (part.tokens / part.share))
+    keys, copies = np.concatenate(each), np.repeat(np.arange(len(each)), len(drawn))
+    order = np.argsort(keys, kind="stable")
+    pieces = drawn.take(np.tile(np.arange(len(drawn)), len(each))[order])
+    last = _filling(pieces, part.tokens)
+    return _Copies(keys[order[:last]], pieces.take(slice(last)), copies[order[:last]])
+
+
+def _drawn(universe: Universe, part: Part, drawing: Drawing) -> Pieces:
+    """The pool of a part, in the order of its draw: exact to one piece."""
+    pieces = cut_documents(universe, part.documents, piece_tokens=drawing.piece_tokens)
+    ties = (universe.occurrences[pieces.documents], pieces.keys(universe.content_keys[pieces.documents]))
+    pieces = pieces.take(np.lexsort((*ties, drawing.draws(universe, pieces, copy=0))))
+    return pieces.take(slice(_filling(pieces, part.quota)))
+
+
+def _filling(pieces: Pieces, tokens: float) -> int:
+    """How many of the pieces, from the first, have fewer tokens before them than are wanted."""
+    return int(np.searchsorted(offsets_of(pieces.lengths)[:-1], tokens, side="left"))
