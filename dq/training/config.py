@@ -45,6 +45,8 @@ class TrainingConfig(StrictModel):
     """AdamW's decay of the mean of squared gradients."""
     precision: PrecisionChoice = "auto"
     """Number format of matrix products; `auto` takes it from the table of `dq.training.precision`."""
+    compiled: bool | None = None
+    """Compile the step, once for each shape of model and windows. None: on CUDA devices only."""
     curve_points: int = Field(default=8, ge=1)
     """Evaluations before the decay starts, evenly spaced in the logarithm of tokens; the last is at its start."""
     first_curve_fraction: float = Field(default=0.03, gt=0, lt=0.5)

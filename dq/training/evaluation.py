@@ -54,15 +54,18 @@ def evaluate(model: Llama, heldout: HeldoutTokens, *, bos_id: int, precision: Pr
     batch_tokens = _CPU_BATCH_TOKENS if device.type == "cpu" else _GPU_BATCH_TOKENS
     n_tokens = np.diff(heldout.offsets).astype(np.int64)
     loss_nats = np.zeros(len(n_tokens), dtype=np.float64)
+    measured = []
     with torch.no_grad(), autocast(precision, device=device):
         for chunks in _batches(heldout, context=model.context, batch_tokens=batch_tokens):
             ids_BT, targets_BT = _padded(chunks, heldout, bos_id=bos_id)
             hidden_BTD = model.hidden(torch.from_numpy(ids_BT).to(device))
             targets_N = torch.from_numpy(targets_BT).to(device).flatten()
             losses_N = token_losses(hidden_BTD.flatten(0, 1), model.head_VD, targets_N)
-            losses_BT = losses_N.view(targets_BT.shape).cpu().numpy().astype(np.float64)
-            for i, chunk in enumerate(chunks):
-                loss_nats[chunk.row] += losses_BT[i, : chunk.length].sum()
+            measured.append((chunks, losses_N.view(targets_BT.shape)))
+    for chunks, device_losses_BT in measured:  # read back when all work is under way
+        losses_BT = device_losses_BT.cpu().numpy().astype(np.float64)
+        for i, chunk in enumerate(chunks):
+            loss_nats[chunk.row] += losses_BT[i, : chunk.length].sum()
     return DocumentLosses(loss_nats=loss_nats, n_tokens=n_tokens)
 
 

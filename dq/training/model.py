@@ -33,11 +33,11 @@ class Attention(nn.Module):
         self.v_proj = nn.Linear(size.width, size.width, bias=False)
         self.o_proj = nn.Linear(size.width, size.width, bias=False)
 
-    def forward(self, x_BTD: Tensor, rotation_TP: Tensor) -> Tensor:
+    def forward(self, x_BTD: Tensor, rotation_TP2: Tensor) -> Tensor:
         """(B, T, D) -> (B, T, D)."""
         split = (*x_BTD.shape[:2], self.heads, -1)
-        q_BHTK = _rotate(self.q_proj(x_BTD).view(split), rotation_TP).transpose(1, 2)
-        k_BHTK = _rotate(self.k_proj(x_BTD).view(split), rotation_TP).transpose(1, 2)
+        q_BHTK = _rotate(self.q_proj(x_BTD).view(split), rotation_TP2).transpose(1, 2)
+        k_BHTK = _rotate(self.k_proj(x_BTD).view(split), rotation_TP2).transpose(1, 2)
         v_BHTK = self.v_proj(x_BTD).view(split).transpose(1, 2)
         out_BHTK = functional.scaled_dot_product_attention(q_BHTK, k_BHTK, v_BHTK, is_causal=True)
         out_BTD: Tensor = self.o_proj(out_BHTK.transpose(1, 2).reshape(x_BTD.shape))
@@ -69,9 +69,9 @@ class Layer(nn.Module):
         self.post_attention_layernorm = nn.RMSNorm(size.width, eps=RMS_EPSILON)
         self.mlp = FeedForward(size)
 
-    def forward(self, x_BTD: Tensor, rotation_TP: Tensor) -> Tensor:
+    def forward(self, x_BTD: Tensor, rotation_TP2: Tensor) -> Tensor:
         """(B, T, D) -> (B, T, D)."""
-        x_BTD = x_BTD + self.self_attn(self.input_layernorm(x_BTD), rotation_TP)
+        x_BTD = x_BTD + self.self_attn(self.input_layernorm(x_BTD), rotation_TP2)
         out_BTD: Tensor = x_BTD + self.mlp(self.post_attention_layernorm(x_BTD))
         return out_BTD
 
@@ -79,7 +79,7 @@ class Layer(nn.Module):
 class Llama(nn.Module):
     """The model without its loss: `hidden` feeds the chunked loss, `forward` gives plain logits."""
 
-    rotation_TP: Tensor  # noqa: N815
+    rotation_TP2: Tensor  # noqa: N815
 
     def __init__(self, size: ModelSize, *, vocabulary_size: int, context: int) -> None:
         super().__init__()
@@ -89,7 +89,7 @@ class Llama(nn.Module):
         self.embed_tokens = nn.Embedding(vocabulary_size, size.width)
         self.layers = nn.ModuleList(Layer(size) for _ in range(size.layers))
         self.norm = nn.RMSNorm(size.width, eps=RMS_EPSILON)
-        self.register_buffer("rotation_TP", _rotation(context, size.head_width), persistent=False)
+        self.register_buffer("rotation_TP2", _rotation(context, size.head_width), persistent=False)
 
     @property
     def head_VD(self) -> Tensor:  # noqa: N802
@@ -98,10 +98,10 @@ class Llama(nn.Module):
 
     def hidden(self, ids_BT: Tensor) -> Tensor:
         """(B, T) token ids, T up to the context -> (B, T, D), ready for the head."""
-        rotation_TP = self.rotation_TP[: ids_BT.shape[1]]
+        rotation_TP2 = self.rotation_TP2[: ids_BT.shape[1]]
         x_BTD = self.embed_tokens(ids_BT)
         for layer in self.layers:
-            x_BTD = layer(x_BTD, rotation_TP)
+            x_BTD = layer(x_BTD, rotation_TP2)
         out_BTD: Tensor = self.norm(x_BTD)
         return out_BTD
 
@@ -111,16 +111,23 @@ class Llama(nn.Module):
 
 
 def _rotation(context: int, head_width: int) -> Tensor:
-    """(T, P) complex: the turn of each pair at each position."""
+    """(T, P, 2): cosine and sine of the turn of each pair at each position."""
     frequencies_P = ROPE_BASE ** (-torch.arange(0, head_width, 2, dtype=torch.float64) / head_width)
     angles_TP = torch.outer(torch.arange(context, dtype=torch.float64), frequencies_P)
-    return torch.polar(torch.ones_like(angles_TP), angles_TP).to(torch.complex64)
+    return torch.stack((angles_TP.cos(), angles_TP.sin()), dim=-1).float()
 
 
-def _rotate(x_BTHK: Tensor, rotation_TP: Tensor) -> Tensor:
-    pairs_BTHP = torch.view_as_complex(x_BTHK.float().view(*x_BTHK.shape[:-1], -1, 2))
-    turned_BTHP = pairs_BTHP * rotation_TP[:, None]
-    return torch.view_as_real(turned_BTHP).flatten(-2).type_as(x_BTHK)
+def _rotate(x_BTHK: Tensor, rotation_TP2: Tensor) -> Tensor:
+    """Turn each pair; without complex numbers for a compiler or another device than a CPU, the same to rounding."""
+    pairs_BTHP2 = x_BTHK.float().view(*x_BTHK.shape[:-1], -1, 2)
+    if x_BTHK.device.type == "cpu" and not torch.compiler.is_compiling():
+        turned_BTHP2 = torch.view_as_real(
+            torch.view_as_complex(pairs_BTHP2) * torch.view_as_complex(rotation_TP2)[:, None]
+        )
+    else:
+        (a_BTHP, b_BTHP), (cos_TP, sin_TP) = pairs_BTHP2.unbind(-1), rotation_TP2[:, None].unbind(-1)
+        turned_BTHP2 = torch.stack((a_BTHP * cos_TP - b_BTHP * sin_TP, a_BTHP * sin_TP + b_BTHP * cos_TP), dim=-1)
+    return turned_BTHP2.flatten(-2).type_as(x_BTHK)
 
 
 def initialise(model: Llama, *, seed: int) -> None:

@@ -10,6 +10,7 @@ import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,9 @@ from dq.training.checkpoint import RunState, load_checkpoint, save_checkpoint
 from dq.training.config import RunSpec
 from dq.training.device import working_on
 from dq.training.evaluation import DocumentLosses, evaluate
-from dq.training.feed import step_windows
+from dq.training.feed import Stretch, stretches, windows_of
 from dq.training.hf import save_hf
-from dq.training.loss import chunked_loss
-from dq.training.model import Llama, initialise
-from dq.training.optimizer import make_optimizer, set_learning_rate
-from dq.training.precision import Precision, autocast, choose_precision
+from dq.training.program import Program, make_program
 from dq.training.record import (
     DOCUMENTS_SCHEMA,
     LEDGER_SCHEMA,
@@ -55,10 +53,7 @@ class _Run:
     stream: TokenStream
     heldout: Sequence[HeldoutTokens]
     folder: RunFolder
-    precision: Precision
-    device: torch.device
-    model: Llama
-    optimizer: torch.optim.AdamW
+    program: Program
 
 
 def train(
@@ -92,29 +87,34 @@ def train(
 
 def _train(run: _Run, progress: Progress) -> RunRecord:
     spec, checkpoint = run.spec, run.folder.checkpoint
-    state = load_checkpoint(checkpoint, run.model, run.optimizer, spec=spec, schedule=run.schedule) or RunState()
+    state = (
+        load_checkpoint(checkpoint, run.program.model, run.program.optimizer, spec=spec, schedule=run.schedule)
+        or RunState()
+    )
     _check_ledger(run.folder, state)
-    evaluation_steps = set(run.schedule.evaluation_steps())
+    evaluated = set(run.schedule.evaluation_steps())
+    saved = evaluated | set(range(0, spec.steps + 1, spec.training.checkpoint_every_steps))
+    coming = stretches(state.step + 1, spec.steps, stops=saved, device=run.program.device)
     with progress.step(run.folder.path.name, unit="optimiser steps", total=spec.steps) as bar:
         bar.advance(state.step)
         started = time.perf_counter()
-        with step_windows(spec, run.stream, first_step=state.step + 1) as steps:
-            for windows_BT in steps:
-                step_loss_nats = _train_step(run, state.step + 1, windows_BT)
-                if step_loss_nats is None:
-                    return _finish(run, state, status="diverged", step=state.step + 1)
-                state.step += 1
-                state.pending_loss_nats += step_loss_nats
-                state.pending_tokens += spec.training.tokens_per_step
+        with windows_of(spec, run.stream, coming, device=run.program.device) as fetched:
+            for stretch, windows_SBT in fetched:
+                losses_nats = _train_stretch(run, stretch, windows_SBT)
+                if len(losses_nats) < len(stretch):
+                    return _finish(run, state, status="diverged", step=stretch.first + len(losses_nats))
+                state.step = stretch.last
+                state.pending_loss_nats += sum(losses_nats)
+                state.pending_tokens += spec.training.tokens_per_step * len(stretch)
                 state.pending_seconds += time.perf_counter() - started
-                if state.step in evaluation_steps and state.step < spec.steps:
+                if state.step in evaluated and state.step < spec.steps:
                     _record_curve_point(run, state)
-                if state.step in evaluation_steps or state.step % spec.training.checkpoint_every_steps == 0:
-                    save_checkpoint(checkpoint, run.model, run.optimizer, state=state, spec=spec)
-                bar.advance()
+                if state.step in saved:
+                    save_checkpoint(checkpoint, run.program.model, run.program.optimizer, state=state, spec=spec)
+                bar.advance(len(stretch))
                 started = time.perf_counter()
         _record_final_point(run, state)
-        save_hf(run.model, run.folder.model, bos_id=spec.bos_id)
+        save_hf(run.program.model, run.folder.model, bos_id=spec.bos_id)
     return _finish(run, state, status="complete", step=state.step)
 
 
@@ -175,18 +175,17 @@ def _check_ledger(folder: RunFolder, state: RunState) -> None:
 def _start(
     spec: RunSpec, stream: TokenStream, heldout: Sequence[HeldoutTokens], *, folder: RunFolder, device: torch.device
 ) -> _Run:
-    size, config = spec.model_size, spec.training
-    precision = choose_precision(config.precision, size=size, device=device)
-    model = Llama(size, vocabulary_size=spec.vocabulary_size, context=config.context)
-    initialise(model, seed=spec.seed)
-    model.to(device)
+    config, size = spec.training, spec.model_size
+    program = make_program(spec, device=device)
     parameters = size.parameters(spec.vocabulary_size)
     folder.path.mkdir(parents=True, exist_ok=True)
     facts = {
         "spec": spec.model_dump(mode="json"),
         "budget_tokens": spec.budget_tokens,
         "peak_learning_rate": spec.peak_learning_rate,
-        "precision": precision,
+        "device": device.type,
+        "precision": program.precision,
+        "compiled": program.is_compiled,
         "parameters": parameters.total,
         "embedding_parameters": parameters.embedding,
         "non_embedding_parameters": parameters.non_embedding,
@@ -200,37 +199,25 @@ def _start(
         stream=stream,
         heldout=heldout,
         folder=folder,
-        precision=precision,
-        device=device,
-        model=model,
-        optimizer=make_optimizer(model, config),
+        program=program,
     )
 
 
 # --- during ---------------------------------------------------------------------------------------------------------
 
 
-def _train_step(run: _Run, step: int, windows_BT: Tensor) -> float | None:
-    """One optimiser step; the loss summed over its tokens in nats, or None where loss or gradient is not finite.
+def _train_stretch(run: _Run, stretch: Stretch, windows_SBT: Tensor) -> list[float]:
+    """Optimiser steps; the loss of each summed over its tokens, in nats, up to the first that is not finite.
 
-    The device is asked once, when all its work is under way. A step that is not finite has spoilt the model by then,
+    The device is asked once, when all its work is under way. Steps that are not finite have spoilt the model by then,
     which is of no use anyway: a diverged run keeps none.
     """
-    config, measured = run.spec.training, []
-    windows_BT = windows_BT.to(run.device)
-    for part_BT in torch.split(windows_BT, config.microbatch_windows or config.batch_windows):
-        with autocast(run.precision, device=run.device):
-            hidden_ND = run.model.hidden(part_BT[:, :-1]).flatten(0, 1)
-            loss = chunked_loss(hidden_ND, run.model.head_VD, part_BT[:, 1:].flatten())
-        torch.autograd.backward(loss / config.tokens_per_step)
-        measured.append(loss.detach())
-    measured.append(torch.nn.utils.clip_grad_norm_(run.model.parameters(), config.gradient_clip))
-    set_learning_rate(run.optimizer, run.schedule.learning_rate(step))
-    run.optimizer.step()
-    run.optimizer.zero_grad()
-    *losses_nats, gradient_norm = torch.stack(measured).tolist()
-    loss_nats: float = sum(losses_nats)
-    return loss_nats if math.isfinite(loss_nats) and math.isfinite(gradient_norm) else None
+    measured = [
+        run.program.step(windows_BT, learning_rate=run.schedule.learning_rate(step))
+        for step, windows_BT in enumerate(windows_SBT.unbind(), start=stretch.first)
+    ]
+    finite = takewhile(lambda step: all(map(math.isfinite, step)), torch.stack(measured).tolist())
+    return [sum(losses_nats) for *losses_nats, _gradient_norm in finite]
 
 
 # --- records --------------------------------------------------------------------------------------------------------
@@ -268,7 +255,7 @@ def _record_final_point(run: _Run, state: RunState) -> None:
 
 
 def _evaluate(run: _Run, heldout_set: HeldoutTokens) -> DocumentLosses:
-    return evaluate(run.model, heldout_set, bos_id=run.spec.bos_id, precision=run.precision)
+    return evaluate(run.program.model, heldout_set, bos_id=run.spec.bos_id, precision=run.program.precision)
 
 
 def _record(run: _Run, state: RunState, points: list[_Point], *, evaluation_seconds: float) -> None:
@@ -334,7 +321,7 @@ def _finish(run: _Run, state: RunState, *, status: RunStatus, step: int) -> RunR
         spec=run.spec,
         status=status,
         step=step,
-        precision=run.precision,
+        precision=run.program.precision,
         ledger=read_parquet(folder.ledger),
         documents=read_parquet(folder.documents),
     )

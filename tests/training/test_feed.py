@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from dq.errors import TrainingError
-from dq.training import HeldoutTokens, RunSpec, train
-from dq.training.feed import step_windows
+from dq.training import HeldoutTokens, RunSpec, feed, train
+from dq.training.feed import stretches, windows_of
 from tests.processes import until
 from tests.progress import Heard
 from tests.training.tokens import CyclicStream
@@ -41,9 +41,25 @@ class WatchedStream(CyclicStream):
         return threading.current_thread() not in self.threads and not any(one.is_alive() for one in self.threads)
 
 
+CPU = torch.device("cpu")
+
+
+def coming(first: int, *, stops: Sequence[int] = (), last: int = 20) -> list[tuple[int, int]]:
+    return [(one.first, one.last) for one in stretches(first, last, stops=stops, device=CPU)]
+
+
+def test_stretches_are_single_steps_on_a_cpu_and_long_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert coming(19) == [(19, 19), (20, 20)]
+    monkeypatch.setitem(feed.STEPS_AT_ONCE, "cpu", 8)
+    assert coming(1) == [(1, 8), (9, 16), (17, 20)]
+    assert coming(1, stops=[0, 3, 4, 20, 99]) == [(1, 3), (4, 4), (5, 12), (13, 20)]
+    assert coming(4, stops=[3, 4]) == [(4, 4), (5, 12), (13, 20)]
+    assert coming(21) == []
+
+
 def test_the_next_windows_are_fetched_meanwhile_and_no_more(spec: RunSpec) -> None:
     stream = WatchedStream()
-    with step_windows(spec, stream, first_step=1) as steps:
+    with windows_of(spec, stream, stretches(1, 20, stops=[], device=CPU), device=CPU) as steps:
         next(steps)
         until(lambda: stream.asked == [0, 4])  # without being asked for
         next(steps)
@@ -51,17 +67,19 @@ def test_the_next_windows_are_fetched_meanwhile_and_no_more(spec: RunSpec) -> No
     assert stream.asked == [0, 4, 8] and stream.is_left
 
 
+@pytest.mark.parametrize("at_once", [1, 6])
 @pytest.mark.parametrize("first_step", [1, 9, 20, 21])
-def test_windows_are_those_of_the_stream_from_any_step_to_the_last(spec: RunSpec, first_step: int) -> None:
-    stream = WatchedStream()
-    with step_windows(spec, stream, first_step=first_step) as steps:
-        found = [windows_BT.numpy() for windows_BT in steps]
+def test_windows_are_those_of_the_stream_from_any_step_to_the_last(
+    spec: RunSpec, first_step: int, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(feed.STEPS_AT_ONCE, "cpu", at_once)
+    with windows_of(spec, WatchedStream(), stretches(first_step, 20, stops=[10], device=CPU), device=CPU) as fetched:
+        found = [(step, w_BT) for one, w_SBT in fetched for step, w_BT in enumerate(w_SBT, start=one.first)]
     expected = CyclicStream(n_tokens=3000, context=32)
-    assert len(found) == 21 - first_step
-    for step, windows_BT in enumerate(found, start=first_step):
-        assert windows_BT.dtype == np.int64
-        np.testing.assert_array_equal(windows_BT, expected.windows(4 * (step - 1), 4))
-    assert stream.asked == [4 * (step - 1) for step in range(first_step, 21)]
+    assert [step for step, _ in found] == list(range(first_step, 21))
+    for step, windows_BT in found:
+        assert windows_BT.dtype == torch.int64
+        np.testing.assert_array_equal(windows_BT.numpy(), expected.windows(4 * (step - 1), 4))
 
 
 def test_an_error_of_the_stream_comes_in_its_step_and_leaves_no_thread(
@@ -103,15 +121,39 @@ class _Scalars(torch.overrides.TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-def test_the_device_is_asked_once_a_step(
-    spec: RunSpec, stream: CyclicStream, heldout: Sequence[HeldoutTokens], tmp_path: Path
+@pytest.mark.parametrize("at_once", [1, 5])
+def test_the_device_is_asked_once_a_stretch(
+    spec: RunSpec,
+    stream: CyclicStream,
+    heldout: Sequence[HeldoutTokens],
+    tmp_path: Path,
+    at_once: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setitem(feed.STEPS_AT_ONCE, "cpu", at_once)
     training = spec.training.model_copy(update={"microbatch_windows": 1})
     reads: list[int] = []
     with _Scalars() as scalars:
         heard = Heard(lambda _done: reads.append(scalars.read))
         train(spec.model_copy(update={"training": training}), stream, heldout, run_dir=tmp_path, progress=heard)
-    between = np.diff(reads)
-    assert len(between) == 20
-    evaluated = np.isin(np.arange(1, 21), [1, 4, 7, 14, 16, 18, 20])  # and checkpoints, which read weights
+    between, ends = np.diff(reads), np.array([int(step) for step in heard.done[1:]])
+    evaluated = np.isin(ends, [1, 4, 7, 14, 16, 18, 20])  # and checkpoints, which read weights
+    assert len(ends) == (20 if at_once == 1 else 8)
     assert (between[~evaluated] == 1).all()
+
+
+def test_steps_trained_at_once_are_those_trained_one_by_one(
+    spec: RunSpec, heldout: Sequence[HeldoutTokens], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = CyclicStream(n_tokens=3000, context=32)
+    one = train(spec, stream, heldout, run_dir=tmp_path / "one")
+    monkeypatch.setitem(feed.STEPS_AT_ONCE, "cpu", 6)
+    many = train(spec, stream, heldout, run_dir=tmp_path / "many")
+    assert one.ledger.equals(many.ledger)
+    spoilt = spec.model_copy(update={"training": spec.training.model_copy(update={"peak_learning_rate": 1e30})})
+    steps = []
+    for at_once in (1, 6):
+        monkeypatch.setitem(feed.STEPS_AT_ONCE, "cpu", at_once)
+        record = train(spoilt, stream, heldout, run_dir=tmp_path / f"spoilt{at_once}")
+        steps.append((record.status, record.step))
+    assert steps[0] == steps[1] and steps[0][0] == "diverged"
