@@ -30,6 +30,9 @@ BudgetTokens = Annotated[
     int | None, typer.Option("--budget-tokens", min=1, help="Tokens a run, instead of the study's own: a quick look.")
 ]
 Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Processes at a time. Default: one a core.")]
+Device = Annotated[
+    str, typer.Option("--device", help="Where models train: auto, cpu, mps, cuda (every GPU) or one, such as cuda:1.")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done and what it would take, and stop.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what other inputs or settings made there.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]

@@ -10,7 +10,7 @@ import typer
 from dq.cli import show
 from dq.cli.jobs import finish_job, show_job
 from dq.cli.log import amount, duration
-from dq.cli.options import AsJson, BudgetTokens, DryRun, Overwrite, Workers, WorkspaceFolder, about_yaml, worker_count
+from dq.cli.options import AsJson, BudgetTokens, Device, DryRun, Overwrite, Workers, WorkspaceFolder, about_yaml
 
 if TYPE_CHECKING:
     from dq.compare import Comparison, ControlOutcome, StudyComparison, VariantComparison
@@ -24,6 +24,7 @@ QUICKSTART_JOB, QUICKSTART_STUDY = "pipelines/quickstart.yaml", "ablations/quick
 def quickstart(
     workspace: WorkspaceFolder = None,
     workers: Workers = None,
+    device: Device = "auto",
     budget_tokens: BudgetTokens = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
@@ -45,13 +46,14 @@ def quickstart(
     done = finish_job(job, workspace, workers, overwrite=overwrite)
     if not as_json:
         show_job(done)
-    _finish_study(study, workspace, workers, overwrite=overwrite, as_json=as_json)
+    _finish_study(study, workspace, workers, device=device, overwrite=overwrite, as_json=as_json)
 
 
 def ablate(
     study: Annotated[Path, typer.Argument(help="A study such as ablations/quickstart.yaml.")],
     workspace: WorkspaceFolder = None,
     workers: Workers = None,
+    device: Device = "auto",
     budget_tokens: BudgetTokens = None,
     overwrite: Overwrite = False,
     dry_run: DryRun = False,
@@ -66,19 +68,21 @@ def ablate(
 
     config = _at_budget(load_yaml(study, StudyConfig), budget_tokens)
     if dry_run:
-        _show_forecast(config, workspace, workers, as_json=as_json)
+        _show_forecast(config, workspace, workers, device=device, as_json=as_json)
         return
-    _finish_study(config, workspace, workers, overwrite=overwrite, as_json=as_json)
+    _finish_study(config, workspace, workers, device=device, overwrite=overwrite, as_json=as_json)
 
 
-def _show_forecast(config: StudyConfig, workspace: Path | None, workers: int | None, *, as_json: bool) -> None:
+def _show_forecast(
+    config: StudyConfig, workspace: Path | None, workers: int | None, *, device: str, as_json: bool
+) -> None:
     """Runs, tokens, minutes and disk."""
     from dq.store import Workspace
     from dq.study import forecast_study
 
-    place, at_a_time = Workspace(workspace or config.workspace), worker_count(workers)
+    place = Workspace(workspace or config.workspace)
     with about_yaml(type(config)):
-        found = forecast_study(config, place, workers=at_a_time)
+        found = forecast_study(config, place, workers=workers, device=device)
     if as_json:
         show.json(found)
         return
@@ -86,7 +90,7 @@ def _show_forecast(config: StudyConfig, workspace: Path | None, workers: int | N
     show.line(f"model: {config.size}, {found.parameters:,} parameters")
     if found.runs > found.runs_done:
         speed = f"{found.tokens_per_second:,.0f} tokens a second a run, {found.speed_is}"
-        show.line(f"time: about {duration(found.seconds)} ({speed}; {at_a_time:,} at a time)")
+        show.line(f"time: about {duration(found.seconds)} ({speed}; {found.at_a_time:,} at a time)")
         show.line(f"disk: {amount(found.disk_bytes, 'bytes')}")
 
 
@@ -100,7 +104,13 @@ def _at_budget(config: StudyConfig, budget_tokens: int | None) -> StudyConfig:
 
 
 def _finish_study(
-    config: StudyConfig, workspace: Path | None, workers: int | None, *, overwrite: bool, as_json: bool
+    config: StudyConfig,
+    workspace: Path | None,
+    workers: int | None,
+    *,
+    device: str,
+    overwrite: bool,
+    as_json: bool,
 ) -> None:
     """Train, compare, write the report, and say what was found."""
     from dq.errors import require_all
@@ -110,9 +120,9 @@ def _finish_study(
     from dq.study import run_study
 
     require_all({*config.modules(), *MODULES})
-    place, executor = Workspace(workspace or config.workspace), LocalExecutor(worker_count(workers))
+    place, executor = Workspace(workspace or config.workspace), LocalExecutor(workers) if workers else None
     with about_yaml(type(config)), show.progress() as progress:
-        result = run_study(config, place, overwrite=overwrite, executor=executor, progress=progress)
+        result = run_study(config, place, overwrite=overwrite, executor=executor, device=device, progress=progress)
     with place.lock():
         report = build_report(place, place.study(config.name, config.budget_tokens))
     if as_json:

@@ -67,7 +67,7 @@ def _model_rows(folders: list[Path]) -> list[tuple[str, str]]:
     if not folders:
         return []
     run = read_json(folders[0] / "config.json")
-    spec, training = run["spec"], run["spec"]["training"]
+    spec, training = run["spec"], run["training"]
     shape = ""
     if (path := folders[0] / "model" / "config.json").exists():
         model = read_json(path)
@@ -86,9 +86,14 @@ def _model_rows(folders: list[Path]) -> list[tuple[str, str]]:
         ),
         (
             "learning rate",
-            f"{run['peak_learning_rate']:g}, warmup over {training['warmup_fraction']:.0%} of the steps, decay over "
-            f"the last {training['decay_fraction']:.0%}; AdamW, weight decay {training['weight_decay']:g}, "
-            f"gradients clipped at {training['gradient_clip']:g}, {run['precision']}",
+            f"{training['peak_learning_rate']:g}, warmup over {training['warmup_tokens']:,} tokens, decay over the "
+            f"last {training['decay_fraction']:.0%}; AdamW, weight decay {training['weight_decay']:g}, "
+            f"gradients clipped at {training['gradient_clip']:g}",
+        ),
+        (
+            "computed",
+            f"on {run['device']} in {run['precision']}, {'compiled' if run['compiled'] else 'not compiled'}, "
+            f"with torch {run['torch']}",
         ),
     ]
 

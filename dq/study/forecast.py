@@ -1,7 +1,8 @@
 """What a study would take, before anything is trained: runs, tokens, parameters, minutes, disk.
 
-Speed is that of the runs of one size and one shape of windows that the workspace holds, evaluations included; without
-any, a model is trained on random tokens for a moment. Evaluations at the end of short runs come on top then.
+Speed is that of the runs of one size, one shape of windows and one kind of device that the workspace holds, evaluations
+included; without any, a model is trained on random tokens for a moment. Evaluations at the end of short runs come on
+top then.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from dataclasses import dataclass
 import polars as pl
 
 from dq.errors import DqError, TrainingError
-from dq.executors import ON_CPU
+from dq.executors import Placement
 from dq.results import Result
 from dq.store import Workspace, read_parquet
 from dq.study.config import StudyConfig
 from dq.study.grid import plan_grid
+from dq.study.placing import place_runs
 from dq.training import RunSpec, read_run
 from dq.training.record import RunFolder
 from dq.variants import open_universe
@@ -40,6 +42,7 @@ class StudyForecast(Result):
         parameters: of a model.
         tokens_per_second: of one run, on one core.
         speed_is: ``recorded`` by runs of the workspace, or ``measured`` now; ``nothing`` where all is trained.
+        at_a_time: runs that work beside each other.
         seconds: that training would take.
         disk_bytes: that runs still to do would add, at the most.
     """
@@ -50,12 +53,21 @@ class StudyForecast(Result):
     parameters: int
     tokens_per_second: float
     speed_is: str
+    at_a_time: int
     seconds: float
     disk_bytes: int
 
 
-def forecast_study(config: StudyConfig, workspace: Workspace, *, workers: int = 1) -> StudyForecast:
+def forecast_study(
+    config: StudyConfig, workspace: Workspace, *, workers: int | None = None, device: str = "auto"
+) -> StudyForecast:
     """What is to be trained and what it would take. Nothing is written.
+
+    Args:
+        config: of the study.
+        workspace: that a job has finished.
+        workers: runs at a time; default: as many as the device takes.
+        device: where runs work, as for `run_study`.
 
     Raises:
         BudgetError: a variant's pool is too small.
@@ -68,9 +80,10 @@ def forecast_study(config: StudyConfig, workspace: Workspace, *, workers: int = 
     waiting = [run for run in runs if read_run(workspace.run(run.run_id)) is None]
     spec = runs[0].spec
     parameters = spec.model_size.parameters(spec.vocabulary_size).total
-    speed, speed_is = _speed(workspace, spec) if waiting else (0.0, "nothing")
+    placing = place_runs(device, size=spec.model_size)
+    speed, speed_is = _speed(workspace, spec, placement=placing.of(0)) if waiting else (0.0, "nothing")
     each = START_SECONDS + spec.budget_tokens / speed if waiting else 0.0
-    at_a_time = max(1, min(workers, len(waiting)))
+    at_a_time = max(1, min(workers or placing.at_a_time, len(waiting)))
     return StudyForecast(
         runs=len(runs),
         runs_done=len(runs) - len(waiting),
@@ -78,14 +91,15 @@ def forecast_study(config: StudyConfig, workspace: Workspace, *, workers: int = 
         parameters=parameters,
         tokens_per_second=speed,
         speed_is=speed_is,
+        at_a_time=at_a_time,
         seconds=math.ceil(len(waiting) / at_a_time) * each,
         disk_bytes=parameters * (MODEL_BYTES * len(waiting) + STATE_BYTES * at_a_time * bool(waiting)),
     )
 
 
-def _speed(workspace: Workspace, spec: RunSpec) -> tuple[float, str]:
+def _speed(workspace: Workspace, spec: RunSpec, *, placement: Placement) -> tuple[float, str]:
     """Tokens a second of one run."""
-    tokens, seconds = 0, 0.0
+    tokens, seconds, kind = 0, 0.0, placement.device.partition(":")[0]
     for status in sorted(workspace.root.glob("runs/*/status.json")):
         folder = RunFolder(status.parent)
         try:
@@ -93,24 +107,24 @@ def _speed(workspace: Workspace, spec: RunSpec) -> tuple[float, str]:
             took = timing.select(pl.col("training_seconds", "evaluation_seconds").sum()).sum_horizontal().item()
         except (DqError, pl.exceptions.PolarsError):  # what is damaged says nothing of the speed
             continue
-        if record is not None and _alike(record.spec, spec):
+        if record is not None and record.device == kind and _alike(record.spec, spec):
             tokens, seconds = tokens + record.step * spec.training.tokens_per_step, seconds + took
-    return (tokens / seconds, "recorded") if seconds else (_measured(spec), "measured")
+    return (tokens / seconds, "recorded") if seconds else (_measured(spec, placement), "measured")
 
 
 def _alike(one: RunSpec, other: RunSpec) -> bool:
     """Whether runs are about as fast: models and windows of one shape."""
-    keys = ("context", "batch_windows", "microbatch_windows", "precision")
+    keys = ("context", "batch_windows", "microbatch_windows", "precision", "compiled")
     same = all(getattr(one.training, key) == getattr(other.training, key) for key in keys)
     return same and (one.size, one.vocabulary_size) == (other.size, other.vocabulary_size)
 
 
-def _measured(spec: RunSpec) -> float:
+def _measured(spec: RunSpec, placement: Placement) -> float:
     """Train for some seconds on random tokens, with one thread as a worker does."""
     from dq.training.trial import train_steps  # noqa: PLC0415  torch takes 2 s, and a recorded speed needs none
 
     done, began = 0, 0.0
-    for step in train_steps(spec, placement=ON_CPU):
+    for step in train_steps(spec, placement=placement):
         if step == WARM_UP_STEPS:
             began = time.perf_counter()
         if step > WARM_UP_STEPS:

@@ -11,7 +11,7 @@ from dq.errors import ConfigError, nearest
 from dq.stages.tokenizer import BOS_ID
 from dq.store import Workspace, read_record
 from dq.study.config import CONTROL_PREFIX, StudyConfig
-from dq.training import RunSpec
+from dq.training import RunSpec, find_size
 from dq.variants import Kind, TokenNoise, Universe, Variant, variant_inputs
 
 AA, TOKEN_REPLACEMENT = f"{CONTROL_PREFIX}aa", f"{CONTROL_PREFIX}token-replacement"
@@ -85,6 +85,8 @@ def _planned(config: StudyConfig, variant: Variant, seed: int, *, vocabulary: in
         bos_id=BOS_ID,
         stream_fingerprint=variant.stream_fingerprint(seed),
         heldout_fingerprint=heldout,
-        training=config.training,
+        training=config.training.resolved(
+            find_size(config.size), vocabulary_size=vocabulary, budget_tokens=config.budget_tokens
+        ),
     )
     return PlannedRun(variant, spec, f"{variant.name}-{config.size}-seed{seed}-{fingerprint(spec)[:10]}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dq.arguments import instance
 from dq.errors import BudgetError, ConfigError, require_all
-from dq.executors import QUIET, Executor, LocalExecutor, Progress, require_live_polars
+from dq.executors import QUIET, Executor, Progress, require_live_polars
 from dq.stages.base import View
 from dq.stages.heldout import Heldout
 from dq.store import Workspace, as_workspace
@@ -21,6 +21,7 @@ def run_study(
     *,
     overwrite: bool = False,
     executor: Executor | None = None,
+    device: str = "auto",
     progress: Progress = QUIET,
 ) -> StudyResult:
     """Train what is not trained yet, compare, and write the result. The same command goes on after any interruption.
@@ -29,13 +30,15 @@ def run_study(
         config: of the study.
         workspace: that a job has finished.
         overwrite: replace the result of the same name and budget that other settings or another corpus have made.
-        executor: runs what can be done at a time; default: this process.
+        executor: runs what can be done at a time; default: processes, as many as the device takes (one a core on a
+            CPU).
+        device: where runs work: `auto`, `cpu`, `mps`, `cuda` (every GPU) or one of them, such as `cuda:1`.
         progress: hears of every run.
 
     Raises:
         BudgetError: a variant's pool is too small; nothing has been trained then.
         ConfigError: the workspace has no neutral held-out set to decide on.
-        TrainingError: runs diverged.
+        TrainingError: runs diverged, or there is no such device.
         WorkspaceError: the workspace is not finished, or a finished result would be lost.
     """
     require_live_polars()
@@ -56,5 +59,5 @@ def run_study(
         except BudgetError as error:
             rounded = f"whole optimiser steps of {config.training.tokens_per_step:,} tokens"
             raise BudgetError(f"{error} (it is {config.budget_tokens:,}: {rounded})") from None
-        outcomes = run_grid(workspace, runs, executor=executor or LocalExecutor(), progress=progress)
+        outcomes = run_grid(workspace, runs, executor=executor, device=device, progress=progress)
         return conclude(config, workspace, outcomes, universe=universe, manifests=manifests)

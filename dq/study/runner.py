@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dq.errors import TrainingError
-from dq.executors import QUIET, Executor, Progress, Step
+from dq.executors import QUIET, Executor, LocalExecutor, Progress, Step
 from dq.stages.base import View
 from dq.stages.tokenizer import BOS, Tokenizer
 from dq.store import Workspace
 from dq.study.grid import PlannedRun
+from dq.study.placing import place_runs
 from dq.training import RunFolder, has_tokenizer, read_run, save_tokenizer
 from dq.variants import Manifest, Universe
 
@@ -38,15 +39,23 @@ def write_manifests(folder: Path, universe: Universe, runs: Sequence[PlannedRun]
 
 
 def run_grid(
-    workspace: Workspace, runs: Sequence[PlannedRun], *, executor: Executor, progress: Progress = QUIET
+    workspace: Workspace,
+    runs: Sequence[PlannedRun],
+    *,
+    executor: Executor | None = None,
+    device: str = "auto",
+    progress: Progress = QUIET,
 ) -> list[RunOutcome]:
-    """Train the runs that have not finished; finished ones are read. Interrupted ones go on from their checkpoint."""
+    """Train the runs that have not finished; finished ones are read. Interrupted ones go on from their checkpoint.
+
+    Without an executor, the device says how many run at a time.
+    """
     folders = [RunFolder(workspace.run(run.run_id)) for run in runs]
     with progress.step("train", unit="optimiser steps", total=sum(run.spec.steps for run in runs)) as step:
         waiting = [run for run, folder in zip(runs, folders, strict=True) if not folder.status.exists()]
         step.advance(sum(run.spec.steps for run in runs if run not in waiting))
         if waiting:
-            _train(workspace, waiting, executor=executor, step=step)
+            _train(workspace, waiting, executor=executor, device=device, step=step)
     tokenizer = View.of(workspace).open(Tokenizer).file
     for run, folder in zip(runs, folders, strict=True):
         _add_tokenizer(run, folder, tokenizer)
@@ -61,7 +70,9 @@ def _outcome(run: PlannedRun, folder: RunFolder) -> RunOutcome:
     return RunOutcome(run, folder.path, record.status)
 
 
-def _train(workspace: Workspace, runs: Sequence[PlannedRun], *, executor: Executor, step: Step) -> None:
+def _train(
+    workspace: Workspace, runs: Sequence[PlannedRun], *, executor: Executor | None, device: str, step: Step
+) -> None:
     """Hear of each run how many optimiser steps it has done: fewer than before where it goes on from a checkpoint."""
     from dq.study.worker import RunTask, train_run  # noqa: PLC0415  torch takes 2 s, and only what is trained needs it
 
@@ -72,7 +83,12 @@ def _train(workspace: Workspace, runs: Sequence[PlannedRun], *, executor: Execut
         step.advance(steps - done[name], detail=name)
         done[name] = steps
 
-    tasks = [RunTask(workspace.root, run.variant, run.spec, workspace.run(run.run_id)) for run in runs]
+    placing = place_runs(device, size=runs[0].spec.model_size)
+    tasks = [
+        RunTask(workspace.root, run.variant, run.spec, workspace.run(run.run_id), placing.of(number))
+        for number, run in enumerate(runs)
+    ]
+    executor = executor or LocalExecutor(placing.at_a_time)
     executor.run(train_run, tasks, output=lambda task: task.output, on_report=advance, isolated=True)
 
 

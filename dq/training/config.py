@@ -15,6 +15,7 @@ from pydantic import Field, field_validator, model_validator
 
 from dq.config import FieldFault, StrictModel
 from dq.errors import nearest
+from dq.training import rates
 from dq.training.sizes import SIZES, ModelSize, find_size
 
 PrecisionChoice = Literal["auto", "fp32", "bf16"]
@@ -30,13 +31,13 @@ class TrainingConfig(StrictModel):
     microbatch_windows: int | None = Field(default=None, ge=1)
     """Windows per forward pass where a whole step does not fit; gradients are accumulated. None: the whole step."""
     peak_learning_rate: float | None = Field(default=None, gt=0)
-    """Learning rate between warmup and decay. None: the size's own, 1e-2 up to width 64 and less above."""
-    warmup_fraction: float = Field(default=0.02, ge=0, le=0.5)
-    """Share of the steps in which the learning rate rises from 0, linearly."""
+    """Learning rate between warmup and decay. None: by `dq.training.rates`, 6e-3 for the shortest and smallest runs."""
+    warmup_tokens: int | None = Field(default=None, ge=0)
+    """Tokens in which the learning rate rises from 0, linearly. None: a fiftieth of the budget."""
     decay_fraction: float = Field(default=0.2, ge=0.1, le=0.5)
     """Share of the steps in which the learning rate falls to 0 as 1 - sqrt(progress) (arXiv:2405.18392)."""
-    weight_decay: float = Field(default=0.1, ge=0)
-    """Decoupled weight decay of the matrices in the layers; embeddings and norms have none."""
+    weight_decay: float | None = Field(default=None, ge=0)
+    """Decoupled weight decay of the matrices in the layers; embeddings and norms have none. None: by `rates`."""
     gradient_clip: float = Field(default=0.5, gt=0)
     """Largest norm of the gradient of a step."""
     beta1: float = Field(default=0.9, ge=0, lt=1)
@@ -58,8 +59,6 @@ class TrainingConfig(StrictModel):
     def _check(self) -> Self:
         if self.microbatch_windows is not None and self.batch_windows % self.microbatch_windows:
             raise FieldFault("batch_windows must be a multiple of it", "microbatch_windows")
-        if self.warmup_fraction + self.decay_fraction >= 1:
-            raise FieldFault("warmup_fraction + decay_fraction must be below 1", "warmup_fraction")
         return self
 
     @property
@@ -70,6 +69,18 @@ class TrainingConfig(StrictModel):
     def steps_for(self, budget_tokens: int) -> int:
         """Whole optimiser steps that fit into a budget."""
         return budget_tokens // self.tokens_per_step
+
+    def resolved(self, size: ModelSize, *, vocabulary_size: int, budget_tokens: int) -> TrainingConfig:
+        """The same with every number that is a rule's filled in, so that a specification holds what it means."""
+        steps, total = self.steps_for(budget_tokens), size.parameters(vocabulary_size).total
+        rate = self.peak_learning_rate or rates.learning_rate(
+            size, tokens_per_step=self.tokens_per_step, budget_tokens=budget_tokens
+        )
+        decay = self.weight_decay
+        if decay is None:
+            decay = rates.weight_decay(parameters=total, learning_rate=rate, steps=steps, budget_tokens=budget_tokens)
+        warmup = rates.warmup_tokens(budget_tokens) if self.warmup_tokens is None else self.warmup_tokens
+        return self.model_copy(update={"peak_learning_rate": rate, "weight_decay": decay, "warmup_tokens": warmup})
 
 
 class RunSpec(StrictModel):
@@ -113,9 +124,11 @@ class RunSpec(StrictModel):
         return find_size(self.size)
 
     @property
-    def peak_learning_rate(self) -> float:
-        """The learning rate between warmup and decay: the stated one, or the size's own."""
-        return self.training.peak_learning_rate or self.model_size.peak_learning_rate
+    def resolved_training(self) -> TrainingConfig:
+        """How it is trained, with every rate a number."""
+        return self.training.resolved(
+            self.model_size, vocabulary_size=self.vocabulary_size, budget_tokens=self.budget_tokens
+        )
 
     @property
     def budget_tokens(self) -> int:

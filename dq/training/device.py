@@ -1,4 +1,4 @@
-"""The device that a placement names, and how many threads a processor gives a run.
+"""The devices there are, the one that a placement names, and how many threads a processor gives a run.
 
 On a CPU a run has one thread: two in one process fall to 1 % of their speed as soon as anything else runs (measured),
 and the number of threads decides the last bits of a sum.
@@ -15,6 +15,18 @@ from dq.errors import TrainingError
 from dq.executors import Placement
 
 
+def find_devices(name: str) -> list[str]:
+    """The devices that a name stands for: ``auto`` takes what is fastest, ``cuda`` every GPU, others are their own.
+
+    Raises:
+        TrainingError: there is no such device.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    _device(name)
+    return [f"cuda:{number}" for number in range(torch.cuda.device_count())] if name == "cuda" else [name]
+
+
 @contextmanager
 def working_on(placement: Placement) -> Iterator[torch.device]:
     """The device of a run; while the block lasts, this process computes with one thread where that is the CPU.
@@ -24,14 +36,7 @@ def working_on(placement: Placement) -> Iterator[torch.device]:
     """
     if placement.world > 1:
         raise TrainingError(f"a run is trained by one process, and its placement says {placement.world}; use world=1")
-    try:
-        device = torch.device(placement.device)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).partition("\n")[0]
-        raise TrainingError(
-            f"device {placement.device!r} cannot be used ({reason}); use another, such as cpu"
-        ) from None
+    device = _device(placement.device)
     threads = torch.get_num_threads()
     if device.type == "cpu":
         torch.set_num_threads(1)
@@ -39,3 +44,16 @@ def working_on(placement: Placement) -> Iterator[torch.device]:
         yield device
     finally:
         torch.set_num_threads(threads)
+
+
+def _device(name: str) -> torch.device:
+    """A device that works."""
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).partition("\n")[0]
+        raise TrainingError(
+            f"device {name!r} cannot be used ({reason}); use another, such as cpu", field="device"
+        ) from None
+    return device

@@ -13,11 +13,11 @@ from dq.training.model import Llama
 
 
 def make_optimizer(model: Llama, config: TrainingConfig) -> torch.optim.AdamW:
-    """The optimiser of a run; it stands still until `set_learning_rate`, which is called before each step."""
+    """The optimiser for a resolved configuration; it stands still until `set_learning_rate` before each step."""
     matrices = [parameter for parameter in model.layers.parameters() if parameter.dim() == 2]
     others = [parameter for name, parameter in model.named_parameters() if not _is_layer_matrix(name, parameter)]
     groups = [
-        {"params": matrices, "weight_decay": config.weight_decay},
+        {"params": matrices, "weight_decay": config.weight_decay or 0.0},
         {"params": others, "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(groups, lr=0.0, betas=(config.beta1, config.beta2), fused=True)

@@ -63,7 +63,7 @@ def make_program(spec: RunSpec, *, device: torch.device) -> Program:
     Raises:
         TrainingError: the run is to be compiled, and cannot be.
     """
-    size, config = spec.model_size, spec.training
+    size, config = spec.model_size, spec.resolved_training
     model = Llama(size, vocabulary_size=spec.vocabulary_size, context=config.context)
     initialise(model, seed=spec.seed)
     model.to(device)

@@ -1,6 +1,6 @@
 """A run folder: its files, their columns, and what is read back from them. No torch.
 
-config.json        the specification, the precision chosen, parameter counts, FLOPs a token, the torch version
+config.json        the specification, device and precision, parameter counts, FLOPs a token, the torch version
 ledger.parquet     one row per evaluation, set and subset
 documents.parquet  one row per held-out document at the final evaluation
 timing.parquet     seconds and speed; kept apart, because nothing that is fingerprinted holds a time
@@ -127,6 +127,8 @@ class RunRecord:
     """Last step; for a diverged run the step that was not finite."""
     precision: str
     """Number format of matrix products."""
+    device: str
+    """Type of device that it was trained on, such as `cpu` or `cuda`."""
     ledger: pl.DataFrame
     """`LEDGER_SCHEMA`."""
     documents: pl.DataFrame
@@ -151,6 +153,7 @@ def read_run(run_dir: Path) -> RunRecord | None:
             status=status["status"],
             step=status["step"],
             precision=config["precision"],
+            device=config.get("device", "cpu"),  # older versions knew no other
             ledger=read_parquet(folder.ledger),
             documents=read_parquet(folder.documents),
         )

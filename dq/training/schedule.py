@@ -18,16 +18,20 @@ Phase = Literal["trunk", "cooling", "cooled"]
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """The schedule of one run; steps are counted from 1, and step 0 is the untrained model."""
+    """The schedule of one run; steps are counted from 1, and step 0 is the untrained model.
+
+    The rise takes so many tokens, whatever the budget: runs of several budgets share their trunk.
+    """
 
     config: TrainingConfig
+    """Resolved: every rate is a number."""
     steps: int
-    peak_learning_rate: float
 
     @property
     def warmup_steps(self) -> int:
-        """Steps of the rise, at least 1."""
-        return max(1, round(self.config.warmup_fraction * self.steps))
+        """Steps of the rise: at least 1, and at most what the fall leaves."""
+        asked = round((self.config.warmup_tokens or 0) / self.config.tokens_per_step)
+        return max(1, min(asked, self.trunk_steps))
 
     @property
     def decay_steps(self) -> int:
@@ -43,7 +47,7 @@ class Schedule:
         """Learning rate of a step. The last step of the fall still moves: its rate is that of half a step before 0."""
         rise = min(1.0, step / self.warmup_steps)
         progress = max(0.0, step - self.trunk_steps - 0.5) / self.decay_steps
-        return self.peak_learning_rate * rise * (1.0 - math.sqrt(progress))
+        return (self.config.peak_learning_rate or 0.0) * rise * (1.0 - math.sqrt(progress))
 
     def phase(self, step: int) -> Phase:
         """Phase of the model after a step."""

@@ -48,16 +48,6 @@ class ModelSize:
         """Width of the gated feed-forward layer: 8/3 of the width, rounded up to a multiple of 8."""
         return -(-self.width * 8 // 3 // 8) * 8
 
-    @property
-    def peak_learning_rate(self) -> float:
-        """Learning rate a size is trained with unless a study states its own.
-
-        1e-2 up to width 64, then falling as 1/width (as for Adam under muP, arXiv:2203.03466). Measured with one seed
-        on 250,000 tokens of news: at width 64, 5e-3, 7e-3, 1e-2 and 2e-2 end at 2.56, 2.53, 2.52 and 2.57 bits per
-        byte; at width 128, 5e-3 and 1e-2 end at 2.45 and 2.70. Other widths are assumed: a study of them should sweep.
-        """
-        return 1e-2 * min(1.0, 64 / self.width)
-
     def parameters(self, vocabulary_size: int) -> ParameterCounts:
         """Counts with and without the embedding."""
         embedding = vocabulary_size * self.width

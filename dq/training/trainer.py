@@ -175,14 +175,14 @@ def _check_ledger(folder: RunFolder, state: RunState) -> None:
 def _start(
     spec: RunSpec, stream: TokenStream, heldout: Sequence[HeldoutTokens], *, folder: RunFolder, device: torch.device
 ) -> _Run:
-    config, size = spec.training, spec.model_size
+    config, size = spec.resolved_training, spec.model_size
     program = make_program(spec, device=device)
     parameters = size.parameters(spec.vocabulary_size)
     folder.path.mkdir(parents=True, exist_ok=True)
     facts = {
         "spec": spec.model_dump(mode="json"),
         "budget_tokens": spec.budget_tokens,
-        "peak_learning_rate": spec.peak_learning_rate,
+        "training": config.model_dump(mode="json"),
         "device": device.type,
         "precision": program.precision,
         "compiled": program.is_compiled,
@@ -195,7 +195,7 @@ def _start(
     write_json_atomic(folder.config, facts)
     return _Run(
         spec=spec,
-        schedule=Schedule(config=config, steps=spec.steps, peak_learning_rate=spec.peak_learning_rate),
+        schedule=Schedule(config=config, steps=spec.steps),
         stream=stream,
         heldout=heldout,
         folder=folder,
@@ -322,6 +322,7 @@ def _finish(run: _Run, state: RunState, *, status: RunStatus, step: int) -> RunR
         status=status,
         step=step,
         precision=run.program.precision,
+        device=run.program.device.type,
         ledger=read_parquet(folder.ledger),
         documents=read_parquet(folder.documents),
     )

@@ -21,5 +21,5 @@ def train_steps(spec: RunSpec, *, placement: Placement) -> Iterator[int]:
         shape = (config.batch_windows, config.context + 1)
         windows_BT = torch.randint(spec.vocabulary_size, shape, generator=torch.Generator().manual_seed(0)).to(device)
         for step in count(1):
-            program.step(windows_BT, learning_rate=spec.peak_learning_rate)
+            program.step(windows_BT, learning_rate=program.config.peak_learning_rate or 0.0)
             yield step

@@ -9,7 +9,7 @@ import torch
 
 from dq import training
 from dq.errors import ConfigError
-from dq.training import SIZES, RunSpec, TrainingConfig, find_size
+from dq.training import SIZES, RunSpec, TrainingConfig, find_size, rates
 from dq.training.precision import Hardware, choose_precision, precision_from_table
 
 
@@ -62,15 +62,38 @@ def test_a_size_that_is_not_on_the_ladder_is_refused_with_the_ladder() -> None:
         )
 
 
-def test_wider_models_get_a_lower_rate_unless_one_is_stated(spec: RunSpec) -> None:
-    assert SIZES["0.1M"].peak_learning_rate == SIZES["0.3M"].peak_learning_rate == 1e-2
-    assert SIZES["1.1M"].peak_learning_rate == 5e-3
-    rates = [size.peak_learning_rate for size in SIZES.values()]
-    assert rates == sorted(rates, reverse=True)
-    assert rates[-1] == 1e-2 / 32
-    assert spec.peak_learning_rate == SIZES[spec.size].peak_learning_rate
-    stated = spec.model_copy(update={"training": TrainingConfig(peak_learning_rate=1e-4)})
-    assert stated.peak_learning_rate == 1e-4
+REFERENCE = {"tokens_per_step": 1024, "budget_tokens": 229_376}
+
+
+def test_rates_go_through_what_was_measured_and_follow_their_rules() -> None:
+    def rate(size: str, **changes: int) -> float:
+        return rates.learning_rate(SIZES[size], **{**REFERENCE, **changes})
+
+    assert rate("0.1M") == rate("0.3M") == 6e-3
+    assert rate("1.1M") == pytest.approx(6e-3 / 2**0.5, rel=0.02)
+    assert rate("0.3M", tokens_per_step=4096) == pytest.approx(12e-3)
+    assert rate("0.3M", budget_tokens=229_376 * 100) == pytest.approx(6e-3 / 100**0.3, rel=0.02)
+    assert [rate(size) for size in SIZES] == sorted((rate(size) for size in SIZES), reverse=True)
+    # A model of 87M on 2 G tokens with steps of 131k: between nanoGPT's 6e-4 and OLMo's halved 2.3e-3.
+    assert 6e-4 < rate("87M", tokens_per_step=131_072, budget_tokens=2_000_000_000) < 2.3e-3
+
+
+def test_weight_decay_forgets_over_the_published_share_of_a_run() -> None:
+    def decay(tokens_per_parameter: int) -> float:
+        return rates.weight_decay(
+            parameters=10**6, learning_rate=1e-3, steps=1000, budget_tokens=tokens_per_parameter * 10**6
+        )
+
+    assert decay(1) == pytest.approx(1 / 1.08, rel=0.02)
+    assert decay(20) == pytest.approx(20**0.527 / 1.08, rel=0.02)
+
+
+def test_a_resolved_configuration_holds_numbers_and_what_was_stated(spec: RunSpec) -> None:
+    training = spec.resolved_training
+    assert training.peak_learning_rate and training.weight_decay and training.warmup_tokens == 51
+    stated = TrainingConfig(context=32, peak_learning_rate=1e-4, weight_decay=0.0, warmup_tokens=0)
+    assert spec.model_copy(update={"training": stated}).resolved_training == stated
+    assert spec.model_copy(update={"training": training}).resolved_training == training
 
 
 @pytest.mark.parametrize("decay", [0.1, 0.5])
@@ -84,7 +107,7 @@ def test_decay_fractions_up_to_the_limits_are_taken(decay: float) -> None:
         {"decay_fraction": 0.09},
         {"decay_fraction": 0.51},
         {"batch_windows": 6, "microbatch_windows": 4},
-        {"warmup_fraction": 0.5, "decay_fraction": 0.5},
+        {"warmup_tokens": -1},
         {"precision": "fp16"},
         {"learning_rate": 1.0},
     ],
