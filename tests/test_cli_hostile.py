@@ -114,6 +114,7 @@ RULES = ("--rules", "rules.yaml")
 WORK = [
     ("run", "job.yaml", "--workers", "1"),
     ("ablate", "study.yaml", "--budget-tokens", "4096"),
+    ("runs", "ws", "--curves", "curves\u202e[b].csv"),
     ("score", FILE, "-o", f"{MARKUP.replace('/', '')}.parquet", "--signals", "word_count", *REPAIR),
     ("score", "pairs.jsonl", "-o", "s.parquet", "--signals", "word_count,unsegmented_script,spaceless_script", *REPAIR),
     ("filter", FILE, *RULES, "-o", "kept\u202e{b}", "--dropped", "dropped", *REPAIR),
@@ -141,6 +142,7 @@ WORK = [
 FAULTS = [
     ("run", HOSTILE.replace("/", "")),
     ("ablate", "study.yaml", "--workspace", HOSTILE.replace("/", "")),
+    ("runs", HOSTILE),
     ("score", HOSTILE, "-o", "x.parquet"),
     ("score", FILE, "-o", "y.parquet", "--max-bad-fraction", "0"),
     ("score", "pairs.jsonl", "-o", "z.parquet", "--signals", HOSTILE),

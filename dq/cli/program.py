@@ -15,7 +15,7 @@ import typer
 from typer.main import get_command
 
 from dq import __version__
-from dq.cli import about, duplicates, inspect, jobs, quality, recipes, rules, show, studies
+from dq.cli import about, duplicates, inspect, jobs, quality, recipes, rules, runs, show, studies
 from dq.cli.options import explained, flags
 from dq.errors import DqError
 
@@ -60,6 +60,7 @@ def _program(
 app.command("quickstart")(studies.quickstart)
 app.command("run")(jobs.run)
 app.command("ablate")(studies.ablate)
+app.command("runs")(runs.runs)
 app.command("score")(quality.score)
 app.command("filter")(quality.filter_documents)
 app.command("dedup")(duplicates.dedup)

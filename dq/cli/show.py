@@ -55,6 +55,11 @@ def at_terminal() -> bool:
     return _console().is_terminal
 
 
+def clear() -> None:
+    """An empty screen for what comes next."""
+    _console().clear()
+
+
 def line(*parts: Part, wrap: bool = False) -> None:
     """One line. ``wrap`` breaks it at spaces where the screen ends, which is for sentences and not for paths."""
     _console().print(_text(*parts), soft_wrap=not wrap)

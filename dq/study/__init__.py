@@ -4,5 +4,16 @@ from dq.study.config import ControlsConfig, StudyConfig
 from dq.study.forecast import StudyForecast, forecast_study
 from dq.study.outcome import StudyResult
 from dq.study.run import run_study
+from dq.study.runs import RunProgress, Runs, list_runs
 
-__all__ = ["ControlsConfig", "StudyConfig", "StudyForecast", "StudyResult", "forecast_study", "run_study"]
+__all__ = [
+    "ControlsConfig",
+    "RunProgress",
+    "Runs",
+    "StudyConfig",
+    "StudyForecast",
+    "StudyResult",
+    "forecast_study",
+    "list_runs",
+    "run_study",
+]
