@@ -73,7 +73,7 @@ def trainer_rate(spec: RunSpec, *, device: str, steps: int, clock: Clock) -> flo
     ids = torch.randint(VOCABULARY, (training.batch_windows * (steps + WARM_UP_STEPS), training.context))
     times: list[float] = []
 
-    class Timed(transformers.TrainerCallback):  # type: ignore[misc]
+    class Timed(transformers.TrainerCallback):
         def on_step_end(self, *_: object, **__: object) -> None:
             times.append(clock())
 
