@@ -21,10 +21,9 @@ from dq.store import write_json_atomic, write_parquet
 from dq.variants.config import StreamConfig
 from dq.variants.documents import Universe
 from dq.variants.kind import Kind
-from dq.variants.near import near_copies
+from dq.variants.near import near_copies, pool_near_copies
 from dq.variants.order import Drawing, StreamOrder, order_stream
 from dq.variants.parts import Part, make_parts
-from dq.variants.pieces import Pieces, cut_documents
 from dq.variants.row import Row
 from dq.variants.stream import Stream
 
@@ -39,7 +38,7 @@ class PartMeasure:
 
     ``documents`` are those of which the stream has a piece. ``near_copy_fraction`` is the share of the part's tokens of
     which the stream holds a near-copy: the piece at the same place of a document that deduplication of all documents
-    would not keep beside theirs; ``pool_near_copy_fraction`` is that of all that the variant could draw from.
+    would not keep beside theirs.
     """
 
     part: str
@@ -52,7 +51,6 @@ class PartMeasure:
     pieces: int
     epochs: float
     near_copy_fraction: float
-    pool_near_copy_fraction: float
 
 
 @dataclass(frozen=True)
@@ -63,6 +61,8 @@ class Manifest(Result):
     stream, each weighed by its tokens there: 0 where the kind has no noise. ``texts`` are the text versions that were
     judged, deduplicated and trained on, and ``made_identical`` counts the documents that cleaning made equal to another
     one of these. ``left_out`` names the sources of which nothing is left after holding out and excluding.
+    ``pool_near_copies`` is, for each part, the share of its tokens that have a near-copy in all that the variant may
+    draw from: where it is far above the ``near_copy_fraction`` of the streams, they say nothing of deduplication.
     """
 
     name: str
@@ -73,6 +73,7 @@ class Manifest(Result):
     shares: Mapping[str, float]
     inputs: Mapping[str, str]
     parts: tuple[PartMeasure, ...]
+    pool_near_copies: Mapping[str, float]
     noise_fraction: float
     texts: Mapping[str, str]
     made_identical: int
@@ -118,8 +119,7 @@ class Variant:
 
     def order(self, universe: Universe, seed: int) -> StreamOrder:
         """Which piece stands where, for one seed; raises as `parts` does."""
-        drawing = Drawing(seed, self.piece_tokens, self.config.draw)
-        return order_stream(universe, self.parts(universe), drawing, budget_tokens=self.budget_tokens)
+        return self._order(universe, self.parts(universe), seed)
 
     def stream(self, universe: Universe, pool: TokenPool, *, seed: int, vocabulary_size: int) -> Stream:
         """The tokens of one seed."""
@@ -135,13 +135,14 @@ class Variant:
             BudgetError: a part's pool is too small.
         """
         parts = self.parts(universe)
-        orders = {seed: self.order(universe, seed) for seed in seeds}
-        pool_near = _pool_near_copies(universe, parts, piece_tokens=self.piece_tokens)
-        measures = [
-            measure
-            for seed, order in orders.items()
-            for measure in _measure(universe, order, parts, pool_near, budget_tokens=self.budget_tokens, seed=seed)
-        ]
+        measures: list[PartMeasure] = []
+        rewritten, tokens = 0.0, 0
+        for seed in seeds:
+            order = self._order(universe, parts, seed)
+            measures += _measure(universe, order, parts, budget_tokens=self.budget_tokens, seed=seed)
+            whole = universe.lengths[order.documents]
+            rewritten += float((self.spec.rewritten_tokens(whole - 1) * (order.pieces.lengths / whole)).sum())
+            tokens += int(order.starts[-1])
         return Manifest(
             name=self.name,
             spec=self.spec.model_dump(mode="json"),
@@ -151,18 +152,17 @@ class Variant:
             shares=dict(self.shares),
             inputs=dict(self.inputs),
             parts=tuple(measures),
-            noise_fraction=self._noise_fraction(universe, list(orders.values())),
+            pool_near_copies=pool_near_copies(universe, parts, piece_tokens=self.piece_tokens),
+            noise_fraction=rewritten / tokens,
             texts=dict(universe.texts),
             made_identical=universe.made_identical,
             left_out=universe.left_out,
             warnings=tuple(_warnings(measures)),
         )
 
-    def _noise_fraction(self, universe: Universe, orders: Sequence[StreamOrder]) -> float:
-        pieces = Pieces.joined([order.pieces for order in orders])
-        whole = universe.lengths[pieces.documents]
-        rewritten = self.spec.rewritten_tokens(whole - 1) * (pieces.lengths / whole)
-        return float(rewritten.sum() / pieces.lengths.sum())
+    def _order(self, universe: Universe, parts: Sequence[Part], seed: int) -> StreamOrder:
+        drawing = Drawing(seed, self.piece_tokens, self.config.draw)
+        return order_stream(universe, parts, drawing, budget_tokens=self.budget_tokens)
 
     def write_manifest(self, folder: Path, universe: Universe, seeds: Sequence[int]) -> Manifest:
         """Write ``manifest.json`` and the documents that each part draws from."""
@@ -177,25 +177,8 @@ class Variant:
         return manifest
 
 
-def _pool_near_copies(universe: Universe, parts: Sequence[Part], *, piece_tokens: int | None) -> list[float]:
-    """The share of each part's tokens that have a near-copy in some part."""
-    documents = np.concatenate([part.documents for part in parts])
-    cluster_sizes = np.bincount(universe.stand_ins[documents], minlength=len(universe.lengths))
-    clustered = documents[cluster_sizes[universe.stand_ins[documents]] > 1]  # few: the others need not be cut
-    pieces = cut_documents(universe, clustered, piece_tokens=piece_tokens)
-    near = pieces.take(near_copies(universe, pieces))
-    tokens = np.bincount(near.documents, weights=near.lengths, minlength=len(universe.lengths))
-    return [float(tokens[part.documents].sum() / universe.lengths[part.documents].sum()) for part in parts]
-
-
-def _measure(  # noqa: PLR0917
-    universe: Universe,
-    order: StreamOrder,
-    parts: Sequence[Part],
-    pool_near: Sequence[float],
-    *,
-    budget_tokens: int,
-    seed: int,
+def _measure(
+    universe: Universe, order: StreamOrder, parts: Sequence[Part], *, budget_tokens: int, seed: int
 ) -> list[PartMeasure]:
     # The last occurrence is cut at the budget.
     lengths = np.diff(np.minimum(order.starts, budget_tokens))
@@ -217,7 +200,6 @@ def _measure(  # noqa: PLR0917
                 pieces=int(first.sum()),
                 epochs=tokens / unique if unique else 0.0,
                 near_copy_fraction=int(lengths[mine & near].sum()) / max(1, tokens),
-                pool_near_copy_fraction=pool_near[number],
             )
         )
     return measures

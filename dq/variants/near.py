@@ -7,6 +7,8 @@ says nothing of deduplication, and its manifests show it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import polars as pl
 
@@ -17,7 +19,8 @@ from dq.stages.base import View
 from dq.stages.duplicates import FoundDuplicates
 from dq.stages.read import Documents
 from dq.variants.documents import Universe
-from dq.variants.pieces import Pieces
+from dq.variants.parts import Part
+from dq.variants.pieces import Pieces, cut_documents
 
 
 def find_stand_ins(view: View, available: Bools) -> I64:
@@ -34,8 +37,26 @@ def find_stand_ins(view: View, available: Bools) -> I64:
 
 def near_copies(universe: Universe, pieces: Pieces) -> Bools:
     """Which pieces have a near-copy among them, at the same place of another document of their cluster: bool (m,)."""
-    place = int(pieces.begins.max(initial=0)) + 1
-    own, same = (owner * place + pieces.begins for owner in (pieces.documents, universe.stand_ins[pieces.documents]))
+    some = np.flatnonzero(_clustered(universe)[pieces.documents])  # few: only these can
+    few, place = pieces.take(some), int(pieces.begins.max(initial=0)) + 1
+    own, same = (who * place + few.begins for who in (few.documents, universe.stand_ins[few.documents]))
     _, first = np.unique(own, return_index=True)  # not its own copies
     places, counts = np.unique(same[first], return_counts=True)
-    return np.isin(same, places[counts > 1])
+    near = np.zeros(len(pieces), np.bool_)
+    near[some] = np.isin(same, places[counts > 1])
+    return near
+
+
+def pool_near_copies(universe: Universe, parts: Sequence[Part], *, piece_tokens: int | None) -> dict[str, float]:
+    """The share of each part's tokens that have a near-copy in some part, by the part's name."""
+    documents = np.concatenate([part.documents for part in parts])
+    pieces = cut_documents(universe, documents[_clustered(universe)[documents]], piece_tokens=piece_tokens)
+    near = pieces.take(near_copies(universe, pieces))
+    tokens = np.bincount(near.documents, weights=near.lengths, minlength=len(universe.lengths))
+    return {part.name: float(tokens[part.documents].sum() / universe.lengths[part.documents].sum()) for part in parts}
+
+
+def _clustered(universe: Universe) -> Bools:
+    """The documents that have a near-copy somewhere: bool (documents,)."""
+    sizes = np.bincount(universe.stand_ins, minlength=len(universe.stand_ins))
+    return np.asarray(sizes[universe.stand_ins] > 1)

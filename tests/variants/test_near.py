@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dq.variants import Curated, Raw, Repeated, Universe
+from dq.variants import Curated, Raw, Repeated
 from dq.variants.near import near_copies
 from tests.variants.worlds import SHAPES, any_world, clustered, fitting_budget, order_of, permuted, universe, variant
 
@@ -40,27 +40,27 @@ def test_a_near_copy_is_the_piece_at_the_same_place_of_another_document_of_the_c
     pool = [(d, b) for part in parts for d in part.documents.tolist() for b in range(0, int(world.lengths[d]), step)]
     near = dict(zip(pool, marks(pool), strict=True))
     cut = np.minimum(order.starts, made.budget_tokens)
-    for number, (part, one) in enumerate(zip(parts, made.manifest(world, [seed]).parts, strict=True)):
+    manifest = made.manifest(world, [seed])
+    for number, (part, one) in enumerate(zip(parts, manifest.parts, strict=True)):
         tokens = {p: min(step, int(world.lengths[p[0]]) - p[1]) for p in pool if p[0] in set(part.documents.tolist())}
         share = sum(n for piece, n in tokens.items() if near[piece]) / sum(tokens.values())
-        assert one.pool_near_copy_fraction == pytest.approx(share)
+        assert manifest.pool_near_copies[part.name] == pytest.approx(share)
         mine = (order.parts == number) & np.array(expected)
         assert one.near_copy_fraction == pytest.approx((cut[1:] - cut[:-1])[mine].sum() / max(1, one.tokens))
 
 
-def mean_share(world: Universe, draw: Any, *, of_pool: bool = False, budget: int = 3000) -> float:
-    """The share of tokens with a near-copy, over sources and seeds."""
-    made = variant(Raw(), budget, world.raw_shares(), draw=draw)
-    parts = made.manifest(world, range(8)).parts
-    return float(np.mean([one.pool_near_copy_fraction if of_pool else one.near_copy_fraction for one in parts]))
-
-
 def test_a_small_stream_has_the_corpuss_near_copies_only_if_clusters_are_drawn_together() -> None:
-    world = clustered(universe(3, 4000), 2)  # 3,000 of some 230,000 tokens
-    there = mean_share(world, "cluster", of_pool=True)
-    assert there > 0.2
-    assert mean_share(world, "independent") < 0.1 * there
-    assert abs(mean_share(world, "cluster") - there) < 0.15 * there
+    world = clustered(universe(3, 4000), 2)  # 3,000 of some 230,000 tokens are drawn
+
+    def shares_of(draw: Any) -> tuple[float, float]:
+        manifest = variant(Raw(), 3000, world.raw_shares(), draw=draw).manifest(world, range(8))
+        there = np.mean(list(manifest.pool_near_copies.values()))
+        return float(np.mean([one.near_copy_fraction for one in manifest.parts])), float(there)
+
+    independent, there = shares_of("independent")
+    assert independent < 0.1 * there and there > 0.2
+    together, as_before = shares_of("cluster")
+    assert abs(together - there) < 0.15 * there and as_before == there
 
 
 def test_drawing_clusters_together_changes_nothing_where_there_are_none() -> None:
