@@ -28,9 +28,12 @@ from dq.cli.options import (
 from dq.errors import WorkspaceError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from dq.dedup import Audit, DedupConfig
     from dq.files.dedup import DedupResult
     from dq.files.forecast import Forecast
+    from dq.jobs import JobForecast
 
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Folder of the results; the same one goes on.")]
 OldOutput = Annotated[Path | None, typer.Option("--out", hidden=True, help="The old name of --output.")]
@@ -109,7 +112,11 @@ def dedup(
     if dry_run:
         with show.progress() as progress:
             forecast = forecast_cost(specs, config, read=read, resources=resources, progress=progress)
-        show.json(forecast) if as_json else show_forecast(forecast)
+        if as_json:
+            show.json(forecast)
+            return
+        steps = {"read": forecast.read_seconds, "find duplicates": forecast.find_seconds}
+        show_cost(forecast, {**steps, "write": forecast.write_seconds})
         return
     folder = output or out
     if folder is None:
@@ -178,17 +185,15 @@ def _show_definition(shingles: dict[str, Any]) -> None:
     )
 
 
-def show_forecast(forecast: Forecast) -> None:
-    """What it would take, and what that rests on."""
+def show_cost(forecast: Forecast | JobForecast, step_seconds: Mapping[str, float]) -> None:
+    """What it would take, and what that rests on; of the steps those that take a second."""
     about = "" if forecast.complete else "about "
     show.line(
         f"input: {about}{forecast.documents:,} documents, {forecast.text_bytes / 1e6:,.1f} MB of text; "
         f"{forecast.sample_documents:,} documents tried"
     )
-    show.line(
-        f"time: {duration(forecast.seconds)} (read {duration(forecast.read_seconds)}, find duplicates "
-        f"{duration(forecast.find_seconds)}, write {duration(forecast.write_seconds)})"
-    )
+    steps = ", ".join(f"{name} {duration(seconds)}" for name, seconds in step_seconds.items() if seconds >= 1)
+    show.line(f"time: {duration(forecast.seconds)}{steps and f' ({steps})'}", wrap=True)
     show.line(f"memory: {forecast.memory_bytes / 1e9:.2f} GB")
     show.line(f"disk: {forecast.disk_bytes / 1e9:.2f} GB")
 

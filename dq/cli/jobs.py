@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dq.cli import show
-from dq.cli.duplicates import show_forecast
+from dq.cli.duplicates import show_cost
 from dq.cli.log import amount
 from dq.cli.options import AsJson, DryRun, Overwrite, Workers, WorkspaceFolder, about_yaml, worker_count
 
@@ -45,27 +45,21 @@ def run(
 
 
 def _show_plan(config: JobConfig, workspace: Path | None, workers: int | None, *, as_json: bool) -> None:
-    """The stages with what is done of them, and what reading and deduplicating the input would take."""
-    from dq.dedup import Resources
-    from dq.files.forecast import forecast_cost
-    from dq.jobs import plan_job
+    """The stages with what is done of them; before the first of them is done, what the whole job would take."""
+    from dq.jobs import forecast_job, plan_job
     from dq.store import Workspace
 
-    place, threads = Workspace(workspace or config.workspace), worker_count(workers)
+    place, count = Workspace(workspace or config.workspace), worker_count(workers)
     with about_yaml(type(config)), show.progress() as progress:
         plan = plan_job(config, place)
-        forecast = None
-        if not plan.stages[0].done:
-            about: dict[str, Any] = {"read": config.read, "resources": Resources(threads=threads), "progress": progress}
-            forecast = forecast_cost(config.input, config.dedup, **about)
+        forecast = None if plan.stages[0].done else forecast_job(config, workers=count, progress=progress)
     if as_json:
         show.json({**plan.to_dict(), "workspace": str(place.root), "forecast": forecast})
         return
     show.line(f"input: {amount(plan.files, 'files')}, {amount(plan.input_bytes, 'bytes')}; workspace: {place.root}")
     show.table(("stage", ""), [(stage.name, "done" if stage.done else "to do") for stage in plan.stages])
     if forecast is not None:
-        show.line("to read the input, find its duplicates and write it:")
-        show_forecast(forecast)
+        show_cost(forecast, forecast.step_seconds)
 
 
 def finish_job(config: JobConfig, workspace: Path | None, workers: int | None, *, overwrite: bool) -> JobResult:

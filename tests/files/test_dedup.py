@@ -329,7 +329,7 @@ def test_a_forecast_counts_what_it_read_and_extrapolates_the_rest(
     inputs = [InputSpec(path=str(tmp_path / "*.jsonl"))]
     whole = forecast_cost(inputs, DeduplicationConfig())
     assert (whole.documents, whole.complete) == (640, True)
-    monkeypatch.setattr("dq.files.forecast.MAX_READ_BYTES", whole.text_bytes // 3)
+    monkeypatch.setattr("dq.corpus.drawn.MAX_READ_BYTES", whole.text_bytes // 3)
     part = forecast_cost(inputs, DeduplicationConfig())
     assert not part.complete
     assert part.documents == pytest.approx(640, rel=0.1)

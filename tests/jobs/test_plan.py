@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from dq.jobs import plan_job
+import pytest
+
+from dq.jobs import forecast_job, plan_job
 from dq.store import Workspace
 from tests.command import run_dq
 from tests.jobs.conftest import Finished
@@ -37,3 +39,16 @@ def test_the_command_says_stages_and_cost_and_writes_nothing(finished: Finished,
     plan = json.loads(found.stdout)
     assert all(stage["done"] for stage in plan["stages"]) and plan["forecast"] is None
     assert [path.name for path in tmp_path.iterdir()] == ["job.yaml"]
+
+
+def test_a_forecast_is_of_the_whole_job(finished: Finished, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = [path.stat().st_size for path in finished.workspace.root.rglob("*") if path.is_file()]
+    whole = forecast_job(finished.config)
+    assert whole.complete and whole.documents == whole.sample_documents == finished.result.fates["documents"].sum()
+    assert {"read", "find duplicates", "hold out", "score", "judge", "tokenise", "select"} <= set(whole.step_seconds)
+    assert whole.seconds > sum(whole.step_seconds.values()) > 0
+    assert whole.disk_bytes == pytest.approx(sum(there), rel=0.3)
+    monkeypatch.setattr("dq.jobs.forecast.SAMPLE_BYTES", whole.text_bytes // 2)
+    part = forecast_job(finished.config)
+    assert part.sample_documents < 0.75 * part.documents == 0.75 * whole.documents
+    assert part.disk_bytes == pytest.approx(whole.disk_bytes, rel=0.3)
