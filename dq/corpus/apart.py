@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from functools import cache, partial
 from pathlib import Path
 
 from dq.corpus.inputs import Inputs
@@ -29,9 +30,10 @@ def refuse_overlap(inputs: Inputs, outputs: Sequence[Path]) -> None:
     entries = [entry for one in specs for entry in (one.path if isinstance(one.path, tuple) else [one.path])]
     for output in outputs:
         place = output.resolve()
+        holds = cache(partial(_holds, place))  # most files share a few folders
         for file in files:
-            as_named = Path(os.path.abspath(file))  # noqa: PTH100  a link in the output is the output's too
-            if any(place in (here, *here.parents) for here in (file.resolve(), as_named)):
+            itself = file.is_symlink() or file.name == place.name
+            if holds(file.parent) or (itself and _holds(place, file)):
                 raise ConfigError(f"{file}: the input is inside the output {output}; {_REMEDY}")
         for entry in entries:
             if entry is not None and _finds(entry, place):
@@ -39,6 +41,12 @@ def refuse_overlap(inputs: Inputs, outputs: Sequence[Path]) -> None:
                     f"{output}: lies where the input {entry} looks for files, and would be read the next time; "
                     f"{_REMEDY}"
                 )
+
+
+def _holds(place: Path, path: Path) -> bool:
+    """Whether a path is a place or lies in it, as it is named and where links lead: one in the output is its own."""
+    as_named = Path(os.path.abspath(path))  # noqa: PTH100
+    return any(place in (here, *here.parents) for here in (path.resolve(), as_named))
 
 
 def _finds(entry: str, output: Path) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pyarrow as pa
 
 from dq.corpus.documents import Batch
-from dq.corpus.inputs import Entry, InputFile, find_inputs
+from dq.corpus.inputs import Entry, InputFile, Inputs, find_inputs
 from dq.corpus.places import File
 
 
@@ -41,7 +41,7 @@ class _Followed:
         return self._read
 
 
-def input_bytes(inputs: Sequence[Entry]) -> int:
+def input_bytes(inputs: Sequence[Entry] | Inputs) -> int:
     """Bytes on disk of all files of an input."""
     return sum(file.file.size for file in find_inputs(inputs).files)
 

@@ -128,8 +128,8 @@ class Inputs:
     left_out: tuple[str, ...]
 
 
-def find_inputs(inputs: Sequence[Entry]) -> Inputs:
-    """Every file of the inputs, in the order given, sorted within a pattern or folder.
+def find_inputs(inputs: Sequence[Entry] | Inputs) -> Inputs:
+    """Every file of the inputs, in the order given, sorted within a pattern or folder; what was found stays as it is.
 
     A file that two entries name is read once, unless they give its documents other sources or its fields other names.
 
@@ -140,6 +140,8 @@ def find_inputs(inputs: Sequence[Entry]) -> Inputs:
     Raises:
         InputError: an entry names nothing, or a file of a format or place that dq does not read.
     """
+    if isinstance(inputs, Inputs):
+        return inputs
     specs = input_specs(many(inputs, name="inputs", of="paths"))
     if not specs:
         raise ConfigError("`inputs` is empty; name a file, a pattern or a folder", field="inputs")

@@ -137,13 +137,14 @@ def dedup_files(
     instance(config, DeduplicationConfig, name="config", remedy="dq.stages.selection has it")
     instance(resources, Resources, name="resources", remedy="dq.dedup has it")
     out, index = path(out, name="out"), None if index is None else path(index, name="index")
-    refuse_overlap(find_inputs(inputs), [out, *([] if index is None else [index])])
+    found = find_inputs(inputs)
+    refuse_overlap(found, [out, *([] if index is None else [index])])
     view = View(Workspace(out).create("dedup"), replaces=overwrite)
     with view.workspace.lock(), FolderLock(index) if index is not None else nullcontext():
         known = None if index is None else DuplicateIndex(index, config.method)
-        with progress.step("read", unit="bytes", total=input_bytes(inputs)) as step:
+        with progress.step("read", unit="bytes", total=input_bytes(found)) as step:
             may_replace = None if overwrite else unreplaced
-            ingest(Documents.place(view, ""), inputs, read or ReadConfig(), may_replace=may_replace, step=step)
+            ingest(Documents.place(view, ""), found, read or ReadConfig(), may_replace=may_replace, step=step)
         documents = len(view.open(Documents).documents)
         with progress.step("find duplicates", unit="documents", total=documents) as step:
             find_pairs(view, config.method, resources=resources, index=known, step=step)

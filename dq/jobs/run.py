@@ -97,8 +97,9 @@ def run_job(
     view = View(workspace, config.texts)
     may_replace = None if overwrite else keep_input
     with workspace.lock():
-        with progress.step("read", unit="bytes", total=input_bytes(config.input)) as step:
-            ingest(Documents.place(view, ""), config.input, config.read, may_replace=may_replace, step=step)
+        found = find_inputs(config.input)
+        with progress.step("read", unit="bytes", total=input_bytes(found)) as step:
+            ingest(Documents.place(view, ""), found, config.read, may_replace=may_replace, step=step)
         shards, documents = len(view.open(Documents).shards), len(view.open(Documents).documents)
         for one in config.clean:
             with progress.step(f"clean: {one.version}", unit="shards", total=shards) as step:

@@ -36,7 +36,7 @@ SHARD_TEXT_BYTES = 256_000_000
 WRITERS = 2
 
 
-def _stage(folder: Path, inputs: Sequence[Entry], config: ReadConfig) -> tuple[Stage, Inputs]:
+def _stage(folder: Path, inputs: Sequence[Entry] | Inputs, config: ReadConfig) -> tuple[Stage, Inputs]:
     """The read stage's identity: the contents of its inputs, their field names, and its configuration."""
     found = find_inputs(inputs)
     identity = {"config": config, "inputs": input_identity(found.files)}
@@ -84,7 +84,7 @@ class WantedDocuments(Documents):
 
 def ingest(
     folder: Path,
-    inputs: Sequence[Entry],
+    inputs: Sequence[Entry] | Inputs,
     config: ReadConfig,
     *,
     may_replace: Callable[[Stage], object] | None = None,
@@ -94,7 +94,7 @@ def ingest(
 
     Args:
         folder: of the corpus.
-        inputs: files, patterns, folders and samples.
+        inputs: files, patterns, folders and samples, or what they were found to be.
         config: how rows become documents.
         may_replace: raises where a corpus that is there must stay: `unreplaced`, `keep_input`.
         step: told of bytes.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -23,6 +24,7 @@ Texts: TypeAlias = "Sequence[str] | pl.Series | pa.Array | pa.ChunkedArray | Tex
 """What every public function takes: a list of str, a polars Series, or an Arrow string array."""
 
 
+FEW_TEXTS = 16
 MAX_COLUMNS = 24  # that a message lists
 STRINGS = ("string", "large_string")  # types of features of `datasets`
 
@@ -131,8 +133,16 @@ def arrow_array(batch: TextBatch) -> pa.LargeStringArray:
 
 
 def string_array(texts: Iterable[str | None]) -> pa.LargeStringArray:
-    """Texts as an Arrow array; ``pa.array`` would import pandas, where installed: 0.3 s of a first call."""
-    return pl.Series(list(texts), dtype=pl.String).to_arrow()
+    """Texts as an Arrow array; ``pa.array`` would import pandas, where installed: 0.3 s of a first call.
+
+    A few are put together here: a column of polars costs as much as 20 of them, and small files make many columns.
+    """
+    texts = list(texts)
+    if len(texts) > FEW_TEXTS or any(text is None for text in texts):
+        return pl.Series(texts, dtype=pl.String).to_arrow()
+    parts = [str.encode(text) for text in texts if text is not None]
+    ends = np.array([0, *accumulate(map(len, parts))], np.int64)
+    return pa.LargeStringArray.from_buffers(len(texts), pa.py_buffer(ends), pa.py_buffer(b"".join(parts)))
 
 
 def _without_surrogates(text: Any) -> Any:

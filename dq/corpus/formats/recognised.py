@@ -93,6 +93,8 @@ def _head(file: File) -> bytes:
 
 def _foreign(head: bytes) -> tuple[str, str] | None:
     """What a file is that dq does not read, and the remedy."""
+    if head.startswith(b"{") and b"\0" not in head:
+        return None  # as nearly all are: an object, of no wider encoding
     for magic, what, remedy in FOREIGN:
         if head.startswith(magic):
             return what, remedy

@@ -7,6 +7,8 @@ import os
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from operator import attrgetter
 from pathlib import Path
 
 import pyarrow as pa
@@ -30,14 +32,14 @@ class LocalFile:
 
     path: Path
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The path, as it was given; what no id can hold of it is spelled out."""
         return spelled(self.path.as_posix())
 
-    @property
+    @cached_property
     def size(self) -> int:
-        """Bytes on disk."""
+        """Bytes on disk, when it is first asked for: of a corpus in many small files, looking costs most."""
         return self.path.stat().st_size
 
     def open(self) -> pa.NativeFile:
@@ -105,7 +107,8 @@ def _in_folder(root: Path, endings: tuple[str, ...]) -> Found:
                 found.append(Path(folder, name))
             elif not _is_mark(Path(folder, name).relative_to(root), is_data=is_data):
                 left_out.append(Path(folder, name))
-    return Found([LocalFile(path) for path in sorted(found)], [spelled(path.as_posix()) for path in sorted(left_out)])
+    in_order = sorted(found, key=attrgetter("parts"))  # as paths compare, each taken apart once
+    return Found([LocalFile(path) for path in in_order], [spelled(path.as_posix()) for path in sorted(left_out)])
 
 
 def _is_own(name: str) -> bool:
