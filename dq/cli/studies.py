@@ -13,7 +13,7 @@ from dq.cli.log import amount, duration
 from dq.cli.options import AsJson, BudgetTokens, Device, DryRun, Overwrite, Workers, WorkspaceFolder, about_yaml
 
 if TYPE_CHECKING:
-    from dq.compare import Comparison, ControlOutcome, StudyComparison, VariantComparison
+    from dq.compare import Comparison, ControlOutcome, Interval, StudyComparison, VariantComparison
     from dq.study import StudyConfig
 
 MAX_SETS = 12  # of a table; the report and --json have more
@@ -129,7 +129,10 @@ def _finish_study(
         show.json({**result.to_dict(), "report": str(report)})
         return
     _show_comparison(result.comparison)
+    if (again := result.confirmation) is not None:
+        show.line((_confirmed(again), "bold"), wrap=True)
     _show_controls(result.controls)
+    show.warnings(result.changes)
     show.line(f"report: {report}")
 
 
@@ -146,15 +149,26 @@ def _show_comparison(comparison: StudyComparison) -> None:
         by_set += [found.neutral] if len(neutral) > 1 else []
         rows += [(), *(_row(found.variant, row, neutral) for row in by_set)]
     show.table(
-        ("variant", "held-out set", "level", "difference", f"{comparison.confidence:.0%} interval"),
+        ("variant", "held-out set", "level", "difference", "interval"),
         rows,
         align="llrrr",
         title=f"bits per byte, and the difference from {comparison.baseline} (below 0 is better)",
     )
     if hidden := len({level.held_out_set for level in comparison.levels}) - len(shown):
         show.line(f"and {hidden:,} more held-out sets of single sources: --json has them")
+    _show_spreads(comparison)
     for found in comparison.variants:
         _show_verdict(found)
+    for note in comparison.notes:
+        show.line((f"note: {note}", "dim"), wrap=True)
+
+
+def _show_spreads(comparison: StudyComparison) -> None:
+    """How much seeds spread, arm by arm: what every interval rests on."""
+    if comparison.spreads:
+        shared = f"; shared {comparison.pooled_sd:.4f}" if comparison.pooled_sd is not None else ""
+        arms = ", ".join(f"{one.arm} {one.sd:.4f}" for one in comparison.spreads)
+        show.line(f"sd over seeds of a paired difference: {arms}{shared}", wrap=True)
 
 
 def _shown_sets(comparison: StudyComparison) -> set[str]:
@@ -166,8 +180,12 @@ def _shown_sets(comparison: StudyComparison) -> set[str]:
 
 def _row(variant: str, row: Comparison, neutral: set[str]) -> tuple[str, ...]:
     name = _set_name(row.sets[0], neutral) if len(row.sets) == 1 else "mean of neutral"
-    interval = f"[{row.interval.low:+.4f}, {row.interval.high:+.4f}]" if row.interval else "too few seeds"
+    interval = _bounds(row.family_interval) if row.family_interval else "too few seeds"
     return variant, name, f"{row.bits_per_byte:.4f}", f"{row.difference:+.4f}", interval
+
+
+def _bounds(interval: Interval) -> str:
+    return f"[{interval.low:+.4f}, {interval.high:+.4f}]"
 
 
 def _set_name(name: str, neutral: set[str]) -> str:
@@ -175,18 +193,29 @@ def _set_name(name: str, neutral: set[str]) -> str:
 
 
 def _show_verdict(found: VariantComparison) -> None:
-    color = COLORS.get(found.verdict.outcome, "yellow")
+    color, own = COLORS.get(found.verdict.outcome, "yellow"), found.neutral.interval
+    alone = "" if own is None else f"; alone, of its own spread: {100 * own.confidence:g} % {_bounds(own)}"
+    seeds = f"{found.neutral.n_seeds} seeds" + (f", next look at {found.next_look}" if found.next_look else "")
     show.line(
         (f"{found.variant}: ", "bold"),
         (found.summary, f"bold {color}"),
-        f": {found.in_words} (on the neutral set *: {found.verdict.reason})",
+        f": {found.in_words} (on the neutral set *, {seeds}: {found.verdict.reason}{alone})",
         wrap=True,
     )
 
 
+def _confirmed(again: Comparison) -> str:
+    """The winner on fresh seeds."""
+    from dq.compare import size_of
+
+    size = size_of(again.difference, again.baseline_bits_per_byte)
+    bounds = f"95 % interval {_bounds(again.interval)}" if again.interval else again.missing
+    return f"{again.variant} on {again.n_seeds} fresh seeds: {size} ({bounds})"
+
+
 def _show_controls(controls: tuple[ControlOutcome, ...]) -> None:
-    if not controls:
-        show.line(("no controls ran: nothing checks this study's trainer and pools", "yellow"), wrap=True)
+    if len(controls) <= 1:  # halves of the baseline's seeds need no run
+        show.line(("no control ran: nothing checks this study's trainer and pools", "yellow"), wrap=True)
     for control in controls:
         style = "dim" if control.status == "passed" else "bold red"
         show.line((f"control {control.kind}: {control.status}: {control.reason}", style), wrap=True)

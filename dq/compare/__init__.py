@@ -10,48 +10,55 @@ A difference is variant minus baseline in bits per byte: below 0, the variant is
 from __future__ import annotations
 
 from dq.compare.controls import (
-    Control,
     ControlKind,
     ControlOutcome,
     ControlStatus,
     judge_aa,
     judge_noise_control,
+    judge_repeat,
     judge_unigram,
 )
 from dq.compare.curves import Level, curves, levels, paired_curves
+from dq.compare.family import Look, plan_looks
 from dq.compare.grid import StudyComparison, VariantComparison, compare_study
 from dq.compare.paired import Options, paired
-from dq.compare.power import power_of
-from dq.compare.results import Comparison, Interval, MeanSquares, Outcome, Power, SeedSpread, Verdict
+from dq.compare.power import detectable_at, power_of, seeds_in_words
+from dq.compare.results import Comparison, Interval, MeanSquares, Outcome, Power, Verdict
+from dq.compare.spread import ArmSpread, Pool
 from dq.compare.verdict import judge
 from dq.compare.words import range_of, size_of
 
 __all__ = [
+    "ArmSpread",
     "Comparison",
-    "Control",
     "ControlKind",
     "ControlOutcome",
     "ControlStatus",
     "Interval",
     "Level",
+    "Look",
     "MeanSquares",
     "Options",
     "Outcome",
+    "Pool",
     "Power",
-    "SeedSpread",
     "StudyComparison",
     "VariantComparison",
     "Verdict",
     "compare_study",
     "curves",
+    "detectable_at",
     "judge",
     "judge_aa",
     "judge_noise_control",
+    "judge_repeat",
     "judge_unigram",
     "levels",
     "paired",
     "paired_curves",
+    "plan_looks",
     "power_of",
     "range_of",
+    "seeds_in_words",
     "size_of",
 ]

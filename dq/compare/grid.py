@@ -1,19 +1,21 @@
-"""A whole study compared: every variant against the baseline, one verdict each, controls apart."""
+"""A whole study compared: every variant against the baseline, one verdict each, look by look, controls apart."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import polars as pl
 
-from dq.compare.anova import set_differences
-from dq.compare.controls import Control, ControlKind, ControlOutcome, judge_aa, judge_noise_control
+from dq.compare.controls import ControlOutcome, judge_aa, judge_noise_control
 from dq.compare.curves import Level, levels_of
-from dq.compare.paired import Options, pair, with_pooled_spread
-from dq.compare.results import Comparison, Interval, SeedSpread, Verdict, joined
+from dq.compare.family import Look
+from dq.compare.looks import Rule, judge_look, levels_with_gaps
+from dq.compare.paired import Options, pair
+from dq.compare.results import DECIDED, Comparison, Verdict, joined
+from dq.compare.spread import NOT_SHARED, ArmSpread, Pool
 from dq.compare.tables import LossTable
 from dq.compare.verdict import check_margin, judge, names_worse
 from dq.compare.words import range_of, size_of
@@ -22,6 +24,7 @@ from dq.executors import require_live_polars
 from dq.results import Result, html_table
 
 ADVISED_DOCUMENTS = 100
+MAX_DOCUMENT_SHARE = 0.1
 NEUTRAL_MEAN = "mean of the neutral sets"
 
 
@@ -33,7 +36,9 @@ class VariantComparison(Result):
     verdict: Verdict
     """On the mean of the neutral sets; the only one."""
     neutral: Comparison
-    """On the mean of the neutral sets."""
+    """On the mean of the neutral sets, with the seeds of the look at which it was judged last."""
+    next_look: int | None
+    """Seeds of the look at which it is to be judged again; None where it is decided, or no look is left."""
     by_set: tuple[Comparison, ...]
     """On each held-out set alone: these never decide."""
     worse_on: tuple[str, ...]
@@ -68,13 +73,25 @@ class StudyComparison(Result):
     margin: float
     """Bits per byte."""
     confidence: float
+    """Of the verdicts of all variants at all looks together."""
     pool: bool
-    """Whether the interval with pooled seed spread decides."""
+    """Whether variants may share their spread over seeds."""
+    looks: tuple[Look, ...]
+    """The numbers of seeds at which variants are judged, and the error spent at each; one where seeds are fixed."""
+    spreads: tuple[ArmSpread, ...]
+    """How much each arm's seeds spread on the neutral sets, at the look at which it was judged last."""
+    pooled_sd: float | None
+    """Over seeds, of a paired difference, as the variants at the last look share it; None where nothing is shared."""
     variants: tuple[VariantComparison, ...]
     controls: tuple[ControlOutcome, ...]
     levels: tuple[Level, ...]
     """Every variant, the baseline and the controls among them, on every set."""
     notes: tuple[str, ...]
+
+    @property
+    def undecided(self) -> tuple[str, ...]:
+        """Variants that are to be judged again, with more seeds."""
+        return tuple(found.variant for found in self.variants if found.next_look is not None)
 
     def to_frame(self) -> pl.DataFrame:
         """Differences as a table: one row per variant for the mean of the neutral sets, then one per set."""
@@ -82,7 +99,7 @@ class StudyComparison(Result):
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the verdicts, and differences below 0 where a variant is better."""
-        shown = ["variant", "set", "verdict", "difference", "low", "high", "bits_per_byte", "n_documents"]
+        shown = ["variant", "set", "verdict", "difference", "family_low", "family_high", "bits_per_byte", "n_documents"]
         frame = self.to_frame().select(shown)
         title = f"Difference from {self.baseline}, bits per byte (below 0 is better; margin {self.margin:g})"
         return html_table(title, frame.columns, frame.rows())
@@ -101,8 +118,8 @@ ROW_SCHEMA: dict[str, type[pl.DataType]] = {
     "high": pl.Float64,
     "standard_error": pl.Float64,
     "df": pl.Float64,
-    "pooled_low": pl.Float64,
-    "pooled_high": pl.Float64,
+    "family_low": pl.Float64,
+    "family_high": pl.Float64,
     "smallest_detectable_difference": pl.Float64,
     "seeds_needed": pl.Int64,
 }
@@ -114,154 +131,158 @@ def compare_study(
     baseline: str,
     neutral_sets: Sequence[str],
     margin: float,
-    pool: bool = False,
-    controls: Sequence[Control] = (),
+    pool: bool = True,
+    looks: Sequence[Look] = (),
+    apart: Mapping[str, str] | None = None,
+    noise_control: str | None = None,
     options: Options | None = None,
 ) -> StudyComparison:
     """Compare every variant with the baseline, on the mean of the neutral sets and on each set.
 
+    With looks, variants are judged at the first of them, the undecided ones at the next, as far as their seeds reach:
+    the same table gives the same verdicts, whatever more seeds of a decided variant are in it.
+
     Args:
-        losses: the table of final losses that `dq.compare` describes: all variants, the baseline and the controls.
+        losses: the table of final losses that `dq.compare` describes: all variants and the baseline.
         baseline: the variant that the others are judged against.
         neutral_sets: held-out sets that are no variant's home field; their mean decides.
         margin: the difference that matters, bits per byte, fixed before running.
-        pool: let the interval with the seed spread pooled over variants decide; fixed before running.
-        controls: arms that are judged as controls and left out of pooling. Where an A/A control is the baseline with
-            other seeds, those runs are left out of the study's pairs.
+        pool: let variants share their spread over seeds where they look alike; fixed before running.
+        looks: of `plan_looks`, fixed before running. Default: one, with the seeds that are there.
+        apart: variants that never share their spread, with the reason.
+        noise_control: an arm that must come out worse; it is no variant.
         options: confidence and bootstrap; its margin is replaced by ``margin``.
 
     Raises:
-        CompareError: runs cannot be paired, or there is nothing to compare.
+        CompareError: runs cannot be paired, there is nothing to compare, or too little for the first look.
     """
     require_live_polars()
     check_margin(margin)
     options = dataclasses.replace(options or Options(), margin=margin)
     table = LossTable.read(losses)
     table.check_sets(neutral_sets)
-    study = _without_controls(table, baseline=baseline, controls=controls)
-    names = [name for name in study.variants if name != baseline]
+    names = [name for name in table.variants if name not in (baseline, noise_control)]
     if not names:
         raise CompareError(f"nothing to compare with {baseline!r}: the table holds no other variant that is no control")
-
-    scopes = [tuple(neutral_sets), *((name,) for name in study.sets)]
-    alone = {
-        name: [pair(study, variant=name, baseline=baseline, sets=scope, options=options) for scope in scopes]
-        for name in names
-    }
-    spreads = [pooled_seed_spread(study, sets=scope) for scope in scopes]
+    plan = tuple(looks) or (Look(seeds=len(table.seeds(baseline)), error=1 - options.confidence),)
+    rule = Rule(
+        baseline=baseline,
+        scopes=(tuple(neutral_sets), *((name,) for name in table.sets)),
+        variants=len(names),
+        share=pool,
+        apart=apart or {},
+        options=options,
+    )
+    found: dict[str, VariantComparison] = {}
+    pools: list[Pool] = []
+    for number, look in enumerate(plan):
+        going_on = [name for name in names if name not in found or found[name].next_look]
+        if not going_on or (looks and not _reached(table, [baseline, *going_on], look)):
+            break
+        later = plan[number + 1].seeds if number + 1 < len(plan) else None
+        judged, shared = judge_look(table, going_on, look=look, rule=rule, fixed=not looks)
+        found |= {one.variant: _variant(one, by_set, margin=margin, later=later) for one, *by_set in judged}
+        pools += shared
+    if not found:
+        raise CompareError(f"the first look needs {plan[0].seeds} seeds of every variant: train more seeds")
+    spreads = {one.arm: one for shared in pools for one in shared.spreads}
     return StudyComparison(
         baseline=baseline,
         neutral_sets=tuple(neutral_sets),
-        seeds=study.seeds(baseline),
+        seeds=table.seeds(baseline),
         margin=margin,
-        confidence=options.confidence,
+        confidence=1 - math.fsum(look.error for look in plan),
         pool=pool,
-        variants=tuple(_variant(found, spreads, margin=margin, pool=pool) for found in alone.values()),
-        controls=tuple(
-            _judged(table, control, baseline=baseline, sets=neutral_sets, options=options) for control in controls
-        ),
+        looks=plan,
+        spreads=tuple(spreads[name] for name in (baseline, *names) if name in spreads),
+        pooled_sd=math.sqrt(pools[-1].variance) if pools and pools[-1].members else None,
+        variants=tuple(found[name] for name in names),
+        controls=tuple(_controls(table, rule, pools, noise_control=noise_control)),
         levels=levels_of(table),
-        notes=_notes(study),
+        notes=(*_notes(table), *_pool_notes(pools)),
     )
 
 
-def pooled_seed_spread(table: LossTable, *, sets: Sequence[str]) -> SeedSpread | None:
-    """The variance of a seed's difference between two variants, pooled over all variants of a table.
-
-    It is twice the variant x seed interaction mean square of the levels, with (V - 1)(S - 1) degrees of freedom, the
-    baseline counted in V: with one variant beside the baseline it is exactly that pair's own. It assumes that every
-    variant spreads alike over seeds; where one is 2-3 times noisier, nominal 95 % intervals cover 87-90 %.
-
-    Args:
-        table: only the study's variants, all with the same seeds.
-        sets: the held-out sets whose mean is compared.
-
-    Returns:
-        None with fewer than 2 seeds or variants.
-    """
-    variants = table.variants
-    n_bytes, sizes = table.bytes_per_document(sets), table.n_documents(sets)
-    levels = np.stack(
-        [
-            set_differences(table.arm(name, seeds=table.seeds(name), sets=sets), n_bytes=n_bytes, set_sizes=sizes).mean(
-                -1
-            )
-            for name in variants
-        ]
-    )
-    df = (levels.shape[0] - 1) * (levels.shape[1] - 1)
-    if df == 0:
-        return None
-    interaction = levels - levels.mean(0) - levels.mean(1, keepdims=True) + levels.mean()
-    return SeedSpread(variance=float(2 * (interaction**2).sum() / df), df=df, variants=variants)
+def _reached(table: LossTable, arms: Sequence[str], look: Look) -> bool:
+    return all(len(table.seeds(name)) >= look.seeds for name in arms)
 
 
 def _variant(
-    alone: Sequence[Comparison], spreads: Sequence[SeedSpread | None], *, margin: float, pool: bool
+    neutral: Comparison, by_set: Sequence[Comparison], *, margin: float, later: int | None
 ) -> VariantComparison:
-    """One variant's record from its comparisons on the neutral mean and then on each set."""
-    neutral, *by_set = (
-        found if spread is None else with_pooled_spread(found, spread, decides=pool)
-        for found, spread in zip(alone, spreads, strict=True)
-    )
+    """One variant's record from its comparisons on the neutral mean and on each set."""
+    verdict = judge(neutral.family_interval, margin=margin, missing=neutral.missing)
     return VariantComparison(
         variant=neutral.variant,
-        verdict=judge(_deciding(neutral, pool=pool), margin=margin, missing=neutral.missing),
+        verdict=verdict,
         neutral=neutral,
+        next_look=None if verdict.outcome in DECIDED else later,
         by_set=tuple(by_set),
         # A single neutral set has its verdict; its name would only repeat it.
         worse_on=tuple(
             found.sets[0]
             for found in by_set
-            if found.sets != neutral.sets and names_worse(_deciding(found, pool=pool), margin=margin)
+            if found.sets != neutral.sets and names_worse(found.family_interval, margin=margin)
         ),
     )
 
 
-def _deciding(comparison: Comparison, *, pool: bool) -> Interval | None:
-    return comparison.pooled_interval if pool else comparison.interval
-
-
-def _without_controls(table: LossTable, *, baseline: str, controls: Sequence[Control]) -> LossTable:
-    """The table of the study's own runs."""
-    for control in controls:
-        taken = table.seeds(control.variant)
-        if control.variant == baseline:
-            taken = tuple(one for one, _ in control.seed_pairs or ())
-        table = table.without(control.variant, taken)
-    return table
-
-
-def _judged(
-    table: LossTable, control: Control, *, baseline: str, sets: Sequence[str], options: Options
-) -> ControlOutcome:
-    margin = options.margin
+def _controls(
+    table: LossTable, rule: Rule, pools: Sequence[Pool], *, noise_control: str | None
+) -> Iterator[ControlOutcome]:
+    """Halves of the baseline's seeds, and the arm whose tokens were replaced."""
+    neutral, margin = rule.scopes[0], rule.options.margin
     if margin is None:
         raise CompareError("a control is judged against a margin: state one")
-    comparison = pair(
-        table,
-        variant=control.variant,
-        baseline=baseline,
-        sets=sets,
-        seed_pairs=control.seed_pairs,
-        options=options,
-    )
-    rule = judge_aa if control.kind is ControlKind.AA else judge_noise_control
-    return rule(comparison, margin=margin)
+    steady = [
+        one.arm for shared in pools[:1] for one in shared.spreads if not one.left_out and one.arm != rule.baseline
+    ]
+    yield judge_aa(levels_with_gaps(table, [rule.baseline, *steady], sets=neutral), margin=margin)
+    if noise_control is not None:
+        pairs = [(seed, seed) for seed in table.seeds(noise_control)]
+        against = pair(
+            table,
+            variant=noise_control,
+            baseline=rule.baseline,
+            sets=neutral,
+            seed_pairs=pairs,
+            options=rule.options,
+        )
+        yield judge_noise_control(against, margin=margin, pool=pools[-1] if pools else None)
 
 
-def _notes(table: LossTable) -> tuple[str, ...]:
-    few = [(name, len(table.bytes_of_set[name])) for name in table.sets]
-    return tuple(
-        f"set {name} has {size} documents; with fewer than {ADVISED_DOCUMENTS} its interval is rough"
-        for name, size in few
-        if size < ADVISED_DOCUMENTS
-    )
+def _notes(table: LossTable) -> Iterator[str]:
+    """What is to be known of the sets: few documents, or one that weighs too much."""
+    for name in table.sets:
+        n_bytes = table.bytes_of_set[name]
+        if len(n_bytes) < ADVISED_DOCUMENTS:
+            yield f"set {name} has {len(n_bytes)} documents; with fewer than {ADVISED_DOCUMENTS} its interval is rough"
+        if (share := float(n_bytes.max() / n_bytes.sum())) > MAX_DOCUMENT_SHARE and len(n_bytes) > 1:
+            yield (
+                f"one document of set {name} holds {share:.0%} of its bytes: its interval is too sure of itself "
+                "(at 30 % it covers 93 % where 95 % is stated)"
+            )
+
+
+def _pool_notes(pools: Sequence[Pool]) -> tuple[str, ...]:
+    """Who shares no spread, and who is unstable; each said once."""
+    said: dict[str, None] = {}
+    for shared in pools:
+        if shared.refused and shared.refused != NOT_SHARED:
+            said[f"no spread is shared at {shared.n_seeds} seeds: {shared.refused}"] = None
+        for one in shared.spreads:
+            if one.left_out:
+                said[f"{one.arm} has an interval of its own spread: {one.left_out}"] = None
+            if one.unstable:
+                said[f"{one.arm} spreads {one.ratio:.1f} times as much as the others: unstable training, not data"] = (
+                    None
+                )
+    return tuple(said)
 
 
 def _row(found: VariantComparison, comparison: Comparison, *, name: str) -> dict[str, object]:
     """One row of `StudyComparison.to_frame`; the verdict stands on the row of the neutral mean only."""
-    own, pooled, power = comparison.interval, comparison.pooled_interval, comparison.power
+    own, family, power = comparison.interval, comparison.family_interval, comparison.power
     decides = comparison is found.neutral
     return {
         "variant": found.variant,
@@ -276,8 +297,8 @@ def _row(found: VariantComparison, comparison: Comparison, *, name: str) -> dict
         "high": own.high if own else None,
         "standard_error": own.standard_error if own else None,
         "df": own.df if own else None,
-        "pooled_low": pooled.low if pooled else None,
-        "pooled_high": pooled.high if pooled else None,
+        "family_low": family.low if family else None,
+        "family_high": family.high if family else None,
         "smallest_detectable_difference": power.smallest_detectable_difference if power else None,
         "seeds_needed": power.seeds_needed if power else None,
     }

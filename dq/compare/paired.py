@@ -13,14 +13,13 @@ import polars as pl
 from dq.compare.anova import Components, estimate, linearised, mean_squares, set_differences
 from dq.compare.bootstrap import document_bootstrap
 from dq.compare.power import MIN_SEEDS, power_of
-from dq.compare.results import Comparison, Interval, MeanSquares, SeedSpread, joined
+from dq.compare.results import Comparison, Interval, MeanSquares, joined
 from dq.compare.tables import FloatArray, LossTable
 from dq.compare.verdict import check_margin
 from dq.errors import CompareError
 
 DECIDED_BY = ("seeds and documents", "seeds", "documents")
 PAIRED = "paired"
-POOLED = "assumes equal spread"
 SeedPairs = Sequence[tuple[int, int]]
 
 
@@ -150,7 +149,7 @@ def pair(
         differences_by_seed=tuple(by_seed.tolist()),
         mean_squares=squares,
         interval=None,
-        pooled_interval=None,
+        family_interval=None,
         bootstrap_interval=layout.bootstrap(options),
         power=None,
         missing=missing,
@@ -178,31 +177,10 @@ def _only(losses: pl.DataFrame, *, variants: Sequence[str], sets: Sequence[str])
     return losses
 
 
-def with_pooled_spread(comparison: Comparison, spread: SeedSpread, *, decides: bool) -> Comparison:
-    """Add the interval that takes the spread over seeds from the whole study.
-
-    Args:
-        comparison: of a variant that the spread was pooled over, on the same sets.
-        spread: from `pooled_seed_spread`.
-        decides: whether this interval decides, so that power is stated for it.
-    """
-    if comparison.mean_squares is None or comparison.interval is None:
-        return comparison
-    squares = dataclasses.replace(
-        comparison.mean_squares,
-        seed=spread.variance * comparison.mean_squares.n_documents,
-        seed_df=float(spread.df),
-    )
-    confidence = comparison.interval.confidence
-    interval = t_interval(squares, comparison.difference, confidence=confidence, label=POOLED)
-    power = comparison.power
-    if decides and power is not None:
-        power = power_of(squares, margin=power.margin, confidence=confidence, power=power.power)
-    return dataclasses.replace(comparison, pooled_interval=interval, power=power)
-
-
-def t_interval(squares: MeanSquares, difference: float, *, confidence: float, label: str = PAIRED) -> Interval:
-    """The t interval of a difference with observed mean squares, at any confidence."""
+def t_interval(
+    squares: MeanSquares, difference: float, *, confidence: float, comparisons: int = 1, label: str = PAIRED
+) -> Interval:
+    """The t interval of a difference with observed mean squares, or one that holds for several comparisons together."""
     found = estimate(
         Components(
             mean_squares=np.array([squares.seed, squares.document, squares.residual]),
@@ -211,7 +189,7 @@ def t_interval(squares: MeanSquares, difference: float, *, confidence: float, la
             n_documents=squares.n_documents,
         )
     )
-    half_widths = found.half_widths(confidence)
+    half_widths = found.half_widths(confidence, comparisons=comparisons)
     decided_by = int(half_widths.argmax())
     half_width = float(half_widths[decided_by])
     return Interval(

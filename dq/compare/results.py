@@ -24,6 +24,10 @@ class Outcome(enum.StrEnum):
     """There are too few seeds or documents for an interval."""
 
 
+DECIDED = (Outcome.BETTER, Outcome.WORSE, Outcome.EQUIVALENT)
+"""Outcomes that more seeds are not asked for."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Interval(Result):
     """An interval of a difference in bits per byte."""
@@ -43,7 +47,8 @@ class Interval(Result):
     of freedom.
     """
     label: str
-    """What the reader must know: "paired", "assumes equal spread" or "conditional on these runs"."""
+    """What the reader must know: "paired" (this difference alone), "conditional on these runs" (a bootstrap), or how
+    many variants it holds for together and whose spread it rests on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,17 +66,6 @@ class MeanSquares(Result):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SeedSpread(Result):
-    """The variance of a seed's difference, pooled over variants under the assumption that all spread alike."""
-
-    variance: float
-    """(bits per byte)^2."""
-    df: int
-    """(variants - 1)(seeds - 1), the baseline counted as a variant."""
-    variants: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
 class Power(Result):
     """What these seeds and documents can and could detect, with the interval that decides."""
 
@@ -81,6 +75,8 @@ class Power(Result):
     margin: float | None
     seeds_needed: int | None
     """Seeds after which the margin is detectable with the same documents; None: no number of them, or no margin."""
+    seeds_needed_range: tuple[int | None, int | None]
+    """The same at the ends of a 90 % interval of the spread: few seeds say little about how many are needed."""
     advice: str
 
 
@@ -105,9 +101,9 @@ class Comparison(Result):
     mean_squares: MeanSquares | None
     """None with fewer than 2 seeds, or a set with fewer than 2 documents."""
     interval: Interval | None
-    """From this pair's own spread; None with fewer than 3 seeds."""
-    pooled_interval: Interval | None
-    """With the spread over seeds pooled over the study's variants; None outside a study."""
+    """From this pair's own spread, for this difference alone; None with fewer than 3 seeds."""
+    family_interval: Interval | None
+    """The one that decides in a study: it holds for all variants together; None outside a study."""
     bootstrap_interval: Interval | None
     """Over documents alone, conditional on these runs."""
     power: Power | None

@@ -87,9 +87,10 @@ class LossTable:
         """The number of documents of each set."""
         return tuple(len(self.bytes_of_set[name]) for name in sets)
 
-    def without(self, variant: str, seeds: Collection[int]) -> LossTable:
-        """The same table without some runs of one variant."""
-        kept = {key: bits for key, bits in self.losses_bits.items() if key[0] != variant or key[1] not in seeds}
+    def only(self, variants: Collection[str], *, n_seeds: int | None = None) -> LossTable:
+        """The same table with some variants, and of each its first seeds."""
+        seeds = {variant: self.seeds(variant)[:n_seeds] for variant in variants}
+        kept = {key: bits for key, bits in self.losses_bits.items() if key[1] in seeds.get(key[0], ())}
         return LossTable(losses_bits=kept, bytes_of_set=self.bytes_of_set)
 
     def check_sets(self, sets: Sequence[str]) -> None:

@@ -20,6 +20,8 @@ class Card:
     outcome: str
     size: str
     range: str
+    interval: str
+    """The interval that decides, with its confidence and seeds."""
     warning: str
     reason: str
     seeds: int | None
@@ -61,11 +63,19 @@ def _card(study: dict[str, Any], found: dict[str, Any], *, seconds_a_run: float 
         outcome=verdict["outcome"],
         size=size_of(neutral["difference"], neutral["baseline_bits_per_byte"]),
         range=range_of(interval["low"], interval["high"]) if interval else verdict["reason"],
+        interval=_interval(interval, seeds=len(neutral["seed_pairs"])) if interval else "",
         warning=f"worse on {_joined(found['worse_on'])}" if found["worse_on"] else "",
         reason=verdict["reason"],
         seeds=seeds,
         cost=cost,
     )
+
+
+def _interval(interval: dict[str, Any], *, seeds: int) -> str:
+    """Such as ``95 % interval [-0.119, +0.068] of 3 seeds, for 3 variants together, spread pooled, 6 df``."""
+    bounds = f"{100 * interval['confidence']:g} % interval [{interval['low']:+.3f}, {interval['high']:+.3f}]"
+    how = "" if interval["label"] == "paired" else f", {interval['label']}"
+    return f"{bounds} of {seeds} seeds{how}"
 
 
 def _next_step(
@@ -80,9 +90,11 @@ def _next_step(
         return None, ""
     if needed is None or needed > MAX_SEEDS:
         return None, f"More seeds alone would hardly decide a margin of {power['margin']:g}: see below."
-    runs = (needed - seeds) * len(study["manifests"])
+    runs = (needed - seeds) * (1 + len(study["comparison"]["variants"]))
     price = f", about {duration(runs * seconds_a_run)} of one core here" if seconds_a_run else ""
-    return needed, f"{runs:,} more runs{price}"
+    low, high = power["seeds_needed_range"]
+    likely = f" (likely {low:,} to {f'{high:,} seeds' if high else 'many more seeds'})"
+    return needed, f"{runs:,} more runs{likely}{price}"
 
 
 def duration(seconds: float) -> str:

@@ -93,7 +93,7 @@ def _file(name: str) -> str:
 
 def _figures(study: Study, sources: Sequence[dict[str, Any]]) -> list[Figure]:
     comparison = study.comparison
-    baseline, percent = comparison["baseline"], f"{comparison['confidence']:.0%}".replace("%", " %")
+    baseline = comparison["baseline"]
     variants = [(name, study.colors[name]) for name in study.variants]
     everyone = [(f"{baseline} (baseline)", INK), *variants]
     fates = [(name.replace("_", " "), color) for name, color in FATES.items()]
@@ -101,15 +101,15 @@ def _figures(study: Study, sources: Sequence[dict[str, Any]]) -> list[Figure]:
         Figure(
             "difference",
             f"Difference from {baseline}, bits per byte",
-            f"Left is better. Bars: {percent} intervals over seeds and documents. Each panel has its own scale; "
-            f"the band is the margin of {comparison['margin']:g} in all.",
+            "Left is better. Bars: intervals over seeds and documents, as they decide, for all variants together. Each "
+            f"panel has its own scale; the band is the margin of {comparison['margin']:g} in all.",
             difference_panels(study),
             variants,
         ),
         Figure(
             "along",
             f"Difference from {baseline} along the tokens, bits per byte",
-            f"Below 0 is better. On the way: a fixed tenth of the documents, at constant learning rate, {percent} "
+            "Below 0 is better. On the way: a fixed tenth of the documents, at constant learning rate, 95 % "
             "intervals over seeds alone. Diamonds: the cooled final models on all documents, with the intervals that "
             "decide. A bar without a cap goes on beyond the panel.",
             gap_panels(study),

@@ -90,14 +90,19 @@ def _difference_panel(study: Study, held_out_set: str) -> str:
 
 def _difference_scale(rows: Sequence[dict[str, Any]], margin: float, *, edge: float) -> Scale:
     """Room for every interval and the margin."""
-    ends = [end for row in rows if row["interval"] for end in (row["interval"]["low"], row["interval"]["high"])]
+    ends = [
+        end
+        for row in rows
+        if row["family_interval"]
+        for end in (row["family_interval"]["low"], row["family_interval"]["high"])
+    ]
     ends += [row["difference"] for row in rows] + [-1.5 * margin, 1.5 * margin]
     return Scale(min(ends), max(ends), edge, WIDTH - edge)
 
 
 def _difference_row(row: dict[str, Any], color: str, scale: Scale, *, y: float) -> str:
     words = f"{row['difference']:+.3f}"
-    if found := row["interval"]:
+    if found := row["family_interval"]:
         words += f"  [{found['low']:+.3f}, {found['high']:+.3f}]"
     name = row["variant"] if len(row["variant"]) <= 24 else f"{row['variant'][:23]}…"
     marks = text(12, y + 13, name, size=12) + text(WIDTH - 12, y + 13, words, anchor="end", soft=True)
@@ -107,7 +112,7 @@ def _difference_row(row: dict[str, Any], color: str, scale: Scale, *, y: float) 
 
 
 def _tip(row: dict[str, Any]) -> str:
-    found = row["interval"]
+    found = row["family_interval"]
     where = f"; {range_of(found['low'], found['high'])}" if found else ""
     return f"{row['variant']} on {row['sets'][0]}: {row['difference']:+.4f} bits per byte{where}"
 
@@ -129,7 +134,7 @@ def card_strip(found: dict[str, Any], comparison: dict[str, Any], color: str) ->
         found["neutral"],
         found["verdict"]["interval"],
     )
-    scale = _difference_scale([*rows, {**neutral, "interval": judged}], comparison["margin"], edge=6)
+    scale = _difference_scale([*rows, {**neutral, "family_interval": judged}], comparison["margin"], edge=6)
     marks = _margin(comparison, scale, (2, 26)) + line((scale(0), 2), (scale(0), 26))
     if judged:
         marks += interval(scale, (judged["low"], judged["high"]), color, at=14, across=True, width=2.2)
@@ -151,7 +156,12 @@ def _gap_panel(study: Study, held_out_set: str, table: pl.DataFrame) -> str:
     trunk = table.filter((pl.col("phase") == "trunk") & pl.col("variant").is_in(study.variants))
     final, margin = study.on(held_out_set), study.comparison["margin"]
     values = [*trunk["difference"].to_list(), *(row["difference"] for row in final), -1.5 * margin, 1.5 * margin]
-    ends = [end for row in final if row["interval"] for end in (row["interval"]["low"], row["interval"]["high"])]
+    ends = [
+        end
+        for row in final
+        if row["family_interval"]
+        for end in (row["family_interval"]["low"], row["family_interval"]["high"])
+    ]
     y, x, edge = _y_scale(values, ends), _x_scale(trunk), _edge()
     marks = y_axis(y, linear_ticks(y.low, y.high), right=WIDTH - RIGHT)
     marks += _margin(study.comparison, y, (LEFT, WIDTH - RIGHT), upright=False)
@@ -173,7 +183,7 @@ def _gap_panel(study: Study, held_out_set: str, table: pl.DataFrame) -> str:
 
 
 def _final(row: dict[str, Any], color: str, y: Scale, *, at: float) -> str:
-    found = row["interval"]
+    found = row["family_interval"]
     bars = interval(y, (found["low"], found["high"]), color, at=at) if found else ""
     return bars + dot(at, y(row["difference"]), color, tip=f"final: {_tip(row)}", diamond=True, size=5.0)
 

@@ -4,27 +4,33 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from dq.compare import Look, plan_looks
 from dq.config import FieldFault, StrictModel
-from dq.errors import nearest
+from dq.errors import CompareError, nearest
 from dq.training import SIZES, TrainingConfig
 from dq.variants import StreamConfig, VariantSpec
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,49}"  # names folders, with a size, a seed and a fingerprint behind it
 CONTROL_PREFIX = "control-"
+MAX_SEEDS = 100
 MIN_CONTROL_TOKENS = 200_000  # below it a 0.3M-parameter model does not clearly beat word counts (measured)
 
 
 class ControlsConfig(StrictModel):
-    """Runs whose answer is known, so that a broken trainer or a wrong pool does not go unnoticed."""
+    """Answers that are known, so that a broken trainer or a wrong pool does not go unnoticed.
+
+    They take two runs: one with replaced tokens, and one of the baseline trained twice. The baseline's even and odd
+    seeds are compared as well, which takes none.
+    """
 
     replaced_tokens: float = Field(default=0.5, gt=0, le=1)
     """Dose of the token-replacement control, which must come out `worse`."""
     unigram_margin: float = Field(default=0.1, gt=0)
-    """Bits per byte by which every baseline run must beat a unigram model of the same tokens."""
+    """Bits per byte by which the baseline must beat a unigram model of the same tokens, on the mean of its runs."""
 
 
 class StudyConfig(StrictModel):
@@ -44,12 +50,20 @@ class StudyConfig(StrictModel):
     """The variant that the others are compared with."""
     size: str = "0.3M"
     """A model size of the ladder."""
-    seeds: int = Field(default=3, ge=1, le=100)
+    seeds: int = Field(default=3, ge=1, le=MAX_SEEDS)
     """Runs a variant: initial weights, document order and the drawn documents all change with the seed."""
+    looks: tuple[Annotated[int, Field(ge=3, le=MAX_SEEDS)], ...] | None = Field(default=None, min_length=1)
+    """Numbers of seeds at which variants are judged, such as `[5, 8, 12]`, in place of `seeds`; fixed before running.
+    A variant that is decided or equivalent at one of them gets no more runs."""
+    look_errors: tuple[float, ...] | None = None
+    """Chance of any false verdict spent at each look, 0.05 in all. Default: 0.01, 0.015, 0.025 for three looks, else
+    equal parts."""
+    confirm: int = Field(default=0, ge=0, le=MAX_SEEDS)
+    """Fresh seeds on which the best variant is estimated again, for a winner looks too good. 0: none."""
     margin_bits_per_byte: float = Field(gt=0)
     """The difference that matters, fixed before running."""
-    pool: bool = False
-    """Let the interval with the seed spread pooled over variants decide; fixed before running."""
+    pool: bool = True
+    """Let variants share their spread over seeds, where they look alike; fixed before running."""
     stream: StreamConfig = StreamConfig()
     """How every variant's stream is made of its documents."""
     shares: dict[str, Annotated[float, Field(ge=0, le=1)]] | None = None
@@ -61,6 +75,15 @@ class StudyConfig(StrictModel):
     def own_modules(self) -> tuple[str, ...]:
         """What training imports."""
         return ("safetensors", "tokenizers", "torch")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _last_look(cls, given: Any) -> Any:
+        """Looks say how many seeds there are."""
+        looks = given.get("looks") if isinstance(given, dict) else None
+        if isinstance(looks, list | tuple) and looks and "seeds" not in given:
+            return {**given, "seeds": looks[-1]}
+        return given
 
     @field_validator("budget_tokens")
     @classmethod
@@ -89,7 +112,25 @@ class StudyConfig(StrictModel):
             raise FieldFault(nearest(self.size, SIZES, what="size", hint=False), "size")
         if self.shares is not None and not math.isclose(sum(self.shares.values()), 1.0, abs_tol=1e-6):
             raise FieldFault(f"shares sum to {sum(self.shares.values()):g}, not to 1", "shares")
+        if self.looks is not None and self.seeds != self.looks[-1]:
+            raise FieldFault(f"`looks` end with {self.looks[-1]} seeds; leave `seeds` out", "seeds")
+        if self.looks is None and self.look_errors is not None:
+            raise FieldFault("there are no `looks` that they belong to", "look_errors")
+        try:
+            self.plan  # noqa: B018  raises what is wrong with it
+        except CompareError as error:
+            raise FieldFault(str(error), "looks" if self.look_errors is None else "look_errors") from None
         return self
+
+    @property
+    def plan(self) -> tuple[Look, ...]:
+        """The looks with the error that each spends; none where the number of seeds is fixed."""
+        return () if self.looks is None else plan_looks(self.looks, self.look_errors)
+
+    @property
+    def stops(self) -> tuple[int, ...]:
+        """Numbers of seeds after which variants are judged, the last being all of them."""
+        return self.looks or (self.seeds,)
 
     @property
     def active_controls(self) -> ControlsConfig | None:
@@ -100,8 +141,3 @@ class StudyConfig(StrictModel):
     def steps(self) -> int:
         """Optimiser steps of every run."""
         return self.training.steps_for(self.budget_tokens)
-
-    @property
-    def aa_seed_pairs(self) -> tuple[tuple[int, int], ...]:
-        """Seeds of the A/A control, each with the baseline's that it is compared with: none is both."""
-        return tuple((self.seeds + seed, seed) for seed in range(self.seeds))

@@ -10,36 +10,46 @@ from dq.config import fingerprint
 from dq.errors import ConfigError, nearest
 from dq.stages.tokenizer import BOS_ID
 from dq.store import Workspace, read_record
-from dq.study.config import CONTROL_PREFIX, StudyConfig
+from dq.study.config import CONTROL_PREFIX, MAX_SEEDS, StudyConfig
 from dq.training import RunSpec, find_size
 from dq.variants import Kind, TokenNoise, Universe, Variant, variant_inputs
 
-AA, TOKEN_REPLACEMENT = f"{CONTROL_PREFIX}aa", f"{CONTROL_PREFIX}token-replacement"
+TOKEN_REPLACEMENT, REPEAT = f"{CONTROL_PREFIX}token-replacement", f"{CONTROL_PREFIX}repeat"
+FIRST_FRESH_SEED = MAX_SEEDS  # beyond any that a study may have, now or with more seeds
 
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One run: its variant or control, its specification and the folder name that follows from it."""
+    """One run: its variant or control, its specification and the folder name that follows from it.
+
+    The name tells the kind and not the variant's name, so that two variants, studies or controls that are the same run
+    share its folder.
+    """
 
     variant: Variant
     spec: RunSpec
     run_id: str
 
+    @property
+    def arm(self) -> str:
+        """The variant's or control's name."""
+        return self.variant.name
+
 
 def plan_grid(config: StudyConfig, workspace: Workspace, universe: Universe) -> list[PlannedRun]:
     """Every run of a study, baseline first, seed by seed, so that early results already compare.
+
+    With looks these are all that it may come to; controls have one run each, of the first seed.
 
     Raises:
         ConfigError: shares name an unknown source.
         WorkspaceError: the workspace is not finished.
     """
     shares = _shares(config, universe)
-    arms: dict[str, tuple[Kind, Sequence[int]]] = {
-        n: (kind, range(config.seeds)) for n, kind in config.variants.items()
-    }
+    baseline = config.variants[config.baseline]
+    arms: dict[str, Kind] = {config.baseline: baseline, **config.variants}
     if (controls := config.active_controls) is not None:
-        arms[AA] = config.variants[config.baseline], [seed for seed, _ in config.aa_seed_pairs]
-        arms[TOKEN_REPLACEMENT] = TokenNoise(dose=controls.replaced_tokens), range(config.seeds)
+        arms |= {TOKEN_REPLACEMENT: TokenNoise(dose=controls.replaced_tokens), REPEAT: baseline}
     variants = {
         name: Variant(
             name=name,
@@ -50,17 +60,30 @@ def plan_grid(config: StudyConfig, workspace: Workspace, universe: Universe) -> 
             context=config.training.context,
             config=config.stream,
         )
-        for name, (kind, _) in arms.items()
+        for name, kind in arms.items()
     }
     vocabulary = int(read_record(workspace.tokenizer()).summary["vocab_size"])
     heldout = fingerprint(
         [read_record(workspace.heldout()).fingerprint, read_record(workspace.tokenizer()).fingerprint]
     )
     return [
-        _planned(config, variants[name], seeds[number], vocabulary=vocabulary, heldout=heldout)
-        for number in range(config.seeds)
-        for name, (_, seeds) in arms.items()
+        _planned(config, variants[name], seed, vocabulary=vocabulary, heldout=heldout)
+        for seed in range(config.seeds)
+        for name in arms
+        if seed == 0 or not name.startswith(CONTROL_PREFIX)
     ]
+
+
+def fresh_runs(runs: Sequence[PlannedRun], arms: Sequence[str], *, seeds: int) -> list[PlannedRun]:
+    """Runs of some arms with seeds that no study uses to decide."""
+    first = {run.arm: run for run in reversed(runs)}
+    numbers = range(FIRST_FRESH_SEED, FIRST_FRESH_SEED + seeds)
+    return [_with_seed(first[arm], number) for number in numbers for arm in arms]
+
+
+def _with_seed(run: PlannedRun, seed: int) -> PlannedRun:
+    spec = run.spec.model_copy(update={"seed": seed, "stream_fingerprint": run.variant.stream_fingerprint(seed)})
+    return PlannedRun(run.variant, spec, _name(run.variant, spec))
 
 
 def _shares(config: StudyConfig, universe: Universe) -> Mapping[str, float]:
@@ -77,7 +100,6 @@ def _shares(config: StudyConfig, universe: Universe) -> Mapping[str, float]:
 
 def _planned(config: StudyConfig, variant: Variant, seed: int, *, vocabulary: int, heldout: str) -> PlannedRun:
     spec = RunSpec(
-        variant=variant.name,
         size=config.size,
         seed=seed,
         steps=config.steps,
@@ -89,4 +111,9 @@ def _planned(config: StudyConfig, variant: Variant, seed: int, *, vocabulary: in
             find_size(config.size), vocabulary_size=vocabulary, budget_tokens=config.budget_tokens
         ),
     )
-    return PlannedRun(variant, spec, f"{variant.name}-{config.size}-seed{seed}-{fingerprint(spec)[:10]}")
+    return PlannedRun(variant, spec, _name(variant, spec))
+
+
+def _name(variant: Variant, spec: RunSpec) -> str:
+    again = "-again" if variant.name == REPEAT else ""
+    return f"{variant.spec.kind}-{spec.size}-seed{spec.seed}-{fingerprint(spec)[:10]}{again}"

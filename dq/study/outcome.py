@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,21 +10,32 @@ from typing import Any
 
 import polars as pl
 
-from dq.compare import Control, ControlKind, ControlOutcome, StudyComparison, compare_study, judge_unigram
+from dq.compare import (
+    Comparison,
+    ControlOutcome,
+    Options,
+    StudyComparison,
+    compare_study,
+    judge_repeat,
+    judge_unigram,
+    paired,
+)
 from dq.errors import TrainingError, WorkspaceError
 from dq.results import Result
 from dq.stages.base import View
-from dq.stages.heldout import Heldout
 from dq.stages.tokenizer import Tokenizer
 from dq.stages.tokens import TokenPool
 from dq.store import Workspace, read_json, read_parquet, write_json_atomic, write_parquet
-from dq.study.config import StudyConfig
-from dq.study.grid import AA, TOKEN_REPLACEMENT, PlannedRun
+from dq.study.config import MAX_SEEDS, StudyConfig
+from dq.study.grid import TOKEN_REPLACEMENT, PlannedRun, fresh_runs
 from dq.study.heldout_tokens import tokenized_sets, unigram_bits_per_byte
+from dq.study.registered import Registered
 from dq.study.runner import RunOutcome
+from dq.training import RunFolder
 from dq.variants import Manifest, Universe
 
 RESULT = "comparison.json"
+MAX_SHARED_EPOCHS = 4
 
 
 @dataclass(frozen=True)
@@ -35,6 +47,8 @@ class StudyResult(Result):
         points: loss curves per variant, seed and set; `phase` keeps trunk and cooled points apart.
         runs: ids of all runs that it rests on.
         controls: every control, the unigram one included.
+        registered: what was fixed before the first run, and what is different now.
+        confirmation: the best variant on fresh seeds, where the study asks for it and one is better.
         diverged: runs whose loss was not finite; they are in no comparison.
     """
 
@@ -45,11 +59,18 @@ class StudyResult(Result):
     points: pl.DataFrame
     runs: tuple[str, ...]
     manifests: Mapping[str, Manifest]
+    registered: Registered
+    confirmation: Comparison | None
     diverged: tuple[str, ...]
+
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """What is not as it was fixed before the first run, a sentence each."""
+        return tuple(f"since the study was registered: {change}" for change in self.registered.changes)
 
     def record(self) -> dict[str, Any]:
         """What `--json` prints and a study's `comparison.json` holds: no tables of documents and points."""
-        names = ("runs", "comparison", "controls", "manifests", "diverged")
+        names = ("runs", "comparison", "controls", "manifests", "registered", "confirmation", "diverged")
         config = {"study": self.config.name, "budget_tokens": self.config.budget_tokens, "config": self.config}
         return {**config, **{name: getattr(self, name) for name in names}}
 
@@ -62,41 +83,78 @@ class StudyResult(Result):
         return self.comparison._repr_html_()
 
 
-def conclude(
-    config: StudyConfig,
-    workspace: Workspace,
-    outcomes: Sequence[RunOutcome],
-    *,
-    universe: Universe,
-    manifests: Mapping[str, Manifest],
-) -> StudyResult:
-    """Collect the runs, compare, judge the controls, and write it all to the study's folder.
+@dataclass(frozen=True)
+class Finding:
+    """What runs say at a look: their tables and the comparison."""
+
+    losses: pl.DataFrame
+    points: pl.DataFrame
+    comparison: StudyComparison
+
+
+def compare_runs(config: StudyConfig, outcomes: Sequence[RunOutcome], *, neutral: Sequence[str]) -> Finding:
+    """Collect the runs and compare them.
 
     Raises:
         TrainingError: runs diverged, so that variants lack seeds.
     """
-    diverged = tuple(outcome.folder.name for outcome in outcomes if outcome.status != "complete")
-    if diverged:
-        raise TrainingError(
-            f"{len(diverged)} of {len(outcomes)} runs diverged ({diverged[0]}); lower `training.peak_learning_rate`"
-        )
-    losses, points = _collect(outcomes, "documents.parquet"), _collect(outcomes, "ledger.parquet")
-    neutral = View.of(workspace).open(Heldout).neutral
+    check_diverged(outcomes)
+    losses, points = (_collect(outcomes, file) for file in ("documents.parquet", "ledger.parquet"))
     comparison = compare_study(
         losses,
         baseline=config.baseline,
         neutral_sets=neutral,
         margin=config.margin_bits_per_byte,
         pool=config.pool,
-        controls=_controls(config),
+        looks=config.plan,
+        apart=variants_apart(config),
+        noise_control=TOKEN_REPLACEMENT if config.active_controls else None,
     )
-    controls = comparison.controls + _unigram_control(config, workspace, universe=universe, comparison=comparison)
-    runs = tuple(outcome.folder.name for outcome in outcomes)
-    result = StudyResult(config, comparison, controls, losses, points, runs, manifests, diverged)
-    folder = workspace.study(config.name, config.budget_tokens)
+    return Finding(losses, points, comparison)
+
+
+def check_diverged(outcomes: Sequence[RunOutcome]) -> None:
+    """Runs whose loss was not finite compare with nothing.
+
+    Raises:
+        TrainingError: there are such runs.
+    """
+    if diverged := [outcome.folder.name for outcome in outcomes if outcome.status != "complete"]:
+        raise TrainingError(
+            f"{len(diverged)} of {len(outcomes)} runs diverged ({diverged[0]}); lower `training.peak_learning_rate`"
+        )
+
+
+def confirm_winner(
+    config: StudyConfig, outcomes: Sequence[RunOutcome], *, winner: str, sets: Sequence[str]
+) -> Comparison:
+    """The best variant against the baseline on fresh seeds alone."""
+    check_diverged(outcomes)
+    losses = _collect(outcomes, "documents.parquet")
+    options = Options(margin=config.margin_bits_per_byte)
+    return paired(losses, variant=winner, baseline=config.baseline, sets=sets, options=options)
+
+
+def conclude(
+    found: StudyResult, workspace: Workspace, *, universe: Universe, repeated: tuple[RunOutcome, RunOutcome] | None
+) -> StudyResult:
+    """Judge the controls that need the workspace, and write it all to the study's folder.
+
+    Args:
+        found: without these controls.
+        workspace: of the study.
+        universe: its documents.
+        repeated: a run and its repetition.
+    """
+    more = _study_controls(found.config, workspace, universe=universe, comparison=found.comparison)
+    if repeated is not None:
+        one, other = (RunFolder(outcome.folder).digests() for outcome in repeated)
+        more = (judge_repeat(one, other, run=repeated[0].folder.name), *more)
+    result = dataclasses.replace(found, controls=(*found.controls, *more))
+    folder = workspace.study(found.config.name, found.config.budget_tokens)
     folder.mkdir(parents=True, exist_ok=True)
-    write_parquet(folder / "losses.parquet", losses)
-    write_parquet(folder / "points.parquet", points)
+    write_parquet(folder / "losses.parquet", result.losses)
+    write_parquet(folder / "points.parquet", result.points)
     write_json_atomic(folder / RESULT, result.to_dict())
     return result
 
@@ -115,12 +173,15 @@ def keep_result(folder: Path, runs: Sequence[PlannedRun]) -> None:
     found = read_json(path)
     if not isinstance(found, dict) or not isinstance(found.get("runs"), list):
         raise WorkspaceError(f"{path}: not the result of a study; delete {folder} and run again")
-    planned = {run.run_id for run in runs}
-    if lost := [run for run in found["runs"] if run not in planned]:
+    lost = set(found["runs"]) - {run.run_id for run in runs}
+    if lost:  # a confirmation's runs may be of any variant
+        arms = list(dict.fromkeys(run.arm for run in runs))
+        lost -= {run.run_id for run in fresh_runs(runs, arms, seeds=MAX_SEEDS)}
+    if lost:
         raise WorkspaceError(
             f"{folder}: holds the result of other settings or of another corpus ({len(lost)} of its "
-            f"{len(found['runs'])} runs, such as {lost[0]}, are not of this study); give the study another `name`, or "
-            "replace it: `overwrite`",
+            f"{len(found['runs'])} runs, such as {min(lost)}, are not of this study); give the study another `name`, "
+            "or replace it: `overwrite`",
             field="overwrite",
         )
 
@@ -128,7 +189,7 @@ def keep_result(folder: Path, runs: Sequence[PlannedRun]) -> None:
 def _collect(outcomes: Sequence[RunOutcome], file: str) -> pl.DataFrame:
     frames = [
         read_parquet(outcome.folder / file).select(
-            pl.lit(outcome.run.variant.name).alias("variant"),
+            pl.lit(outcome.run.arm).alias("variant"),
             pl.lit(outcome.run.spec.seed, pl.Int64).alias("seed"),
             pl.all(),
         )
@@ -137,16 +198,13 @@ def _collect(outcomes: Sequence[RunOutcome], file: str) -> pl.DataFrame:
     return pl.concat(frames).sort("variant", "seed", maintain_order=True)
 
 
-def _controls(config: StudyConfig) -> list[Control]:
-    if config.active_controls is None:
-        return []
-    return [
-        Control(kind=ControlKind.AA, variant=AA, seed_pairs=config.aa_seed_pairs),
-        Control(kind=ControlKind.TOKEN_REPLACEMENT, variant=TOKEN_REPLACEMENT),
-    ]
+def variants_apart(config: StudyConfig) -> dict[str, str]:
+    """Variants whose text is seen too often to be as noisy as the others: they spread 1.3 to 1.8 times as much."""
+    epochs = {name: max(one.epochs for one in kind.composition()) for name, kind in config.variants.items()}
+    return {name: f"{n:g} epochs, more than {MAX_SHARED_EPOCHS}" for name, n in epochs.items() if n > MAX_SHARED_EPOCHS}
 
 
-def _unigram_control(
+def _study_controls(
     config: StudyConfig, workspace: Workspace, *, universe: Universe, comparison: StudyComparison
 ) -> tuple[ControlOutcome, ...]:
     """The baseline must beat a unigram model of the same text, on the mean of the neutral sets."""

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
+
 from dq.arguments import instance
+from dq.compare import Comparison, Outcome, StudyComparison
 from dq.errors import BudgetError, ConfigError, require_all
 from dq.executors import QUIET, Executor, Progress, require_live_polars
 from dq.stages.base import View
 from dq.stages.heldout import Heldout
 from dq.store import Workspace, as_workspace
 from dq.study.config import StudyConfig
-from dq.study.grid import plan_grid
-from dq.study.outcome import StudyResult, conclude, keep_result
-from dq.study.runner import run_grid, write_manifests
+from dq.study.grid import REPEAT, PlannedRun, fresh_runs, plan_grid
+from dq.study.outcome import Finding, StudyResult, compare_runs, conclude, confirm_winner, keep_result
+from dq.study.registered import register
+from dq.study.runner import RunOutcome, run_grid, write_manifests
 from dq.variants import open_universe
+
+Train = Callable[[Sequence[PlannedRun]], list[RunOutcome]]
 
 
 def run_study(
@@ -25,6 +32,8 @@ def run_study(
     progress: Progress = QUIET,
 ) -> StudyResult:
     """Train what is not trained yet, compare, and write the result. The same command goes on after any interruption.
+
+    With `looks`, variants that are decided at one of them get no more runs.
 
     Args:
         config: of the study.
@@ -47,7 +56,8 @@ def run_study(
     require_all(config.modules())
     workspace.existing()
     with workspace.lock():
-        if not View.of(workspace).open(Heldout).neutral:
+        neutral = View.of(workspace).open(Heldout).neutral
+        if not neutral:
             raise ConfigError(f"{workspace.root}: no neutral held-out set; add one under `heldout.neutral` of the job")
         universe = open_universe(workspace)
         runs = plan_grid(config, workspace, universe)
@@ -59,5 +69,50 @@ def run_study(
         except BudgetError as error:
             rounded = f"whole optimiser steps of {config.training.tokens_per_step:,} tokens"
             raise BudgetError(f"{error} (it is {config.budget_tokens:,}: {rounded})") from None
-        outcomes = run_grid(workspace, runs, executor=executor, device=device, progress=progress)
-        return conclude(config, workspace, outcomes, universe=universe, manifests=manifests)
+        registered = register(folder, config, neutral=neutral)
+        train = partial(run_grid, workspace, executor=executor, device=device, progress=progress)
+        outcomes, found = _until_decided(config, runs, neutral=neutral, train=train)
+        fresh, confirmation = _confirmed(config, runs, found.comparison, train=train)
+        result = StudyResult(
+            config=config,
+            comparison=found.comparison,
+            controls=found.comparison.controls,
+            losses=found.losses,
+            points=found.points,
+            runs=tuple(dict.fromkeys(one.folder.name for one in (*outcomes, *fresh))),
+            manifests=manifests,
+            registered=registered,
+            confirmation=confirmation,
+            diverged=(),
+        )
+        repeated = [one for one in outcomes if one.run.arm in (config.baseline, REPEAT) and one.run.spec.seed == 0]
+        pair = (repeated[0], repeated[1]) if len(repeated) == 2 else None
+        return conclude(result, workspace, universe=universe, repeated=pair)
+
+
+def _until_decided(
+    config: StudyConfig, runs: Sequence[PlannedRun], *, neutral: Sequence[str], train: Train
+) -> tuple[list[RunOutcome], Finding]:
+    """Train up to a look, compare, and go on with the variants that are undecided, while looks are left."""
+    outcomes: list[RunOutcome] = []
+    going_on, done, found = {run.arm for run in runs}, 0, None
+    for seeds in config.stops:
+        outcomes += train([run for run in runs if run.arm in going_on and done <= run.spec.seed < seeds])
+        found = compare_runs(config, [one for one in outcomes if one.run.arm != REPEAT], neutral=neutral)
+        if not found.comparison.undecided:
+            break
+        going_on, done = {config.baseline, *found.comparison.undecided}, seeds
+    assert found is not None  # there is at least one number of seeds
+    return outcomes, found
+
+
+def _confirmed(
+    config: StudyConfig, runs: Sequence[PlannedRun], comparison: StudyComparison, *, train: Train
+) -> tuple[list[RunOutcome], Comparison | None]:
+    """The best of the better variants on fresh seeds, where the study asks for it."""
+    better = [one.neutral for one in comparison.variants if one.verdict.outcome is Outcome.BETTER]
+    if not config.confirm or not better:
+        return [], None
+    winner = min(better, key=lambda one: one.difference).variant
+    outcomes = train(fresh_runs(runs, [config.baseline, winner], seeds=config.confirm))
+    return outcomes, confirm_winner(config, outcomes, winner=winner, sets=comparison.neutral_sets)

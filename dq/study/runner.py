@@ -12,7 +12,7 @@ from dq.executors import QUIET, Executor, LocalExecutor, Progress, Step
 from dq.stages.base import View
 from dq.stages.tokenizer import BOS, Tokenizer
 from dq.store import Workspace
-from dq.study.grid import PlannedRun
+from dq.study.grid import REPEAT, PlannedRun
 from dq.study.placing import place_runs
 from dq.training import RunFolder, has_tokenizer, read_run, save_tokenizer
 from dq.variants import Manifest, Universe
@@ -33,8 +33,8 @@ def write_manifests(folder: Path, universe: Universe, runs: Sequence[PlannedRun]
     Raises:
         BudgetError: a pool is too small.
     """
-    variants = {run.variant.name: run.variant for run in runs}
-    seeds = {name: [run.spec.seed for run in runs if run.variant.name == name] for name in variants}
+    variants = {run.arm: run.variant for run in runs if run.arm != REPEAT}
+    seeds = {name: [run.spec.seed for run in runs if run.arm == name] for name in variants}
     return {name: variant.write_manifest(folder / name, universe, seeds[name]) for name, variant in variants.items()}
 
 
@@ -51,9 +51,10 @@ def run_grid(
     Without an executor, the device says how many run at a time.
     """
     folders = [RunFolder(workspace.run(run.run_id)) for run in runs]
-    with progress.step("train", unit="optimiser steps", total=sum(run.spec.steps for run in runs)) as step:
-        waiting = [run for run, folder in zip(runs, folders, strict=True) if not folder.status.exists()]
-        step.advance(sum(run.spec.steps for run in runs if run not in waiting))
+    once = {run.run_id: run for run in runs}.values()  # arms that are the same run share it
+    with progress.step("train", unit="optimiser steps", total=sum(run.spec.steps for run in once)) as step:
+        waiting = [run for run in once if not RunFolder(workspace.run(run.run_id)).status.exists()]
+        step.advance(sum(run.spec.steps for run in once if run not in waiting))
         if waiting:
             _train(workspace, waiting, executor=executor, device=device, step=step)
     tokenizer = View.of(workspace).open(Tokenizer).file

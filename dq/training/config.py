@@ -86,8 +86,6 @@ class TrainingConfig(StrictModel):
 class RunSpec(StrictModel):
     """Everything that decides the numbers of a run. Two runs of equal spec on one machine are equal bit for bit."""
 
-    variant: str
-    """Name of the variant."""
     size: str
     """A size of the ladder."""
     seed: int = Field(ge=0)

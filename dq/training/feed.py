@@ -79,7 +79,7 @@ def _fetch(spec: RunSpec, stream: TokenStream, stretch: Stretch, device: torch.d
     expected = (len(stretch) * batch, spec.training.context + 1)
     if windows_NT.shape != expected:
         raise TrainingError(
-            f"variant {spec.variant!r}, step {stretch.first}: the stream gave windows of shape {windows_NT.shape}, "
+            f"seed {spec.seed}, step {stretch.first}: the stream gave windows of shape {windows_NT.shape}, "
             f"expected {expected}; was it built for another context?"
         )
     windows_SBT = torch.from_numpy(windows_NT.astype(np.int32)).view(len(stretch), batch, -1)

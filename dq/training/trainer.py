@@ -124,7 +124,7 @@ def _train(run: _Run, progress: Progress) -> RunRecord:
 def _check_inputs(spec: RunSpec, stream: TokenStream, heldout: Sequence[HeldoutTokens]) -> None:
     if stream.n_tokens < spec.budget_tokens:
         raise TrainingError(
-            f"variant {spec.variant!r}: the stream has {stream.n_tokens:,} tokens and the run needs "
+            f"seed {spec.seed}: the stream has {stream.n_tokens:,} tokens and the run needs "
             f"{spec.budget_tokens:,}; lower the budget or repeat the data"
         )
     names = [heldout_set.name for heldout_set in heldout]

@@ -8,11 +8,10 @@ from collections.abc import Callable
 import numpy as np
 import polars as pl
 import pytest
-from scipy import special
+from scipy import stats
 
 import dq.compare
 from dq.compare import (
-    Control,
     ControlKind,
     ControlStatus,
     Options,
@@ -20,9 +19,9 @@ from dq.compare import (
     StudyComparison,
     VariantComparison,
     compare_study,
+    plan_looks,
 )
-from dq.compare.grid import pooled_seed_spread
-from dq.compare.tables import LossTable
+from dq.compare.spread import pool_spread
 from dq.errors import CompareError
 
 Make = Callable[..., pl.DataFrame]
@@ -86,80 +85,97 @@ def test_two_seeds_give_no_verdict_and_say_why(make_losses: Make) -> None:
     assert found.worse_on == ()
 
 
-def test_pooling_with_one_variant_beside_the_baseline_is_that_pairs_own_spread(make_losses: Make) -> None:
+def test_with_one_variant_beside_the_baseline_the_pairs_own_spread_decides(make_losses: Make) -> None:
     found = of(study(make_losses({"raw": 0.0, "a": 0.05}, sizes=SIZES)), "a").neutral
-    assert found.interval is not None
-    assert found.pooled_interval is not None
-    assert found.pooled_interval.label == "assumes equal spread"
-    own, pooled = found.interval, found.pooled_interval
-    assert (pooled.low, pooled.high, pooled.df) == pytest.approx((own.low, own.high, own.df))
+    own, family = found.interval, found.family_interval
+    assert own is not None and family is not None and family.label == "paired"
+    assert (family.low, family.high, family.df) == pytest.approx((own.low, own.high, own.df))
 
 
-def test_the_pooled_spread_is_the_mean_over_all_pairs_of_the_variance_of_their_differences(make_losses: Make) -> None:
-    table = LossTable.read(make_losses({"a": 0.0, "b": 0.1, "c": 0.2, "d": 0.3}, sizes=SIZES, seeds=range(4)))
-    found = pooled_seed_spread(table, sets=["web"])
-    assert found is not None
-    n_bytes = table.bytes_of_set["web"].sum()
-    level = {(v, s): table.run(v, s, "web").sum() / n_bytes for v in "abcd" for s in range(4)}
-    pairs = [(v, w) for v in "abcd" for w in "abcd" if v < w]
-    variances = [np.var([level[v, s] - level[w, s] for s in range(4)], ddof=1) for v, w in pairs]
+def test_the_pooled_spread_is_the_mean_over_all_pairs_of_the_variance_of_their_differences() -> None:
+    levels = np.random.default_rng(3).normal(size=(4, 5))
+    found = pool_spread(levels, arms="abcd", apart={})
+    pairs = [(v, w) for v in range(4) for w in range(4) if v < w]
+    variances = [(levels[v] - levels[w]).var(ddof=1) for v, w in pairs]
     assert found.variance == pytest.approx(np.mean(variances))
-    assert found.df == 9
+    assert (found.df, found.members, found.refused) == (12, ("b", "c", "d"), None)
 
 
-def test_the_pooled_interval_of_dominant_seeds_is_a_t_interval_with_the_pooled_variance(make_losses: Make) -> None:
-    losses = make_losses({"a": 0.0, "b": 0.1, "c": 0.2}, sizes={"web": 100}, spreads=(0.1, 1e-6, 1e-6))
-    found = of(study(losses, baseline="a", neutral_sets=["web"]), "b").neutral
-    spread = pooled_seed_spread(LossTable.read(losses), sets=["web"])
-    assert spread is not None
-    assert found.pooled_interval is not None
-    half_width = special.stdtrit(4, 0.975) * np.sqrt(spread.variance / 3)
-    assert found.pooled_interval.high - found.difference == pytest.approx(half_width, rel=1e-3)
+def test_dominant_seeds_are_judged_by_dunnetts_quantile_of_the_pooled_spread(make_losses: Make) -> None:
+    losses = make_losses({"a": 0.0, "b": 0.1, "c": 0.2, "d": 0.1}, sizes={"web": 100}, spreads=(0.1, 1e-6, 1e-6))
+    found = study(losses, baseline="a", neutral_sets=["web"])
+    interval = of(found, "b").neutral.family_interval
+    assert interval is not None and found.pooled_sd is not None
+    assert interval.label == "for 3 variants together, spread pooled, 6 df"
+    assert interval.high - of(found, "b").neutral.difference == pytest.approx(
+        3.0992 * found.pooled_sd / np.sqrt(3), rel=1e-3
+    )
 
 
-def test_the_pooled_interval_decides_only_when_the_study_says_so(make_losses: Make) -> None:
-    # One pair with an unlucky spread among five variants that hardly spread.
-    effects = {"raw": 0.0, "a": 0.06, "b": 0.0, "c": 0.0, "d": 0.0}
-    losses = make_losses(effects, sizes=SIZES, spreads=(1e-4, 1e-4, 1e-4))
-    unlucky = (pl.col("variant") == "a") & (pl.col("seed") == 2)
-    bump = 0.06 * np.log(2) * pl.col("n_bytes")
-    losses = losses.with_columns(loss_nats=pl.col("loss_nats") + pl.when(unlucky).then(bump).otherwise(0.0))
-    alone, pooled = (of(study(losses, pool=pool), "a") for pool in (False, True))
-    assert alone.neutral.interval == pooled.neutral.interval
-    assert alone.neutral.pooled_interval == pooled.neutral.pooled_interval
-    assert (alone.verdict.outcome, pooled.verdict.outcome) == (Outcome.UNDECIDED, Outcome.WORSE)
-    assert "assumes equal spread" in pooled.verdict.reason
-    assert pooled.verdict.interval == pooled.neutral.pooled_interval
-    smallest = [one.neutral.power.smallest_detectable_difference for one in (alone, pooled) if one.neutral.power]
-    assert smallest[1] < smallest[0]
+def test_without_pooling_each_variant_has_its_own_spread_and_a_third_of_the_error(make_losses: Make) -> None:
+    found = study(make_losses(EFFECTS, sizes={"web": 100}, spreads=(0.1, 1e-6, 1e-6)), neutral_sets=["web"], pool=False)
+    one = of(found, "same").neutral
+    assert one.family_interval is not None and one.interval is not None
+    widths = [interval.high - one.difference for interval in (one.family_interval, one.interval)]
+    assert widths[0] / widths[1] == pytest.approx(stats.t.ppf(1 - 0.05 / 6, 2) / stats.t.ppf(0.975, 2))
+    assert one.family_interval.label == "for 3 variants together, own spread"
+    assert found.pooled_sd is None and not any("shared" in note for note in found.notes)
 
 
-def test_controls_are_judged_and_left_out_of_verdicts_and_pooling(make_losses: Make) -> None:
-    effects = EFFECTS | {"noise control": 1.0, "raw again": 0.0}
-    controls = [
-        Control(kind=ControlKind.TOKEN_REPLACEMENT, variant="noise control"),
-        Control(kind=ControlKind.AA, variant="raw again"),
-    ]
-    # Controls last, so that the other variants are the same with and without them.
-    losses = make_losses(effects, sizes={"books": 120})
-    with_controls = study(losses, neutral_sets=["books"], controls=controls)
+def test_arms_that_may_not_share_have_their_own_spread_and_are_named(make_losses: Make) -> None:
+    found = study(make_losses(EFFECTS, sizes=SIZES), apart={"noisy": "16 epochs, more than 4"})
+    assert of(found, "noisy").neutral.family_interval.label == "for 3 variants together, own spread"  # type: ignore[union-attr]
+    assert "noisy has an interval of its own spread: 16 epochs, more than 4" in found.notes
+    (noisy,) = [one for one in found.spreads if one.arm == "noisy"]
+    assert noisy.left_out == "16 epochs, more than 4" and not noisy.unstable
+
+
+def test_an_arm_that_spreads_over_three_times_as_much_is_called_unstable(make_losses: Make) -> None:
+    losses = make_losses(EFFECTS, sizes={"web": 100}, seeds=range(6), spreads=(0.01, 1e-4, 1e-4))
+    wild = (pl.col("variant") == "noisy").cast(pl.Float64) * pl.col("seed").replace_strict(
+        {0: 0.0, 1: 0.3, 2: -0.2, 3: 0.2, 4: -0.3, 5: 0.0}, return_dtype=pl.Float64
+    )
+    losses = losses.with_columns(loss_nats=pl.col("loss_nats") + wild * np.log(2) * pl.col("n_bytes"))
+    found = study(losses, neutral_sets=["web"])
+    assert {one.arm: one.unstable for one in found.spreads} == {a: a == "noisy" for a in EFFECTS}
+    assert any(note.endswith("unstable training, not data") and note.startswith("noisy") for note in found.notes)
+    assert found.pooled_sd is not None and found.pooled_sd < 0.05  # without it
+    assert of(found, "same").verdict.interval is not None
+    assert "2 variants" not in of(found, "same").verdict.interval.label  # type: ignore[union-attr]
+
+
+def test_a_baseline_that_spreads_more_than_the_variants_ends_the_pooling() -> None:
+    levels = np.random.default_rng(2).normal(size=(4, 6)) * [[5.0], [1.0], [1.0], [1.0]]
+    found = pool_spread(levels, arms="abcd", apart={})
+    assert found.refused == "a itself spreads more than the variants" and found.members == ()
+    assert found.variance == pytest.approx((levels[1:] - levels[0]).var(1, ddof=1).max()) and found.df == 5
+
+
+def test_the_noise_control_is_judged_and_left_out_of_verdicts_and_pooling(make_losses: Make) -> None:
+    # The control last, so that the other variants are the same with and without it.
+    losses = make_losses(EFFECTS | {"noise control": 1.0}, sizes={"books": 120})
+    losses = losses.filter((pl.col("variant") != "noise control") | (pl.col("seed") == 0))
+    with_control = study(losses, neutral_sets=["books"], noise_control="noise control")
     without = study(losses.filter(pl.col("variant").is_in(list(EFFECTS))), neutral_sets=["books"])
-    assert [one.status for one in with_controls.controls] == [ControlStatus.PASSED, ControlStatus.PASSED]
-    assert with_controls.variants == without.variants
-    assert {one.variant for one in with_controls.levels} == set(effects)
+    assert [one.status for one in with_control.controls] == [ControlStatus.PASSED, ControlStatus.PASSED]
+    assert with_control.variants == without.variants and with_control.spreads == without.spreads
+    assert {one.variant for one in with_control.levels} == {*EFFECTS, "noise control"}
+    assert [one.kind for one in without.controls] == [ControlKind.AA]
 
 
-def test_an_aa_control_can_be_the_baseline_with_other_seeds(make_losses: Make) -> None:
-    losses = make_losses({"raw": 0.0, "a": 0.1}, sizes=SIZES, seeds=range(6))
-    losses = losses.filter((pl.col("variant") == "raw") | (pl.col("seed") < 3))
-    control = Control(kind=ControlKind.AA, variant="raw", seed_pairs=((3, 0), (4, 1), (5, 2)))
-    found = study(losses, controls=[control])
-    assert found.seeds == (0, 1, 2)
-    assert found.controls[0].status is ControlStatus.PASSED
-    assert found.controls[0].comparison is not None
-    assert found.controls[0].comparison.seed_pairs == ((3, 0), (4, 1), (5, 2))
-    with pytest.raises(CompareError, match="seed_pairs"):
-        study(losses)
+@pytest.mark.parametrize(("longest", "noted"), [(6_000, False), (7_000, True)])
+def test_a_document_of_over_a_tenth_of_the_bytes_is_noted(losses_of: Make, longest: int, noted: bool) -> None:
+    n_bytes = [longest] + [500] * 119
+    losses = losses_of(np.random.default_rng(1).normal(size=(3, 120)), n_bytes=n_bytes)
+    found = study(losses, baseline="baseline", neutral_sets=["neutral"])
+    assert found.notes == (
+        (
+            "one document of set neutral holds 11% of its bytes: its interval is too sure of itself "
+            "(at 30 % it covers 93 % where 95 % is stated)",
+        )
+        if noted
+        else ()
+    )
 
 
 def test_the_table_has_a_row_for_the_neutral_mean_and_one_for_each_set(make_losses: Make) -> None:
@@ -173,16 +189,15 @@ def test_the_table_has_a_row_for_the_neutral_mean_and_one_for_each_set(make_loss
 
 def test_two_seeds_still_make_a_table(make_losses: Make) -> None:
     table = study(make_losses(EFFECTS, sizes=SIZES, seeds=(0, 1))).to_frame()
-    assert table["low"].null_count() == table.height
+    assert table["family_low"].null_count() == table["low"].null_count() == table.height
     assert set(table["verdict"].drop_nulls()) == {"no verdict"}
 
 
 def test_a_study_is_plain_json(make_losses: Make) -> None:
-    control = Control(kind=ControlKind.TOKEN_REPLACEMENT, variant="noisy")
-    found = study(make_losses(EFFECTS, sizes=SIZES), controls=[control])
+    found = study(make_losses(EFFECTS, sizes=SIZES), noise_control="noisy")
     record = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert record["variants"][0]["verdict"]["outcome"] == "better"
-    assert record["controls"][0]["status"] == "passed"
+    assert [one["status"] for one in record["controls"]] == ["passed", "passed"]
     assert record["levels"][0]["held_out_set"] == "books"
     assert record["margin"] == MARGIN
 
@@ -201,11 +216,8 @@ def test_a_set_of_fewer_than_a_hundred_documents_is_noted(make_losses: Make, siz
         ({"neutral_sets": ["absent"]}, "no losses on set 'absent'"),
         ({"neutral_sets": []}, "must be named"),
         ({"margin": 0.0}, "margin must be above 0"),
-        ({"controls": [Control(kind=ControlKind.AA, variant="absent")]}, "no losses of variant 'absent'"),
-        (
-            {"controls": [Control(kind=ControlKind.TOKEN_REPLACEMENT, variant=name) for name in ("a", "b")]},
-            "nothing to compare with 'raw'",
-        ),
+        ({"noise_control": "absent"}, "no losses of variant 'absent'"),
+        ({"looks": plan_looks([5, 8])}, "the first look needs 5 seeds of every variant"),
     ],
 )
 def test_a_study_that_cannot_be_compared_says_what_is_missing(

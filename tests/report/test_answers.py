@@ -14,16 +14,17 @@ NONE_BETTER = "No variant is shown to be better than raw at this size and budget
 
 
 def variant(name: str, outcome: str, *, needed: int | None = 30, worse_on: tuple[str, ...] = ()) -> dict[str, Any]:
-    interval = None if outcome == "no verdict" else {"low": -0.119, "high": 0.068}
-    power = None if outcome == "no verdict" else {"margin": 0.02, "seeds_needed": needed}
+    label = "for 2 variants together, spread pooled, 4 df"
+    interval = None if outcome == "no verdict" else {"low": -0.119, "high": 0.068, "confidence": 0.95, "label": label}
+    power = {"margin": 0.02, "seeds_needed": needed, "seeds_needed_range": (12, None)}
+    power = None if outcome == "no verdict" else power
     neutral = {"difference": -0.0256, "baseline_bits_per_byte": 3.28, "seed_pairs": [[0, 0]] * 3, "power": power}
     verdict = {"outcome": outcome, "reason": "too few seeds", "interval": interval}
     return {"variant": name, "verdict": verdict, "neutral": neutral, "worse_on": list(worse_on)}
 
 
 def study(*variants: dict[str, Any]) -> dict[str, Any]:
-    manifests: dict[str, Any] = dict.fromkeys(("raw", "control-aa", *(one["variant"] for one in variants)))
-    return {"comparison": {"baseline": "raw", "variants": list(variants)}, "manifests": manifests}
+    return {"comparison": {"baseline": "raw", "variants": list(variants)}}
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,9 @@ def test_one_sentence_says_what_was_found(outcomes: list[str], words: str) -> No
 def test_an_undecided_card_says_what_would_decide_it_and_what_that_costs() -> None:
     (card,) = cards(study(variant("a", "undecided")), seconds_a_run=33.0)
     assert (card.size, card.range) == ("-0.026 bits per byte (-0.8 %)", "could be 0.119 better or 0.068 worse")
-    assert (card.seeds, card.cost) == (30, "81 more runs, about 45 minutes of one core here")  # 27 seeds of 3 arms
+    words = "54 more runs (likely 12 to many more seeds), about 30 minutes of one core here"  # 27 seeds of 2 arms
+    assert (card.seeds, card.cost) == (30, words)
+    assert card.interval == ("95 % interval [-0.119, +0.068] of 3 seeds, for 2 variants together, spread pooled, 4 df")
 
 
 @pytest.mark.parametrize(("needed", "seeds"), [(100, 100), (101, None), (None, None)])
@@ -61,7 +64,7 @@ def test_a_decided_card_asks_for_no_seeds(outcome: str) -> None:
 
 
 def test_seeds_that_suffice_are_not_asked_for() -> None:
-    for needed, cost in ((3, ""), (4, "3 more runs")):
+    for needed, cost in ((3, ""), (4, "2 more runs (likely 12 to many more seeds)")):
         assert cards(study(variant("a", "undecided", needed=needed)), seconds_a_run=None)[0].cost == cost
 
 

@@ -1,4 +1,4 @@
-"""One small workspace, and one real study of twelve small runs with every control."""
+"""One small workspace, and one real study of eight small runs with every control."""
 
 from __future__ import annotations
 

@@ -42,8 +42,12 @@ def test_a_fault_of_the_training_is_named_and_not_the_budget_that_it_would_round
         load_yaml(path, StudyConfig)
 
 
-def test_the_seeds_of_the_aa_control_are_the_ones_behind_the_studys() -> None:
-    assert tiny_study(seeds=3).aa_seed_pairs == ((3, 0), (4, 1), (5, 2))
+def test_looks_say_how_many_seeds_there_are_and_spend_five_per_cent() -> None:
+    config = tiny_study(looks=(5, 8, 12))
+    assert (config.seeds, config.stops) == (12, (5, 8, 12))
+    assert [look.error for look in config.plan] == [0.01, 0.015, 0.025]
+    assert StudyConfig(**config.model_dump()) == config
+    assert (tiny_study(seeds=4).plan, tiny_study(seeds=4).stops) == ((), (4,))
 
 
 def test_controls_do_not_run_below_200000_tokens() -> None:
@@ -71,6 +75,12 @@ def test_controls_do_not_run_below_200000_tokens() -> None:
         ({"name": "../x"}, "name"),
         ({"name": "a/b"}, "name"),
         ({"seeds": 0}, "seeds"),
+        ({"looks": (5, 8), "seeds": 3}, "`looks` end with 8 seeds; leave `seeds` out"),
+        ({"looks": (8, 5)}, "looks must grow"),
+        ({"looks": (2, 5)}, "greater than or equal to 3"),
+        ({"looks": ()}, "at least 1"),
+        ({"looks": (5, 8), "look_errors": (0.04, 0.04)}, "sum to at most 0.05"),
+        ({"look_errors": (0.05,)}, "there are no `looks`"),
         ({"margin_bits_per_byte": 0.0}, "margin"),
     ],
 )

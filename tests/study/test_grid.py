@@ -16,7 +16,7 @@ from dq.stages.base import View
 from dq.stages.duplicates import FoundDuplicates
 from dq.store import Workspace
 from dq.study import ControlsConfig, run_study
-from dq.study.grid import AA, TOKEN_REPLACEMENT, plan_grid
+from dq.study.grid import REPEAT, TOKEN_REPLACEMENT, fresh_runs, plan_grid
 from dq.training import TrainingConfig
 from dq.variants import Curated, Raw, Repeated, StreamConfig, TokenNoise, open_universe
 from tests.jobs.workspaces import changed
@@ -36,9 +36,9 @@ def test_runs_go_seed_by_seed_with_the_baseline_first(plan: Plan) -> None:
         ("curated", 1),
     ]
     for run in runs:
-        assert re.fullmatch(rf"{run.variant.name}-0\.1M-seed{run.spec.seed}-[0-9a-f]{{10}}", run.run_id)
+        assert re.fullmatch(rf"{run.variant.spec.kind}-0\.1M-seed{run.spec.seed}-[0-9a-f]{{10}}", run.run_id)
         assert run.spec.steps == 8 and run.spec.budget_tokens == run.variant.budget_tokens == 2048
-        assert run.spec.variant == run.variant.name and run.spec.vocabulary_size == 400
+        assert run.spec.vocabulary_size == 400
     assert len({run.run_id for run in runs}) == 4
 
 
@@ -46,13 +46,29 @@ def test_a_small_study_has_no_control_runs(plan: Plan) -> None:
     assert {run.variant.name for run in plan(tiny_study(controls=ControlsConfig()))} == {"raw", "curated"}
 
 
-def test_controls_are_the_baseline_with_other_seeds_and_replaced_tokens(plan: Plan) -> None:
+def test_controls_are_one_run_of_replaced_tokens_and_one_of_the_baseline_again(plan: Plan) -> None:
     runs = plan(with_controls(tiny_study(baseline="curated")))
-    kinds = {run.variant.name: run.variant.spec for run in runs}
-    seeds = {name: [run.spec.seed for run in runs if run.variant.name == name] for name in kinds}
-    assert kinds == {"raw": Raw(), "curated": Curated(), AA: Curated(), TOKEN_REPLACEMENT: TokenNoise(dose=0.5)}
-    assert list(kinds) == list(seeds) and seeds.pop(AA) == [3, 4, 5]
-    assert all(mine == [0, 1, 2] for mine in seeds.values())
+    kinds = {run.arm: run.variant.spec for run in runs}
+    seeds = {name: [run.spec.seed for run in runs if run.arm == name] for name in kinds}
+    assert kinds == {"curated": Curated(), "raw": Raw(), TOKEN_REPLACEMENT: TokenNoise(dose=0.5), REPEAT: Curated()}
+    assert seeds == {"curated": [0, 1, 2], "raw": [0, 1, 2], TOKEN_REPLACEMENT: [0], REPEAT: [0]}
+    first, again = runs[0], next(run for run in runs if run.arm == REPEAT)
+    assert again.spec == first.spec and again.run_id == f"{first.run_id}-again"
+
+
+def test_arms_that_are_the_same_run_share_its_name(plan: Plan) -> None:
+    before = ids(plan)
+    renamed = ids(plan, variants={"base": Raw(), "better": Curated(), "copy": Raw()}, baseline="base")
+    assert renamed["base", 1] == renamed["copy", 1] == before["raw", 1] and renamed["better", 2] == before["curated", 2]
+
+
+def test_fresh_seeds_are_those_of_no_study(plan: Plan) -> None:
+    runs = plan(tiny_study(seeds=2))
+    fresh = fresh_runs(runs, ["raw", "curated"], seeds=2)
+    assert [(run.arm, run.spec.seed) for run in fresh] == [(n, s) for s in (100, 101) for n in ("raw", "curated")]
+    assert len({run.spec.stream_fingerprint for run in (*runs, *fresh)}) == 8
+    for planned in plan(tiny_study(seeds=100)):
+        assert planned.run_id not in {run.run_id for run in fresh}
 
 
 def test_a_renamed_study_and_the_rule_that_decides_change_no_run(plan: Plan) -> None:

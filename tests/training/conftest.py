@@ -31,7 +31,6 @@ def config() -> TrainingConfig:
 def spec(config: TrainingConfig) -> RunSpec:
     """Twenty steps of the smallest size."""
     return RunSpec(
-        variant="cyclic",
         size="0.1M",
         seed=3,
         steps=20,

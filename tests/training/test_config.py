@@ -51,7 +51,6 @@ def test_a_size_that_is_not_on_the_ladder_is_refused_with_the_ladder() -> None:
         find_size("2M")
     with pytest.raises(pydantic.ValidationError, match=r"unknown size `2M`; there are 0\.1M"):
         RunSpec(
-            variant="a",
             size="2M",
             seed=0,
             steps=1,
