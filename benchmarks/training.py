@@ -30,7 +30,6 @@ Clock = Callable[[], float]
 def a_spec(size: str, *, compiled: bool | None) -> RunSpec:
     """A run as a study has it."""
     return RunSpec(
-        variant="random",
         size=size,
         seed=0,
         steps=1000,

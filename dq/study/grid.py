@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from dq.training import RunSpec, find_size
 from dq.variants import Kind, TokenNoise, Universe, Variant, variant_inputs
 
 TOKEN_REPLACEMENT, REPEAT = f"{CONTROL_PREFIX}token-replacement", f"{CONTROL_PREFIX}repeat"
+MAX_LABEL = 60  # characters of a run's name
 FIRST_FRESH_SEED = MAX_SEEDS  # beyond any that a study may have, now or with more seeds
 
 
@@ -22,8 +24,8 @@ FIRST_FRESH_SEED = MAX_SEEDS  # beyond any that a study may have, now or with mo
 class PlannedRun:
     """One run: its variant or control, its specification and the folder name that follows from it.
 
-    The name tells the kind and not the variant's name, so that two variants, studies or controls that are the same run
-    share its folder.
+    The name tells the kind and its settings and not the variant's name, so that two variants, studies or controls that
+    are the same run share its folder.
     """
 
     variant: Variant
@@ -115,5 +117,9 @@ def _planned(config: StudyConfig, variant: Variant, seed: int, *, vocabulary: in
 
 
 def _name(variant: Variant, spec: RunSpec) -> str:
+    """Such as ``repeated-epochs4-0.3M-seed0-1f0c2a9b7e``; settings that are no plain values are in the fingerprint."""
+    settings = variant.spec.model_dump(mode="json", exclude={"kind"}, exclude_defaults=True)
+    plain = (f"{name}{value}" for name, value in settings.items() if isinstance(value, int | float | str))
+    label = re.sub(r"[^A-Za-z0-9._-]", "_", "-".join([variant.spec.kind, *plain]))[:MAX_LABEL]
     again = "-again" if variant.name == REPEAT else ""
-    return f"{variant.spec.kind}-{spec.size}-seed{spec.seed}-{fingerprint(spec)[:10]}{again}"
+    return f"{label}-{spec.size}-seed{spec.seed}-{fingerprint(spec)[:10]}{again}"

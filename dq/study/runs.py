@@ -22,6 +22,7 @@ class RunProgress(Result):
 
     Attributes:
         run: its folder's name.
+        variant: kind and settings of what it is trained on, as the folder's name tells them.
         status: ``complete``, ``diverged``, ``running``, ``stopped`` (the same command goes on with it) or ``damaged``.
         tokens_seen: at its last evaluation.
         budget_tokens: that it ends at.
@@ -125,7 +126,7 @@ def _read(folder: RunFolder) -> tuple[RunProgress, pl.DataFrame]:
     scored = last.filter(subset="all") if "all" in last["subset"] else last
     run = RunProgress(
         run=folder.path.name,
-        variant=spec["variant"],
+        variant=folder.path.name.partition(f"-{spec['size']}-seed")[0],
         size=spec["size"],
         seed=spec["seed"],
         status=str(status),
