@@ -92,6 +92,16 @@ def _show_forecast(
         speed = f"{found.tokens_per_second:,.0f} tokens a second a run, {found.speed_is}"
         show.line(f"time: about {duration(found.seconds)} ({speed}; {found.at_a_time:,} at a time)")
         show.line(f"disk: {amount(found.disk_bytes, 'bytes')}")
+    seeds = ", ".join(f"{n:,}" for n in found.seeds)
+    show.line(
+        f"seeds: {'looks at ' if config.looks else ''}{seeds}; margin {config.margin_bits_per_byte:g} bits per byte"
+    )
+    if found.sd is None:
+        show.line("smallest detectable difference: unknown until seeds have been trained at this size (`dq noise`)")
+    else:
+        differences = ", ".join(f"{difference:.3g}" for difference in found.detectable)
+        known = f"sd over seeds {found.sd:.3g}, by study {found.noise_of}"
+        show.line(f"smallest detectable difference: {differences} bits per byte ({known})")
 
 
 def _at_budget(config: StudyConfig, budget_tokens: int | None) -> StudyConfig:

@@ -21,6 +21,7 @@ from dq.compare.controls import (
 from dq.compare.curves import Level, curves, levels, paired_curves
 from dq.compare.family import Look, plan_looks
 from dq.compare.grid import StudyComparison, VariantComparison, compare_study
+from dq.compare.noise import Noise, noise_of
 from dq.compare.paired import Options, paired
 from dq.compare.power import detectable_at, power_of, seeds_in_words
 from dq.compare.results import Comparison, Interval, MeanSquares, Outcome, Power, Verdict
@@ -38,6 +39,7 @@ __all__ = [
     "Level",
     "Look",
     "MeanSquares",
+    "Noise",
     "Options",
     "Outcome",
     "Pool",
@@ -54,6 +56,7 @@ __all__ = [
     "judge_repeat",
     "judge_unigram",
     "levels",
+    "noise_of",
     "paired",
     "paired_curves",
     "plan_looks",

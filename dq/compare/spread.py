@@ -58,7 +58,9 @@ class Pool(Result):
     """Why nothing is pooled, or None."""
 
 
-def pool_spread(levels: FloatArray, *, arms: Sequence[str], apart: Mapping[str, str], share: bool = True) -> Pool:
+def pool_spread(
+    levels: FloatArray, *, arms: Sequence[str], apart: Mapping[str, str], share: bool = True, guarded: bool = True
+) -> Pool:
     """The spread of every arm, and the one that the variants share.
 
     The shared one is twice the arm x seed interaction mean square of the members' levels with the baseline's, with
@@ -69,13 +71,14 @@ def pool_spread(levels: FloatArray, *, arms: Sequence[str], apart: Mapping[str, 
         arms: their names.
         apart: variants that never share, with the reason.
         share: whether the study pools at all.
+        guarded: whether arms that look noisier are kept out; without it all of them share.
     """
     rows = [row for row, name in enumerate(arms) if name not in apart]
     spreads = [_spread(levels, row, among=rows, name=name) for row, name in enumerate(arms)]
-    spreads = [_left_out(one, apart=apart, is_baseline=row == 0) for row, one in enumerate(spreads)]
+    spreads = [_left_out(one, apart=apart, guarded=guarded and row > 0) for row, one in enumerate(spreads)]
     members = [row for row in range(1, len(arms)) if spreads[row].left_out is None]
     refused = None if share else NOT_SHARED
-    if share and _ratio(levels, 0, members)[1] < BASELINE_GUARD:
+    if share and guarded and _ratio(levels, 0, members)[1] < BASELINE_GUARD:
         refused = f"{arms[0]} itself spreads more than the variants"
     kept = [] if refused else members
     n_seeds = levels.shape[1]
@@ -106,9 +109,9 @@ def _spread(levels: FloatArray, row: int, *, among: Sequence[int], name: str) ->
     )
 
 
-def _left_out(spread: ArmSpread, *, apart: Mapping[str, str], is_baseline: bool) -> ArmSpread:
+def _left_out(spread: ArmSpread, *, apart: Mapping[str, str], guarded: bool) -> ArmSpread:
     why = apart.get(spread.arm)
-    if why is None and spread.unstable and not is_baseline:
+    if why is None and spread.unstable and guarded:
         why = f"{spread.ratio:.1f} times the others' spread"
     return ArmSpread(arm=spread.arm, sd=spread.sd, ratio=spread.ratio, unstable=spread.unstable, left_out=why)
 

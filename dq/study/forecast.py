@@ -10,15 +10,18 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
+from dq.compare import detectable_at, plan_looks
 from dq.errors import DqError, TrainingError
 from dq.executors import Placement
 from dq.results import Result
 from dq.store import Workspace, read_parquet
 from dq.study.config import StudyConfig
 from dq.study.grid import plan_grid
+from dq.study.noise import nearest_noise, noise_of_workspace
 from dq.study.placing import place_runs
 from dq.training import RunSpec, read_run
 from dq.training.record import RunFolder
@@ -36,7 +39,7 @@ class StudyForecast(Result):
     """Expected cost of a study on this machine as busy as it is now.
 
     Attributes:
-        runs: all of its runs, controls included.
+        runs: all of its runs, controls included; with looks as many as it may come to.
         runs_done: those that have finished.
         tokens: that are still to be trained on, over all runs.
         parameters: of a model.
@@ -45,6 +48,10 @@ class StudyForecast(Result):
         at_a_time: runs that work beside each other.
         seconds: that training would take.
         disk_bytes: that runs still to do would add, at the most.
+        seeds: numbers of them after which variants are judged.
+        noise_of: the study of the workspace, of this size and about this budget, that the next two rest on, or None.
+        sd: over seeds, of a paired difference on the neutral sets, bits per byte.
+        detectable: after each number of seeds the smallest difference that is found with 80 % power.
     """
 
     runs: int
@@ -56,6 +63,10 @@ class StudyForecast(Result):
     at_a_time: int
     seconds: float
     disk_bytes: int
+    seeds: tuple[int, ...]
+    noise_of: str | None
+    sd: float | None
+    detectable: tuple[float, ...]
 
 
 def forecast_study(
@@ -74,7 +85,7 @@ def forecast_study(
         WorkspaceError: the workspace is not finished.
     """
     universe = open_universe(workspace)
-    runs = plan_grid(config, workspace, universe)
+    runs = list({run.run_id: run for run in plan_grid(config, workspace, universe)}.values())
     for variant in {run.variant.name: run.variant for run in runs}.values():
         variant.parts(universe)  # says what is too small
     waiting = [run for run in runs if read_run(workspace.run(run.run_id)) is None]
@@ -93,8 +104,31 @@ def forecast_study(
         speed_is=speed_is,
         at_a_time=at_a_time,
         seconds=math.ceil(len(waiting) / at_a_time) * each,
+        seeds=config.stops,
+        **_power(config, workspace),
         disk_bytes=parameters * (MODEL_BYTES * len(waiting) + STATE_BYTES * at_a_time * bool(waiting)),
     )
+
+
+def _power(config: StudyConfig, workspace: Workspace) -> dict[str, Any]:
+    """What so many seeds detect, where the workspace knows how much they spread."""
+    known = nearest_noise(noise_of_workspace(workspace), size=config.size, budget_tokens=config.budget_tokens)
+    if known is None:
+        return {"noise_of": None, "sd": None, "detectable": ()}
+    sd, variants = known.noise[0].sd, len(config.variants) - 1
+    looks = config.plan or plan_looks([config.seeds])
+    detectable = [
+        detectable_at(
+            sd,
+            df=variants * (look.seeds - 1),
+            n_seeds=look.seeds,
+            comparisons=variants,
+            confidence=1 - look.error,
+        )
+        for look in looks
+        if look.seeds > 1
+    ]
+    return {"noise_of": known.study, "sd": sd, "detectable": tuple(detectable)}
 
 
 def _speed(workspace: Workspace, spec: RunSpec, *, placement: Placement) -> tuple[float, str]:
