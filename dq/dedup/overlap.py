@@ -7,8 +7,10 @@ stands in a page of markup as well as in prose. In scripts without spaces a lett
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 
+from dq.arrays import F64, U64
 from dq.dedup.config import ShingleConfig
 from dq.dedup.inverted import InvertedIndex
 from dq.dedup.shingles import shingle
@@ -30,6 +32,21 @@ def near_duplicates_of(entries: Texts, texts: Texts, *, min_jaccard: float, min_
         [near.with_columns(measure=pl.lit("jaccard_5gram")), quoted.with_columns(measure=pl.lit("containment_13gram"))]
     )
     return nearest_entries(found)
+
+
+def quoted_shingles(entries: Texts, texts: Texts) -> U64:
+    """The word 13-grams of some entries that stand in any of the texts: sorted hashes."""
+    config = ShingleConfig(normalization="folded", ngram=CONTAINMENT_NGRAM)
+    wanted = np.unique(shingle(entries, config).hashes)
+    return wanted[np.isin(wanted, shingle(texts, config).hashes)]
+
+
+def quoted_share(entries: Texts, quoted: U64) -> F64:
+    """Of each entry the share of its word 13-grams that are among the quoted ones; 0 where it has none."""
+    shingles = shingle(entries, ShingleConfig(normalization="folded", ngram=CONTAINMENT_NGRAM))
+    found = np.concatenate([[0], np.cumsum(np.isin(shingles.hashes, quoted))])
+    sizes = np.diff(shingles.offsets)
+    return np.diff(found[shingles.offsets]) / np.maximum(sizes, 1)
 
 
 def nearest_entries(found: pl.DataFrame) -> pl.DataFrame:

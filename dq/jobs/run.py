@@ -22,7 +22,7 @@ from dq.stages.base import ORIGINAL, View
 from dq.stages.cleaned import clean_documents
 from dq.stages.duplicates import find_pairs
 from dq.stages.fates import count_fates, settle_fates
-from dq.stages.heldout import Heldout, hold_out
+from dq.stages.heldout import MAX_QUOTED, Heldout, hold_out
 from dq.stages.learned import Learned, learn
 from dq.stages.planted import check_planted
 from dq.stages.read import Documents, ingest, keep_input, reading_warnings
@@ -164,6 +164,11 @@ def _warnings(heldout: Heldout, left_out: Sequence[str], fates: pl.DataFrame) ->
         found.append(
             f"tokens excluded as near to held-out documents: {listed([_share(row) for row in rows])}; a study about "
             "deduplication should use neutral sets only"
+        )
+    if quoted := [f"{name} ({len(one['left_out'])})" for name, one in heldout.quoted.items() if one["left_out"]]:
+        found.append(
+            f"held-out documents that are not scored, for over {MAX_QUOTED:.0%} of their word 13-grams stand in "
+            f"training text: {listed(quoted)}"
         )
     sizes = {name: len(heldout.documents(name)) for name in heldout.sets}
     if small := [f"{name} ({size})" for name, size in sizes.items() if size < MIN_EVALUATED]:

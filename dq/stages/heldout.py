@@ -1,31 +1,37 @@
 """The held-out stage: per-source sets by content key, neutral sets from elsewhere, and what they exclude.
 
-Membership depends on a document's own content key alone, so it never moves when documents are added, and copies of a
-held-out document are held out with it.
+Membership follows a document's own content key, and copies of a held-out document are held out with it. Only what is
+scored is held out: of a source beyond `max_documents` those with the lowest draw, so that documents that are added
+never move one into a set, and out of it only one whose place they take.
+
+What is excluded is too near to one held-out document. Many documents may each quote a little of one: how much of it
+stands in all of them together is measured too, and what stands there by over a fifth is not scored.
 """
 
 from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
 from pydantic import Field, model_validator
 
+from dq.arrays import U64
 from dq.config import FieldFault, StrictModel
 from dq.corpus import Corpus, InputSpec, ReadConfig
-from dq.errors import ConfigError, InputError
+from dq.dedup.overlap import quoted_share
+from dq.errors import ConfigError, InputError, listed
 from dq.executors import QUIET, Executor, Step
 from dq.stages.base import ORIGINAL, Need, Output, View
-from dq.stages.exclusion import Overlaps, find_overlaps
+from dq.stages.exclusion import Bools, Overlaps, find_overlaps
 from dq.stages.read import Documents, NeutralDocuments, ingest
 from dq.store import read_parquet, write_parquet
 from dq.text import mix64, uniform
 
-ENTRIES = "entries.parquet"
-Bools: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
+ENTRIES, SCORED = "entries.parquet", "scored.parquet"
+MAX_QUOTED = 0.2
 
 DRAW = 0x68656C64  # names this use of the content keys: independent of every other draw
 
@@ -43,11 +49,11 @@ class HeldoutConfig(StrictModel):
     """Which documents measure the models, and what is kept away from them."""
 
     fraction: float = Field(default=0.02, ge=0, lt=1)
-    """Share of each source held out, by content key: adding documents never moves membership. 0: neutral sets only."""
+    """Share of each source held out, by content key, `max_documents` at most. 0: neutral sets only."""
     neutral: tuple[NeutralSet, ...] = ()
     """Sets from elsewhere."""
     max_documents: int = Field(default=500, ge=1)
-    """Most documents of a set that are evaluated: those with the lowest draw. All of a set stay out of training."""
+    """Most documents of a set: those with the lowest draw. Others of a source are trained on."""
     document_bytes: int = Field(default=2000, ge=100)
     """Of each evaluated document the first so many bytes (whole characters) are scored."""
     min_jaccard: float = Field(default=0.5, gt=0, le=1)
@@ -77,11 +83,12 @@ class Heldout(Output):
     Attributes:
         sets: names of the held-out sets, per-source ones first.
         neutral: names of those that decide.
+        quoted: by set, what part of its word 13-grams stands in training text, and what is not scored for it.
         held_out: bool (n documents), in a held-out set.
         excluded: bool (n documents), too near to one of a held-out set.
     """
 
-    made_by: ClassVar = {"heldout": 3}
+    made_by: ClassVar = {"heldout": 4}
     needs: ClassVar = {"corpus": Need(Documents), "trained": Need(Documents, "trained")}
 
     @classmethod
@@ -99,6 +106,7 @@ class Heldout(Output):
         super().__init__(folder)
         self.sets: list[str] = list(self.record.summary["sets"])
         self.neutral: list[str] = list(self.record.summary["neutral"])
+        self.quoted: dict[str, dict[str, Any]] = dict(self.record.summary.get("quoted", {}))
         marks = read_parquet(folder / "withheld.parquet")
         self.held_out: Bools = marks["held_out"].to_numpy()
         self.excluded: Bools = marks["excluded"].to_numpy()
@@ -117,6 +125,18 @@ class Heldout(Output):
         """The evaluated documents of a set: id, text (its scored beginning), n_bytes."""
         # Files are numbered: a source's name is the input's own text and never becomes a path.
         return read_parquet(self.folder / f"set-{self.sets.index(name):03d}.parquet")
+
+    def quoted_in_words(self) -> list[str]:
+        """A sentence a set of which anything stands in training text."""
+        found = []
+        for name, one in self.quoted.items():
+            if one["share"] > 0:
+                gone = f"; not scored for over {MAX_QUOTED:.0%} of their own: {listed(one['left_out'])}"
+                found.append(
+                    f"{one['share']:.1%} of the word 13-grams of set {name} stand in training text"
+                    f"{gone if one['left_out'] else ''}"
+                )
+        return found
 
     def entries(self) -> pl.DataFrame:
         """What excludes: every held-out document whole, and the beginning of long ones: set, heldout_id, text."""
@@ -137,7 +157,7 @@ def hold_out(view: View, config: HeldoutConfig, read: ReadConfig, *, executor: E
         stage.start()
         corpora = [view.open(Documents, "" if name == "corpus" else name) for name in uses]
         documents = corpora[0].documents
-        held_out = is_held_out(documents["content_key"].to_numpy(), config.fraction)
+        held_out = _drawn(documents, config)
         frames = dict(_per_source(corpora[0], held_out))
         frames |= {name: _neutral(name, one, corpora[0]) for name, one in neutral.items()}
         if not frames:
@@ -145,21 +165,49 @@ def hold_out(view: View, config: HeldoutConfig, read: ReadConfig, *, executor: E
                 f"no document is held out: {len(held_out):,} documents are too few for a fraction of "
                 f"{config.fraction:g}; raise `heldout.fraction` or name a set under `heldout.neutral`"
             )
-        for number, frame in enumerate(frames.values()):
-            write_parquet(stage.folder / f"set-{number:03d}.parquet", _evaluated(frame, config))
+        scored = {name: _evaluated(frame, config) for name, frame in frames.items()}
+        write_parquet(stage.folder / SCORED, pl.concat(scored.values()))
         entries = pl.concat([_entries(name, frame, config) for name, frame in frames.items()])
         write_parquet(stage.folder / ENTRIES, entries)
-        overlaps = Overlaps(stage.folder / ENTRIES, config.min_jaccard, config.min_containment)
-        near = find_overlaps(corpora, overlaps, executor=executor, step=step)
+        overlaps = Overlaps(stage.folder / ENTRIES, stage.folder / SCORED, config.min_jaccard, config.min_containment)
+        near, quoted = find_overlaps(corpora, overlaps, held_out=held_out, executor=executor, step=step)
+        leaks = {}
+        for number, (name, frame) in enumerate(scored.items()):
+            left, leaks[name] = _without_quoted(frame, quoted)
+            write_parquet(stage.folder / f"set-{number:03d}.parquet", left)
         exclusions = _exclusions(near, entries, held_out)
         excluded = np.zeros(len(held_out), bool)
         excluded[exclusions["document"].to_numpy()] = True
         marks = {"held_out": held_out, "excluded": excluded}
         write_parquet(stage.folder / "withheld.parquet", pl.DataFrame(marks))
         write_parquet(stage.folder / "exclusions.parquet", exclusions)
-        summary = {"sets": list(frames), "neutral": sorted(neutral), "held_out": int(held_out.sum())}
+        summary = {"sets": list(frames), "neutral": sorted(neutral), "held_out": int(held_out.sum()), "quoted": leaks}
         stage.commit({**summary, "excluded": int(excluded.sum())})
     return view.open(Heldout)
+
+
+def _drawn(documents: pl.DataFrame, config: HeldoutConfig) -> Bools:
+    """Which documents are in a set of their source: the lowest draws below the fraction, with all their copies."""
+    keys = documents["content_key"].to_numpy()
+    drawn = pl.Series(is_held_out(keys, config.fraction))
+    draw = pl.Series("draw", mix64(keys, DRAW), pl.UInt64)
+    mine = documents.select("source", "content_key", "n_bytes").with_columns(draw).filter(drawn)
+    unique = mine.filter(pl.col("n_bytes") > 0).unique(["source", "content_key"])
+    chosen = unique.filter(pl.col("draw").rank("ordinal").over("source") <= config.max_documents)
+    return documents["content_key"].is_in(chosen["content_key"].implode()).to_numpy()
+
+
+def _without_quoted(frame: pl.DataFrame, quoted: U64) -> tuple[pl.DataFrame, dict[str, Any]]:
+    """What is scored of a set, and how much of all of it stands in training text: a share, and ids left out.
+
+    Where that leaves fewer than two documents, all are scored: the share then says what their losses are worth.
+    """
+    share = quoted_share(frame["text"], quoted)
+    clean = share <= MAX_QUOTED
+    left = frame.filter(pl.Series(clean)) if clean.sum() > 1 else frame
+    gone = frame.filter(~pl.Series(clean))["id"].to_list() if len(left) < len(frame) else []
+    weights = frame["n_bytes"].to_numpy()
+    return left, {"share": float((share * weights).sum() / weights.sum()), "left_out": gone}
 
 
 def _per_source(corpus: Corpus, held_out: np.ndarray[Any, Any]) -> list[tuple[str, pl.DataFrame]]:

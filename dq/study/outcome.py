@@ -23,6 +23,7 @@ from dq.compare import (
 from dq.errors import TrainingError, WorkspaceError
 from dq.results import Result
 from dq.stages.base import View
+from dq.stages.heldout import Heldout
 from dq.stages.tokenizer import Tokenizer
 from dq.stages.tokens import TokenPool
 from dq.store import Workspace, read_json, read_parquet, write_json_atomic, write_parquet
@@ -150,7 +151,9 @@ def conclude(
     if repeated is not None:
         one, other = (RunFolder(outcome.folder).digests() for outcome in repeated)
         more = (judge_repeat(one, other, run=repeated[0].folder.name), *more)
-    result = dataclasses.replace(found, controls=(*found.controls, *more))
+    notes = (*found.comparison.notes, *View.of(workspace).open(Heldout).quoted_in_words())
+    comparison = dataclasses.replace(found.comparison, notes=notes)
+    result = dataclasses.replace(found, comparison=comparison, controls=(*found.controls, *more))
     folder = workspace.study(found.config.name, found.config.budget_tokens)
     folder.mkdir(parents=True, exist_ok=True)
     write_parquet(folder / "losses.parquet", result.losses)

@@ -205,6 +205,50 @@ def test_a_neutral_sets_name_is_a_name(name: str) -> None:
     NeutralSet(name="Fact-book_2", input=(InputSpec(sample="web"),))
 
 
+def test_of_a_source_no_more_are_held_out_than_are_scored(tmp_path: Path) -> None:
+    made = rows(9, 400)
+    corpus = corpus_of(tmp_path, made)
+    every, few = (held_out_of(tmp_path, HeldoutConfig(fraction=0.2, max_documents=n)) for n in (400, 7))
+    assert ids(corpus, few.held_out) < ids(corpus, every.held_out)
+    for name in few.sets:
+        scored = few.documents(name)["id"].to_list()
+        assert len(scored) == 7 and scored == every.documents(name)["id"].to_list()[:7]
+    held = corpus.documents.filter(pl.Series(few.held_out))
+    assert held["source"].value_counts()["count"].to_list() == [7] * len(few.sets)
+
+
+def test_what_stands_in_training_text_piece_by_piece_is_measured_and_not_scored(tmp_path: Path) -> None:
+    rng, words = random.Random(3), vocabulary(3)
+    quoted, clean, third = (prose(rng, words, 130).split(" ") for _ in range(3))
+    # Ten strangers quote 26 words each: a tenth of its 13-grams each, and none of them is near to it.
+    made = [
+        " ".join([prose(rng, words, 60), *quoted[first : first + 26], prose(rng, words, 60)])
+        for first in range(0, 105, 13)
+    ]
+    neutral = neutral_set(tmp_path, "n", [" ".join(one) for one in (quoted, clean, third)])
+    corpus_of(tmp_path, [{"text": text} for text in made])
+    heldout = held_out_of(tmp_path, HeldoutConfig(fraction=0, neutral=(neutral,)))
+    assert not heldout.excluded.any()
+    texts = set(heldout.documents("n")["text"])
+    assert texts == {" ".join(clean), " ".join(third)}
+    (gone,) = heldout.quoted["n"]["left_out"]
+    assert heldout.quoted["n"]["share"] == pytest.approx(1 / 3, abs=0.03)
+    assert heldout.quoted_in_words() == [
+        f"{heldout.quoted['n']['share']:.1%} of the word 13-grams of set n stand in training text; "
+        f"not scored for over 20% of their own: {gone}"
+    ]
+
+
+def test_where_all_of_a_set_is_quoted_all_of_it_is_scored_and_said(tmp_path: Path) -> None:
+    rng, words = random.Random(4), vocabulary(4)
+    texts = [prose(rng, words, 130) for _ in range(2)]
+    halves = [" ".join([prose(rng, words, 300), *text.split(" ")[:60], prose(rng, words, 300)]) for text in texts]
+    corpus_of(tmp_path, [{"text": text} for text in halves])
+    heldout = held_out_of(tmp_path, HeldoutConfig(fraction=0, neutral=(neutral_set(tmp_path, "n", texts),)))
+    assert not heldout.excluded.any() and len(heldout.documents("n")) == 2
+    assert heldout.quoted["n"]["left_out"] == [] and 0.3 < heldout.quoted["n"]["share"] < 0.5
+
+
 # --- refused --------------------------------------------------------------------------------------------------------
 
 
@@ -231,7 +275,7 @@ def test_a_neutral_set_of_empty_documents_is_refused_and_a_sources_empty_ones_ma
     with pytest.raises(InputError, match="all documents of n are empty"):
         held_out_of(tmp_path, HeldoutConfig(fraction=0.9, neutral=(neutral_set(tmp_path, "n", ["", ""]),)))
     heldout = held_out_of(tmp_path, HeldoutConfig(fraction=0.99))
-    assert heldout.held_out[0] and heldout.sets == ["s"]
+    assert not heldout.held_out[0] and heldout.sets == ["s"]
 
 
 def test_two_neutral_sets_of_one_name_are_refused() -> None:
