@@ -97,11 +97,13 @@ def _show_forecast(
         f"seeds: {'looks at ' if config.looks else ''}{seeds}; margin {config.margin_bits_per_byte:g} bits per byte"
     )
     if found.sd is None:
-        show.line("smallest detectable difference: unknown until seeds have been trained at this size (`dq noise`)")
+        show.line(
+            "smallest detectable difference: unknown until seeds have been trained at this size (`dq noise`)", wrap=True
+        )
     else:
         differences = ", ".join(f"{difference:.3g}" for difference in found.detectable)
         known = f"sd over seeds {found.sd:.3g}, by study {found.noise_of}"
-        show.line(f"smallest detectable difference: {differences} bits per byte ({known})")
+        show.line(f"smallest detectable difference: {differences} bits per byte ({known})", wrap=True)
 
 
 def _at_budget(config: StudyConfig, budget_tokens: int | None) -> StudyConfig:

@@ -31,11 +31,12 @@ def test_the_spread_of_another_size_or_budget_is_none_of_a_plans(study: Study) -
 
 @pytest.mark.parametrize("damaged", ["", "[]", "{}"])
 def test_a_damaged_study_says_nothing_of_the_spread(study: Study, tmp_path: Path, damaged: str) -> None:
-    kept = tmp_path / "studies/tiny/2048"
+    workspace = Workspace(tmp_path / "workspace").create()
+    kept = workspace.study("tiny", 2048)
     shutil.copytree(study.folder, kept)
-    (found,) = noise_of_workspace(Workspace(tmp_path))
+    (found,) = noise_of_workspace(workspace)
     assert (found.study, found.size, found.budget_tokens) == ("tiny", "0.1M", 2048)
     assert found.noise[0].held_out_set == "essays" and found.noise[0].df == 2
     json.dumps(found.to_dict(), allow_nan=False)
     (kept / "comparison.json").write_text(damaged)
-    assert noise_of_workspace(Workspace(tmp_path)) == ()
+    assert noise_of_workspace(workspace) == ()
