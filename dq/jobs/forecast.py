@@ -8,6 +8,8 @@ longer the clock ran is applied to all of it. An input that is no larger than a 
 
 from __future__ import annotations
 
+import resource
+import sys
 import tempfile
 import time
 from collections.abc import Mapping
@@ -17,6 +19,7 @@ from pathlib import Path
 from dq.corpus import InputSpec
 from dq.corpus.drawn import Drawn, draw
 from dq.dedup import Resources, estimate_cost
+from dq.dedup.estimate import FIXED_BYTES
 from dq.errors import DqError, InputError
 from dq.executors import QUIET, LocalExecutor, Progress, Timed, require_live_polars, usable_cores
 from dq.jobs.job import JobConfig
@@ -83,9 +86,9 @@ def forecast_job(config: JobConfig, *, workers: int = 1, seed: int = 0, progress
     seconds = {}
     for name, at_first in first.step_seconds.items():
         taken = at_first + growth * max(0.0, whole.step_seconds[name] - half.step_seconds[name])
-        shared = name.partition(":")[0] in SHARED_STEPS and workers > 1
-        at_a_time = workers if shared else threads if name == SEARCH else 1
-        seconds[name] = stretch * taken / at_a_time + POOL_SECONDS * shared
+        shared = name.partition(":")[0] in SHARED_STEPS
+        at_a_time = threads if shared or name == SEARCH else 1  # more workers than cores are no faster
+        seconds[name] = stretch * taken / at_a_time + POOL_SECONDS * (shared and workers > 1)
     found = estimate_cost(
         [row["text"] for row in drawn.rows],
         config.dedup.method,
@@ -101,9 +104,15 @@ def forecast_job(config: JobConfig, *, workers: int = 1, seed: int = 0, progress
         sample_documents=len(drawn.rows),
         step_seconds=seconds,
         seconds=START_SECONDS + sum(seconds.values()),
-        memory_bytes=found.memory_bytes,
+        memory_bytes=max(found.memory_bytes, _peak_bytes() + found.memory_bytes - FIXED_BYTES),
         disk_bytes=round(half.disk_bytes + growth * (whole.disk_bytes - half.disk_bytes)),
     )
+
+
+def _peak_bytes() -> int:
+    """Most memory that this process has held: libraries, kernels, neutral sets and the sample's share."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 def _tries(drawn: Drawn, config: JobConfig) -> list[_Tried]:
