@@ -25,6 +25,7 @@ from dq.executors import QUIET, LocalExecutor, Progress, Timed, require_live_pol
 from dq.jobs.job import JobConfig
 from dq.jobs.run import run_job
 from dq.results import Result
+from dq.stages.tokens import TOKENS
 from dq.store import Workspace
 
 SAMPLE_BYTES = 12_000_000  # of text, half of it or more: most of the time is what a step costs for any input
@@ -138,7 +139,8 @@ def _try(drawn: Drawn, config: JobConfig, *, rows: int) -> _Tried:
         workspace = Workspace(Path(folder) / "workspace")
         run_job(changed, workspace, executor=LocalExecutor(1), progress=times)
         size = sum(path.stat().st_size for path in workspace.root.rglob("*") if path.is_file())
+        joined = (workspace.tokens(config.texts.trained) / TOKENS).stat().st_size  # there twice while parts are joined
     took = time.perf_counter() - began
     names = dict.fromkeys(row.name for row in times.times)
     text_bytes = sum(len(row["text"].encode()) for row in drawn.rows[:rows])
-    return _Tried(text_bytes, {name: times.seconds(name) for name in names}, took, size)
+    return _Tried(text_bytes, {name: times.seconds(name) for name in names}, took, size + joined)
