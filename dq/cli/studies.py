@@ -144,7 +144,7 @@ def _finish_study(
     if (again := result.confirmation) is not None:
         show.line((_confirmed(again), "bold"), wrap=True)
     _show_controls(result.controls)
-    show.warnings(result.changes)
+    show.warnings(result.warnings)
     show.line(f"report: {report}")
 
 

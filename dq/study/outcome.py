@@ -20,7 +20,7 @@ from dq.compare import (
     judge_unigram,
     paired,
 )
-from dq.errors import TrainingError, WorkspaceError
+from dq.errors import TrainingError, WorkspaceError, listed
 from dq.results import Result
 from dq.stages.base import View
 from dq.stages.heldout import Heldout
@@ -50,7 +50,7 @@ class StudyResult(Result):
         controls: every control, the unigram one included.
         registered: what was fixed before the first run, and what is different now.
         confirmation: the best variant on fresh seeds, where the study asks for it and one is better.
-        diverged: runs whose loss was not finite; they are in no comparison.
+        diverged: runs whose loss was not finite; their variants are in no comparison, and never better.
     """
 
     config: StudyConfig
@@ -65,9 +65,11 @@ class StudyResult(Result):
     diverged: tuple[str, ...]
 
     @property
-    def changes(self) -> tuple[str, ...]:
-        """What is not as it was fixed before the first run, a sentence each."""
-        return tuple(f"since the study was registered: {change}" for change in self.registered.changes)
+    def warnings(self) -> tuple[str, ...]:
+        """What is not as it was fixed before the first run, and which runs diverged; a sentence each."""
+        changed = (f"since the study was registered: {change}" for change in self.registered.changes)
+        diverged = [f"diverged: {listed(list(self.diverged))}"] if self.diverged else []
+        return (*changed, *diverged)
 
     def record(self) -> dict[str, Any]:
         """What `--json` prints and a study's `comparison.json` holds: no tables of documents and points."""
@@ -91,16 +93,26 @@ class Finding:
     losses: pl.DataFrame
     points: pl.DataFrame
     comparison: StudyComparison
+    diverged: tuple[str, ...]
+    """Names of runs."""
 
 
 def compare_runs(config: StudyConfig, outcomes: Sequence[RunOutcome], *, neutral: Sequence[str]) -> Finding:
     """Collect the runs and compare them.
 
+    A run whose loss was not finite says something of its variant, so that variant is judged by no other of its runs:
+    it gets no verdict, and the others are compared without it.
+
     Raises:
-        TrainingError: runs diverged, so that variants lack seeds.
+        TrainingError: runs of the baseline diverged, or of every variant.
     """
-    check_diverged(outcomes)
-    losses, points = (_collect(outcomes, file) for file in ("documents.parquet", "ledger.parquet"))
+    diverged = {one.folder.name: one.run.arm for one in outcomes if one.status != "complete"}
+    without = set(diverged.values())
+    if config.baseline in without or without >= set(config.variants) - {config.baseline}:
+        raise _all_diverged(outcomes)
+    kept = [one for one in outcomes if one.run.arm not in without]
+    losses, points = (_collect(kept, file) for file in ("documents.parquet", "ledger.parquet"))
+    noisy = TOKEN_REPLACEMENT if config.active_controls and TOKEN_REPLACEMENT not in without else None
     comparison = compare_study(
         losses,
         baseline=config.baseline,
@@ -109,28 +121,34 @@ def compare_runs(config: StudyConfig, outcomes: Sequence[RunOutcome], *, neutral
         pool=config.pool,
         looks=config.plan,
         apart=variants_apart(config),
-        noise_control=TOKEN_REPLACEMENT if config.active_controls else None,
+        noise_control=noisy,
     )
-    return Finding(losses, points, comparison)
+    notes = (
+        f"{arm} gets no verdict, and is not better: {list(diverged.values()).count(arm)} of its runs diverged; lower "
+        "`training.peak_learning_rate`"
+        for arm in sorted(without)
+    )
+    comparison = dataclasses.replace(comparison, notes=(*comparison.notes, *notes))
+    return Finding(losses, points, comparison, tuple(diverged))
 
 
-def check_diverged(outcomes: Sequence[RunOutcome]) -> None:
-    """Runs whose loss was not finite compare with nothing.
-
-    Raises:
-        TrainingError: there are such runs.
-    """
-    if diverged := [outcome.folder.name for outcome in outcomes if outcome.status != "complete"]:
-        raise TrainingError(
-            f"{len(diverged)} of {len(outcomes)} runs diverged ({diverged[0]}); lower `training.peak_learning_rate`"
-        )
+def _all_diverged(outcomes: Sequence[RunOutcome]) -> TrainingError:
+    diverged = [outcome.folder.name for outcome in outcomes if outcome.status != "complete"]
+    return TrainingError(
+        f"{len(diverged)} of {len(outcomes)} runs diverged ({diverged[0]}); lower `training.peak_learning_rate`"
+    )
 
 
 def confirm_winner(
     config: StudyConfig, outcomes: Sequence[RunOutcome], *, winner: str, sets: Sequence[str]
 ) -> Comparison:
-    """The best variant against the baseline on fresh seeds alone."""
-    check_diverged(outcomes)
+    """The best variant against the baseline on fresh seeds alone.
+
+    Raises:
+        TrainingError: one of these runs diverged.
+    """
+    if any(outcome.status != "complete" for outcome in outcomes):
+        raise _all_diverged(outcomes)
     losses = _collect(outcomes, "documents.parquet")
     options = Options(margin=config.margin_bits_per_byte)
     return paired(losses, variant=winner, baseline=config.baseline, sets=sets, options=options)

@@ -47,7 +47,7 @@ def run_study(
     Raises:
         BudgetError: a variant's pool is too small; nothing has been trained then.
         ConfigError: the workspace has no neutral held-out set to decide on.
-        TrainingError: runs diverged, or there is no such device.
+        TrainingError: runs of the baseline or of all variants diverged, or there is no such device.
         WorkspaceError: the workspace is not finished, or a finished result would be lost.
     """
     require_live_polars()
@@ -83,7 +83,7 @@ def run_study(
             manifests=manifests,
             registered=registered,
             confirmation=confirmation,
-            diverged=(),
+            diverged=found.diverged,
         )
         repeated = [one for one in outcomes if one.run.arm in (config.baseline, REPEAT) and one.run.spec.seed == 0]
         pair = (repeated[0], repeated[1]) if len(repeated) == 2 else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -9,12 +10,14 @@ import polars as pl
 import pytest
 
 from dq.compare import Outcome
-from dq.errors import WorkspaceError
+from dq.errors import TrainingError, WorkspaceError
 from dq.executors import LocalExecutor
 from dq.study import StudyConfig, run_study
-from dq.study.outcome import variants_apart
+from dq.study.grid import plan_grid
+from dq.study.outcome import Finding, compare_runs, variants_apart
 from dq.study.registered import register
-from dq.variants import Curated, Raw, TokenNoise
+from dq.study.runner import run_grid
+from dq.variants import Curated, Raw, TokenNoise, open_universe
 from tests.study.conftest import World, tiny_study
 
 # Noise in all tokens is clearly worse even of so short runs; another sample of the same text hardly differs.
@@ -81,3 +84,24 @@ def test_a_variant_of_more_than_four_epochs_has_its_own_spread() -> None:
     }
     config = StudyConfig.model_validate({**tiny_study().model_dump(), "variants": variants})
     assert variants_apart(config) == {"five": "5 epochs, more than 4"}
+
+
+def test_a_variant_of_which_a_run_diverged_gets_no_verdict_and_the_others_do(world: World) -> None:
+    config = tiny_study(name="apart", variants=VARIANTS)
+    universe = open_universe(world.workspace)
+    outcomes = run_grid(world.workspace, plan_grid(config, world.workspace, universe), executor=LocalExecutor(2))
+
+    def with_diverged(*lost: tuple[str, int]) -> Finding:
+        changed = [
+            dataclasses.replace(one, status="diverged") if (one.run.arm, one.run.spec.seed) in lost else one
+            for one in outcomes
+        ]
+        return compare_runs(config, changed, neutral=["essays"])
+
+    found = with_diverged(("noise", 1))
+    assert [one.variant for one in found.comparison.variants] == ["curated"]
+    assert set(found.losses["variant"]) == {"raw", "curated"} and len(found.diverged) == 1
+    assert "noise gets no verdict, and is not better: 1 of its runs diverged" in found.comparison.notes[-1]
+    for lost in ([("raw", 0)], [("noise", 0), ("curated", 2)]):
+        with pytest.raises(TrainingError, match=rf"{len(lost)} of 9 runs diverged"):
+            with_diverged(*lost)
