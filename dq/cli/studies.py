@@ -141,8 +141,8 @@ def _finish_study(
         show.json({**result.to_dict(), "report": str(report)})
         return
     _show_comparison(result.comparison)
-    if (again := result.confirmation) is not None:
-        show.line((_confirmed(again), "bold"), wrap=True)
+    if result.confirmed:
+        show.line((result.confirmed, "bold"), wrap=True)
     _show_controls(result.controls)
     show.warnings(result.warnings)
     show.line(f"report: {report}")
@@ -214,15 +214,6 @@ def _show_verdict(found: VariantComparison) -> None:
         f": {found.in_words} (on the neutral set *, {seeds}: {found.verdict.reason}{alone})",
         wrap=True,
     )
-
-
-def _confirmed(again: Comparison) -> str:
-    """The winner on fresh seeds."""
-    from dq.compare import size_of
-
-    size = size_of(again.difference, again.baseline_bits_per_byte)
-    bounds = f"95 % interval {_bounds(again.interval)}" if again.interval else again.missing
-    return f"{again.variant} on {again.n_seeds} fresh seeds: {size} ({bounds})"
 
 
 def _show_controls(controls: tuple[ControlOutcome, ...]) -> None:

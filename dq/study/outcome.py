@@ -19,6 +19,7 @@ from dq.compare import (
     judge_repeat,
     judge_unigram,
     paired,
+    size_of,
 )
 from dq.errors import TrainingError, WorkspaceError, listed
 from dq.results import Result
@@ -63,6 +64,15 @@ class StudyResult(Result):
     registered: Registered
     confirmation: Comparison | None
     diverged: tuple[str, ...]
+
+    @property
+    def confirmed(self) -> str:
+        """The best variant on fresh seeds, in words; nothing where it was not tried."""
+        if (again := self.confirmation) is None:
+            return ""
+        size, found = size_of(again.difference, again.baseline_bits_per_byte), again.interval
+        where = f"95 % interval [{found.low:+.4f}, {found.high:+.4f}]" if found else again.missing
+        return f"{again.variant} on {again.n_seeds} fresh seeds: {size} ({where})"
 
     @property
     def warnings(self) -> tuple[str, ...]:
