@@ -33,15 +33,15 @@ import numpy as np
 from dq.arrays import I32, U8, Array
 from dq.dedup.config import ShingleConfig
 from dq.dedup.kernels import canonical as bits
-from dq.dedup.kernels.canonical import CanonicalTables
 from dq.dedup.kernels.words import ALONE, ATTACHED, FOLDED, MEANING, WORDS, WRITTEN, Rules
 from dq.text import (
-    ASSIGNED,
     CODE_POINTS,
+    NfcTables,
     character_bits,
     character_classes,
     code_points,
     lowercase,
+    nfc_tables,
     spaceless_scripts,
 )
 
@@ -75,40 +75,18 @@ def rules(config: ShingleConfig) -> Rules:
 
 
 @functools.cache
-def canonical_tables() -> CanonicalTables:
-    """What canonical text is made with, built once a process in about 0.2 seconds."""
-    classes = character_classes()
-    kinds, orders = np.zeros(CODE_POINTS, np.uint8), np.zeros(CODE_POINTS, np.uint8)
-    marks = np.flatnonzero(classes & character_bits.MARK)
-    orders[marks] = [unicodedata.combining(chr(code)) for code in marks]
-    kinds[
-        [code for code in np.flatnonzero(classes & character_bits.SYMBOL) if unicodedata.category(chr(code)) == "So"]
-    ] |= bits.JOINS
+def canonical_tables() -> NfcTables:
+    """What canonical text is made with: the tables of NFC, and what is white, of zero width, or joins."""
+    classes, nfc = character_classes(), nfc_tables()
+    kinds = nfc.kinds.copy()
+    symbols = np.flatnonzero(classes & character_bits.SYMBOL)
+    kinds[[code for code in symbols if unicodedata.category(chr(code)) == "So"]] |= bits.JOINS
     kinds[(classes & character_bits.SPACE) != 0] |= bits.WHITE
     kinds[code_points(ZERO_WIDTH)] |= bits.ZERO_WIDTH
     kinds[code_points(JOINERS)] |= bits.JOINER
     kinds[code_points(JOINING)] |= bits.JOINS
-    kinds[orders != 0] |= bits.ORDERED
-    decomposed, pairs = _decompositions(), _pairs()
-    kinds[list(decomposed)] |= bits.DECOMPOSES
-    kinds[[code for code in decomposed if unicodedata.normalize("NFC", chr(code)) != chr(code)]] |= bits.CHANGES
-    kinds[[second for _, second in pairs]] |= bits.COMPOSES
-    kinds[[*range(0x1161, 0x1176), *range(0x11A8, 0x11C3)]] |= bits.COMPOSES
-    codes = sorted(decomposed)
-    lengths = [len(decomposed[code]) for code in codes]
-    keys = sorted(pairs)
-    made = CanonicalTables(
-        kinds=kinds,
-        orders=orders,
-        decomposed=np.array(codes, np.int32),
-        starts=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32),
-        parts=np.array([part for code in codes for part in decomposed[code]], np.int32),
-        pairs=np.array([first << 21 | second for first, second in keys], np.int64),
-        composites=np.array([pairs[key] for key in keys], np.int32),
-    )
-    for table in made:
-        table.setflags(write=False)
-    return made
+    kinds.setflags(write=False)
+    return nfc._replace(kinds=kinds)
 
 
 @functools.cache
@@ -156,24 +134,3 @@ def _edges() -> U8:
     table[[ord(char) for char in EDGES]] = 1
     table.setflags(write=False)
     return table
-
-
-@functools.cache
-def _decompositions() -> dict[int, list[int]]:
-    """Full canonical decompositions, but of Hangul syllables, which are computed."""
-    found = {}
-    for block in ASSIGNED:
-        for code, given in zip(block, map(unicodedata.decomposition, map(chr, block)), strict=True):
-            if given and given[0] != "<":
-                found[code] = [ord(char) for char in unicodedata.normalize("NFD", chr(code))]
-    return found
-
-
-def _pairs() -> dict[tuple[int, int], int]:
-    """The pairs of code points that NFC makes one of."""
-    found = {}
-    for code in _decompositions():
-        parts = [int(part, 16) for part in unicodedata.decomposition(chr(code)).split()]
-        if len(parts) == 2 and unicodedata.normalize("NFC", chr(code)) == chr(code):
-            found[parts[0], parts[1]] = code
-    return found

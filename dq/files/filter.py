@@ -37,7 +37,7 @@ from dq.quality import QuantileRule, RuleSet, a_rule_set
 from dq.results import Result
 from dq.store import Stage, read_parquet
 
-VERSION = 3
+VERSION = 4
 SCRATCH = ".pieces"  # in the folder of the kept documents: tallies and quarantines of pieces, until all are done
 RANKED = ".ranked"  # the same, of a first pass for rules that rank the whole input
 BY_RULE = {

@@ -51,11 +51,13 @@ AROUND_AT = re.compile(r"\S{0,320}@(?:\S{0,320}@)*\S{0,320}")
 class C4Lines(StrictModel):
     """Remove the lines that C4 drops, and citation marks from the rest (datatrove ``C4QualityFilter``).
 
-    A document whose lines are all dropped becomes empty; whether it is dropped is for the rules to say.
+    Lines are judged as the signals see them, however they end and whatever blanks are in them (`dq.text.tidy`), and
+    stay as they are written, without blanks at their ends. A document whose lines are all dropped becomes empty;
+    whether it is dropped is for the rules to say.
     """
 
     name: ClassVar[str] = "c4_lines"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     terminal_marks: bool = False
     """Whether lines must end in . ? ! \" or ' to be kept, as in C4 itself; FineWeb keeps the others too."""

@@ -18,7 +18,7 @@ from dq.executors import run_in_threads
 from dq.quality.english import stop_words
 from dq.quality.kernels import tally as at_
 from dq.quality.kernels.batch import SubBatch
-from dq.quality.kernels.c4_rewrite import rewrite_documents
+from dq.quality.kernels.c4_rewrite import Written, rewrite_documents
 from dq.quality.kernels.documents import mark_sentences, measure_documents
 from dq.quality.kernels.lines import measure_lines, most_lines, odd_lines, seen_lines
 from dq.quality.kernels.ngrams import measure_ngrams, ngram_arrays
@@ -35,6 +35,7 @@ from dq.text import (
     text_batch,
     text_tables,
     tidied,
+    tidy_table,
 )
 
 SUB_BATCH_BYTES = 256 * 1024
@@ -201,7 +202,8 @@ def _add_odd_lines(out: _Measures, scratch: _Scratch) -> None:
 def rewrite(batch: TextBatch, *, terminal: bool) -> tuple[TextBatch, I64]:
     """The texts that C4 leaves, and its counts (texts x C4_COUNTS)."""
     counts = np.zeros((len(batch), len(C4_COUNTS)), np.int64)
-    data, offsets = read_only(batch.data), read_only(batch.offsets)
-    out = np.empty(int(offsets[-1] - offsets[0]) + len(batch), np.uint8)
-    bounds = rewrite_documents(data, offsets, terminal, text_tables(), counts, out)
+    out = np.empty(int(batch.offsets[-1] - batch.offsets[0]) + len(batch), np.uint8)
+    tidy = tidied(batch)
+    written = Written(read_only(batch.data), read_only(batch.offsets), tidy.data, tidy.offsets, tidy_table())
+    bounds = rewrite_documents(written, terminal, text_tables(), counts, out)
     return TextBatch(read_only(out[: bounds[-1]]), read_only(bounds)), counts

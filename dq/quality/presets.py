@@ -23,10 +23,9 @@ def _published(name: str, rules: Sequence[AnyRule]) -> RuleSet:
     """The set, whose rules judge texts as they are written under ``strict``."""
 
     def as_source(rule: AnyRule) -> AnyRule:
-        written = rule.signal + AS_WRITTEN
-        if not isinstance(rule, Rule) or rule.strict_signal is not None or written not in WRITTEN_SIGNALS:
+        if not isinstance(rule, Rule) or rule.strict_signal in WRITTEN_SIGNALS:
             return rule
-        return rule.model_copy(update={"strict_signal": written})
+        return rule.model_copy(update={"strict_signal": (rule.strict_signal or rule.signal) + AS_WRITTEN})
 
     return RuleSet(name=name, rules=tuple(map(as_source, rules)))
 

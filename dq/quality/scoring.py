@@ -39,7 +39,6 @@ from dq.text import (
     dictionary_words,
     is_unicode_words,
     text_batch,
-    tidied,
 )
 
 SLOW_SCORERS: tuple[Scorer, ...] = (Compression(), Language())
@@ -82,12 +81,9 @@ def score(
     columns: dict[str, pl.Series] = {}
     for as_written, names in _by_text(types).items():
         columns |= _compiled(batch, names, words=words, as_written=as_written, threads=threads)
-    if used := needed(SLOW_SCORERS, types):
-        tidy = pl.Series("text", arrow_array(tidied(batch)))
-        columns |= {name: column for scorer in used for name, column in columns_of(scorer, tidy).items()}
-    if scorers:
+    if used := [*needed(SLOW_SCORERS, types), *scorers]:
         strings = pl.Series("text", arrow_array(batch))
-        columns |= {name: column for scorer in scorers for name, column in columns_of(scorer, strings).items()}
+        columns |= {name: column for scorer in used for name, column in columns_of(scorer, strings).items()}
     return pl.DataFrame([columns[name].cast(dtype) for name, dtype in types.items()])
 
 

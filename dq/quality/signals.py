@@ -4,9 +4,9 @@ To add a signal: a row here, its value in the kernel that has its ingredients (`
 definition in plain Python in the tests' oracle, without which a test fails. Documentation, bounds, defaults and the
 column number follow from the row.
 
-Signals see tidy text (``dq.text.tidy``): how lines end, blanks at their ends and characters that show nothing change
-none of them. ``<name>_as_written`` is the same of the text as it is, where that can differ: what the sources of the
-published rules compute, and `strict` judges.
+Signals see tidy text (``dq.text.tidy``): how lines end, blanks at their ends, characters that show nothing and how
+accents are written change none of them. ``<name>_as_written`` is the same of the text as it is: what the sources of
+the published rules compute, and `strict` judges.
 """
 
 from __future__ import annotations
@@ -243,13 +243,8 @@ SLOW = (
 
 DEFAULT_SIGNALS: tuple[str, ...] = tuple(one.name for one in COMPILED)
 NGRAM_SIGNALS = frozenset(one.name for one in NGRAMS)
-_SAME = """
-word_and_mark_count word_count mean_word_length_chars alphabetic_word_fraction all_caps_word_fraction
-distinct_stop_word_count distinct_stop_word_count_case_sensitive function_word_fraction hash_sign_to_word_ratio
-ellipsis_to_word_ratio spaceless_script unsegmented_script unique_word_fraction unigram_entropy_nats
-"""
-SAME_AS_WRITTEN = frozenset(_SAME.split())
-"""Blanks and line ends are in none of these."""
+SAME_AS_WRITTEN = frozenset({"spaceless_script", "unsegmented_script"})
+"""Line ends, blanks, and how accents are written are in neither."""
 WRITTEN_SIGNALS = {
     one.name + AS_WRITTEN: replace(
         one, name=one.name + AS_WRITTEN, definition=f"{one.definition}; of the text as it is"

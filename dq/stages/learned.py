@@ -59,7 +59,7 @@ class Learned:
 class LearnedModel(Output):
     """The trained classifier, and how well it does."""
 
-    made_by: ClassVar = {"learn": 2}
+    made_by: ClassVar = {"learn": 3}
     needs: ClassVar = {
         "corpus": Need(Documents, "judged"),
         "heldout": Need(Heldout),

@@ -22,7 +22,7 @@ from dq.store import read_parquet, write_parquet
 class Signals(Output):
     """Signals of every document: one Parquet file a shard, one row a document, with its id."""
 
-    made_by: ClassVar = {"score": 3}
+    made_by: ClassVar = {"score": 4}
     needs: ClassVar = {"corpus": Need(Documents, "judged"), "learned": Need(LearnedModel)}
 
     @classmethod

@@ -12,9 +12,11 @@ from dq.text.hashing import content_keys, mix64, uniform
 from dq.text.kernels import flags as character_bits
 from dq.text.kernels.flags import TextTables, WordArrays
 from dq.text.kernels.hash import hash_of
+from dq.text.kernels.nfc import NfcTables
+from dq.text.nfc import nfc_tables
 from dq.text.scripts import SPACELESS_SCRIPTS, spaceless_scripts
 from dq.text.tables import text_tables
-from dq.text.tidy import Tidier, tidied
+from dq.text.tidy import Tidier, tidied, tidy_table
 from dq.text.words import Splitter, WordDefinition, is_unicode_words, split_words
 
 __all__ = [
@@ -24,6 +26,7 @@ __all__ = [
     "Cleaned",
     "Cleaner",
     "CorpusCleaner",
+    "NfcTables",
     "Splitter",
     "TextBatch",
     "TextTables",
@@ -41,11 +44,13 @@ __all__ = [
     "is_unicode_words",
     "lowercase",
     "mix64",
+    "nfc_tables",
     "spaceless_scripts",
     "split_words",
     "string_array",
     "text_batch",
     "text_tables",
     "tidied",
+    "tidy_table",
     "uniform",
 ]

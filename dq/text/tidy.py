@@ -3,7 +3,8 @@ r"""Texts as the signals see them, so that neither a file's line ends nor blanks
 Every line end of ``str.splitlines`` (``\n``, ``\r\n``, ``\r``, form feed, U+0085, U+2028, ...) is one ``\n``; white
 space at the ends of lines and of the text is gone; any other white-space character is a space; soft hyphens, marks of
 direction, zero-width spaces and byte order marks, which show nothing, are gone. What joins letters (U+200C, U+200D)
-stays: it is spelling. The texts themselves are never rewritten by this.
+stays: it is spelling. Letters and their marks are composed (NFC), so that an accent is counted alike however it is
+written. The texts themselves are never rewritten by this.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from dq.arrays import U8, read_only
 from dq.text.buffers import TextBatch
 from dq.text.characters import CODE_POINTS, character_classes, code_points, marks
 from dq.text.kernels.flags import BREAK, SPACE
+from dq.text.kernels.nfc import MOST_BYTES, compose_rows, needs_composing
 from dq.text.kernels.tidy import IS_BREAK, IS_INVISIBLE, IS_SPACE, tidy_rows
+from dq.text.nfc import nfc_tables
 
 INVISIBLE_RANGES = "00AD 200B 200E-200F 202A-202E 2060 2066-2069 FEFF"
 
@@ -31,14 +34,19 @@ class Tidier:
 
     def tidy(self, batch: TextBatch, rows: tuple[int, int]) -> TextBatch:
         """The same batch, of which only the given rows are there, and tidy; until the next call."""
-        size = int(batch.offsets[rows[1]] - batch.offsets[rows[0]])
+        data, offsets = read_only(batch.data), read_only(batch.offsets)
+        if needs_composing(data, offsets, rows, nfc_tables()):  # nearly no text
+            composed = np.empty(MOST_BYTES * int(offsets[rows[1]] - offsets[rows[0]]), np.uint8)
+            places = np.empty(len(offsets), np.int64)
+            compose_rows(data, offsets, rows, nfc_tables(), composed, places)
+            data, offsets = read_only(composed), read_only(places)
+        size = int(offsets[rows[1]] - offsets[rows[0]])
         if len(self._out) < size:
             self._out = np.empty(max(size, 2 * len(self._out)), np.uint8)
-        if len(self._bounds) < len(batch.offsets):
-            self._bounds = np.empty(len(batch.offsets), np.int64)
-        data, offsets = read_only(batch.data), read_only(batch.offsets)
+        if len(self._bounds) < len(offsets):
+            self._bounds = np.empty(len(offsets), np.int64)
         tidy_rows(data, offsets, rows, tidy_table(), self._tail, self._out, self._bounds)
-        bounds = self._bounds[: len(batch.offsets)]
+        bounds = self._bounds[: len(offsets)]
         return TextBatch(read_only(self._out[: bounds[rows[1]]]), read_only(bounds))
 
 

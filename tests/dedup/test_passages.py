@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pickle
-import re
 from collections import Counter
+from typing import Literal
 
 import pyarrow as pa
 import pytest
@@ -13,25 +13,29 @@ from hypothesis import strategies as st
 
 from dq.config import fingerprint
 from dq.dedup import RepeatedUnits, Resources
+from tests.quality.oracle import tidy
 
 NOTICE = "Cookie notice: accept all"
-LINES = st.sampled_from([NOTICE, "menu", "", "  ", "A unique thought", "é" * 5, f" {NOTICE} \r"])
-BLANKS = " \t\n\v\f\r"
+LINES = st.sampled_from(
+    [NOTICE, "menu", "", "  ", "A unique thought", "é" * 5, "e\u0301" * 5, f" {NOTICE} \r", "\u200b"]
+)
+ENDS = ["\n", "\r\n", "\r", "\x85", "\u2028", " \n", "\u00a0\r\n", "\u200b\n"]
+TEXTS = st.lists(st.tuples(LINES, st.sampled_from(ENDS)), max_size=6).map(lambda rows: "".join(map("".join, rows)))
 
 
 def plain(texts: list[str], config: RepeatedUnits) -> tuple[list[str], list[int], dict[str, int]]:
     """Texts without repeated lines, removed units a document, and documents a repeated line is in."""
-    pieces = [re.findall(r"[^\n]*\n|[^\n]+", text) for text in texts]
+    pieces = [text.splitlines(keepends=True) for text in texts]
     found: Counter[str] = Counter()
     for units in pieces:
-        found.update({unit.strip(BLANKS) for unit in units if len(unit.strip(BLANKS).encode()) >= config.min_bytes})
+        found.update({tidy(unit) for unit in units if len(tidy(unit).encode()) >= config.min_bytes})
     repeated = {unit: count for unit, count in found.items() if count > config.max_documents}
-    kept = ["".join(unit for unit in units if unit.strip(BLANKS) not in repeated) for units in pieces]
-    return kept, [sum(unit.strip(BLANKS) in repeated for unit in units) for units in pieces], repeated
+    kept = ["".join(unit for unit in units if tidy(unit) not in repeated) for units in pieces]
+    return kept, [sum(tidy(unit) in repeated for unit in units) for units in pieces], repeated
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(st.lists(LINES, max_size=6).map("\n".join), max_size=8), st.integers(1, 3), st.integers(1, 12))
+@given(st.lists(TEXTS, max_size=8), st.integers(1, 3), st.integers(1, 12))
 def test_repeated_lines_are_cut_from_every_document_and_nothing_else_is(
     texts: list[str], max_documents: int, min_bytes: int
 ) -> None:
@@ -58,6 +62,21 @@ def test_paragraphs_are_cut_with_the_blank_lines_behind_them() -> None:
     cut = config.survey([texts]).cut(pa.array(texts))
     assert cut.texts.to_pylist() == [f"Story {i} begins.\n\nIt ends here, {i}." for i in range(3)]
     assert cut.removed_units.tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("unit", ["line", "paragraph"])
+def test_how_lines_end_changes_no_cut_and_what_stays_is_as_it_was_written(end: str, unit: Literal["line"]) -> None:
+    notice = "All rights\u00a0reserved."
+    texts = [f"{end}{end}Story\t{i} begins.{end}{end}{notice}{end}{end}{end}It ends here, {i}.{end}" for i in range(3)]
+    texts += [f"{notice.replace(chr(0xA0), ' ')}\n\nAnother page."]
+    config = RepeatedUnits(unit=unit, max_documents=3, min_bytes=5)
+    cut = config.survey([texts]).cut(texts)
+    rest = end * 3 if unit == "line" else ""
+    wanted = [f"{end}{end}Story\t{i} begins.{end}{end}{rest[len(end) :]}It ends here, {i}.{end}" for i in range(3)]
+    assert cut.removed_units.tolist() == [1, 1, 1, 1]
+    assert cut.texts.to_pylist() == [*wanted, "\nAnother page." if unit == "line" else "Another page."]
+    assert cut.ledger["example"].to_list() == ["All rights reserved."]
 
 
 @pytest.mark.parametrize(("documents", "cut"), [(2, False), (3, True)])

@@ -27,9 +27,14 @@ Values = dict[str, float | None]
 INVISIBLE = {chr(code) for code in code_points("00AD 200B 200E-200F 202A-202E 2060 2066-2069 FEFF")}
 
 
+def composed(text: str) -> str:
+    """NFC, but for two kinds of white space."""
+    return re.sub("[^\u2000\u2001]+", lambda part: unicodedata.normalize("NFC", part[0]), text)
+
+
 def tidy(text: str) -> str:
     """The text as signals see it."""
-    visible = "".join(char for char in text if char not in INVISIBLE)
+    visible = "".join(char for char in composed(text) if char not in INVISIBLE)
     lines = ["".join(" " if char.isspace() else char for char in line).rstrip() for line in visible.splitlines()]
     return "\n".join(lines).strip()
 

@@ -13,18 +13,35 @@ from dq.quality.cleaners import CLEANERS, C4Lines, FixText, MaskPii
 from dq.text import Cleaner
 
 from . import oracle
+from .test_layout import VARIANTS, prose
 from .test_signals import texts
 
 
 @settings(max_examples=150, deadline=None)
 @given(texts)
-def test_c4_keeps_the_lines_that_plain_python_keeps(text: str) -> None:
+def test_c4_keeps_the_lines_that_plain_python_keeps_of_tidy_text(text: str) -> None:
     for terminal in (False, True):
-        counts, kept = oracle.c4_lines(text, terminal=terminal)
+        counts, kept = oracle.c4_lines(oracle.tidy(text), terminal=terminal)
         cleaned = C4Lines(terminal_marks=terminal).clean([text])
-        assert cleaned.texts.to_pylist() == ["\n".join(kept).strip()]
+        assert [oracle.tidy(str(left)) for left in cleaned.texts.to_pylist()] == [oracle.tidy("\n".join(kept))]
         assert cleaned.counts["kept_line_count"] == len(kept)
         assert cleaned.counts["policy_line_count"] == counts["policy_line_count"]
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_c4_drops_the_same_lines_however_they_are_written(name: str) -> None:
+    plain = [prose(seed) for seed in range(40)]
+    written = [VARIANTS[name](text) for text in plain]
+    left, wanted = C4Lines().clean(written), C4Lines().clean(plain)
+    assert [oracle.tidy(str(text)) for text in left.texts.to_pylist()] == wanted.texts.to_pylist()
+    assert left.counts == wanted.counts
+    assert 0 < wanted.changed < 40 and wanted.counts["policy_line_count"] > 0
+
+
+def test_what_c4_keeps_stays_as_it_is_written() -> None:
+    kept = "cafe\u0301\tand\u00a0tea: soft\u00adhyphen [x] here"
+    text = f"\u2028 {kept}[citation\u00a0needed][1\u200b2]\r\nterms\u00a0of\u00a0use of this page\r{kept}\x85"
+    assert C4Lines().clean([text]).texts.to_pylist() == [f"{kept}\n{kept}"]
 
 
 def test_c4_leaves_empty_documents_in_their_places() -> None:

@@ -17,6 +17,8 @@ from dq.quality import FastTextModel, score
 from dq.quality.scorers.fasttext import LID_176
 from dq.store import path_of
 
+from .oracle import tidy
+
 WORDS = ("the", "of", "and", "cat", "dog", "Hund", "Katze", "наука", "中文", "héllo", "running", "é", "42", "a")
 
 
@@ -46,7 +48,7 @@ def compare(path: Path, model: Any, *, most: float) -> None:
     for label in ("__label__en", "__label__de") if "lid" in path.name else ("__label__a", "__label__f"):
         found = FastTextModel(path, label).scores(texts())["fasttext_quality"]
         for text, mine in zip(texts(), found, strict=True):
-            line = text.replace("\n", " ") + "\n"
+            line = tidy(text).replace("\n", " ") + "\n"
             theirs = {name: value for value, name in model.f.predict(line, -1, -1.0, "strict")}
             assert abs(theirs[label] - mine) < most, (text[:80], theirs[label], mine)
 

@@ -1,17 +1,19 @@
-"""How lines end, blanks at their ends and characters that show nothing change no signal and no verdict."""
+"""How lines end, blanks, characters that show nothing and how accents are written change no signal and no verdict."""
 
 from __future__ import annotations
 
 import random
+import unicodedata
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dq.files import filter_files
-from dq.quality import judge_texts, presets, score
+from dq.quality import LearnedOptions, QualityModel, judge_texts, presets, score
 
 from .test_signals import texts
 
@@ -21,6 +23,7 @@ LINES = (
     "Click here to read our privacy policy and terms of use. [1]",
     "He said: “we cannot go there”! (Or did he?) That is what they have with the people to be of it.",
     "Short line",
+    "Déjà vu : les élèves étaient très étonnés — c’était la fête à l’école, où Đặng Thị Phượng et 김하늘 chantaient.",
     "",
     "",
 )
@@ -37,7 +40,10 @@ VARIANTS = {
     "soft hyphens": lambda text: text.replace("a", "a\u00ad"),
     "zero-width spaces": lambda text: text.replace(" ", "\u200b "),
     "a byte order mark": lambda text: "\ufeff" + text,
+    "decomposed": lambda text: unicodedata.normalize("NFD", text),
 }
+
+MODEL = QualityModel(LearnedOptions(bits=8), np.random.default_rng(1).normal(size=256).astype(np.float32), 0.0)
 
 
 def prose(seed: int) -> str:
@@ -51,6 +57,7 @@ def test_signals_and_verdicts_of_every_preset_are_those_of_the_plain_text(name: 
     written = [VARIANTS[name](text) for text in plain]
     assert score(written).equals(score(plain))
     assert score(written, ["compression_ratio"]).equals(score(plain, ["compression_ratio"]))
+    assert np.array_equal(MODEL.probabilities(written), MODEL.probabilities(plain))
     for preset in presets.presets().values():
         assert judge_texts(written, preset).equals(judge_texts(plain, preset))
 

@@ -94,8 +94,8 @@ def test_given_datatroves_words_every_ngram_and_word_signal_equals_its_numbers()
             wanted = repetition.find_all_duplicate(mine, n) / len(text)
             assert found[f"duplicate_{n}_gram_char_fraction_as_written"] == pytest.approx(wanted)
         real = [word for word in mine if any(char not in splitter.PUNCTUATION_SET for char in word)]
-        assert found["word_count"] == len(real)
-        assert found["word_and_mark_count"] == len(mine)
+        assert found["word_count_as_written"] == len(real)
+        assert found["word_and_mark_count_as_written"] == len(mine)
         assert found["newline_to_word_ratio_as_written"] == pytest.approx(text.count("\n") / len(mine))
 
 

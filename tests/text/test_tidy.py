@@ -1,4 +1,4 @@
-"""Texts as signals see them: every way to write a line end or a blank gives the same text."""
+"""Texts as signals see them: every way to write a line end, a blank or an accent gives the same text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ from dq.text import arrow_array, text_batch, tidied
 from ..quality.oracle import tidy
 
 PIECES = [*"aé漢🙂“—. \t\n\r\x0b\x1c\x1f\x85", "word", "  ", "\n\n", "\r\n"]
-SPECIAL = [*"\u2028\u2029\u00a0\u3000\u1680\u202f\u205f\u00ad\u200b\ufeff\u200d"]
+SPECIAL = [
+    "e\u0301",
+    "\u0323\u0301",
+    "\u1112\u1161\u11ab",
+    *"\u2000\u212b\u2028\u2029\u00a0\u3000\u1680\u202f\u205f\u00ad\u200b\ufeff\u200d",
+]
 texts = st.lists(st.sampled_from([*PIECES, *SPECIAL, "x" * 61]), max_size=60).map("".join)
 
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 import numpy as np
 
 from dq.arrays import I32, I64, U8, U64
-from dq.dedup.kernels.canonical import CanonicalTables, canonical_bytes, canonicalise
+from dq.dedup.kernels.canonical import canonical_bytes, canonicalise
 from dq.dedup.kernels.shingles import longest_text
 from dq.text.kernels.bits import multiply_fold
 from dq.text.kernels.flags import SPACE
 from dq.text.kernels.jit import kernel
+from dq.text.kernels.nfc import NfcTables
 from dq.text.kernels.utf8 import decode_any
 
 RUN = 32
@@ -23,7 +24,7 @@ SECRET = np.uint64(0xA0761D6478BD642F)
 
 
 @kernel
-def count_visible(data: U8, offsets: I64, chosen: I64, canonical: CanonicalTables, classes: U8, counts: I64) -> None:
+def count_visible(data: U8, offsets: I64, chosen: I64, canonical: NfcTables, classes: U8, counts: I64) -> None:
     """Visible characters of each chosen document, repeats left out, into ``counts`` by document."""
     longest = longest_text(offsets, chosen)
     text = np.empty(canonical_bytes(longest), np.uint8)

