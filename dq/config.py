@@ -1,49 +1,58 @@
 """YAML 1.2 into strict, frozen models; fingerprints of configurations.
 
-YAML is read as data only: no tags, no anchors (an alias bomb cannot grow), bounded in size and depth. Scalars follow
-the core schema of YAML 1.2 (`no` is a word, `017` is seventeen), and integers may be grouped as in `300_000`. Every
-fault is one line that names the file, the line, the field and, for an unknown key, the nearest valid one.
+What is read of YAML says `dq.yaml`. Every fault is one line that names the file, the line, the field and, for an
+unknown key, the nearest valid one; of values given in Python, the model and the field.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import math
-import re
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pydantic
 from pydantic import BaseModel, ConfigDict
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import (
-    AliasEvent,
-    DocumentStartEvent,
-    MappingEndEvent,
-    MappingStartEvent,
-    NodeEvent,
-    ScalarEvent,
-    SequenceEndEvent,
-    SequenceStartEvent,
-)
 
 from dq.errors import ConfigError, nearest
+from dq.yaml import Node, YamlFaultError, line_of, parse_yaml, plain_data, shown
 
 MAX_CONFIG_BYTES = 200_000  # the parser takes some 5 s for so much; a study of a thousand variants is half of it
-MAX_DEPTH = 32
-MAX_SHOWN = 80  # characters of a wrong value or key that a message repeats
+
+if typing.TYPE_CHECKING:
+    from pydantic._internal._model_construction import ModelMetaclass
+else:  # that module is pydantic's own
+    ModelMetaclass = type(BaseModel)
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
-class StrictModel(BaseModel):
-    """Base of every configuration: frozen, unknown keys are errors, no silent conversion of types."""
+class _OfOneLine(ModelMetaclass):
+    """Answers wrong values given in Python as those of a file are: a ConfigError of one line.
+
+    Only calls come here. Models within others are made without one, and a YAML file or an outer model needs all of
+    pydantic's own error.
+    """
+
+    if not typing.TYPE_CHECKING:  # or a call would be of unknown type
+
+        def __call__(cls, *arguments: Any, **values: Any) -> Any:  # noqa: N805 - of a metaclass
+            try:
+                return super().__call__(*arguments, **values)
+            except pydantic.ValidationError as error:
+                raise _refused(cls, error) from None
+
+
+class StrictModel(BaseModel, metaclass=_OfOneLine):
+    """Base of every configuration: frozen, unknown keys are errors, no silent conversion of types.
+
+    Raises:
+        ConfigError: a value does not fit; one line that names the field and what it takes.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -109,16 +118,16 @@ def load_yaml(path: str | Path, model: type[Model], *, check: Callable[[Model], 
     path = Path(path)
     text = _read(path)
     try:
-        root = _parse(text)
+        root = parse_yaml(text)
         # JSON semantics let strict models accept what YAML can write: lists for tuples, strings for enums.
-        made = model.model_validate_json(json.dumps(_plain_data(root)))
+        made = model.model_validate_json(json.dumps(plain_data(root)))
         if check is not None:
             check(made)
-    except _FaultError as fault:
+    except YamlFaultError as fault:
         raise ConfigError(f"{path}:{fault.line}: {_one_line(str(fault))}") from None
     except FieldFault as fault:
-        place = f"{path}:{_line_of(root, fault.keys)}"
-        raise ConfigError(f"{place}: {_one_line(f'`{_shown(_dotted(fault.keys))}`: {fault}')}") from None
+        place = f"{path}:{line_of(root, fault.keys)}"
+        raise ConfigError(f"{place}: {_one_line(f'`{shown(_dotted(fault.keys))}`: {fault}')}") from None
     except pydantic.ValidationError as error:
         line, message = _explain(root, model, error)
         raise ConfigError(f"{path}:{line}: {_one_line(message)}") from None
@@ -145,8 +154,8 @@ def checked(model: type[Model], values: Mapping[str, Any], *, names: Mapping[str
         if not fault["loc"]:  # the values do not go together
             raise ConfigError(message, field=names.get(str(keys[0]), str(keys[0])) if keys else None) from None
         field = str(keys[0])
-        shown = _shown(repr(fault["input"]))
-        raise ConfigError(f"{message} (got {shown})", field=names.get(field, field)) from None
+        given = shown(repr(fault["input"]))
+        raise ConfigError(f"{message} (got {given})", field=names.get(field, field)) from None
 
 
 def place_of(model: type[BaseModel], field: str) -> str | None:
@@ -173,22 +182,6 @@ def _item_of(annotation: Any) -> Any:
     return typing.get_args(annotation)[0] if typing.get_origin(annotation) in (list, tuple) else annotation
 
 
-class _FaultError(Exception):
-    """What is wrong with the YAML, and on which line (from 1)."""
-
-    def __init__(self, line: int, message: str) -> None:
-        super().__init__(message)
-        self.line = line
-
-
-@dataclass(frozen=True, slots=True)
-class _Node:
-    """A value and the line it begins on: for a value in a mapping, the line of its key."""
-
-    line: int
-    content: str | int | float | bool | dict[str, _Node] | list[_Node] | None
-
-
 def _read(path: Path) -> str:
     try:
         if path.stat().st_size > MAX_CONFIG_BYTES:
@@ -204,129 +197,52 @@ def _read(path: Path) -> str:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}; name a YAML file") from None
 
 
-def _parse(text: str) -> _Node:
-    """The one document of a YAML text, which must be a mapping."""
-    try:
-        documents = list(_documents(YAML(typ="safe", pure=True).parse(text)))
-    except MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise _FaultError(line, f"not valid YAML: {error.problem}") from None
-    except YAMLError as error:
-        # A character that YAML forbids: the error has its position in the text, if anything.
-        line = text[: getattr(error, "position", 0)].count("\n") + 1
-        raise _FaultError(line, f"not valid YAML: {str(error).partition(chr(10))[0]}") from None
-    if not documents or not isinstance(documents[0].content, dict):
-        raise _FaultError(1, "expected `key: value` lines")
-    if len(documents) > 1:
-        raise _FaultError(documents[1].line, "a second document begins; one file is one configuration")
-    return documents[0]
-
-
-def _documents(events: Iterator[Any]) -> Iterator[_Node]:
-    for event in events:
-        if isinstance(event, DocumentStartEvent) and event.version not in (None, (1, 2)):
-            raise _FaultError(event.start_mark.line + 1, "only YAML 1.2 is read; take the %YAML line out")
-        if isinstance(event, NodeEvent):
-            yield _node(event, events, line=event.start_mark.line + 1, depth=0)
-
-
-def _node(event: Any, events: Iterator[Any], *, line: int, depth: int) -> _Node:
-    """The node that begins with ``event``; takes the events of its children."""
-    at = event.start_mark.line + 1
-    if event.anchor is not None:
-        sign = "*" if isinstance(event, AliasEvent) else "&"
-        raise _FaultError(at, f"anchors and aliases ({sign}{event.anchor}) are not read; write the value out")
-    if event.tag is not None:
-        raise _FaultError(at, f"tags ({event.tag}) are not read; write a plain value")
-    if isinstance(event, ScalarEvent):
-        return _Node(line, _scalar(event))
-    if depth >= MAX_DEPTH:
-        raise _FaultError(at, f"nested more than {MAX_DEPTH} levels deep; is this a configuration file?")
-    if isinstance(event, SequenceStartEvent):
-        return _Node(line, list(_items(events, depth=depth + 1)))
-    assert isinstance(event, MappingStartEvent)
-    children: dict[str, _Node] = {}
-    for key, child in _pairs(events, depth=depth + 1):
-        if key in children:
-            raise _FaultError(child.line, f"key `{key}` is written twice, first on line {children[key].line}")
-        children[key] = child
-    return _Node(line, children)
-
-
-def _items(events: Iterator[Any], *, depth: int) -> Iterator[_Node]:
-    while not isinstance(event := next(events), SequenceEndEvent):
-        yield _node(event, events, line=event.start_mark.line + 1, depth=depth)
-
-
-def _pairs(events: Iterator[Any], *, depth: int) -> Iterator[tuple[str, _Node]]:
-    while not isinstance(event := next(events), MappingEndEvent):
-        line = event.start_mark.line + 1
-        key = _node(event, events, line=line, depth=depth)
-        if isinstance(key.content, (dict, list)):
-            raise _FaultError(line, "a key must be one word, not a list or a mapping")
-        yield str(event.value), _node(next(events), events, line=line, depth=depth)
-
-
-_NULL = re.compile(r"~|null|Null|NULL|")
-_BOOL = re.compile(r"true|True|TRUE|false|False|FALSE")
-_INT = re.compile(r"[-+]?[0-9]+(?:_[0-9]+)*|0o[0-7]+|0x[0-9a-fA-F]+")
-_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
-_NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
-
-
-def _scalar(event: ScalarEvent) -> str | int | float | bool | None:
-    """The value of a scalar by the core schema of YAML 1.2 (chapter 10.3.2), which has five kinds."""
-    text, line = str(event.value), event.start_mark.line + 1
-    if any("\ud800" <= char <= "\udfff" for char in text):
-        raise _FaultError(line, "a lone surrogate is not a character; write the character itself")
-    if event.style is not None:  # quoted, or a block
-        return text
-    if _NULL.fullmatch(text):
-        return None
-    if _BOOL.fullmatch(text):
-        return text.lower() == "true"
-    if _INT.fullmatch(text) and len(text) <= MAX_SHOWN:
-        return int(text, 0 if text[:2] in ("0x", "0o") else 10)
-    if _NOT_FINITE.fullmatch(text) or (_FLOAT.fullmatch(text) and not math.isfinite(float(text))):
-        raise _FaultError(line, f"{_shown(text)} is not a number that a setting can have")
-    return float(text) if _FLOAT.fullmatch(text) else text
-
-
-def _plain_data(node: _Node) -> Any:
-    if isinstance(node.content, dict):
-        return {key: _plain_data(child) for key, child in node.content.items()}
-    if isinstance(node.content, list):
-        return [_plain_data(child) for child in node.content]
-    return node.content
-
-
 def _one_line(message: str) -> str:
     """What a file holds must not break the line or drive the terminal."""
     return "".join(char if char.isprintable() else " " for char in message)
 
 
-def _shown(text: str) -> str:
-    return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "..."
+def _refused(model: type[BaseModel], error: pydantic.ValidationError) -> ConfigError:
+    """The error for values that were given in Python."""
+    keys, message = _message(model, _first(error))
+    return ConfigError(_one_line(f"{model.__name__}: {message}"), field=str(keys[0]) if keys else None)
 
 
-def _explain(root: _Node, model: type[BaseModel], error: pydantic.ValidationError) -> tuple[int, str]:
-    """Line and message of the first fault of a validation, the unknown keys before everything they cause."""
-    fault = min(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
+def _explain(root: Node, model: type[BaseModel], error: pydantic.ValidationError) -> tuple[int, str]:
+    """Line and message of the first fault of a validation."""
+    keys, message = _message(model, _first(error))
+    return line_of(root, keys), message
+
+
+def _first(error: pydantic.ValidationError) -> Any:
+    """The first fault, the unknown keys before everything they cause.
+
+    Where several models were tried for one value, that with the fewest faults was meant.
+    """
+    faults = error.errors()
+    tried = Counter(fault["loc"][:-1] for fault in faults)
+    fewest: dict[tuple[str | int, ...], int] = {}
+    for place, count in tried.items():
+        fewest[place[:-1]] = min(count, fewest.get(place[:-1], count))
+    meant = [fault for fault in faults if tried[place := fault["loc"][:-1]] == fewest[place[:-1]] or not place]
+    return min(meant, key=lambda fault: fault["type"] != "extra_forbidden")
+
+
+def _message(model: type[BaseModel], fault: Any) -> tuple[list[str | int], str]:
+    """The keys that lead to a fault of a validation, and what is wrong there."""
     unknown = fault["type"] == "extra_forbidden"
-    location = fault["loc"][:-1] if unknown else fault["loc"]
-    keys, annotation = _keys_of(model, location)
+    keys, annotation = _keys_of(model, fault["loc"][:-1] if unknown else fault["loc"])
     keys += _fault_keys(fault)
-    line = _line_of(root, [*keys, fault["loc"][-1]] if unknown else keys)
     if unknown:
         valid = sorted({name for member in _models_in(annotation) for name in member.model_fields})
         key = str(fault["loc"][-1])
-        return line, nearest(key, valid, what="key", shown=_dotted([*keys, key]))
-    field = f"`{_shown(_dotted(keys))}`"
+        return [*keys, key], nearest(key, valid, what="key", shown=_dotted([*keys, key]))
+    field = f"`{shown(_dotted(keys))}`"
     if fault["type"] == "missing":
-        return line, f"{field} is missing"
+        return keys, f"{field} is missing"
     message = fault["msg"].removeprefix("Value error, ")
-    given = "" if isinstance(fault["input"], (dict, list)) else f" (got {_shown(repr(fault['input']))})"
-    return line, f"{field + ': ' if keys else ''}{message}{given}"
+    given = "" if isinstance(fault["input"], (dict, list)) else f" (got {shown(repr(fault['input']))})"
+    return keys, f"{field + ': ' if keys else ''}{message}{given}"
 
 
 def _fault_keys(fault: Any) -> Sequence[str | int]:
@@ -337,16 +253,6 @@ def _fault_keys(fault: Any) -> Sequence[str | int]:
 
 def _dotted(keys: Sequence[str | int]) -> str:
     return ".".join(str(key) for key in keys)
-
-
-def _line_of(root: _Node, keys: Sequence[str | int]) -> int:
-    node = root
-    for key in keys:
-        if isinstance(node.content, dict) and key in node.content:
-            node = node.content[str(key)]
-        elif isinstance(node.content, list) and isinstance(key, int) and key < len(node.content):
-            node = node.content[key]
-    return node.line
 
 
 def _keys_of(annotation: Any, location: Sequence[str | int]) -> tuple[list[str | int], Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import polars as pl
 import pyarrow as pa
@@ -71,7 +71,8 @@ class CleanConfig(StrictModel):
 
     def make(self) -> Cleaner | CorpusCleaner:
         """The cleaner."""
-        return CLEANERS[self.cleaner](**self.options)
+        model = cast("type[StrictModel]", CLEANERS[self.cleaner])  # by whose own error a fault's place is known
+        return cast("Cleaner | CorpusCleaner", model.model_validate(self.options))
 
 
 @dataclass(frozen=True)

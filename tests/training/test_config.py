@@ -49,7 +49,7 @@ def test_names_of_sizes_are_their_parameters_at_a_vocabulary_of_2048() -> None:
 def test_a_size_that_is_not_on_the_ladder_is_refused_with_the_ladder() -> None:
     with pytest.raises(ConfigError, match=r"unknown size `2M`; there are 0\.1M, 0\.3M"):
         find_size("2M")
-    with pytest.raises(pydantic.ValidationError, match=r"unknown size `2M`; there are 0\.1M"):
+    with pytest.raises(ConfigError, match=r"unknown size `2M`; there are 0\.1M"):
         RunSpec(
             size="2M",
             seed=0,
