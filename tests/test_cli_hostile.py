@@ -113,7 +113,9 @@ REPAIR = ("--max-bad-fraction", "0.5", "--workers", "1")
 RULES = ("--rules", "rules.yaml")
 WORK = [
     ("run", "job.yaml", "--workers", "1"),
+    ("run", "job.yaml", "--dry-run"),
     ("ablate", "study.yaml", "--budget-tokens", "4096"),
+    ("ablate", "study.yaml", "--budget-tokens", "4096", "--dry-run"),
     ("runs", "ws", "--curves", "curves\u202e[b].csv"),
     ("noise", "ws"),
     ("score", FILE, "-o", f"{MARKUP.replace('/', '')}.parquet", "--signals", "word_count", *REPAIR),

@@ -1,0 +1,32 @@
+"""`dq ablate --dry-run`: what is to do, what it would take, and what it could tell; nothing is written."""
+
+from __future__ import annotations
+
+import json
+
+from dq.study import forecast_study
+from tests.command import run_dq
+from tests.study.conftest import Study, tiny_study
+
+
+def test_a_finished_study_has_nothing_to_do_and_more_seeds_of_it_tell_less(study: Study) -> None:
+    done = forecast_study(study.config, study.workspace)
+    assert (done.runs_done, done.tokens, done.seconds, done.disk_bytes) == (done.runs, 0, 0, 0)
+    assert done.speed_is == "nothing" and done.noise_of == "tiny"
+    more = forecast_study(tiny_study(name="more", seeds=12), study.workspace)
+    assert more.runs - more.runs_done == 18 and more.tokens == 18 * 2048  # a run is known by what it trains
+    assert more.speed_is == "recorded" and more.seconds > 0 and more.disk_bytes > 0
+    assert more.detectable[0] < done.detectable[0]
+    assert forecast_study(tiny_study(size="0.3M", seeds=3), study.workspace).sd is None
+
+
+def test_the_command_says_it_all_and_writes_nothing(study: Study) -> None:
+    path = study.workspace.root.parent / "study.yaml"
+    path.write_text(json.dumps(tiny_study(seeds=4, name="more").model_dump(mode="json")))
+    before = sorted(study.workspace.root.rglob("*"))
+    done = run_dq("ablate", path, "--workspace", study.workspace.root, "--dry-run", "--workers", "1")
+    assert done.returncode == 0, done.stderr
+    first = {line.split(" ")[0] for line in done.stdout.splitlines()}
+    assert {"runs:", "model:", "time:", "disk:", "seeds:", "smallest"} <= first
+    assert "by study tiny" in " ".join(done.stdout.split())
+    assert sorted(study.workspace.root.rglob("*")) == before
