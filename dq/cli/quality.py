@@ -73,6 +73,10 @@ def score(
         show.json({**done.to_dict(), "output": str(output)})
         return
     show.line(f"{done.documents:,} documents, {len(done.signals)} signals: {output}")
+    from dq.quality.rules import script_note
+
+    remedy = "" if words == "dictionary" else "; --words dictionary finds words"
+    show.warnings([script_note(*row) + remedy for row in done.by_script.iter_rows()])
     _show_faults(done.rows, output.with_name(f"{output.stem}.quarantined.jsonl"))
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -27,12 +28,14 @@ from dq.files.output import claimed
 from dq.files.pieces import PieceTask, Scoring, counted, cut, join_quarantine, run_pieces, undone_without_text
 from dq.files.tables import join_tables, table_writer, with_columns
 from dq.quality import DEFAULT_SIGNALS
+from dq.quality.rules import script_signal
 from dq.results import Result
 from dq.store import FolderLock, Stage, local
 
-VERSION = 2
+VERSION = 3
 ENDINGS = (".parquet", *LINES, ".csv")
-MADE_FROM, RESULT = "dq.fingerprint", "dq.result"
+MADE_FROM, RESULT, SCRIPTS = "dq.fingerprint", "dq.result", "scripts"
+BY_SCRIPT: dict[str, Any] = {"script": pl.String, "documents": pl.Int64, "signals": pl.List(pl.String)}
 
 
 @dataclass(frozen=True)
@@ -42,10 +45,13 @@ class ScoreResult(Result):
     Attributes:
         signals: the table's columns beside id and source.
         rows: what happened to the rows of the files; the table has one for each that is readable.
+        by_script: one row a script without spaces between words that documents are mostly in: documents, and signals,
+            those that are not made for it.
     """
 
     signals: tuple[str, ...]
     rows: RowCounts
+    by_script: pl.DataFrame
 
     @property
     def documents(self) -> int:
@@ -54,7 +60,8 @@ class ScoreResult(Result):
 
     def record(self) -> dict[str, Any]:
         """The fields, and those of the rows."""
-        return {"documents": self.documents, "signals": self.signals, **self.rows.to_dict()}
+        counts = {"documents": self.documents, "signals": self.signals, **self.rows.to_dict()}
+        return {**counts, "scripts": self.by_script}
 
 
 def score_files(
@@ -115,11 +122,13 @@ def score_files(
             tally.rows.left_out = found.left_out
             join_quarantine(parts, listed_in)
             tally.rows.check(scoring.limits, listed_in=listed_in, text_field=found.files[0].spec.text_field)
-            metadata = {MADE_FROM: stage.fingerprint, RESULT: json.dumps(tally.rows.to_dict())}
+            scripts = [[name, count, tally.unjudged[name]] for name, count in sorted(tally.scripts.items())]
+            result = json.dumps({**tally.rows.to_dict(), SCRIPTS: scripts})
+            metadata = {MADE_FROM: stage.fingerprint, RESULT: result}
             whole = parts / "whole.parquet"
             join_tables([task.output for task in tasks], whole, metadata=metadata)
             whole.replace(table)
-    rows = _read(table, stage.fingerprint)
+    rows, by_script = _read(table, stage.fingerprint)
     if table != output and (fresh or not output.exists()):
         output.unlink(missing_ok=True)
         export_table(table, output)
@@ -127,11 +136,11 @@ def score_files(
         with FolderLock(parts):
             shutil.rmtree(parts, ignore_errors=True)
     rows.check(scoring.limits, listed_in=listed_in, text_field=found.files[0].spec.text_field)
-    return ScoreResult(names, rows)
+    return ScoreResult(names, rows, by_script)
 
 
-def _read(output: Path, fingerprint: str) -> RowCounts:
-    """The counts of a finished table, which must have been made from the same."""
+def _read(output: Path, fingerprint: str) -> tuple[RowCounts, pl.DataFrame]:
+    """The counts of a finished table, which must have been made from the same: of rows, and by script."""
     if _made_from(output) != fingerprint:
         raise WorkspaceError(
             f"{output}: already there, and not of these inputs, signals and settings; name another file, or, if "
@@ -139,8 +148,9 @@ def _read(output: Path, fingerprint: str) -> RowCounts:
             field="overwrite",
         )
     try:
-        return RowCounts.from_dict(json.loads(_metadata(output)[RESULT.encode()]))
-    except (ValueError, KeyError, TypeError, AttributeError):
+        found = json.loads(_metadata(output)[RESULT.encode()])
+        return RowCounts.from_dict(found), pl.DataFrame(found[SCRIPTS], schema=BY_SCRIPT, orient="row")
+    except (ValueError, KeyError, TypeError, AttributeError, pl.exceptions.PolarsError):
         raise WorkspaceError(f"{output}: not as it was left; delete it and run again") from None
 
 
@@ -176,7 +186,10 @@ def score_tasks(pieces: Sequence[Piece], names: Sequence[str], *, scoring: Scori
 
 def score_piece(task: ScoreTask) -> None:
     """Write the signals of a piece: id, source, signals."""
-    with counted(task) as (_tally, batches), table_writer(task.output) as table:
+    told_by = {name: teller for name in task.names if (teller := script_signal(name)) is not None}
+    names = [*dict.fromkeys((*task.names, *told_by.values()))]
+    with counted(task) as (tally, batches), table_writer(task.output) as table:
         for _, batch in batches:
-            scores = task.scoring.scores(batch.documents, task.names)
-            table.add(with_columns(batch.documents.select(["id", "source"]), scores))
+            scores = task.scoring.scores(batch.documents, names)
+            tally.count_unfit(scores, told_by)
+            table.add(with_columns(batch.documents.select(["id", "source"]), scores.select(task.names)))

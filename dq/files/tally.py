@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import pyarrow as pa
 from dq.corpus.quarantine import RowCounts
 from dq.errors import WorkspaceError
 from dq.store import read_json, write_json_atomic
+from dq.text import SPACELESS_SCRIPTS
 
 
 @dataclass
@@ -33,7 +34,7 @@ class Tally:
     """By script without spaces: documents that are mostly in it."""
     kept_scripts: Counter[str] = field(default_factory=Counter)
     unjudged: dict[str, list[str]] = field(default_factory=dict)
-    """By script: the reasons of the rules that did not judge them."""
+    """By script: the reasons of the rules that did not judge them, or the signals that are not made for them."""
     rows: RowCounts = field(default_factory=RowCounts)
 
     @classmethod
@@ -76,6 +77,23 @@ class Tally:
             self.scripts[script] += 1
             self.kept_scripts[script] += keep
             self.unjudged[script] = unjudged
+
+    def count_unfit(self, scores: pl.DataFrame, told_by: Mapping[str, str]) -> None:
+        """Count documents in scripts that signals are not made for.
+
+        Args:
+            scores: of all documents, the signals that tell it among them.
+            told_by: of each signal that is not made for all scripts the one that is above 0 where it does not fit.
+        """
+        tellers = [*dict.fromkeys(told_by.values())]
+        if not tellers:
+            return
+        found = scores.select(pl.col(tellers).fill_null(0)).with_columns(script=pl.max_horizontal(tellers))
+        for (number,), group in found.filter(pl.col("script") > 0).group_by("script"):
+            script = SPACELESS_SCRIPTS[int(str(number)) - 1]
+            self.scripts[script] += len(group)
+            above = {name for name in tellers if (group[name] > 0).any()}
+            self.unjudged[script] = [name for name, teller in told_by.items() if teller in above]
 
 
 def _count(documents: Counter[str], sizes: Counter[str], table: pa.Table) -> None:

@@ -27,6 +27,15 @@ from dq.results import html_table
 from dq.text import SPACELESS_SCRIPTS, string_array
 
 
+def script_signal(name: str) -> str | None:
+    """The signal that is above 0 for documents in scripts that a signal is not made for; None if it is for any text."""
+    known = all_signals()
+    made_for = known[name].made_for if name in known else "any text"
+    if made_for == "any text":
+        return None
+    return "unsegmented_script" if made_for == "words" else "spaceless_script"
+
+
 class _JudgesText(StrictModel):
     """What rules of every kind have."""
 
@@ -40,11 +49,7 @@ class _JudgesText(StrictModel):
     @property
     def script_signal(self) -> str | None:
         """The signal that is above 0 where this rule does not judge; none for a rule that judges any text."""
-        known = all_signals()
-        made_for = known[self.signal].made_for if self.signal in known else "any text"
-        if self.any_script or made_for == "any text":
-            return None
-        return "unsegmented_script" if made_for == "words" else "spaceless_script"
+        return None if self.any_script else script_signal(self.signal)
 
     def fits(self, *, strict: bool = False) -> pl.Expr:
         """A boolean expression over a table of signals: whether the signal is made for the document's script."""
@@ -318,6 +323,15 @@ def script_warning(script: str, documents: int, not_judged: Sequence[str]) -> st
     return (
         f"{documents:,} documents are mostly {script}, a script without spaces between words: {len(not_judged)} rules "
         f"made for words, spaces or English did not judge them ({some})"
+    )
+
+
+def script_note(script: str, documents: int, signals: Sequence[str]) -> str:
+    """The same of signals that say little of such documents."""
+    some = ", ".join(signals[:3]) + ", ..." * (len(signals) > 3)
+    return (
+        f"{documents:,} documents are mostly {script}, a script without spaces between words: {len(signals)} signals "
+        f"made for words, spaces or English say little of them ({some})"
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from dq.files import filter_files
+from dq.files import filter_files, score_files
 from dq.interop.huggingface import Judge
 from dq.interop.polars import judge as judge_frame
 from dq.quality import Rule, RuleSet, judge_texts, presets, score
@@ -106,4 +106,14 @@ def test_files_and_adapters_report_what_was_not_judged(tmp_path: Path) -> None:
     assert done.by_script.row(0)[:3] == ("Thai", 2, 2)
     assert "too_few_words" in done.by_script["not_judged"][0]
     assert Judge(presets.gopher_quality())({"text": texts})["script"] == ["Thai", "Thai", None]
+    for output in ("all.parquet", "all.parquet", "all.csv"):  # a finished table tells it too
+        scored = score_files([str(tmp_path / "in.parquet")], tmp_path / output)
+        assert scored.by_script.row(0)[:2] == ("Thai", 2)
+        assert {"word_count", "c4_kept_sentence_count"} < set(scored.by_script["signals"][0])
+        assert "char_count" not in scored.by_script["signals"][0]
+    few = score_files([str(tmp_path / "in.parquet")], tmp_path / "few.parquet", signals=["word_count"])
+    assert few.by_script.row(0) == ("Thai", 2, ["word_count"])
+    assert pl.read_parquet(tmp_path / "few.parquet").columns == ["id", "source", "word_count"]
+    any_text = score_files([str(tmp_path / "in.parquet")], tmp_path / "any.parquet", signals=["char_count"])
+    assert any_text.by_script.is_empty()
     assert judge_frame(pl.Series(texts), presets.gopher_quality())["script"].to_list() == ["Thai", "Thai", None]
