@@ -84,6 +84,7 @@ def show_job(done: JobResult) -> None:
     by_size = [cells for _, cells in sorted(rows, key=lambda row: (-row[0], row[1][0]))]
     head = ("source", *(fate.replace("_", " ") for fate in FATES))
     show.table(head, by_size, title="documents by source", more="smaller sources")
+    show.line(f"near-duplicates: {done.near}", wrap=True)
     if done.quarantined:
         show.line((f"{done.quarantined:,} unreadable rows quarantined", "yellow"))
     show.warnings(done.warnings)

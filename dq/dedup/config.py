@@ -49,6 +49,14 @@ class DedupConfig(ShingleConfig):
         return exact_threshold(self.threshold)
 
     @property
+    def near(self) -> str:
+        """What makes two documents near-duplicates, in words: for every result that rests on it."""
+        return (
+            f"similarity of {self.threshold:g} or more by {self.ngram}-grams of {self.unit}, normalization "
+            f"{self.normalization}"
+        )
+
+    @property
     def shingles(self) -> ShingleConfig:
         """The part that signatures depend on: another threshold needs no new ones."""
         return ShingleConfig(**self.model_dump(include=set(ShingleConfig.model_fields)))

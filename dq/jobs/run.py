@@ -45,6 +45,7 @@ class JobResult(Result):
         fates: one row a source and fate: documents, bytes, tokens. Fates are disjoint: held_out, excluded, dropped (by
             a rule), removed (a duplicate of a kept document), kept.
         quarantined: unreadable rows.
+        near: what made documents duplicates of others.
         learned: how well a trained classifier tells its two sides apart; None without one.
     """
 
@@ -53,12 +54,13 @@ class JobResult(Result):
     workspace: Workspace
     fates: pl.DataFrame
     quarantined: int
+    near: str
     warnings: tuple[str, ...]
     learned: Learned | None = None
 
     def record(self) -> dict[str, Any]:
         """The fields; ``sources`` are the fates."""
-        names = ("quarantined", "warnings", "learned")
+        names = ("quarantined", "near", "warnings", "learned")
         return {
             "workspace": self.workspace.root,
             "sources": self.fates,
@@ -134,6 +136,7 @@ def run_job(
         workspace=workspace,
         fates=fates,
         quarantined=sum(read["quarantined"].values()),
+        near=config.dedup.method.near,
         warnings=(
             *reading_warnings(read),
             *script_warnings(verdicts.table),

@@ -103,13 +103,8 @@ def _corpus_rows(view: View) -> list[tuple[str, str]]:
     dedup, selection = view.record(FoundDuplicates).config, view.record(Selected).config
     rows = [("rules", f"{rules.name}: {len(rules.rules)} rules, listed above")]
     if isinstance(dedup, dict) and isinstance(selection, dict):
-        rows.append(
-            (
-                "duplicates",
-                f"similarity {dedup['threshold']:g} of {dedup['unit']} {dedup['ngram']}-grams, "
-                f"kept: {selection['keep']}",
-            )
-        )
+        near = f"similarity of {dedup['threshold']:g} or more by {dedup['ngram']}-grams of {dedup['unit']}"
+        rows.append(("duplicates", f"{near}, normalization {dedup['normalization']}; kept: {selection['keep']}"))
     if left_out := list(view.open(Tokenizer).left_out):
         rows.append(("left out", f"nothing is left of {listed(left_out)} after holding out and excluding"))
     return rows

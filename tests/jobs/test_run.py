@@ -49,6 +49,7 @@ def kept_ids(workspace: Workspace) -> set[str]:
 def test_every_document_has_one_fate_and_nothing_is_lost(finished: Finished) -> None:
     fates, documents = finished.result.fates, Corpus(finished.workspace.corpus("original")).documents
     assert finished.result.quarantined == 1
+    assert finished.result.near == "similarity of 0.8 or more by 5-grams of words, normalization meaning"
     assert fates["documents"].sum() == len(documents) == 161
     assert fates["n_bytes"].sum() == documents["n_bytes"].sum()
     pool = TokenPool(finished.workspace.tokens("original"))
