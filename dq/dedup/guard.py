@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from dq.dedup.selection import Selection
-from dq.errors import InputError
+from dq.errors import InputError, listed
 
 EXAMPLES = 3
 
@@ -53,11 +53,14 @@ def guard_removal(
     removed = selection.table()
     removed = removed.filter(documents["source"].gather(removed["document"]) == worst["source"])
     named = [_example(documents, row) for row in removed.head(EXAMPLES).iter_rows(named=True)]
-    others = f" (and {beyond.height - 1} more sources)" if beyond.height > 1 else ""
+    others = f" (and {beyond.height - 1:,} more sources)" if beyond.height > 1 else ""
+    remedy = f"name it in `allow_removal`: {listed([*beyond['source']])}"
+    if beyond.height > 1:
+        remedy = f"permit every source a larger share, or {remedy.replace(' it ', ' them ', 1)}"
     raise InputError(
         f"source {worst['source']}{others}: {worst['removed']:,} of {worst['eligible']:,} documents "
         f"({worst['removed_fraction']:.0%}) would be removed as duplicates, more than {max_removed_fraction:.0%}; "
-        f"for example {'; '.join(named)}. If that is right, name it in `allow_removal`: {', '.join(beyond['source'])}",
+        f"for example {'; '.join(named)}. If that is right, {remedy}",
         field="allow_removal",
     )
 

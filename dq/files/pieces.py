@@ -8,7 +8,6 @@ bytes for any number of workers and of interruptions.
 from __future__ import annotations
 
 import itertools
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,7 +27,7 @@ from dq.files.tally import Tally
 from dq.quality import check_signals, score
 from dq.quality.scorers.files import ModelFile, load_models
 from dq.store import file_sha256
-from dq.store.contents import LOCK
+from dq.store.contents import remove_own
 from dq.store.files import replacing
 from dq.text import WordDefinition
 
@@ -127,13 +126,13 @@ def run_pieces(function: Callable[[Task], None], tasks: Sequence[Task], *, execu
 
 @contextmanager
 def undone_without_text(folders: Sequence[Path], *, listed_in: Path) -> Iterator[None]:
-    """Where no row has the text's field, leave nothing: the corrected command finds its output as it was."""
+    """Where no row has the text's field, leave nothing of ours: the corrected command finds its output as it was."""
     try:
         yield
     except InputError as error:
         if error.field == "text_field":
-            for path in (path for folder in folders for path in folder.iterdir() if path.name != LOCK):
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+            for folder in folders:
+                remove_own(folder)
             listed_in.unlink(missing_ok=True)
         raise
 

@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from dq.errors import WorkspaceError
@@ -85,6 +86,18 @@ def clear(folder: Path, *, listed: Mapping[str, str] | None, keep: Collection[st
         if path.name == STARTED or (path.name in keep and _intact(path, listed or {})):
             continue
         shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def remove_own(folder: Path) -> None:
+    """Delete what a stage has begun to write in its folder, its lock aside; what is not dq's own stays."""
+    for path in [*_files(folder)]:
+        own = _OWN.fullmatch(path.relative_to(folder).as_posix()) or PARTIAL.fullmatch(path.name)
+        if own and path.name != LOCK and not path.is_symlink():
+            path.unlink()
+    for path in folder.iterdir():
+        if _OWN.fullmatch(path.name) and path.is_dir() and not path.is_symlink():
+            with suppress(OSError):  # a file of the user lies in it
+                path.rmdir()
 
 
 def _intact(place: Path, listed: Mapping[str, str]) -> bool:

@@ -91,6 +91,16 @@ def test_a_source_may_lose_half_of_its_documents_and_no_more(copies: int, stops:
     assert guard_removal(chosen, frame, max_removed_fraction=0.49, allowed=["web"]).height == 1
 
 
+def test_a_thousand_sources_that_lose_too_much_are_one_screen() -> None:
+    texts = [f"page {k // 2} of a site that tells the same story" for k in range(2_000)]
+    frame = pl.DataFrame({"id": [f"d{k}" for k in range(2_000)], "source": [f"source-{k // 2}" for k in range(2_000)]})
+    chosen = select(find_duplicates([texts]), np.ones(len(texts), np.bool_), order=np.arange(len(texts)))
+    message = r"and 999 more sources.*larger share, or name them .*: source-0, .* more$"
+    with pytest.raises(InputError, match=message) as caught:
+        guard_removal(chosen, frame, max_removed_fraction=0.4)
+    assert len(str(caught.value)) < 700
+
+
 def test_bands_have_the_asked_recall_and_rows_as_long_as_it_permits() -> None:
     for threshold in (0.5, 0.7, 0.8, 0.9, 0.95):
         bands = choose_bands(DedupConfig(threshold=threshold))

@@ -173,3 +173,21 @@ def test_after_a_wrong_text_field_the_right_one_goes_into_the_same_place(tmp_pat
     with pytest.raises(InputError, match="did you mean `content`"):
         score_files([wrong], tmp_path / "s.parquet", signals=["word_count"])
     assert score_files([source], tmp_path / "s.parquet", signals=["word_count"]).documents == 40
+
+
+class Meanwhile(LocalExecutor):
+    """Works as ever, while somebody puts files of their own beside what is written."""
+
+    def run(self, function: Any, tasks: Any, **options: Any) -> None:
+        place = tasks[0].scratch.parent
+        (place / "mine.txt").write_text("of the user")
+        (place / "link").symlink_to(place.parent)
+        (place / "notes").mkdir()
+        super().run(function, tasks, **options)
+
+
+def test_files_of_the_user_outlive_a_wrong_text_field(tmp_path: Path, source: InputSpec) -> None:
+    with pytest.raises(InputError, match="did you mean `content`"):
+        filter_files([InputSpec(path=str(tmp_path / "in.jsonl"))], RULES, kept=tmp_path / "k", executor=Meanwhile())
+    left = {path.relative_to(tmp_path / "k").as_posix() for path in (tmp_path / "k").rglob("*")}
+    assert left - {".lock"} == {"mine.txt", "link", "notes"}
