@@ -36,13 +36,16 @@ class RowCounts:
     """Documents whose lone surrogates became U+FFFD."""
     left_out: tuple[str, ...] = ()
     """Files that lie in the folders of the input and are not read."""
+    repeated_ids: int = 0
+    """Documents that share their id with another of their source, where that was counted."""
 
     @classmethod
     def from_dict(cls, found: Mapping[str, Any]) -> RowCounts:
         """What `to_dict` gave, other keys left out."""
         rows, quarantined = Counter(found["rows_by_file"]), Counter(found["quarantined"])
         replaced, left_out = found["replaced_surrogates"], tuple(found.get("left_out", ()))
-        return cls(rows, quarantined, dict(found.get("without_text", {})), replaced, left_out)
+        without_text, repeated = dict(found.get("without_text", {})), int(found.get("repeated_ids", 0))
+        return cls(rows, quarantined, without_text, replaced, left_out, repeated)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for records and machines."""
@@ -52,6 +55,7 @@ class RowCounts:
             **({"without_text": self.without_text} if self.without_text else {}),
             "replaced_surrogates": self.replaced_surrogates,
             "left_out": list(self.left_out),
+            **({"repeated_ids": self.repeated_ids} if self.repeated_ids else {}),
         }
 
     @property
@@ -112,7 +116,11 @@ class RowCounts:
 
     def warnings(self) -> list[str]:
         """What the user should know, a line each."""
-        return row_warnings(self.empty_files, self.replaced_surrogates, self.left_out)
+        found = row_warnings(self.empty_files, self.replaced_surrogates, self.left_out)
+        if self.repeated_ids:
+            count = f"{self.repeated_ids:,} documents share their id with another of their source"
+            found.append(f"{count}; if another field tells them apart, name that for the id")
+        return found
 
 
 def row_warnings(empty_files: Sequence[str], replaced_surrogates: int, left_out: Sequence[str] = ()) -> list[str]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 
@@ -23,6 +24,7 @@ from dq.corpus.inputs import InputFile, Piece, cut_files
 from dq.corpus.quarantine import MAX_LISTED, QUARANTINE, quarantine
 from dq.errors import ConfigError, InputError
 from dq.executors import Executor, Step
+from dq.files.repeated import id_hashes, repeated_ids
 from dq.files.tally import Tally
 from dq.quality import check_signals, score
 from dq.quality.scorers.files import ModelFile, load_models
@@ -80,6 +82,11 @@ class PieceTask:
         """The file that says that the piece is done."""
         return self.scratch / f"{self.number:05d}.json"
 
+    @property
+    def ids(self) -> Path:
+        """The hashes of its documents' ids."""
+        return self.scratch / f"{self.number:05d}.ids.npy"
+
 
 Task = TypeVar("Task", bound=PieceTask)
 
@@ -99,7 +106,7 @@ def counted(task: PieceTask, *, carries: Carried = "meta") -> Iterator[tuple[Tal
 
     The tally is written when the block has ended well.
     """
-    tally = Tally()
+    tally, ids = Tally(), [np.empty(0, np.uint64)]
     with quarantine(task.scratch / f"{task.number:05d}.{QUARANTINE}", tally.rows) as take:
 
         def read() -> Iterator[tuple[InputSpec, Batch]]:
@@ -111,9 +118,12 @@ def counted(task: PieceTask, *, carries: Carried = "meta") -> Iterator[tuple[Tal
         def counting() -> Iterator[tuple[InputSpec, Batch]]:
             for spec, batch in gathered_rows(read()):
                 tally.count_documents(batch.documents)
+                ids.append(id_hashes(batch.documents))
                 yield spec, batch
 
         yield tally, counting()
+    with replacing(task.ids) as temporary, temporary.open("wb") as file:
+        np.save(file, np.concatenate(ids))
     tally.write(task.tally)
 
 
@@ -121,7 +131,9 @@ def run_pieces(function: Callable[[Task], None], tasks: Sequence[Task], *, execu
     """Work on the pieces that are not done, and add up the tallies of all."""
     tasks[0].scratch.mkdir(parents=True, exist_ok=True)
     executor.run(function, tasks, output=lambda task: task.tally, step=step)
-    return Tally.sum(task.tally for task in tasks)
+    tally = Tally.sum(task.tally for task in tasks)
+    tally.rows.repeated_ids = repeated_ids([task.ids for task in tasks])
+    return tally
 
 
 @contextmanager
