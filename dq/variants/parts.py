@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from dq.errors import BudgetError
+from dq.errors import BudgetError, listed
 from dq.variants.documents import Universe
 from dq.variants.kind import Kind
 
@@ -70,11 +70,13 @@ def make_parts(
         fills = [tokens / part.quota for part, tokens in zip(parts, available, strict=True)]
         worst = int(np.argmin(fills))
         what = f"{parts[worst].name} holds {available[worst]:,} tokens and {math.ceil(parts[worst].quota):,} are needed"
-        remedies = ["add documents, change the rules, or leave this source out of `shares`"]
+        if others := [part.name for at, part in enumerate(parts) if not available[at] and at != worst]:
+            what += f" (nor is there anything in {listed(others)})"
+        remedies = ["add documents, change the rules, or give `shares` of the other sources alone"]
         if available[worst] > 0:
             largest = math.floor(fills[worst] * budget_tokens + ROUNDING_TOKENS / 2)
-            others = spec.remedies(universe, shares=shares, budget_tokens=budget_tokens, fill=fills[worst])
-            remedies = [f"lower `budget_tokens` to at most {largest:,}", *others]
+            feasible = spec.remedies(universe, shares=shares, budget_tokens=budget_tokens, fill=fills[worst])
+            remedies = [f"lower `budget_tokens` to at most {largest:,}", *feasible]
         raise BudgetError(f"variant {name}: {what}; {', or '.join(remedies)}")
     return [
         replace(part, epochs=part.tokens / tokens) if is_short else part

@@ -158,6 +158,12 @@ def test_a_source_without_documents_cannot_be_repeated(when_short: Any, world: U
         variant(Curated(when_short=when_short), 100, nothing).parts(world)
 
 
+def test_all_sources_without_documents_are_named_at_once(world: Universe) -> None:
+    nothing = {"news": 0.2, "radio": 0.4, "tv": 0.4}
+    with pytest.raises(BudgetError, match=r"radio/kept holds 0 tokens .*nor is there anything in tv/kept\); add"):
+        variant(Curated(), 100, nothing).parts(world)
+
+
 def test_a_source_of_no_share_is_left_out(world: Universe) -> None:
     order, parts = order_of(world, variant(CURATED, 200, {"news": 1.0, "web": 0.0}))
     assert [part.name for part in parts] == ["news/kept"]
