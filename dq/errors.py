@@ -7,6 +7,7 @@
     ├── WorkspaceError        a workspace is locked, incomplete, or was made from something else
     ├── MissingExtraError     an optional dependency is absent: names the command that installs it
     ├── TrainingError         a run could not be trained or resumed
+    ├── StoppedError          a deadline came first: says how much is done, the same command goes on
     ├── CompareError          runs cannot be compared: names what differs or is missing
     └── ForkError             a process was forked where its threads are needed: names the ways to spawn it
 
@@ -65,6 +66,10 @@ class MissingExtraError(DqError):
 
 class TrainingError(DqError):
     """A run could not be trained or resumed."""
+
+
+class StoppedError(DqError):
+    """A deadline came before the work was done."""
 
 
 class CompareError(DqError):

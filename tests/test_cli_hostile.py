@@ -146,6 +146,8 @@ FAULTS = [
     ("run", HOSTILE.replace("/", "")),
     ("ablate", "study.yaml", "--workspace", HOSTILE.replace("/", "")),
     ("runs", HOSTILE),
+    ("ablate", "study.yaml", "--deadline", HOSTILE),
+    ("ablate", "study.yaml", "--budget-tokens", "8192", "--device", HOSTILE),
     ("noise", HOSTILE),
     ("score", HOSTILE, "-o", "x.parquet"),
     ("score", FILE, "-o", "y.parquet", "--max-bad-fraction", "0"),

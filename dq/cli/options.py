@@ -5,6 +5,7 @@ An option has one name, one type and one meaning in every command that has it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +33,10 @@ BudgetTokens = Annotated[
 Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Processes at a time. Default: one a core.")]
 Device = Annotated[
     str, typer.Option("--device", help="Where models train: auto, cpu, mps, cuda (every GPU) or one, such as cuda:1.")
+]
+Deadline = Annotated[
+    str | None,
+    typer.Option("--deadline", help="Stop after this time, such as 90s, 9m or 2h; the same command goes on."),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done and what it would take, and stop.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what other inputs or settings made there.")]
@@ -70,6 +75,16 @@ def worker_count(given: int | None) -> int:
     from dq.executors import usable_cores
 
     return given or usable_cores()
+
+
+def seconds_of(deadline: str | None) -> float | None:
+    """Seconds of a duration such as ``90s``, ``9m`` or ``2h``."""
+    if deadline is None:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh])", deadline.strip())
+    if found is None:
+        raise typer.BadParameter(f"{deadline!r} is no duration; write it as 90s, 9m or 2h", param_hint="--deadline")
+    return float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]
 
 
 def input_specs(paths: list[str], **fields: str) -> list[InputSpec]:

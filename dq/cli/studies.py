@@ -10,7 +10,18 @@ import typer
 from dq.cli import show
 from dq.cli.jobs import finish_job, show_job
 from dq.cli.log import amount, duration
-from dq.cli.options import AsJson, BudgetTokens, Device, DryRun, Overwrite, Workers, WorkspaceFolder, about_yaml
+from dq.cli.options import (
+    AsJson,
+    BudgetTokens,
+    Deadline,
+    Device,
+    DryRun,
+    Overwrite,
+    Workers,
+    WorkspaceFolder,
+    about_yaml,
+    seconds_of,
+)
 
 if TYPE_CHECKING:
     from dq.compare import Comparison, ControlOutcome, Interval, StudyComparison, VariantComparison
@@ -55,6 +66,7 @@ def ablate(
     workers: Workers = None,
     device: Device = "auto",
     budget_tokens: BudgetTokens = None,
+    deadline: Deadline = None,
     overwrite: Overwrite = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
@@ -66,11 +78,13 @@ def ablate(
     from dq.config import load_yaml
     from dq.study import StudyConfig
 
-    config = _at_budget(load_yaml(study, StudyConfig), budget_tokens)
+    config, stop_after = _at_budget(load_yaml(study, StudyConfig), budget_tokens), seconds_of(deadline)
     if dry_run:
         _show_forecast(config, workspace, workers, device=device, as_json=as_json)
         return
-    _finish_study(config, workspace, workers, device=device, overwrite=overwrite, as_json=as_json)
+    _finish_study(
+        config, workspace, workers, device=device, stop_after=stop_after, overwrite=overwrite, as_json=as_json
+    )
 
 
 def _show_forecast(
@@ -121,6 +135,7 @@ def _finish_study(
     workers: int | None,
     *,
     device: str,
+    stop_after: float | None = None,
     overwrite: bool,
     as_json: bool,
 ) -> None:
@@ -134,7 +149,15 @@ def _finish_study(
     require_all({*config.modules(), *MODULES})
     place, executor = Workspace(workspace or config.workspace), LocalExecutor(workers) if workers else None
     with about_yaml(type(config)), show.progress() as progress:
-        result = run_study(config, place, overwrite=overwrite, executor=executor, device=device, progress=progress)
+        result = run_study(
+            config,
+            place,
+            overwrite=overwrite,
+            executor=executor,
+            device=device,
+            deadline_seconds=stop_after,
+            progress=progress,
+        )
     with place.lock():
         report = build_report(place, place.study(config.name, config.budget_tokens))
     if as_json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -29,6 +30,7 @@ def run_study(
     overwrite: bool = False,
     executor: Executor | None = None,
     device: str = "auto",
+    deadline_seconds: float | None = None,
     progress: Progress = QUIET,
 ) -> StudyResult:
     """Train what is not trained yet, compare, and write the result. The same command goes on after any interruption.
@@ -42,14 +44,17 @@ def run_study(
         executor: runs what can be done at a time; default: processes, as many as the device takes (one a core on a
             CPU).
         device: where runs work: `auto`, `cpu`, `mps`, `cuda` (every GPU) or one of them, such as `cuda:1`.
+        deadline_seconds: from now, after which runs leave a checkpoint and the study stops.
         progress: hears of every run.
 
     Raises:
         BudgetError: a variant's pool is too small; nothing has been trained then.
         ConfigError: the workspace has no neutral held-out set to decide on.
+        StoppedError: the deadline came first; the same call goes on.
         TrainingError: runs of the baseline or of all variants diverged, or there is no such device.
         WorkspaceError: the workspace is not finished, or a finished result would be lost.
     """
+    deadline = None if deadline_seconds is None else time.time() + deadline_seconds
     require_live_polars()
     instance(config, StudyConfig, name="config", remedy="dq.config.load_yaml(path, StudyConfig) reads one")
     workspace = as_workspace(workspace)
@@ -70,7 +75,7 @@ def run_study(
             rounded = f"whole optimiser steps of {config.training.tokens_per_step:,} tokens"
             raise BudgetError(f"{error} (it is {config.budget_tokens:,}: {rounded})") from None
         registered = register(folder, config, neutral=neutral)
-        train = partial(run_grid, workspace, executor=executor, device=device, progress=progress)
+        train = partial(run_grid, workspace, executor=executor, device=device, deadline=deadline, progress=progress)
         outcomes, found = _until_decided(config, runs, neutral=neutral, train=train)
         fresh, confirmation = _confirmed(config, runs, found.comparison, train=train)
         result = StudyResult(

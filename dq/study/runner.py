@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dq.errors import TrainingError
+from dq.errors import StoppedError, TrainingError
 from dq.executors import QUIET, Executor, LocalExecutor, Progress, Step
 from dq.stages.base import View
 from dq.stages.tokenizer import BOS, Tokenizer
@@ -44,11 +44,15 @@ def run_grid(
     *,
     executor: Executor | None = None,
     device: str = "auto",
+    deadline: float | None = None,
     progress: Progress = QUIET,
 ) -> list[RunOutcome]:
     """Train the runs that have not finished; finished ones are read. Interrupted ones go on from their checkpoint.
 
     Without an executor, the device says how many run at a time.
+
+    Raises:
+        StoppedError: the deadline came before all had finished.
     """
     folders = [RunFolder(workspace.run(run.run_id)) for run in runs]
     once = {run.run_id: run for run in runs}.values()  # arms that are the same run share it
@@ -56,7 +60,12 @@ def run_grid(
         waiting = [run for run in once if not RunFolder(workspace.run(run.run_id)).status.exists()]
         step.advance(sum(run.spec.steps for run in once if run not in waiting))
         if waiting:
-            _train(workspace, waiting, executor=executor, device=device, step=step)
+            _train(workspace, waiting, executor=executor, device=device, deadline=deadline, step=step)
+    if left := [folder for folder in folders if not folder.status.exists()]:
+        raise StoppedError(
+            f"stopped at the deadline with {len(folders) - len(left):,} of {len(folders):,} runs finished; "
+            "the same command goes on from here"
+        )
     tokenizer = View.of(workspace).open(Tokenizer).file
     for run, folder in zip(runs, folders, strict=True):
         _add_tokenizer(run, folder, tokenizer)
@@ -72,7 +81,13 @@ def _outcome(run: PlannedRun, folder: RunFolder) -> RunOutcome:
 
 
 def _train(
-    workspace: Workspace, runs: Sequence[PlannedRun], *, executor: Executor | None, device: str, step: Step
+    workspace: Workspace,
+    runs: Sequence[PlannedRun],
+    *,
+    executor: Executor | None,
+    device: str,
+    deadline: float | None,
+    step: Step,
 ) -> None:
     """Hear of each run how many optimiser steps it has done: fewer than before where it goes on from a checkpoint."""
     from dq.study.worker import RunTask, train_run  # noqa: PLC0415  torch takes 2 s, and only what is trained needs it
@@ -86,11 +101,18 @@ def _train(
 
     placing = place_runs(device, size=runs[0].spec.model_size)
     tasks = [
-        RunTask(workspace.root, run.variant, run.spec, workspace.run(run.run_id), placing.of(number))
+        RunTask(workspace.root, run.variant, run.spec, workspace.run(run.run_id), placing.of(number), deadline)
         for number, run in enumerate(runs)
     ]
     executor = executor or LocalExecutor(placing.at_a_time)
-    executor.run(train_run, tasks, output=lambda task: task.output, on_report=advance, isolated=True)
+    executor.run(
+        train_run,
+        tasks,
+        output=lambda task: task.output,
+        on_report=advance,
+        isolated=True,
+        may_stop=deadline is not None,
+    )
 
 
 def _add_tokenizer(run: PlannedRun, folder: RunFolder, tokenizer: Path) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from dq.errors import StoppedError
 from dq.executors import ON_CPU, Placement, Step, report
 from dq.stages.base import View
 from dq.stages.tokens import TokenPool
@@ -27,6 +29,7 @@ class RunTask:
     spec: RunSpec
     folder: Path
     placement: Placement = ON_CPU
+    deadline: float | None = None
 
     @property
     def output(self) -> Path:
@@ -35,17 +38,20 @@ class RunTask:
 
 
 def train_run(task: RunTask) -> None:
-    """Open the workspace, make the stream, train."""
+    """Open the workspace, make the stream, train. Past the deadline nothing begins."""
+    if task.deadline is not None and time.time() >= task.deadline:
+        return
     workspace = Workspace(task.workspace)
     universe, pool = open_universe(workspace), View.of(workspace).open(TokenPool)
     stream = task.variant.stream(universe, pool, seed=task.spec.seed, vocabulary_size=task.spec.vocabulary_size)
-    with FolderLock(task.folder):
+    with FolderLock(task.folder), suppress(StoppedError):
         train(
             task.spec,
             stream,
             tokenized_sets(workspace),
             run_dir=task.folder,
             placement=task.placement,
+            deadline=task.deadline,
             progress=_Reported(),
         )
 

@@ -18,7 +18,7 @@ import polars as pl
 import torch
 from torch import Tensor
 
-from dq.errors import TrainingError, WorkspaceError, cause_of
+from dq.errors import StoppedError, TrainingError, WorkspaceError, cause_of
 from dq.executors import ON_CPU, QUIET, Placement, Progress
 from dq.store import read_parquet
 from dq.store.files import write_json_atomic
@@ -63,6 +63,7 @@ def train(
     *,
     run_dir: Path,
     placement: Placement = ON_CPU,
+    deadline: float | None = None,
     progress: Progress = QUIET,
 ) -> RunRecord:
     """Train a model, evaluate it along the way, and leave everything in `run_dir`.
@@ -71,7 +72,10 @@ def train(
     A loss or gradient that is not finite ends the run as `diverged`: a recorded outcome, not an error. Progress is one
     step by the run folder's name, in optimiser steps; those that a checkpoint brings are told at once.
 
+    At `deadline`, in seconds as `time.time` counts them, a checkpoint is written and the run stops.
+
     Raises:
+        StoppedError: the deadline has come; the same call goes on from there.
         TrainingError: the folder holds another run, the stream is too short, nothing is held out, or the device is
             not there.
     """
@@ -82,10 +86,10 @@ def train(
     if finished is not None:
         return finished
     with working_on(placement) as device:
-        return _train(_start(spec, stream, heldout, folder=folder, device=device), progress)
+        return _train(_start(spec, stream, heldout, folder=folder, device=device), progress, deadline=deadline)
 
 
-def _train(run: _Run, progress: Progress) -> RunRecord:
+def _train(run: _Run, progress: Progress, *, deadline: float | None) -> RunRecord:
     spec, checkpoint = run.spec, run.folder.checkpoint
     state = (
         load_checkpoint(checkpoint, run.program.model, run.program.optimizer, spec=spec, schedule=run.schedule)
@@ -109,9 +113,12 @@ def _train(run: _Run, progress: Progress) -> RunRecord:
                 state.pending_seconds += time.perf_counter() - started
                 if state.step in evaluated and state.step < spec.steps:
                     _record_curve_point(run, state)
-                if state.step in saved:
+                is_time = deadline is not None and time.time() >= deadline and state.step < spec.steps
+                if state.step in saved or is_time:
                     save_checkpoint(checkpoint, run.program.model, run.program.optimizer, state=state, spec=spec)
                 bar.advance(len(stretch))
+                if is_time:
+                    raise StoppedError(f"{run.folder.path}: stopped at its deadline, at step {state.step:,}")
                 started = time.perf_counter()
         _record_final_point(run, state)
         save_hf(run.program.model, run.folder.model, bos_id=spec.bos_id)

@@ -351,3 +351,18 @@ def test_an_error_while_listening_ends_the_run(tmp_path: Path, executor: Executo
 
     with pytest.raises(InputError, match="heard"):
         run(report_thrice, files(tmp_path, 3), executor, on_report=refuse)
+
+
+def write_even(path: Path) -> None:
+    if int(path.name) % 2 == 0:
+        path.touch()
+
+
+@pytest.mark.parametrize("executor", [ALONE, LocalExecutor(2)])
+def test_tasks_that_may_stop_are_counted_when_they_are_done_and_asked_again_another_time(
+    executor: Executor, tmp_path: Path
+) -> None:
+    tasks = files(tmp_path, 4)
+    assert run(write_even, tasks, executor, may_stop=True)[-1] == 2
+    assert [path.exists() for path in tasks] == [True, False, True, False]
+    assert run(square, tasks, executor, may_stop=True)[-1] == 4

@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from dq.compare import ControlKind, ControlOutcome, ControlStatus
-from dq.errors import TrainingError, WorkspaceError
+from dq.errors import StoppedError, TrainingError, WorkspaceError
 from dq.executors import LocalExecutor
 from dq.stages.base import View
 from dq.stages.heldout import Heldout
@@ -227,3 +227,12 @@ def test_a_run_that_diverges_is_named_with_what_to_do(world: World) -> None:
 def test_a_locked_workspace_is_not_studied(study: Study) -> None:
     with study.workspace.lock(), pytest.raises(WorkspaceError, match="in use by process"):
         run_study(study.config, study.workspace)
+
+
+def test_a_study_stops_at_its_deadline_and_goes_on_from_there(world: World, plan: Plan) -> None:
+    config = tiny_study(name="late", seeds=2, budget_tokens=256 * 9)
+    with pytest.raises(StoppedError, match="with 0 of 4 runs finished; the same command goes on from here"):
+        run_study(config, world.workspace, deadline_seconds=0)
+    folders = [world.workspace.run(run.run_id) for run in plan(config)]
+    assert not any(folder.exists() for folder in folders)
+    assert len(run_study(config, world.workspace, deadline_seconds=3600).runs) == 4

@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,13 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from dq.errors import TrainingError
+from dq.errors import StoppedError, TrainingError
 from dq.training import HeldoutTokens, RunSpec, train
 from tests.progress import Heard
 from tests.training.tokens import CyclicStream
 
 
-class StoppedError(Exception):
+class HaltedError(Exception):
     """Raised from inside a run to end it where no checkpoint is due."""
 
 
@@ -40,9 +41,9 @@ def train_and_die(
 def stop_at(spec: RunSpec, stream: CyclicStream, heldout: Sequence[HeldoutTokens], run_dir: Path, last: int) -> None:
     def stop(step: float) -> None:
         if step == last:
-            raise StoppedError
+            raise HaltedError
 
-    with pytest.raises(StoppedError):
+    with pytest.raises(HaltedError):
         train(spec, stream, heldout, run_dir=run_dir, progress=Heard(stop))
 
 
@@ -79,6 +80,18 @@ def test_a_run_stopped_anywhere_any_number_of_times_is_the_same_run(
         stop_at(spec, stream, heldout, tmp_path / "stopped", last)
     train(spec, stream, heldout, run_dir=tmp_path / "stopped")
     assert_equal_runs(tmp_path / "whole", tmp_path / "stopped")
+
+
+def test_a_run_that_meets_its_deadline_leaves_a_checkpoint_and_is_the_same_run_in_the_end(
+    spec: RunSpec, stream: CyclicStream, heldout: Sequence[HeldoutTokens], tmp_path: Path
+) -> None:
+    for step in range(1, spec.steps):
+        with pytest.raises(StoppedError, match=f"stopped at its deadline, at step {step}$"):
+            train(spec, stream, heldout, run_dir=tmp_path / "late", deadline=0)
+        assert (tmp_path / "late/checkpoint").exists()
+    train(spec, stream, heldout, run_dir=tmp_path / "late", deadline=0)  # the last step ends the run
+    train(spec, stream, heldout, run_dir=tmp_path / "whole", deadline=time.time() + 3600)
+    assert_equal_runs(tmp_path / "late", tmp_path / "whole")
 
 
 def test_a_checkpoint_of_another_specification_is_refused(
