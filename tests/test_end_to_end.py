@@ -210,7 +210,7 @@ def test_every_dq_command_of_the_readme_works(
     commands = readme_commands()
     assert {command.split()[1] for command in commands} == {
         "quickstart", "recipes", "run", "ablate", "dedup", "audit", "score", "filter", "inspect", "rules", "signals",
-        "doctor", "presets",
+        "doctor", "presets", "runs", "noise",
     }  # fmt: skip
     rows = [{"id": f"d{n}", "text": "The old bridge of the town. " * n} for n in (1, 40)]
     (tmp_path / "docs.jsonl").write_text("\n".join(map(json.dumps, rows)))
@@ -219,7 +219,7 @@ def test_every_dq_command_of_the_readme_works(
         arguments = shlex.split(command)[1:]
         if arguments[0] == "ablate":
             path = next((argument for argument in arguments if argument.endswith(".yaml")), "ablations/quickstart.yaml")
-            arguments = ["ablate", path, *BUDGET]
+            arguments = ["ablate", path, *BUDGET, *(["--dry-run"] if "--dry-run" in arguments else [])]
         if arguments[0] == "quickstart":
             arguments = ["quickstart", *BUDGET]
         done = run_dq(*arguments, cwd=tmp_path)
