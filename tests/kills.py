@@ -57,8 +57,9 @@ def begin(by: str, point: str, number: str, count_in: str, *arguments: str) -> N
             os.kill(own, int(number))
 
         threading.Thread(target=strike, daemon=True).start()
+    sys.argv = ["dq", *arguments]
     try:
-        main(arguments)
+        main()
     finally:
         events, seconds = done, time.monotonic() - started
         if float(point) < 0:

@@ -22,7 +22,7 @@ from dq.cli.options import commands, flags
 from dq.cli.program import app
 from tests.command import MAIN, run_dq
 from tests.jobs.texts import rows, write_jsonl
-from tests.processes import ROOT, python, until
+from tests.processes import ROOT, finish, python, until
 
 PACKAGE = Path(dq.__file__).parent
 PROGRAM = get_command(app)
@@ -143,6 +143,14 @@ def test_an_encoding_without_our_characters_spells_them_out() -> None:
     done = subprocess.run(command, env=environment, capture_output=True, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith(rb"dq: \xc4hre.jsonl: no such file")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_behind_the_end_of_a_command_changes_nothing(number: signal.Signals) -> None:
+    leaving = f"import atexit, os; atexit.register(os.kill, os.getpid(), {int(number)})"
+    done = finish(f"{leaving}; {MAIN}", "--version")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.strip().endswith(dq.__version__)
 
 
 def test_an_interrupted_command_says_that_it_goes_on(tmp_path: Path) -> None:

@@ -6,11 +6,13 @@ removed on the way out, as after an error.
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 GOES_ON = ("quickstart", "run", "ablate", "score", "filter", "dedup")
@@ -55,6 +57,19 @@ def interruptible() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def end_at_once(code: int) -> None:
+    """From here on a signal ends the process with this code: all is done, and Python takes its leave."""
+
+    def leave(_number: int, _frame: FrameType | None) -> None:
+        with suppress(Exception):  # it may have come while this very stream was flushed
+            sys.stdout.flush()
+        os._exit(code)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, leave)
 
 
 def message(arguments: Sequence[str]) -> str:

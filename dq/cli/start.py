@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from dq.cli import show
-from dq.cli.interruption import exit_code, interruptible, message
+from dq.cli.interruption import end_at_once, exit_code, interruptible, message
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -20,4 +20,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt as interrupt:
         show.error(message(words))
         code = exit_code(interrupt)
+    if arguments is None:  # the process is this command's own
+        end_at_once(code)
     sys.exit(code)
