@@ -42,7 +42,8 @@ def test_a_decided_variant_gets_no_more_runs_and_the_winner_gets_fresh_ones(worl
     assert found["raw"].verdict.outcome is Outcome.BETTER
     again = result.confirmation
     assert again is not None and again.seed_pairs == ((100, 100), (101, 101)) and again.interval is None
-    assert result.confirmed.startswith("raw on 2 fresh seeds: -") and "2 paired seeds of at least 3" in result.confirmed
+    assert result.confirmed.startswith(f"{again.variant} on 2 fresh seeds: -")
+    assert "2 paired seeds of at least 3" in result.confirmed
     assert len(result.runs) == sum(trained.values()) + 4
     assert json.loads((world.workspace.study("looked", 2048) / "comparison.json").read_text())["confirmation"]
 
