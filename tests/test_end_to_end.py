@@ -140,7 +140,7 @@ def test_the_report_of_an_older_result_leaves_out_what_that_did_not_write_down(
     shutil.copytree(folder / "quickstart-workspace", tmp_path / "quickstart-workspace")
     result = tmp_path / STUDY / "comparison.json"
     found = json.loads(result.read_text())
-    assert "0.3M: Llama, 4 layers of width 64" in report_of(tmp_path).read_text()
+    assert "0.1M: Llama, 4 layers of width 32" in report_of(tmp_path).read_text()
     for name in ("runs", "config"):
         del found[name]
     for control in found["controls"]:
