@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
@@ -76,15 +76,6 @@ class StudyConfig(StrictModel):
         """What training imports."""
         return ("safetensors", "tokenizers", "torch")
 
-    @model_validator(mode="before")
-    @classmethod
-    def _last_look(cls, given: Any) -> Any:
-        """Looks say how many seeds there are."""
-        looks = given.get("looks") if isinstance(given, dict) else None
-        if isinstance(looks, list | tuple) and looks and "seeds" not in given:
-            return {**given, "seeds": looks[-1]}
-        return given
-
     @field_validator("budget_tokens")
     @classmethod
     def _whole_steps(cls, budget_tokens: int, info: ValidationInfo) -> int:
@@ -106,6 +97,8 @@ class StudyConfig(StrictModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> StudyConfig:
+        if self.looks is not None and "seeds" not in self.model_fields_set:
+            self.__dict__["seeds"] = self.looks[-1]  # looks say how many seeds there are
         if self.baseline not in self.variants:
             raise FieldFault(nearest(self.baseline, self.variants, what="variant"), "baseline")
         if self.size not in SIZES:

@@ -1,8 +1,8 @@
 """What a study would take, before anything is trained: runs, tokens, parameters, minutes, disk.
 
-Speed is that of the runs of one size, one shape of windows and one kind of device that the workspace holds, evaluations
-included; without any, a model is trained on random tokens for a moment. Evaluations at the end of short runs come on
-top then.
+Speed is that of the runs of one size, one shape of windows and one kind of device that the workspace holds, and so are
+the seconds that a run spends on held-out documents; without any, a model is trained on random tokens for a moment, and
+held-out tokens are counted.
 """
 
 from __future__ import annotations
@@ -21,15 +21,17 @@ from dq.results import Result
 from dq.store import Workspace, read_parquet
 from dq.study.config import StudyConfig
 from dq.study.grid import plan_grid
+from dq.study.heldout_tokens import tokenized_sets
 from dq.study.noise import nearest_noise, noise_of_workspace
 from dq.study.placing import place_runs
-from dq.training import RunSpec, read_run
+from dq.training import RunSpec, Schedule, read_run
 from dq.training.record import RunFolder
 from dq.variants import open_universe
 
 MEASURED_SECONDS = 3.0
 WARM_UP_STEPS = 2
-START_SECONDS = 4.0  # of a run: its process, the model, the last evaluation; measured 3 to 6
+START_SECONDS = 2.0  # of a run: its stream, its model, its files; measured 1 to 3
+EVALUATION_SPEED = 2.7  # times that of training: no gradients (measured 2.6 to 2.8 at two sizes)
 STATE_BYTES = 12  # a parameter in a checkpoint: weight and two moments
 MODEL_BYTES = 4  # a parameter in a finished run
 
@@ -43,7 +45,7 @@ class StudyForecast(Result):
         runs_done: those that have finished.
         tokens: that are still to be trained on, over all runs.
         parameters: of a model.
-        tokens_per_second: of one run, on one core.
+        tokens_per_second: of one run while it trains, on one core.
         speed_is: ``recorded`` by runs of the workspace, or ``measured`` now; ``nothing`` where all is trained.
         at_a_time: runs that work beside each other.
         seconds: that training would take.
@@ -92,8 +94,10 @@ def forecast_study(
     spec = runs[0].spec
     parameters = spec.model_size.parameters(spec.vocabulary_size).total
     placing = place_runs(device, size=spec.model_size)
-    speed, speed_is = _speed(workspace, spec, placement=placing.of(0)) if waiting else (0.0, "nothing")
-    each = START_SECONDS + spec.budget_tokens / speed if waiting else 0.0
+    speed, evaluation_seconds, speed_is = 0.0, 0.0, "nothing"
+    if waiting:
+        speed, evaluation_seconds, speed_is = _speed(workspace, spec, placement=placing.of(0))
+    each = START_SECONDS + spec.budget_tokens / speed + evaluation_seconds if waiting else 0.0
     at_a_time = max(1, min(workers or placing.at_a_time, len(waiting)))
     return StudyForecast(
         runs=len(runs),
@@ -131,19 +135,31 @@ def _power(config: StudyConfig, workspace: Workspace) -> dict[str, Any]:
     return {"noise_of": known.study, "sd": sd, "detectable": tuple(detectable)}
 
 
-def _speed(workspace: Workspace, spec: RunSpec, *, placement: Placement) -> tuple[float, str]:
-    """Tokens a second of one run."""
-    tokens, seconds, kind = 0, 0.0, placement.device.partition(":")[0]
+def _speed(workspace: Workspace, spec: RunSpec, *, placement: Placement) -> tuple[float, float, str]:
+    """Tokens a second of one run's training, its seconds of evaluation, and where both are from."""
+    kind, found = placement.device.partition(":")[0], []
     for status in sorted(workspace.root.glob("runs/*/status.json")):
         folder = RunFolder(status.parent)
         try:
             record, timing = read_run(folder.path), read_parquet(folder.timing)
-            took = timing.select(pl.col("training_seconds", "evaluation_seconds").sum()).sum_horizontal().item()
+            took = timing.select(pl.col("training_seconds", "evaluation_seconds").sum()).row(0)
         except (DqError, pl.exceptions.PolarsError):  # what is damaged says nothing of the speed
             continue
         if record is not None and record.device == kind and _alike(record.spec, spec):
-            tokens, seconds = tokens + record.step * spec.training.tokens_per_step, seconds + took
-    return (tokens / seconds, "recorded") if seconds else (_measured(spec, placement), "measured")
+            found.append((record.step * spec.training.tokens_per_step, *took))
+    if found:
+        tokens, training_seconds, evaluation_seconds = map(sum, zip(*found, strict=True))
+        return tokens / training_seconds, evaluation_seconds / len(found), "recorded"
+    speed = _measured(spec, placement)
+    return speed, _evaluated_tokens(workspace, spec) / (EVALUATION_SPEED * speed), "measured"
+
+
+def _evaluated_tokens(workspace: Workspace, spec: RunSpec) -> int:
+    """Held-out tokens that a run scores: every document at the end, the fixed tenths before."""
+    schedule = Schedule(config=spec.training, steps=spec.steps)
+    points = len(schedule.evaluation_steps()) - 1
+    sets = tokenized_sets(workspace)
+    return sum(len(one.tokens) + points * len(one.select(one.curve_documents()).tokens) for one in sets)
 
 
 def _alike(one: RunSpec, other: RunSpec) -> bool:
@@ -154,7 +170,7 @@ def _alike(one: RunSpec, other: RunSpec) -> bool:
 
 
 def _measured(spec: RunSpec, placement: Placement) -> float:
-    """Train for some seconds on random tokens, with one thread as a worker does."""
+    """Tokens a second of some seconds of training on random tokens, with one thread as a worker does."""
     from dq.training.trial import train_steps  # noqa: PLC0415  torch takes 2 s, and a recorded speed needs none
 
     done, began = 0, 0.0

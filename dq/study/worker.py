@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from dq.errors import StoppedError
@@ -14,7 +15,7 @@ from dq.stages.base import View
 from dq.stages.tokens import TokenPool
 from dq.store import FolderLock, Workspace
 from dq.study.heldout_tokens import tokenized_sets
-from dq.training import RunFolder, RunSpec, train
+from dq.training import HeldoutTokens, RunFolder, RunSpec, train
 from dq.variants import Variant, open_universe
 
 REPORTS_A_RUN = 50
@@ -48,12 +49,18 @@ def train_run(task: RunTask) -> None:
         train(
             task.spec,
             stream,
-            tokenized_sets(workspace),
+            _heldout(task.workspace, task.spec.heldout_fingerprint),
             run_dir=task.folder,
             placement=task.placement,
             deadline=task.deadline,
             progress=_Reported(),
         )
+
+
+@cache
+def _heldout(workspace: Path, _fingerprint: str) -> list[HeldoutTokens]:
+    """The held-out sets, tokenised once for all runs of a worker: seconds for each where there are many."""
+    return tokenized_sets(Workspace(workspace))
 
 
 class _Reported:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dq.config import load_yaml
+from dq.config import checked, load_yaml
 from dq.errors import ConfigError
 from dq.study import ControlsConfig, StudyConfig
 from dq.training import TrainingConfig
@@ -39,6 +40,15 @@ def test_a_fault_of_the_training_is_named_and_not_the_budget_that_it_would_round
     path.write_text("training: {context: 0}\nbudget_tokens: 5\nmargin_bits_per_byte: 1.0\nvariants: {}\n")
     with pytest.raises(ConfigError, match=r"study\.yaml:1: `training\.context`"):
         load_yaml(path, StudyConfig)
+
+
+def test_looks_are_read_from_a_file_as_they_are_given_in_python(tmp_path: Path) -> None:
+    given = tiny_study().model_dump(mode="json", exclude={"seeds"}) | {"looks": [5, 9], "look_errors": [0.02, 0.03]}
+    path = tmp_path / "study.yaml"
+    path.write_text(json.dumps(given))
+    read = load_yaml(path, StudyConfig)
+    assert read == tiny_study(looks=(5, 9), look_errors=(0.02, 0.03)) and read.seeds == 9
+    assert checked(StudyConfig, read.model_dump()) == read
 
 
 def test_looks_say_how_many_seeds_there_are_and_spend_five_per_cent() -> None:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 
+import polars as pl
+
 from dq.study import forecast_study
+from dq.study.forecast import EVALUATION_SPEED
+from dq.study.heldout_tokens import tokenized_sets
 from tests.command import run_dq
 from tests.study.conftest import Study, tiny_study
 
@@ -30,3 +34,15 @@ def test_the_command_says_it_all_and_writes_nothing(study: Study) -> None:
     assert {"runs:", "model:", "time:", "disk:", "seeds:", "smallest"} <= first
     assert "by study tiny" in " ".join(done.stdout.split())
     assert sorted(study.workspace.root.rglob("*")) == before
+
+
+def test_what_runs_spend_on_held_out_documents_is_counted(study: Study) -> None:
+    timing = pl.concat([pl.read_parquet(path) for path in study.workspace.root.glob("runs/*/timing.parquet")])
+    recorded = forecast_study(tiny_study(name="more", seeds=12), study.workspace, workers=1)
+    least = timing["evaluation_seconds"].sum() / len(list(study.workspace.root.glob("runs/*/status.json")))
+    assert recorded.seconds > 18 * (least + 2048 / recorded.tokens_per_second)
+
+    measured = forecast_study(tiny_study(name="larger", size="0.3M"), study.workspace, workers=1)
+    n_tokens = sum(len(one.tokens) for one in tokenized_sets(study.workspace))
+    assert measured.speed_is == "measured"
+    assert measured.seconds > measured.runs * n_tokens / (EVALUATION_SPEED * measured.tokens_per_second)
