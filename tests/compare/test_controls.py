@@ -41,7 +41,8 @@ def arms_of(n_arms: int, n_seeds: int, *, seed: int, fault: float = 0.0) -> Floa
     generator = np.random.default_rng(seed)
     levels = generator.normal(size=n_seeds) + generator.normal(size=(n_arms, n_seeds))
     levels[0, 1::2] += fault * np.sqrt(2)
-    return 3.0 + levels / np.sqrt(2)
+    found: FloatArray = 3.0 + levels / np.sqrt(2)
+    return found
 
 
 @pytest.mark.parametrize(("n_seeds", "found_in"), [(3, 0.97), (5, 1.0), (8, 1.0)])

@@ -16,8 +16,8 @@ NONE_BETTER = "No variant is shown to be better than raw at this size and budget
 def variant(name: str, outcome: str, *, needed: int | None = 30, worse_on: tuple[str, ...] = ()) -> dict[str, Any]:
     label = "for 2 variants together, spread pooled, 4 df"
     interval = None if outcome == "no verdict" else {"low": -0.119, "high": 0.068, "confidence": 0.95, "label": label}
-    power = {"margin": 0.02, "seeds_needed": needed, "seeds_needed_range": (12, None)}
-    power = None if outcome == "no verdict" else power
+    known = {"margin": 0.02, "seeds_needed": needed, "seeds_needed_range": (12, None)}
+    power = None if outcome == "no verdict" else known
     neutral = {"difference": -0.0256, "baseline_bits_per_byte": 3.28, "seed_pairs": [[0, 0]] * 3, "power": power}
     verdict = {"outcome": outcome, "reason": "too few seeds", "interval": interval}
     return {"variant": name, "verdict": verdict, "neutral": neutral, "worse_on": list(worse_on)}

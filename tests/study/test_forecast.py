@@ -39,7 +39,7 @@ def test_the_command_says_it_all_and_writes_nothing(study: Study) -> None:
 def test_what_runs_spend_on_held_out_documents_is_counted(study: Study) -> None:
     timing = pl.concat([pl.read_parquet(path) for path in study.workspace.root.glob("runs/*/timing.parquet")])
     recorded = forecast_study(tiny_study(name="more", seeds=12), study.workspace, workers=1)
-    least = timing["evaluation_seconds"].sum() / len(list(study.workspace.root.glob("runs/*/status.json")))
+    least = float(timing["evaluation_seconds"].sum()) / len(list(study.workspace.root.glob("runs/*/status.json")))
     assert recorded.seconds > 18 * (least + 2048 / recorded.tokens_per_second)
 
     measured = forecast_study(tiny_study(name="larger", size="0.3M"), study.workspace, workers=1)
