@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from types import FrameType
+
+from dq.cli import show
 
 GOES_ON = ("quickstart", "run", "ablate", "score", "filter", "dedup")
 """The commands that find what they had finished."""
@@ -63,8 +64,7 @@ def end_at_once(code: int) -> None:
     """From here on a signal ends the process with this code: all is done, and Python takes its leave."""
 
     def leave(_number: int, _frame: FrameType | None) -> None:
-        with suppress(Exception):  # it may have come while this very stream was flushed
-            sys.stdout.flush()
+        show.flush()
         os._exit(code)
 
     for number in (signal.SIGINT, signal.SIGTERM):

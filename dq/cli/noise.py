@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from dq.cli import show
-from dq.cli.options import AsJson
+from dq.cli.options import AsJson, TrainedWorkspace
 
 if TYPE_CHECKING:
     from dq.compare import Noise
@@ -16,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def noise(
-    workspace: Annotated[Path, typer.Argument(help="A workspace that `dq ablate` has trained in.")],
+    folder: TrainedWorkspace,
     as_json: AsJson = False,
 ) -> None:
     """Measure how much seeds spread, by size, budget and held-out set: what a margin and seeds can be chosen by.
@@ -26,7 +23,7 @@ def noise(
     from dq.store import Workspace
     from dq.study import noise_of_workspace
 
-    found = noise_of_workspace(Workspace(workspace))
+    found = noise_of_workspace(Workspace(folder))
     if as_json:
         show.json(found)
         return

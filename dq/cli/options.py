@@ -27,6 +27,9 @@ DeduplicatedFolder = Annotated[Path, typer.Argument(help="A folder that `dq dedu
 WorkspaceFolder = Annotated[
     Path | None, typer.Option("--workspace", help="Folder of the results, instead of the file's.")
 ]
+TrainedWorkspace = Annotated[
+    Path, typer.Argument(metavar="WORKSPACE", help="A workspace that `dq ablate` has trained in.")
+]
 BudgetTokens = Annotated[
     int | None, typer.Option("--budget-tokens", min=1, help="Tokens a run, instead of the study's own: a quick look.")
 ]

@@ -10,7 +10,7 @@ import typer
 
 from dq.cli import show
 from dq.cli.log import duration
-from dq.cli.options import AsJson
+from dq.cli.options import AsJson, TrainedWorkspace
 
 if TYPE_CHECKING:
     from dq.study import RunProgress, Runs
@@ -20,7 +20,7 @@ MAX_SETS = 2  # columns of bits per byte that 80 columns have room for
 
 
 def runs(
-    workspace: Annotated[Path, typer.Argument(help="A workspace that `dq ablate` trains in.")],
+    folder: TrainedWorkspace,
     curves: Annotated[
         Path | None, typer.Option("--curves", help="Write every evaluation of every run: FILE.csv or FILE.parquet.")
     ] = None,
@@ -34,7 +34,7 @@ def runs(
     from dq.store import Workspace
     from dq.study import list_runs
 
-    found = list_runs(Workspace(workspace))
+    found = list_runs(Workspace(folder))
     if curves is not None:
         found.write_curves(curves)
     if as_json:
@@ -43,7 +43,7 @@ def runs(
     _show(found)
     while watch and show.at_terminal() and any(run.status == "running" for run in found.runs):
         time.sleep(WATCH_SECONDS)
-        found = list_runs(Workspace(workspace))
+        found = list_runs(Workspace(folder))
         show.clear()
         _show(found)
 

@@ -13,7 +13,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -48,6 +48,12 @@ def prepare() -> None:
 def broken_pipe() -> None:
     """Whoever read this has gone (``dq signals | head``): what is still to be written goes nowhere."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def flush() -> None:
+    """Let what has been printed go out, where it can: a signal may ask for it while this very stream is flushed."""
+    with suppress(Exception):
+        sys.stdout.flush()
 
 
 def at_terminal() -> bool:
