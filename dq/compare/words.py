@@ -5,7 +5,8 @@ from __future__ import annotations
 
 def size_of(difference: float, baseline: float) -> str:
     """Such as ``-0.026 bits per byte (-0.8 %)``: in bits per byte, and of the baseline's level."""
-    return f"{_signed(difference)} bits per byte ({100 * difference / baseline:+.1f} %)"
+    percent = round(100 * difference / baseline, 1) + 0.0  # no -0.0
+    return f"{_signed(difference)} bits per byte ({percent:+.1f} %)"
 
 
 def range_of(low: float, high: float) -> str:
@@ -20,8 +21,8 @@ def range_of(low: float, high: float) -> str:
 
 
 def _digits(value: float) -> int:
-    """Three places, or as many as show two digits of a small number."""
-    return 3 if abs(value) >= 0.01 or value == 0 else 5
+    """Three places, four for small numbers: seeds never tell more."""
+    return 3 if abs(value) >= 0.00995 or value == 0 else 4
 
 
 def _plain(value: float) -> str:
@@ -29,4 +30,5 @@ def _plain(value: float) -> str:
 
 
 def _signed(value: float) -> str:
-    return f"{value:+.{_digits(value)}f}"
+    digits = _digits(value)
+    return f"{round(value, digits) + 0.0:+.{digits}f}"

@@ -15,7 +15,8 @@ from dq.compare import range_of, size_of
         (0.01, 0.25, "between 0.010 and 0.250 worse"),
         (0.0, 0.25, "between 0.000 and 0.250 worse"),
         (-0.25, 0.0, "between 0.000 and 0.250 better"),
-        (-0.00999, 0.01, "could be 0.00999 better or 0.010 worse"),
+        (-0.00999, 0.01, "could be 0.010 better or 0.010 worse"),
+        (-0.00444, 0.019, "could be 0.0044 better or 0.019 worse"),
     ],
 )
 def test_an_interval_says_what_could_be(low: float, high: float, words: str) -> None:
@@ -24,4 +25,5 @@ def test_an_interval_says_what_could_be(low: float, high: float, words: str) -> 
 
 def test_a_difference_is_told_with_its_share_of_the_baseline() -> None:
     assert size_of(-0.0256, 3.28) == "-0.026 bits per byte (-0.8 %)"
-    assert size_of(0.0012, 2.4) == "+0.00120 bits per byte (+0.1 %)"
+    assert size_of(0.0012, 2.4) == "+0.0012 bits per byte (+0.1 %)"
+    assert size_of(-0.00002, 3.2) == "+0.0000 bits per byte (+0.0 %)"
