@@ -95,7 +95,7 @@ def test_strict_judges_as_the_source_does(tmp_path: Path) -> None:
     assert filter_files([path], RULES, kept=tmp_path / "a").kept == 1
     assert filter_files([path], RULES, kept=tmp_path / "b", dropped=tmp_path / "c", strict=True).kept == 0
     (found,) = dropped_documents(tmp_path / "c", "too_few_stop_words")
-    assert found.signal == "distinct_stop_word_count_case_sensitive"
+    assert found.signal == "distinct_stop_word_count_case_sensitive_as_written"
 
 
 def test_outputs_are_the_same_bytes_for_any_number_of_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

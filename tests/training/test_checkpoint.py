@@ -98,8 +98,8 @@ def test_a_checkpoint_of_another_specification_is_refused(
     spec: RunSpec, stream: CyclicStream, heldout: Sequence[HeldoutTokens], tmp_path: Path
 ) -> None:
     stop_at(spec, stream, heldout, tmp_path, 5)
-    with pytest.raises(TrainingError, match="variant differ"):
-        train(spec.model_copy(update={"variant": "other"}), stream, heldout, run_dir=tmp_path)
+    with pytest.raises(TrainingError, match="stream_fingerprint differ"):
+        train(spec.model_copy(update={"stream_fingerprint": "other"}), stream, heldout, run_dir=tmp_path)
 
 
 def test_a_damaged_checkpoint_is_refused_with_the_remedy(
@@ -160,7 +160,7 @@ def test_a_checkpoint_of_another_run_and_one_with_a_huge_header_are_refused(
     spec: RunSpec, stream: CyclicStream, heldout: Sequence[HeldoutTokens], tmp_path: Path
 ) -> None:
     stop_at(spec, stream, heldout, tmp_path / "one", 9)
-    other = spec.model_copy(update={"variant": "other"})
+    other = spec.model_copy(update={"stream_fingerprint": "other"})
     stop_at(other, stream, heldout, tmp_path / "other", 9)
     path = tmp_path / "other/checkpoint/state.safetensors"
     path.write_bytes((tmp_path / "one/checkpoint/state.safetensors").read_bytes())

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dq.errors import BudgetError
+from dq.errors import BudgetError, ConfigError
 from dq.variants import Curated, Noisy, PartMeasure, Raw, Repeated, TokenNoise, Universe
 from tests.variants.worlds import CONTEXT, fitting_budget, order_of, tokens_in, universe, variant
 
@@ -198,10 +198,10 @@ def test_missing_a_target_by_over_two_percent_is_a_warning_and_less_is_not(world
 
 @pytest.mark.parametrize(("kind", "dose"), [("noisy", 0.0), ("noisy", 1.01), ("token_noise", 0.0)])
 def test_a_dose_is_above_0_and_at_most_1(kind: str, dose: float) -> None:
-    with pytest.raises(ValueError, match="dose"):
+    with pytest.raises(ConfigError, match="dose"):
         (Noisy if kind == "noisy" else TokenNoise)(kind=kind, dose=dose)  # type: ignore[arg-type]
 
 
 def test_noisy_variants_have_no_repetition_to_ask_for() -> None:
-    with pytest.raises(ValueError, match="when_short"):
+    with pytest.raises(ConfigError, match="when_short"):
         Noisy(dose=0.5, when_short="repeat")  # type: ignore[arg-type]
