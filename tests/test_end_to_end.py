@@ -25,7 +25,7 @@ from tests.command import run_dq
 from tests.conftest import tool
 
 REPOSITORY = Path(dq.__file__).parent.parent
-BUDGET = ["--budget-tokens", "8192"]
+BUDGET = ["--budget-tokens", "8192", "--seeds", "3"]
 STUDY = "quickstart-workspace/studies/quickstart/8192"
 
 

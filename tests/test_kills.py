@@ -1,6 +1,6 @@
 """The kill campaign: 220 points of the work of every command that goes on, and the same command again.
 
-It must end with the bytes of a command that was not interrupted, and leave nothing of the interruption. A dozen points
+It must end with the bytes of a command that was not interrupted, and leave nothing of the interruption. Five points
 are tried each time, all of them by ``make kills``.
 """
 

@@ -33,6 +33,9 @@ TrainedWorkspace = Annotated[
 BudgetTokens = Annotated[
     int | None, typer.Option("--budget-tokens", min=1, help="Tokens a run, instead of the study's own: a quick look.")
 ]
+Seeds = Annotated[
+    int | None, typer.Option("--seeds", min=1, help="Runs a variant, instead of the study's own: a quick look.")
+]
 Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Processes at a time. Default: one a core.")]
 Device = Annotated[
     str, typer.Option("--device", help="Where models train: auto, cpu, mps, cuda (every GPU) or one, such as cuda:1.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,6 +17,7 @@ from dq.cli.options import (
     Device,
     DryRun,
     Overwrite,
+    Seeds,
     Workers,
     WorkspaceFolder,
     about_yaml,
@@ -37,6 +38,7 @@ def quickstart(
     workers: Workers = None,
     device: Device = "auto",
     budget_tokens: BudgetTokens = None,
+    seeds: Seeds = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
@@ -52,7 +54,7 @@ def quickstart(
     from dq.study import StudyConfig
 
     job = load_yaml(recipe_path(QUICKSTART_JOB), JobConfig)
-    study = _at_budget(load_yaml(recipe_path(QUICKSTART_STUDY), StudyConfig), budget_tokens)
+    study = _quick(load_yaml(recipe_path(QUICKSTART_STUDY), StudyConfig), budget_tokens, seeds)
     require_all({*job.modules(), *study.modules(), *MODULES})
     done = finish_job(job, workspace, workers, overwrite=overwrite)
     if not as_json:
@@ -66,6 +68,7 @@ def ablate(
     workers: Workers = None,
     device: Device = "auto",
     budget_tokens: BudgetTokens = None,
+    seeds: Seeds = None,
     deadline: Deadline = None,
     overwrite: Overwrite = False,
     dry_run: DryRun = False,
@@ -78,7 +81,7 @@ def ablate(
     from dq.config import load_yaml
     from dq.study import StudyConfig
 
-    config, stop_after = _at_budget(load_yaml(study, StudyConfig), budget_tokens), seconds_of(deadline)
+    config, stop_after = _quick(load_yaml(study, StudyConfig), budget_tokens, seeds), seconds_of(deadline)
     if dry_run:
         _show_forecast(config, workspace, workers, device=device, as_json=as_json)
         return
@@ -120,13 +123,14 @@ def _show_forecast(
         show.line(f"smallest detectable difference: {differences} bits per byte ({known})", wrap=True)
 
 
-def _at_budget(config: StudyConfig, budget_tokens: int | None) -> StudyConfig:
-    """The study at another budget, checked like the file itself."""
+def _quick(config: StudyConfig, budget_tokens: int | None, seeds: int | None) -> StudyConfig:
+    """The study at another budget or with other seeds, checked like the file itself."""
     from dq.config import checked
 
-    if budget_tokens is None:
-        return config
-    return checked(type(config), {**config.model_dump(), "budget_tokens": budget_tokens})
+    changes: dict[str, Any] = {} if budget_tokens is None else {"budget_tokens": budget_tokens}
+    if seeds is not None:
+        changes |= {"seeds": seeds, "looks": None, "look_errors": None}
+    return checked(type(config), {**config.model_dump(), **changes}) if changes else config
 
 
 def _finish_study(

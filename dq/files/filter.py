@@ -274,6 +274,8 @@ class _Work:
 
 def _clear_scratch(folder: Path) -> None:
     for name in (SCRATCH, RANKED):
+        for tally in (folder / name).glob("[0-9]*.json"):  # first: a piece that has one must have all of its files
+            tally.unlink()
         shutil.rmtree(folder / name, ignore_errors=True)
 
 

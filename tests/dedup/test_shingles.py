@@ -35,7 +35,7 @@ CONFIGS = st.builds(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(TEXT.map(lambda text: text * 3), max_size=6), CONFIGS)
 def test_shingles_are_those_of_plain_python_for_any_text_and_normalization(
     texts: list[str], config: ShingleConfig

@@ -91,7 +91,12 @@ def run(folder: Path, script: str, *arguments: str) -> subprocess.CompletedProce
     )
 
 
-@pytest.mark.parametrize("work", ["judge", "deduplicate", "score_by_own"])
+SLOW = pytest.mark.slow  # ten seconds each: their like is in every run
+
+
+@pytest.mark.parametrize(
+    "work", ["judge", pytest.param("deduplicate", marks=SLOW), pytest.param("score_by_own", marks=SLOW)]
+)
 def test_what_needs_polars_is_an_error_in_a_fork_of_a_process_that_used_it(tmp_path: Path, work: str) -> None:
     ended = run(tmp_path, IN_A_POOL, "judge", work, "fork")
     assert ended.stdout.startswith("error this process was forked"), ended
@@ -103,9 +108,9 @@ def test_what_needs_polars_is_an_error_in_a_fork_of_a_process_that_used_it(tmp_p
     [
         ("judge", "score", "fork"),
         ("nothing", "judge", "fork"),
-        ("score", "judge", "fork"),
+        pytest.param("score", "judge", "fork", marks=SLOW),
         ("judge", "judge", "spawn"),
-        ("deduplicate", "deduplicate", "forkserver"),
+        pytest.param("deduplicate", "deduplicate", "forkserver", marks=SLOW),
     ],
 )
 def test_workers_whose_polars_lives_give_results(tmp_path: Path, before: str, work: str, method: str) -> None:

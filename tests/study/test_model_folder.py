@@ -25,9 +25,8 @@ CONTEXT = 64
 
 @pytest.fixture(scope="module")
 def folder(study: Study) -> Path:
-    """One run of the study: other tests train in its workspace too, and leave runs without a model."""
-    runs = sorted(study.workspace.root.glob("runs/raw-0.1M-seed0-*"))
-    return next(run for run in runs if (run / "model/model.safetensors").exists())
+    """One run of the study: other tests train in its workspace too."""
+    return study.workspace.run(study.result.runs[0])
 
 
 @pytest.fixture(scope="module")

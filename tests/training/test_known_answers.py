@@ -44,7 +44,6 @@ def a_spec(*, vocabulary: int, steps: int, size: str = "0.1M", **training: objec
     config = {"context": CONTEXT, "batch_windows": BATCH, "curve_points": 1, "peak_learning_rate": 6e-3, **training}
     return RunSpec.model_validate(
         {
-            "variant": "known",
             "size": size,
             "seed": 1,
             "steps": steps,
