@@ -5,8 +5,8 @@ from __future__ import annotations
 
 def size_of(difference: float, baseline: float) -> str:
     """Such as ``-0.026 bits per byte (-0.8 %)``: in bits per byte, and of the baseline's level."""
-    percent = round(100 * difference / baseline, 1) + 0.0  # no -0.0
-    return f"{_signed(difference)} bits per byte ({percent:+.1f} %)"
+    percent = round(100 * difference / baseline, 1)
+    return f"{_signed(difference)} bits per byte ({f'{percent:+.1f}' if percent else '0.0'} %)"
 
 
 def range_of(low: float, high: float) -> str:

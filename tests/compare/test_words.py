@@ -26,4 +26,4 @@ def test_an_interval_says_what_could_be(low: float, high: float, words: str) -> 
 def test_a_difference_is_told_with_its_share_of_the_baseline() -> None:
     assert size_of(-0.0256, 3.28) == "-0.026 bits per byte (-0.8 %)"
     assert size_of(0.0012, 2.4) == "+0.0012 bits per byte (+0.1 %)"
-    assert size_of(-0.00002, 3.2) == "+0.0000 bits per byte (+0.0 %)"
+    assert size_of(-0.00002, 3.2) == "+0.0000 bits per byte (0.0 %)"
