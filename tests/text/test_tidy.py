@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dq.text import arrow_array, text_batch, tidied
@@ -22,6 +22,7 @@ texts = st.lists(st.sampled_from([*PIECES, *SPECIAL, "x" * 61]), max_size=60).ma
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(texts, max_size=4))
+@example(["a\r\u00ad\nb", "a\r\u200b\ufeff\n\nb", "a\r\u00ad", "a\r\u00adb\r\u00a0\n"])
 def test_texts_are_tidied_as_plain_python_does(batch: list[str]) -> None:
     assert arrow_array(tidied(text_batch(batch))).to_pylist() == [tidy(text) for text in batch]
 

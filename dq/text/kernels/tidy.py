@@ -77,8 +77,12 @@ def _tidy(data: U8, start: int, end: int, kinds: U8, tail: U8, out: U8, first: i
                 to = _copied(data, at, place, out, to)
                 at = place + char_width(data[place])
                 if kind & IS_BREAK:
-                    if data[place] == RETURN and at < end and data[at] == NEWLINE:
-                        at += 1
+                    if data[place] == RETURN:
+                        after = at  # what shows nothing between the two does not part them
+                        while after < end and _kind(data, after, kinds) & IS_INVISIBLE:
+                            after += char_width(data[after])
+                        if after < end and data[after] == NEWLINE:
+                            at = after + 1
                     to = _without_blanks(out, first, to)
                     out[to] = NEWLINE
                     to += 1
