@@ -18,7 +18,7 @@ check: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/pytest -n logical --dist loadfile
 
-# 220 points where commands are killed; `check` tries five of them.
+# 220 points where commands are killed; `check` tries three of them.
 kills: $(STAMP)
 	$(BIN)/pytest tests/test_kills.py -m 'slow or not slow' -n logical --dist loadscope
 

@@ -298,7 +298,7 @@ def write_study(folder: Path, *, source: str = "a", mark: str = "") -> None:
         "tokenizer: {vocab_size: 300, bytes_per_source: 50000}\n"
     )
     (folder / "study.yaml").write_text(
-        "workspace: ws\nbudget_tokens: 20480\nsize: 0.1M\nmargin_bits_per_byte: 0.02\n"
+        "workspace: ws\nbudget_tokens: 20480\nsize: 0.1M\nseeds: 2\nmargin_bits_per_byte: 0.02\n"
         "training: {context: 128, checkpoint_every_steps: 2, curve_points: 3}\n"
         "variants:\n  raw: {kind: raw}\n  repeated: {kind: repeated, epochs: 4}\n"
     )

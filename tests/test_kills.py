@@ -1,6 +1,6 @@
 """The kill campaign: 220 points of the work of every command that goes on, and the same command again.
 
-It must end with the bytes of a command that was not interrupted, and leave nothing of the interruption. Five points
+It must end with the bytes of a command that was not interrupted, and leave nothing of the interruption. Three points
 are tried each time, all of them by ``make kills``.
 """
 
@@ -33,7 +33,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "filter to files": (*FILTER_C4, "-o", "kept.jsonl.zst", "--dropped", "dropped.parquet", "--workers", "1"),
 }
 POINTS = {"filter": 50, "filter by two": 20, "score": 40, "dedup": 40, "run": 30, "ablate": 20, "filter to files": 20}
-SAMPLED = 5
+SAMPLED = 3
 LOG_LINE = re.compile(r"\d\d:\d\d:\d\d ")  # a slow machine logs its progress
 GOES_ON = "dq: interrupted; the same command goes on from here\n"
 NOT_COMPARED = ("timing.parquet", "index.html")  # they hold times

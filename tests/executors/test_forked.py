@@ -125,7 +125,7 @@ def test_num_proc_of_datasets_after_a_look_at_a_sample_is_an_error_at_once(tmp_p
     assert "set_start_method" in ended.stderr
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize("method", ["fork", pytest.param("spawn", marks=SLOW)])
 def test_a_data_loader_gets_results_or_an_error(tmp_path: Path, method: str) -> None:
     ended = run(tmp_path, IN_A_LOADER, method)
     if method == "spawn":

@@ -170,6 +170,7 @@ def test_killed_again_and_again_it_ends_with_the_bytes_of_one_that_was_not(comma
     assert left == []
 
 
+@pytest.mark.slow  # the campaign of kills has its like
 def test_a_killed_filter_of_two_workers_goes_on(place: Path) -> None:
     folder = place / "workers"
     folder.mkdir()
