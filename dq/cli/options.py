@@ -36,7 +36,10 @@ BudgetTokens = Annotated[
 Seeds = Annotated[
     int | None, typer.Option("--seeds", min=1, help="Runs a variant, instead of the study's own: a quick look.")
 ]
-Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Processes at a time. Default: one a core.")]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, help="Processes at a time. Default: one a core; training on GPUs, 1 to 4 a GPU."),
+]
 Device = Annotated[
     str, typer.Option("--device", help="Where models train: auto, cpu, mps, cuda (every GPU) or one, such as cuda:1.")
 ]

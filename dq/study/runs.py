@@ -27,7 +27,7 @@ class RunProgress(Result):
         tokens_seen: at its last evaluation.
         budget_tokens: that it ends at.
         device: type of device, such as ``cpu``.
-        tokens_per_second: of training since the evaluation before the last, evaluations left out.
+        tokens_per_second: of training between its last two evaluations.
         seconds_left: of training, at that speed; None where it does not run.
         bits_per_byte: by held-out set at the last evaluation: of every document at the end, of a tenth before.
     """
@@ -113,13 +113,7 @@ def _read(folder: RunFolder) -> tuple[RunProgress, pl.DataFrame]:
     spec, budget_tokens = facts["spec"], int(facts["budget_tokens"])
     ledger = _table(folder.ledger, LEDGER_SCHEMA)
     timing = _table(folder.timing, TIMING_SCHEMA)
-    status = (
-        read_json(folder.status)["status"]
-        if folder.status.exists()
-        else "running"
-        if holder(folder.path)
-        else "stopped"
-    )
+    status = _status(folder)
     seen = int(ledger["tokens_seen"].max() or 0)  # type: ignore[arg-type]
     speed = timing["tokens_per_second"][-1] if len(timing) else None
     last = ledger.filter(pl.col("tokens_seen") == seen)
@@ -129,7 +123,7 @@ def _read(folder: RunFolder) -> tuple[RunProgress, pl.DataFrame]:
         variant=folder.path.name.partition(f"-{spec['size']}-seed")[0],
         size=spec["size"],
         seed=spec["seed"],
-        status=str(status),
+        status=status,
         tokens_seen=seen,
         budget_tokens=budget_tokens,
         device=facts.get("device", "cpu"),
@@ -140,6 +134,12 @@ def _read(folder: RunFolder) -> tuple[RunProgress, pl.DataFrame]:
     about = {name: getattr(run, name) for name in CURVE_KEYS}
     columns = [pl.lit(value, dtype=CURVE_KEYS[name]).alias(name) for name, value in about.items()]
     return run, ledger.select(*columns, *LEDGER_SCHEMA)
+
+
+def _status(folder: RunFolder) -> str:
+    if folder.status.exists():
+        return str(read_json(folder.status)["status"])
+    return "running" if holder(folder.path) else "stopped"
 
 
 def _table(path: Path, schema: dict[str, type[pl.DataType]]) -> pl.DataFrame:

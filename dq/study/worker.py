@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 
 from dq.errors import StoppedError
@@ -57,7 +57,7 @@ def train_run(task: RunTask) -> None:
         )
 
 
-@cache
+@lru_cache(maxsize=1)
 def _heldout(workspace: Path, _fingerprint: str) -> list[HeldoutTokens]:
     """The held-out sets, tokenised once for all runs of a worker: seconds for each where there are many."""
     return tokenized_sets(Workspace(workspace))

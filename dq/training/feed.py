@@ -22,7 +22,7 @@ from dq.training.stream import TokenStream
 
 STEPS_AT_ONCE = {"cpu": 1}
 """Steps of a stretch by type of device. On a CPU every loss is at hand, so divergence shows at once."""
-STEPS_AT_ONCE_ELSEWHERE = 32  # assumed: reading back once in 32 steps costs a GPU nothing that could be measured
+STEPS_AT_ONCE_ELSEWHERE = 32  # assumed: no GPU has been at hand to measure what reading back costs
 
 
 @dataclass(frozen=True)
