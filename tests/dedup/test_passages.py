@@ -3,29 +3,42 @@
 from __future__ import annotations
 
 import pickle
+import re
 from collections import Counter
 from typing import Literal
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dq.config import fingerprint
 from dq.dedup import RepeatedUnits, Resources
-from tests.quality.oracle import tidy
+from tests.quality.oracle import INVISIBLE, tidy
 
 NOTICE = "Cookie notice: accept all"
 LINES = st.sampled_from(
     [NOTICE, "menu", "", "  ", "A unique thought", "é" * 5, "e\u0301" * 5, f" {NOTICE} \r", "\u200b"]
 )
+SHOW_NOTHING = "".join(sorted(INVISIBLE))
 ENDS = ["\n", "\r\n", "\r", "\x85", "\u2028", " \n", "\u00a0\r\n", "\u200b\n"]
 TEXTS = st.lists(st.tuples(LINES, st.sampled_from(ENDS)), max_size=6).map(lambda rows: "".join(map("".join, rows)))
 
 
+def lines_of(text: str) -> list[str]:
+    """Lines with their ends; what shows nothing does not part a return from its newline."""
+    lines: list[str] = []
+    for line in text.splitlines(keepends=True):
+        if lines and lines[-1].rstrip(SHOW_NOTHING).endswith("\r") and line.strip(SHOW_NOTHING) == "\n":
+            lines[-1] += line
+        else:
+            lines.append(line)
+    return lines
+
+
 def plain(texts: list[str], config: RepeatedUnits) -> tuple[list[str], list[int], dict[str, int]]:
     """Texts without repeated lines, removed units a document, and documents a repeated line is in."""
-    pieces = [text.splitlines(keepends=True) for text in texts]
+    pieces = [lines_of(text) for text in texts]
     found: Counter[str] = Counter()
     for units in pieces:
         found.update({tidy(unit) for unit in units if len(tidy(unit).encode()) >= config.min_bytes})
@@ -53,6 +66,16 @@ def test_repeated_lines_are_cut_from_every_document_and_nothing_else_is(
     assert cleaned.changed == sum(before != after for before, after in zip(texts, kept, strict=True))
     assert cleaned.counts == {"removed_units": sum(removed), "removed_bytes": cut.removed_bytes.sum()}
     assert pickle.loads(pickle.dumps(boilerplate)).clean(texts).texts.equals(cut.texts)
+
+
+@settings(max_examples=150, deadline=None)
+@given(TEXTS)
+@example("a\r\u200b\nb\n\u00ad\nc")
+def test_all_paragraphs_of_a_text_that_stands_four_times_are_cut(text: str) -> None:
+    cut = RepeatedUnits(unit="paragraph", max_documents=3, min_bytes=1).survey([[text] * 4]).cut([text])
+    assert tidy(str(cut.texts[0])) == ""
+    paragraphs = re.split("\n[ \n]*\n", tidy(text)) if tidy(text) else []
+    assert cut.removed_units.tolist() == [len(paragraphs)]
 
 
 def test_paragraphs_are_cut_with_the_blank_lines_behind_them() -> None:

@@ -77,12 +77,7 @@ def _tidy(data: U8, start: int, end: int, kinds: U8, tail: U8, out: U8, first: i
                 to = _copied(data, at, place, out, to)
                 at = place + char_width(data[place])
                 if kind & IS_BREAK:
-                    if data[place] == RETURN:
-                        after = at  # what shows nothing between the two does not part them
-                        while after < end and _kind(data, after, kinds) & IS_INVISIBLE:
-                            after += char_width(data[after])
-                        if after < end and data[after] == NEWLINE:
-                            at = after + 1
+                    at = _past_break(data, place, end, kinds)
                     to = _without_blanks(out, first, to)
                     out[to] = NEWLINE
                     to += 1
@@ -102,6 +97,18 @@ def _tidy(data: U8, start: int, end: int, kinds: U8, tail: U8, out: U8, first: i
 def _kind(data: U8, at: int, kinds: U8) -> int:
     """What a character is: bits of white space, of a line end, of the invisible ones; 0 for every other."""
     return kinds[decode(data, at)]
+
+
+@helper
+def _past_break(data: U8, at: int, end: int, kinds: U8) -> int:
+    """What is behind the line end at ``at``. A return with a newline is one; what shows nothing does not part them."""
+    after = at + char_width(data[at])
+    if data[at] != RETURN:
+        return after
+    newline = after
+    while newline < end and _kind(data, newline, kinds) & IS_INVISIBLE:
+        newline += char_width(data[newline])
+    return newline + 1 if newline < end and data[newline] == NEWLINE else after
 
 
 @inlined
@@ -133,9 +140,4 @@ def next_line(data: U8, start: int, end: int, kinds: U8) -> tuple[int, int, bool
             break
         seen |= kind == 0
         stop += char_width(data[stop])
-    after = stop
-    if stop < end:
-        after += char_width(data[stop])
-        if data[stop] == RETURN and after < end and data[after] == NEWLINE:
-            after += 1
-    return stop, after, seen
+    return stop, _past_break(data, stop, end, kinds) if stop < end else stop, seen
