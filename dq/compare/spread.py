@@ -16,7 +16,7 @@ Spreads are told as the sd over seeds of a paired difference between two arms th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import special
@@ -77,6 +77,10 @@ def pool_spread(
     """
     rows = [row for row, name in enumerate(arms) if name not in apart]
     spreads = [_spread(levels, row, among=rows, name=name) for row, name in enumerate(arms)]
+    steady = [
+        row for row in rows if not spreads[row].unstable
+    ]  # an unstable arm makes all seem to be far from the mean
+    spreads = [replace(one, sd=_sd(levels, row, among=steady)) for row, one in enumerate(spreads)]
     spreads = [_left_out(one, apart=apart, guarded=guarded and row > 0) for row, one in enumerate(spreads)]
     members = [row for row in range(1, len(arms)) if spreads[row].left_out is None]
     refused = None if share else NOT_SHARED
@@ -100,12 +104,10 @@ def pool_spread(
 
 
 def _spread(levels: FloatArray, row: int, *, among: Sequence[int], name: str) -> ArmSpread:
-    others = [other for other in among if other != row]
-    contrast = _own_variance(levels, row, others or [other for other in range(len(levels)) if other != row])
-    ratio, chance = _ratio(levels, row, others)
+    ratio, chance = _ratio(levels, row, [other for other in among if other != row])
     return ArmSpread(
         arm=name,
-        sd=float(np.sqrt(2 * contrast)),
+        sd=_sd(levels, row, among=among),
         ratio=ratio,
         unstable=ratio is not None and ratio > UNSTABLE_RATIO and chance < UNSTABLE_CHANCE,
     )
@@ -115,7 +117,13 @@ def _left_out(spread: ArmSpread, *, apart: Mapping[str, str], guarded: bool) -> 
     why = apart.get(spread.arm)
     if why is None and spread.unstable and guarded:
         why = f"{spread.ratio:.1f} times the others' spread"
-    return ArmSpread(arm=spread.arm, sd=spread.sd, ratio=spread.ratio, unstable=spread.unstable, left_out=why)
+    return replace(spread, left_out=why)
+
+
+def _sd(levels: FloatArray, row: int, *, among: Sequence[int]) -> float:
+    """Of a paired difference of two arms as noisy as this one; without others to measure it by, among all."""
+    others = [other for other in among if other != row] or [other for other in range(len(levels)) if other != row]
+    return float(np.sqrt(2 * _own_variance(levels, row, others)))
 
 
 def _ratio(levels: FloatArray, row: int, others: Sequence[int]) -> tuple[float | None, float]:

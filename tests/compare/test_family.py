@@ -210,3 +210,11 @@ def test_looks_that_would_not_hold_the_error_are_refused(
 ) -> None:
     with pytest.raises(CompareError, match=message):
         plan_looks(seeds, errors)
+
+
+def test_arms_beside_an_unstable_one_are_measured_among_themselves() -> None:
+    levels = np.random.default_rng(4).normal(size=(4, 8)) * np.array([[1.0], [1.0], [1.0], [30.0]])
+    beside = pool_spread(levels, arms=["raw", "a", "b", "wild"], apart={})
+    alone = pool_spread(levels[:3], arms=["raw", "a", "b"], apart={})
+    assert beside.spreads[3].unstable and beside.spreads[3].sd > 20
+    assert [one.sd for one in beside.spreads[:3]] == pytest.approx([one.sd for one in alone.spreads])
