@@ -5,14 +5,17 @@ source, in the user's cache folder where the installation is read-only, and in t
 there is no home either. Without any of these every process compiles them anew, in about a minute. Arguments are flat
 NumPy arrays and scalars, never closures.
 
-Numba's cache notices a change in a kernel's own file only, though kernels are compiled into one another: ours are
-stamped with all files in folders of kernels, where the constants that go into them stand too. That takes private names
-of numba, which are used only in the versions it was tried with; with others, numba's own stamp stays, and who edits a
-kernel empties the cache.
+Numba's cache notices a change in a kernel's own file only, though kernels are compiled into one another, and in most
+versions it takes a file that was only touched, by a checkout say, for a changed one: ours are stamped with the contents
+of all files in folders of kernels, where the constants that go into them stand too. That takes private names of numba,
+which are used only in the versions it was tried with; with others, numba's own stamp stays, and who edits a kernel
+empties the cache.
 """
 
 from __future__ import annotations
 
+import hashlib
+import inspect
 import os
 import stat
 import tempfile
@@ -27,6 +30,7 @@ import numba
 P = ParamSpec("P")
 R = TypeVar("R")
 
+PACKAGE = Path(__file__).parents[2]
 # Within the package: kernels, and the constants that are compiled into them.
 KERNEL_FILES = ("*/kernels/*.py", "quality/signals.py")
 STAMPED_VERSIONS = ((0, 62), (0, 68))  # of numba, both included
@@ -77,7 +81,7 @@ def _compiled(function: Callable[P, R], **options: Any) -> Callable[P, R]:
         options["cache"] = bool(numba_config.CACHE_DIR)
         dispatcher = numba.njit(**options)(function)
     if options.get("cache") and STAMPED_VERSIONS[0] <= _numba_version() <= STAMPED_VERSIONS[1]:
-        _stamp(dispatcher)
+        _stamp(dispatcher, Path(inspect.getfile(function)))
     return cast("Callable[P, R]", dispatcher)
 
 
@@ -97,17 +101,21 @@ def _numba_version() -> tuple[int, ...]:
     return tuple(int(number) for number in numba.__version__.split(".")[:2])
 
 
-def _stamp(dispatcher: Any) -> None:
-    """Make the cached code of a kernel stale when any kernel file changes.
+def _stamp(dispatcher: Any, own_file: Path) -> None:
+    """Make the cached code of a kernel stale when the contents of any kernel file change, and only then.
 
     Numba reads the version before anything else, which may name types that are gone.
     """
-    dispatcher._cache._cache_file._version = (numba.__version__, _kernel_stamps())
+    cached = dispatcher._cache._cache_file
+    cached._version, cached._source_stamp = (numba.__version__, _kernel_stamps()), _digest(own_file)
 
 
 @cache
-def _kernel_stamps() -> tuple[tuple[str, float, int], ...]:
-    """Name, time and size of every file that any kernel may have been compiled from."""
-    package = Path(__file__).parents[2]
-    files = sorted(file for pattern in KERNEL_FILES for file in package.glob(pattern))
-    return tuple((file.name, (found := file.stat()).st_mtime, found.st_size) for file in files)
+def _kernel_stamps() -> tuple[tuple[str, str], ...]:
+    """Name and contents, hashed, of every file that any kernel may have been compiled from."""
+    files = sorted(file for pattern in KERNEL_FILES for file in PACKAGE.glob(pattern))
+    return tuple((file.relative_to(PACKAGE).as_posix(), _digest(file)) for file in files)
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
