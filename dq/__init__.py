@@ -5,7 +5,8 @@
 >>> verdicts = dq.presets.gopher_quality().judge(scores)
 
 Texts in memory: `score`, `presets`, `deduplicate`, `MinHash`. Files to files, as the command line does it:
-`score_files`, `filter_files`, `dedup_files`. A job and a study: `run_job`, `run_study`. Inside other tools: `interop`.
+`score_files`, `filter_files`, `dedup_files`. A job and a study: `run_job`, `run_study`; `run_grid` runs a study of
+several sizes, budgets or rates. Inside other tools: `interop`.
 
 Names are loaded when they are first used, so that ``import dq`` costs nothing.
 """
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from dq.files import dedup_files, filter_files, score_files
     from dq.jobs import run_job
     from dq.quality import Scorer, presets, score
-    from dq.study import run_study
+    from dq.study import run_grid, run_study
 
 __version__ = "0.1.0"
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "filter_files",
     "interop",
     "presets",
+    "run_grid",
     "run_job",
     "run_study",
     "score",
@@ -52,6 +54,7 @@ _HOME = {
     "deduplicate": "dq.dedup",
     "filter_files": "dq.files",
     "presets": "dq.quality",
+    "run_grid": "dq.study",
     "run_job": "dq.jobs",
     "run_study": "dq.study",
     "score": "dq.quality",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dq.cli import show
+from dq.cli.grids import show_grid, show_grid_forecast
 from dq.cli.jobs import finish_job, show_job
 from dq.cli.log import amount, duration
 from dq.cli.options import (
@@ -26,7 +27,7 @@ from dq.cli.options import (
 
 if TYPE_CHECKING:
     from dq.compare import Comparison, ControlOutcome, Interval, StudyComparison, VariantComparison
-    from dq.study import StudyConfig
+    from dq.study import StudyConfig, StudyResult
 
 MAX_SETS = 12  # of a table; the report and --json have more
 COLORS = {"better": "green", "worse": "red", "equivalent": "cyan"}
@@ -76,6 +77,8 @@ def ablate(
 ) -> None:
     """Train a study's grid and say which variant is better, by how much, how sure. Goes on after any interruption.
 
+    With several sizes, budgets, rates or decays, every combination has verdicts of its own.
+
     Example: dq ablate ablations/quickstart.yaml --budget-tokens 50000
     """
     from dq.config import load_yaml
@@ -95,11 +98,15 @@ def _show_forecast(
 ) -> None:
     """Runs, tokens, minutes and disk."""
     from dq.store import Workspace
-    from dq.study import forecast_study
+    from dq.study import forecast_grid
 
     place = Workspace(workspace or config.workspace)
     with about_yaml(type(config)):
-        found = forecast_study(config, place, workers=workers, device=device)
+        grid = forecast_grid(config, place, workers=workers, device=device)
+    if config.is_grid:
+        show.json(grid) if as_json else show_grid_forecast(grid)
+        return
+    (found,) = grid.cells
     if as_json:
         show.json(found)
         return
@@ -127,7 +134,9 @@ def _quick(config: StudyConfig, budget_tokens: int | None, seeds: int | None) ->
     """The study at another budget or with other seeds, checked like the file itself."""
     from dq.config import checked
 
-    changes: dict[str, Any] = {} if budget_tokens is None else {"budget_tokens": budget_tokens}
+    changes: dict[str, Any] = {}
+    if budget_tokens is not None:
+        changes = {"budget_tokens": budget_tokens, "budgets_tokens": None}
     if seeds is not None:
         changes |= {"seeds": seeds, "looks": None, "look_errors": None}
     return checked(type(config), {**config.model_dump(), **changes}) if changes else config
@@ -146,14 +155,15 @@ def _finish_study(
     """Train, compare, write the report, and say what was found."""
     from dq.errors import require_all
     from dq.executors import LocalExecutor
-    from dq.report import MODULES, build_report
+    from dq.report import MODULES, build_grid_report, build_report
     from dq.store import Workspace
-    from dq.study import run_study
+    from dq.study import GridResult, run_grid, run_study
 
     require_all({*config.modules(), *MODULES})
     place, executor = Workspace(workspace or config.workspace), LocalExecutor(workers) if workers else None
+    run = run_grid if config.is_grid else run_study
     with about_yaml(type(config)), show.progress() as progress:
-        result = run_study(
+        found = run(
             config,
             place,
             overwrite=overwrite,
@@ -163,16 +173,27 @@ def _finish_study(
             progress=progress,
         )
     with place.lock():
-        report = build_report(place, place.study(config.name, config.budget_tokens))
+        if isinstance(found, GridResult):
+            report = build_grid_report(place, place.grid(config.name))
+        else:
+            report = build_report(place, place.study(config.name, config.budget_tokens))
     if as_json:
-        show.json({**result.to_dict(), "report": str(report)})
+        show.json({**found.to_dict(), "report": str(report)})
         return
+    if isinstance(found, GridResult):
+        show_grid(found)
+    else:
+        _show_study(found)
+    show.line(f"report: {report}")
+
+
+def _show_study(result: StudyResult) -> None:
+    """The comparison, fresh seeds of the best, controls, and what is not as it was fixed."""
     _show_comparison(result.comparison)
     if result.confirmed:
         show.line((result.confirmed, "bold"), wrap=True)
     _show_controls(result.controls)
     show.warnings(result.warnings)
-    show.line(f"report: {report}")
 
 
 def _show_comparison(comparison: StudyComparison) -> None:

@@ -53,7 +53,7 @@ def build_report(workspace: Workspace, study: Path) -> Path:
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"whole": "{:,.0f}".format, "svg": markup}
-    html = environment.from_string(_file("template.html")).render(
+    html = environment.from_string(page_file("template.html")).render(
         data=data,
         study=found,
         comparison=comparison,
@@ -70,8 +70,8 @@ def build_report(workspace: Workspace, study: Path) -> Path:
         sources=sources[:MAX_SOURCES],
         more_sources=sources[MAX_SOURCES:],
         fates=list(FATES),
-        style=markup(_file("style.css")),
-        script=markup(_file("script.js")),
+        style=markup(page_file("style.css")),
+        script=markup(page_file("script.js")),
     )
     folder = study / "report"
     folder.mkdir(parents=True, exist_ok=True)
@@ -87,7 +87,8 @@ def _in_order(study: dict[str, Any]) -> list[str]:
     return [*first, *(name for name in study["manifests"] if name not in first)]
 
 
-def _file(name: str) -> str:
+def page_file(name: str) -> str:
+    """Our own template, style or script."""
     return importlib.resources.files("dq.report").joinpath(name).read_text("utf-8")
 
 

@@ -157,6 +157,10 @@ class Workspace:
         """Everything about one training run."""
         return self.folder("runs", run_id)
 
-    def study(self, name: str, budget_tokens: int) -> Path:
-        """What a study found at a budget: comparison, losses, manifests and the report."""
-        return self.folder("studies", name, str(budget_tokens))
+    def study(self, name: str, budget_tokens: int, *settings: str) -> Path:
+        """What a study found at a budget, and at what else it lists: comparison, losses, manifests and the report."""
+        return self.folder("studies", name, "-".join([str(budget_tokens), *settings]))
+
+    def grid(self, name: str) -> Path:
+        """What a study of several cells found: a folder for each of them, and what is said of all."""
+        return self.folder("studies", name)

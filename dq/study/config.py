@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from dq.compare import Look, plan_looks
 from dq.config import FieldFault, StrictModel
@@ -18,6 +18,22 @@ NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,49}"  # names folders, with a size, a seed 
 CONTROL_PREFIX = "control-"
 MAX_SEEDS = 100
 MIN_CONTROL_TOKENS = 200_000  # below it a 0.3M-parameter model does not clearly beat word counts (measured)
+ONE_OF = {"size": "sizes", "budget_tokens": "budgets_tokens"}
+"""Fields of one value, and those of several in their place: the first of these is the one value."""
+RATES = {"peak_learning_rate": "learning_rates", "weight_decay": "weight_decays"}
+"""The same of `training`."""
+
+Tokens = Annotated[int, Field(ge=1)]
+
+
+def _check_rate(rate: float | str) -> float | str:
+    number = float(rate.removesuffix("x")) if isinstance(rate, str) and re.fullmatch(r"\d+(\.\d+)?x", rate) else rate
+    if isinstance(number, str) or not number > 0:
+        raise ValueError("not a rate; write a number above 0, or a multiple of what the rule says, such as 2x")
+    return rate
+
+
+Rate = Annotated[float | str, AfterValidator(_check_rate)]
 
 
 class ControlsConfig(StrictModel):
@@ -34,7 +50,10 @@ class ControlsConfig(StrictModel):
 
 
 class StudyConfig(StrictModel):
-    """A study: a grid of variants x seeds at one budget and one model size, and the rule that decides."""
+    """A study: variants x seeds, and the rule that decides, at one model size and budget, or at several of them.
+
+    With several sizes, budgets, rates or decays every combination is a *cell*, with verdicts of its own.
+    """
 
     name: str = Field(default="study", pattern=rf"^{NAME}$")
     """Names the folder of its results."""
@@ -42,7 +61,9 @@ class StudyConfig(StrictModel):
     """The workspace that `dq run` made, relative to the current folder."""
     training: TrainingConfig = TrainingConfig()
     """How every run is trained."""
-    budget_tokens: int = Field(ge=1)
+    budgets_tokens: tuple[Tokens, ...] | None = Field(default=None, min_length=1)
+    """Several budgets, in place of `budget_tokens`."""
+    budget_tokens: int = Field(default=0, ge=1)
     """T: tokens every run is trained on, BOS included. Rounded down to whole optimiser steps when it is read."""
     variants: dict[str, VariantSpec] = Field(min_length=2)
     """The variants by name; names that begin with `control-` are the controls'."""
@@ -50,6 +71,13 @@ class StudyConfig(StrictModel):
     """The variant that the others are compared with."""
     size: str = "0.3M"
     """A model size of the ladder."""
+    sizes: tuple[str, ...] | None = Field(default=None, min_length=1)
+    """Several sizes, in place of `size`."""
+    learning_rates: tuple[Rate, ...] | None = Field(default=None, min_length=1)
+    """Several learning rates, in place of `training.peak_learning_rate`: numbers, or multiples of what the rule says
+    for each size and budget, such as `[0.5x, 1x, 2x]`."""
+    weight_decays: tuple[Annotated[float, Field(ge=0)], ...] | None = Field(default=None, min_length=1)
+    """Several weight decays, in place of `training.weight_decay`."""
     seeds: int = Field(default=3, ge=1, le=MAX_SEEDS)
     """Runs a variant: initial weights, document order and the drawn documents all change with the seed."""
     looks: tuple[Annotated[int, Field(ge=3, le=MAX_SEEDS)], ...] | None = Field(default=None, min_length=1)
@@ -85,6 +113,11 @@ class StudyConfig(StrictModel):
             raise ValueError(f"below one optimiser step of {training.tokens_per_step:,} tokens")
         return int(training.steps_for(budget_tokens) * training.tokens_per_step)
 
+    @field_validator("budgets_tokens")
+    @classmethod
+    def _each_in_whole_steps(cls, budgets_tokens: tuple[int, ...] | None, info: ValidationInfo) -> Any:
+        return budgets_tokens and tuple(cls._whole_steps(one, info) for one in budgets_tokens)
+
     @field_validator("variants")
     @classmethod
     def _named(cls, variants: dict[str, VariantSpec]) -> dict[str, VariantSpec]:
@@ -97,12 +130,13 @@ class StudyConfig(StrictModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> StudyConfig:
+        self._check_several()
         if self.looks is not None and "seeds" not in self.model_fields_set:
             self.__dict__["seeds"] = self.looks[-1]  # looks say how many seeds there are
         if self.baseline not in self.variants:
             raise FieldFault(nearest(self.baseline, self.variants, what="variant"), "baseline")
-        if self.size not in SIZES:
-            raise FieldFault(nearest(self.size, SIZES, what="size", hint=False), "size")
+        if unknown := [size for size in (self.size, *(self.sizes or ())) if size not in SIZES]:
+            raise FieldFault(nearest(unknown[0], SIZES, what="size", hint=False), "sizes" if self.sizes else "size")
         if self.shares is not None and not math.isclose(sum(self.shares.values()), 1.0, abs_tol=1e-6):
             raise FieldFault(f"shares sum to {sum(self.shares.values()):g}, not to 1", "shares")
         if self.looks is not None and self.seeds != self.looks[-1]:
@@ -114,6 +148,28 @@ class StudyConfig(StrictModel):
         except CompareError as error:
             raise FieldFault(str(error), "looks" if self.look_errors is None else "look_errors") from None
         return self
+
+    def _check_several(self) -> None:
+        """Lists name nothing twice, and stand in place of the one value."""
+        for many in (*ONE_OF.values(), *RATES.values()):
+            values = getattr(self, many) or ()
+            if len(set(values)) < len(values):
+                raise FieldFault("a value is there twice", many)
+        for one, many in ONE_OF.items():
+            if (values := getattr(self, many)) and one not in self.model_fields_set:
+                self.__dict__[one] = values[0]  # whatever asks for one of them gets the first
+            elif values and getattr(self, one) != values[0]:
+                raise FieldFault(f"`{many}` are given; leave `{one}` out", one)
+        if not self.budget_tokens:
+            raise FieldFault("is missing", "budget_tokens")
+        for one, many in RATES.items():
+            if getattr(self, many) and getattr(self.training, one) is not None:
+                raise FieldFault(f"`{many}` are given; leave `training.{one}` out", "training", one)
+
+    @property
+    def is_grid(self) -> bool:
+        """Whether it lists sizes, budgets, rates or decays: `dq.study.cells` makes a study of each combination."""
+        return any(getattr(self, many) is not None for many in (*ONE_OF.values(), *RATES.values()))
 
     @property
     def plan(self) -> tuple[Look, ...]:

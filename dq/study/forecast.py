@@ -19,14 +19,15 @@ from dq.errors import DqError, TrainingError
 from dq.executors import Placement
 from dq.results import Result
 from dq.store import Workspace, read_parquet
+from dq.study.cells import cells_of
 from dq.study.config import StudyConfig
 from dq.study.grid import plan_grid
 from dq.study.heldout_tokens import tokenized_sets
-from dq.study.noise import nearest_noise, noise_of_workspace
+from dq.study.noise import StudyNoise, nearest_noise, noise_of_workspace
 from dq.study.placing import place_runs
 from dq.training import RunSpec, Schedule, read_run
 from dq.training.record import RunFolder
-from dq.variants import open_universe
+from dq.variants import Universe, open_universe
 
 MEASURED_SECONDS = 3.0
 WARM_UP_STEPS = 2
@@ -38,9 +39,10 @@ MODEL_BYTES = 4  # a parameter in a finished run
 
 @dataclass(frozen=True)
 class StudyForecast(Result):
-    """Expected cost of a study on this machine as busy as it is now.
+    """Expected cost of a study, at one size, budget, rate and decay, on this machine as busy as it is now.
 
     Attributes:
+        cell: which of a study's cells it is, as `dq.study.cells` labels it.
         runs: all of its runs, controls included; with looks as many as it may come to.
         runs_done: those that have finished.
         tokens: that are still to be trained on, over all runs.
@@ -56,6 +58,7 @@ class StudyForecast(Result):
         detectable: after each number of seeds the smallest difference that is found with 80 % power.
     """
 
+    cell: str
     runs: int
     runs_done: int
     tokens: int
@@ -71,13 +74,34 @@ class StudyForecast(Result):
     detectable: tuple[float, ...]
 
 
+@dataclass(frozen=True)
+class GridForecast(Result):
+    """Expected cost of a study of several cells."""
+
+    cells: tuple[StudyForecast, ...]
+
+    @property
+    def seconds(self) -> float:
+        """That training would take."""
+        return math.fsum(cell.seconds for cell in self.cells)
+
+    @property
+    def disk_bytes(self) -> int:
+        """That runs still to do would add, at the most."""
+        return sum(cell.disk_bytes for cell in self.cells)
+
+    def record(self) -> dict[str, Any]:
+        """The cells and their sums."""
+        return {"seconds": self.seconds, "disk_bytes": self.disk_bytes, "cells": self.cells}
+
+
 def forecast_study(
     config: StudyConfig, workspace: Workspace, *, workers: int | None = None, device: str = "auto"
 ) -> StudyForecast:
     """What is to be trained and what it would take. Nothing is written.
 
     Args:
-        config: of the study.
+        config: of the study, of one cell.
         workspace: that a job has finished.
         workers: runs at a time; default: as many as the device takes.
         device: where runs work, as for `run_study`.
@@ -86,20 +110,47 @@ def forecast_study(
         BudgetError: a variant's pool is too small.
         WorkspaceError: the workspace is not finished.
     """
-    universe = open_universe(workspace)
-    runs = list({run.run_id: run for run in plan_grid(config, workspace, universe)}.values())
+    (found,) = forecast_grid(config, workspace, workers=workers, device=device).cells
+    return found
+
+
+def forecast_grid(
+    config: StudyConfig, workspace: Workspace, *, workers: int | None = None, device: str = "auto"
+) -> GridForecast:
+    """The same of a study of several cells; its arguments and errors."""
+    about = _About(workspace, open_universe(workspace), noise_of_workspace(workspace), workers, device, {})
+    return GridForecast(tuple(_forecast(cell.config, about, label=cell.label) for cell in cells_of(config)))
+
+
+@dataclass(frozen=True)
+class _About:
+    """What the forecasts of all cells share."""
+
+    workspace: Workspace
+    universe: Universe
+    noise: tuple[StudyNoise, ...]
+    workers: int | None
+    device: str
+    speeds: dict[str, float]
+    """Tokens a second of sizes that have been measured."""
+
+
+def _forecast(config: StudyConfig, about: _About, *, label: str) -> StudyForecast:
+    workspace = about.workspace
+    runs = list({run.run_id: run for run in plan_grid(config, workspace, about.universe)}.values())
     for variant in {run.variant.name: run.variant for run in runs}.values():
-        variant.parts(universe)  # says what is too small
+        variant.parts(about.universe)  # says what is too small
     waiting = [run for run in runs if read_run(workspace.run(run.run_id)) is None]
     spec = runs[0].spec
     parameters = spec.model_size.parameters(spec.vocabulary_size).total
-    placing = place_runs(device, size=spec.model_size)
+    placing = place_runs(about.device, size=spec.model_size)
     speed, evaluation_seconds, speed_is = 0.0, 0.0, "nothing"
     if waiting:
-        speed, evaluation_seconds, speed_is = _speed(workspace, spec, placement=placing.of(0))
+        speed, evaluation_seconds, speed_is = _speed(about, spec, placement=placing.of(0))
     each = START_SECONDS + spec.budget_tokens / speed + evaluation_seconds if waiting else 0.0
-    at_a_time = max(1, min(workers or placing.at_a_time, len(waiting)))
+    at_a_time = max(1, min(about.workers or placing.at_a_time, len(waiting)))
     return StudyForecast(
+        cell=label,
         runs=len(runs),
         runs_done=len(runs) - len(waiting),
         tokens=sum(run.spec.budget_tokens for run in waiting),
@@ -109,14 +160,14 @@ def forecast_study(
         at_a_time=at_a_time,
         seconds=math.ceil(len(waiting) / at_a_time) * each,
         seeds=config.stops,
-        **_power(config, workspace),
+        **_power(config, about.noise),
         disk_bytes=parameters * (MODEL_BYTES * len(waiting) + STATE_BYTES * at_a_time * bool(waiting)),
     )
 
 
-def _power(config: StudyConfig, workspace: Workspace) -> dict[str, Any]:
+def _power(config: StudyConfig, noise: tuple[StudyNoise, ...]) -> dict[str, Any]:
     """What so many seeds detect, where the workspace knows how much they spread."""
-    known = nearest_noise(noise_of_workspace(workspace), size=config.size, budget_tokens=config.budget_tokens)
+    known = nearest_noise(noise, size=config.size, budget_tokens=config.budget_tokens)
     if known is None:
         return {"noise_of": None, "sd": None, "detectable": ()}
     sd, variants = known.noise[0].sd, len(config.variants) - 1
@@ -135,8 +186,9 @@ def _power(config: StudyConfig, workspace: Workspace) -> dict[str, Any]:
     return {"noise_of": known.study, "sd": sd, "detectable": tuple(detectable)}
 
 
-def _speed(workspace: Workspace, spec: RunSpec, *, placement: Placement) -> tuple[float, float, str]:
+def _speed(about: _About, spec: RunSpec, *, placement: Placement) -> tuple[float, float, str]:
     """Tokens a second of one run's training, its seconds of evaluation, and where both are from."""
+    workspace = about.workspace
     kind, found = placement.device.partition(":")[0], []
     for status in sorted(workspace.root.glob("runs/*/status.json")):
         folder = RunFolder(status.parent)
@@ -150,7 +202,8 @@ def _speed(workspace: Workspace, spec: RunSpec, *, placement: Placement) -> tupl
     if found:
         tokens, training_seconds, evaluation_seconds = map(sum, zip(*found, strict=True))
         return tokens / training_seconds, evaluation_seconds / len(found), "recorded"
-    speed = _measured(spec, placement)
+    if (speed := about.speeds.get(spec.size)) is None:
+        speed = about.speeds[spec.size] = _measured(spec, placement)
     return speed, _evaluated_tokens(workspace, spec) / (EVALUATION_SPEED * speed), "measured"
 
 

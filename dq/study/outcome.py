@@ -51,7 +51,8 @@ class StudyResult(Result):
         controls: every control, the unigram one included.
         registered: what was fixed before the first run, and what is different now.
         confirmation: the best variant on fresh seeds, where the study asks for it and one is better.
-        diverged: runs whose loss was not finite; their variants are in no comparison, and never better.
+        diverged: runs whose loss was not finite; their variants are in no comparison, and never better. A confirmation
+            of which a run diverged is none.
     """
 
     config: StudyConfig
@@ -151,30 +152,27 @@ def _all_diverged(outcomes: Sequence[RunOutcome]) -> TrainingError:
 
 def confirm_winner(
     config: StudyConfig, outcomes: Sequence[RunOutcome], *, winner: str, sets: Sequence[str]
-) -> Comparison:
-    """The best variant against the baseline on fresh seeds alone.
-
-    Raises:
-        TrainingError: one of these runs diverged.
-    """
+) -> Comparison | None:
+    """The best variant against the baseline on fresh seeds alone; None where one of these runs diverged."""
     if any(outcome.status != "complete" for outcome in outcomes):
-        raise _all_diverged(outcomes)
+        return None
     losses = _collect(outcomes, "documents.parquet")
     options = Options(margin=config.margin_bits_per_byte)
     return paired(losses, variant=winner, baseline=config.baseline, sets=sets, options=options)
 
 
 def conclude(
-    found: StudyResult, workspace: Workspace, *, universe: Universe, repeated: tuple[RunOutcome, RunOutcome] | None
+    found: StudyResult, folder: Path, *, universe: Universe, repeated: tuple[RunOutcome, RunOutcome] | None
 ) -> StudyResult:
     """Judge the controls that need the workspace, and write it all to the study's folder.
 
     Args:
         found: without these controls.
-        workspace: of the study.
+        folder: of the study, in its workspace.
         universe: its documents.
         repeated: a run and its repetition.
     """
+    workspace = Workspace(folder.parents[2])
     more = _study_controls(found.config, workspace, universe=universe, comparison=found.comparison)
     if repeated is not None:
         one, other = (RunFolder(outcome.folder).digests() for outcome in repeated)
@@ -182,7 +180,6 @@ def conclude(
     notes = (*found.comparison.notes, *View.of(workspace).open(Heldout).quoted_in_words())
     comparison = dataclasses.replace(found.comparison, notes=notes)
     result = dataclasses.replace(found, comparison=comparison, controls=(*found.controls, *more))
-    folder = workspace.study(found.config.name, found.config.budget_tokens)
     folder.mkdir(parents=True, exist_ok=True)
     write_parquet(folder / "losses.parquet", result.losses)
     write_parquet(folder / "points.parquet", result.points)

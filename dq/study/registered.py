@@ -6,6 +6,7 @@ writes them down, later ones compare, and every result names what has changed.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,22 @@ def register(folder: Path, config: StudyConfig, *, neutral: list[str]) -> Regist
     return Registered(fixed=fixed, changes=tuple(_changes(fixed, now)))
 
 
+def register_cells(folder: Path, names: list[str]) -> tuple[str, ...]:
+    """Write down which cells a study has, or name those that were added or left out since its first run.
+
+    Raises:
+        WorkspaceError: what was written cannot be read.
+    """
+    path = folder / FILE
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json_atomic(path, {"cells": names})
+    fixed = read_json(path)
+    if not isinstance(fixed, dict) or not isinstance(fixed.get("cells"), list):
+        raise WorkspaceError(f"{path}: does not say which cells the study has; delete it and run again")
+    return tuple(_differing("cells", fixed["cells"], names))
+
+
 def _fixed(config: StudyConfig, neutral: list[str]) -> dict[str, Any]:
     found = {
         "baseline": config.baseline,
@@ -61,11 +78,8 @@ def _fixed(config: StudyConfig, neutral: list[str]) -> dict[str, Any]:
 def _changes(fixed: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """What is different now, the variants one by one."""
     before, after = fixed["variants"], now["variants"]
-    added, gone = [name for name in after if name not in before], [name for name in before if name not in after]
     other = [name for name in after if name in before and after[name] != before[name]]
-    said = [
-        f"variants {listed(names)} {what}" for names, what in ((added, "were added"), (gone, "were left out")) if names
-    ]
+    said = _differing("variants", before, after)
     said += [f"variant {name} was {before[name]}, is {after[name]}" for name in other]
     said += [
         f"{name} was {fixed.get(name)}, is {value}"
@@ -73,3 +87,9 @@ def _changes(fixed: dict[str, Any], now: dict[str, Any]) -> list[str]:
         if name != "variants" and value != fixed.get(name)
     ]
     return said
+
+
+def _differing(what: str, before: Collection[str], after: Collection[str]) -> list[str]:
+    """What was added and what was left out, a sentence each."""
+    added, gone = [name for name in after if name not in before], [name for name in before if name not in after]
+    return [f"{what} {listed(n)} {how}" for n, how in ((added, "were added"), (gone, "were left out")) if n]

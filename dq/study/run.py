@@ -1,24 +1,28 @@
-"""From a study's configuration to its result."""
+"""From a study's configuration to its result, in every cell of its grid."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 from dq.arguments import instance
-from dq.compare import Comparison, Outcome, StudyComparison
-from dq.errors import BudgetError, ConfigError, require_all
+from dq.compare import Comparison, Outcome
+from dq.errors import BudgetError, ConfigError, TrainingError, require_all
 from dq.executors import QUIET, Executor, Progress, require_live_polars
 from dq.stages.base import View
 from dq.stages.heldout import Heldout
 from dq.store import Workspace, as_workspace
+from dq.study.cells import Cell, cells_of
 from dq.study.config import StudyConfig
 from dq.study.grid import REPEAT, PlannedRun, fresh_runs, plan_grid
+from dq.study.grid_result import CellResult, GridResult, cell_result, write_grid
 from dq.study.outcome import Finding, StudyResult, compare_runs, conclude, confirm_winner, keep_result
-from dq.study.registered import register
-from dq.study.runner import RunOutcome, run_grid, write_manifests
-from dq.variants import open_universe
+from dq.study.registered import Registered, register, register_cells
+from dq.study.runner import RunOutcome, train_runs, write_manifests
+from dq.variants import Manifest, Universe, open_universe
 
 Train = Callable[[Sequence[PlannedRun]], list[RunOutcome]]
 
@@ -38,7 +42,7 @@ def run_study(
     With `looks`, variants that are decided at one of them get no more runs.
 
     Args:
-        config: of the study.
+        config: of the study, at one size, budget, rate and decay.
         workspace: that a job has finished.
         overwrite: replace the result of the same name and budget that other settings or another corpus have made.
         executor: runs what can be done at a time; default: processes, as many as the device takes (one a core on a
@@ -49,10 +53,42 @@ def run_study(
 
     Raises:
         BudgetError: a variant's pool is too small; nothing has been trained then.
-        ConfigError: the workspace has no neutral held-out set to decide on.
+        ConfigError: the workspace has no neutral held-out set to decide on, or the study has several cells.
         StoppedError: the deadline came first; the same call goes on.
         TrainingError: runs of the baseline or of all variants diverged, or there is no such device.
         WorkspaceError: the workspace is not finished, or a finished result would be lost.
+    """
+    instance(config, StudyConfig, name="config", remedy="dq.config.load_yaml(path, StudyConfig) reads one")
+    if len(cells_of(config)) > 1:
+        raise ConfigError("this study has several sizes, budgets, rates or decays: dq.run_grid runs it", field="config")
+    found = run_grid(
+        config,
+        workspace,
+        overwrite=overwrite,
+        executor=executor,
+        device=device,
+        deadline_seconds=deadline_seconds,
+        progress=progress,
+    )
+    (cell,) = found.cells
+    if cell.result is None:
+        raise TrainingError(cell.failed)
+    return cell.result
+
+
+def run_grid(
+    config: StudyConfig,
+    workspace: Workspace,
+    *,
+    overwrite: bool = False,
+    executor: Executor | None = None,
+    device: str = "auto",
+    deadline_seconds: float | None = None,
+    progress: Progress = QUIET,
+) -> GridResult:
+    """Run a study in every cell of its grid; arguments and errors as of `run_study`.
+
+    A cell whose baseline diverged, or all of its variants, has no result and says so: the others have theirs.
     """
     deadline = None if deadline_seconds is None else time.time() + deadline_seconds
     require_live_polars()
@@ -65,59 +101,149 @@ def run_study(
         if not neutral:
             raise ConfigError(f"{workspace.root}: no neutral held-out set; add one under `heldout.neutral` of the job")
         universe = open_universe(workspace)
-        runs = plan_grid(config, workspace, universe)
-        folder = workspace.study(config.name, config.budget_tokens)
-        if not overwrite:
-            keep_result(folder, runs)
-        try:
-            manifests = write_manifests(folder / "variants", universe, runs)
-        except BudgetError as error:
-            rounded = f"whole optimiser steps of {config.training.tokens_per_step:,} tokens"
-            raise BudgetError(f"{error} (it is {config.budget_tokens:,}: {rounded})") from None
-        registered = register(folder, config, neutral=neutral)
-        train = partial(run_grid, workspace, executor=executor, device=device, deadline=deadline, progress=progress)
-        outcomes, found = _until_decided(config, runs, neutral=neutral, train=train)
-        fresh, confirmation = _confirmed(config, runs, found.comparison, train=train)
-        result = StudyResult(
-            config=config,
-            comparison=found.comparison,
-            controls=found.comparison.controls,
-            losses=found.losses,
-            points=found.points,
-            runs=tuple(dict.fromkeys(one.folder.name for one in (*outcomes, *fresh))),
-            manifests=manifests,
-            registered=registered,
-            confirmation=confirmation,
-            diverged=found.diverged,
-        )
-        repeated = [one for one in outcomes if one.run.arm in (config.baseline, REPEAT) and one.run.spec.seed == 0]
-        pair = (repeated[0], repeated[1]) if len(repeated) == 2 else None
-        return conclude(result, workspace, universe=universe, repeated=pair)
+        cells = [_planned(cell, workspace, universe, overwrite=overwrite) for cell in cells_of(config)]
+        for cell in cells:  # all of them can be trained: now the studies begin
+            cell.registered = register(cell.folder, cell.config, neutral=neutral)
+        folder, names = workspace.grid(config.name), [cell.folder.name for cell in cells]
+        changes = register_cells(folder, names) if config.is_grid else ()
+        train = partial(train_runs, workspace, executor=executor, device=device, deadline=deadline, progress=progress)
+        _until_decided(cells, neutral=neutral, train=train)
+        _confirm(cells, train=train)
+        results = tuple(_concluded(cell, universe) for cell in cells)
+        found = GridResult(config=config, cells=results, changes=changes)
+        if config.is_grid:
+            write_grid(found, workspace)
+        return found
 
 
-def _until_decided(
-    config: StudyConfig, runs: Sequence[PlannedRun], *, neutral: Sequence[str], train: Train
-) -> tuple[list[RunOutcome], Finding]:
-    """Train up to a look, compare, and go on with the variants that are undecided, while looks are left."""
-    outcomes: list[RunOutcome] = []
-    going_on, done, found = {run.arm for run in runs}, 0, None
-    for seeds in config.stops:
-        outcomes += train([run for run in runs if run.arm in going_on and done <= run.spec.seed < seeds])
-        found = compare_runs(config, [one for one in outcomes if one.run.arm != REPEAT], neutral=neutral)
-        if not found.comparison.undecided:
-            break
-        going_on, done = {config.baseline, *found.comparison.undecided}, seeds
-    assert found is not None  # there is at least one number of seeds
-    return outcomes, found
+@dataclass(eq=False)
+class _Work:
+    """A cell while its study runs."""
+
+    cell: Cell
+    folder: Path
+    runs: list[PlannedRun]
+    manifests: dict[str, Manifest]
+    registered: Registered = field(init=False)
+    going_on: set[str]
+    """Arms that are trained further: at first all of them."""
+    outcomes: list[RunOutcome] = field(default_factory=list)
+    found: Finding | None = None
+    failed: str = ""
+    """Why nothing can be compared."""
+    fresh: list[RunOutcome] = field(default_factory=list)
+    confirmation: Comparison | None = None
+
+    @property
+    def config(self) -> StudyConfig:
+        return self.cell.config
 
 
-def _confirmed(
-    config: StudyConfig, runs: Sequence[PlannedRun], comparison: StudyComparison, *, train: Train
-) -> tuple[list[RunOutcome], Comparison | None]:
+def _planned(cell: Cell, workspace: Workspace, universe: Universe, *, overwrite: bool) -> _Work:
+    """Plan a cell's runs and measure its streams; nothing is trained."""
+    config, folder = cell.config, cell.folder(workspace)
+    runs = plan_grid(config, workspace, universe)
+    if not overwrite:
+        keep_result(folder, runs)
+    try:
+        manifests = write_manifests(folder / "variants", universe, runs)
+    except BudgetError as error:
+        rounded = f"whole optimiser steps of {config.training.tokens_per_step:,} tokens"
+        raise BudgetError(f"{error} (it is {config.budget_tokens:,}: {rounded})") from None
+    return _Work(cell=cell, folder=folder, runs=runs, manifests=manifests, going_on={run.arm for run in runs})
+
+
+def _until_decided(cells: Sequence[_Work], *, neutral: Sequence[str], train: Train) -> None:
+    """Train up to a look, compare, and go on with the variants that are undecided, while looks are left.
+
+    What all cells need up to a look is trained together, so that no core waits for the last run of a cell.
+    """
+    done = 0
+    for seeds in cells[0].config.stops:
+        wanted = [
+            [run for run in cell.runs if run.arm in cell.going_on and done <= run.spec.seed < seeds] for cell in cells
+        ]
+        _share_out(cells, train(_in_turn(wanted)), wanted=wanted)
+        for cell in cells:
+            if cell.going_on:
+                _compare(cell, neutral=neutral, alone=len(cells) == 1)
+        done = seeds
+
+
+def _in_turn(wanted: Sequence[Sequence[PlannedRun]]) -> list[PlannedRun]:
+    """The runs of all cells seed by seed, so that early results compare; of a seed the longest first."""
+    if len(wanted) == 1:
+        return list(wanted[0])
+    runs = [run for of_cell in wanted for run in of_cell]
+    return sorted(runs, key=lambda run: (run.spec.seed, -run.spec.budget_tokens * run.spec.model_size.width**2))
+
+
+def _share_out(
+    cells: Sequence[_Work], outcomes: Sequence[RunOutcome], *, wanted: Sequence[Sequence[PlannedRun]]
+) -> None:
+    by_run = {id(outcome.run): outcome for outcome in outcomes}
+    for cell, runs in zip(cells, wanted, strict=True):
+        cell.outcomes += [by_run[id(run)] for run in runs]
+
+
+def _compare(cell: _Work, *, neutral: Sequence[str], alone: bool) -> None:
+    outcomes = [one for one in cell.outcomes if one.run.arm != REPEAT]
+    try:
+        cell.found = compare_runs(cell.config, outcomes, neutral=neutral)
+    except TrainingError as error:
+        if alone:
+            raise
+        cell.found, cell.failed, cell.going_on = None, str(error), set()
+        return
+    undecided = cell.found.comparison.undecided
+    cell.going_on = {cell.config.baseline, *undecided} if undecided else set()
+
+
+def _confirm(cells: Sequence[_Work], *, train: Train) -> None:
     """The best of the better variants on fresh seeds, where the study asks for it."""
-    better = [one.neutral for one in comparison.variants if one.verdict.outcome is Outcome.BETTER]
-    if not config.confirm or not better:
-        return [], None
-    winner = min(better, key=lambda one: one.difference).variant
-    outcomes = train(fresh_runs(runs, [config.baseline, winner], seeds=config.confirm))
-    return outcomes, confirm_winner(config, outcomes, winner=winner, sets=comparison.neutral_sets)
+    winners = [_winner(cell) for cell in cells]
+    wanted = [
+        fresh_runs(cell.runs, [cell.config.baseline, winner], seeds=cell.config.confirm) if winner else []
+        for cell, winner in zip(cells, winners, strict=True)
+    ]
+    if not any(wanted):
+        return
+    by_run = {id(outcome.run): outcome for outcome in train(_in_turn(wanted))}
+    for cell, winner, runs in zip(cells, winners, wanted, strict=True):
+        if winner and cell.found:
+            cell.fresh = [by_run[id(run)] for run in runs]
+            sets = cell.found.comparison.neutral_sets
+            cell.confirmation = confirm_winner(cell.config, cell.fresh, winner=winner, sets=sets)
+
+
+def _winner(cell: _Work) -> str | None:
+    if not cell.config.confirm or cell.found is None:
+        return None
+    better = [one.neutral for one in cell.found.comparison.variants if one.verdict.outcome is Outcome.BETTER]
+    return min(better, key=lambda one: one.difference).variant if better else None
+
+
+def _concluded(cell: _Work, universe: Universe) -> CellResult:
+    found = cell.found
+    if found is None:
+        return cell_result(cell.cell, cell.runs[0].spec, failed=cell.failed)
+    lost = [one.folder.name for one in cell.fresh if one.status != "complete"]
+    result = StudyResult(
+        config=cell.config,
+        comparison=found.comparison,
+        controls=found.comparison.controls,
+        losses=found.losses,
+        points=found.points,
+        runs=tuple(dict.fromkeys(one.folder.name for one in (*cell.outcomes, *cell.fresh))),
+        manifests=cell.manifests,
+        registered=cell.registered,
+        confirmation=cell.confirmation,
+        diverged=(*found.diverged, *lost),
+    )
+    repeated = [
+        one for one in cell.outcomes if one.run.arm in (cell.config.baseline, REPEAT) and one.run.spec.seed == 0
+    ]
+    pair = (repeated[0], repeated[1]) if len(repeated) == 2 else None
+    return cell_result(
+        cell.cell, cell.runs[0].spec, result=conclude(result, cell.folder, universe=universe, repeated=pair)
+    )

@@ -38,7 +38,7 @@ def write_manifests(folder: Path, universe: Universe, runs: Sequence[PlannedRun]
     return {name: variant.write_manifest(folder / name, universe, seeds[name]) for name, variant in variants.items()}
 
 
-def run_grid(
+def train_runs(
     workspace: Workspace,
     runs: Sequence[PlannedRun],
     *,
@@ -99,7 +99,8 @@ def _train(
         step.advance(steps - done[name], detail=name)
         done[name] = steps
 
-    placing = place_runs(device, size=runs[0].spec.model_size)
+    largest = max((run.spec.model_size for run in runs), key=lambda size: size.width)
+    placing = place_runs(device, size=largest)
     tasks = [
         RunTask(workspace.root, run.variant, run.spec, workspace.run(run.run_id), placing.of(number), deadline)
         for number, run in enumerate(runs)

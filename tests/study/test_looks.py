@@ -16,7 +16,7 @@ from dq.study import StudyConfig, run_study
 from dq.study.grid import plan_grid
 from dq.study.outcome import Finding, compare_runs, variants_apart
 from dq.study.registered import register
-from dq.study.runner import run_grid
+from dq.study.runner import train_runs
 from dq.variants import Curated, Raw, TokenNoise, open_universe
 from tests.study.conftest import World, tiny_study
 
@@ -91,7 +91,7 @@ def test_a_variant_of_more_than_four_epochs_has_its_own_spread() -> None:
 def test_a_variant_of_which_a_run_diverged_gets_no_verdict_and_the_others_do(world: World) -> None:
     config = tiny_study(name="apart", variants=VARIANTS)
     universe = open_universe(world.workspace)
-    outcomes = run_grid(world.workspace, plan_grid(config, world.workspace, universe), executor=LocalExecutor(2))
+    outcomes = train_runs(world.workspace, plan_grid(config, world.workspace, universe), executor=LocalExecutor(2))
 
     def with_diverged(*lost: tuple[str, int]) -> Finding:
         changed = [

@@ -1,0 +1,101 @@
+"""How `dq ablate` shows a study of several sizes, budgets, rates or decays: one table, a row a cell and variant."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dq.cli import show
+from dq.cli.log import amount, duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from dq.study import CellResult, GridForecast, GridResult, StudyConfig
+
+Row = tuple[str, ...]
+
+
+def show_grid(found: GridResult) -> None:
+    """Verdicts of every cell, what is to be known of it, and its controls."""
+    config = found.config
+    keys = _keys(found.cells)
+    rows: list[Row] = []
+    for number, cell in enumerate(found.cells):
+        rows += [(), *_rows(cell, config, keys=keys)] if number else _rows(cell, config, keys=keys)
+    looks = ("seeds",) if config.looks else ()
+    show.table(
+        (*keys, "variant", "difference", "interval", *looks, "verdict"),
+        rows,
+        align="r" * len(keys) + "lrr" + "r" * len(looks) + "l",
+        title=f"difference from {config.baseline} on the neutral sets, bits per byte (below 0 is better)",
+    )
+    show.line(
+        f"each cell is judged by its own runs: an error of 5 % is that of one cell, not of all {len(found.cells)}",
+        wrap=True,
+    )
+    for cell in found.cells:
+        _show_notes(cell)
+    _show_controls(found.cells)
+    show.warnings([f"since the study was registered: {change}" for change in found.changes])
+
+
+def _keys(cells: Sequence[CellResult]) -> tuple[str, ...]:
+    """The columns that tell cells apart: the budget, and what the study lists beside it."""
+    listed = tuple(cells[0].listed)
+    return (*(name for name in listed if name == "size"), "tokens", *(name for name in listed if name != "size"))
+
+
+def _rows(cell: CellResult, config: StudyConfig, *, keys: tuple[str, ...]) -> list[Row]:
+    """A row a variant; what the cell is stands in the first one."""
+    about = tuple(f"{cell.budget_tokens:,}" if key == "tokens" else cell.listed[key] for key in keys)
+    found = {} if cell.result is None else {one.variant: one for one in cell.result.comparison.variants}
+    rows: list[Row] = []
+    for name, verdict in cell.verdicts(config).items():
+        numbers: Row = ("", "")
+        if name in found:
+            judged = found[name].neutral
+            interval = judged.family_interval
+            bounds = f"[{interval.low:+.3f}, {interval.high:+.3f}]" if interval else "too few seeds"
+            numbers = (f"{judged.difference:+.4f}", bounds)
+        seeds = (str(found[name].neutral.n_seeds) if name in found else "",) if config.looks else ()
+        rows.append((*(("",) * len(keys) if rows else about), name, *numbers, *seeds, verdict))
+    return rows
+
+
+def _show_notes(cell: CellResult) -> None:
+    if cell.result is None:
+        show.line((f"{cell.label}: {cell.failed}", "bold red"), wrap=True)
+        return
+    if cell.result.confirmed:
+        show.line((f"{cell.label}: {cell.result.confirmed}", "bold"), wrap=True)
+    for note in cell.result.comparison.notes:
+        if not note.startswith("set "):  # of the held-out sets: the same in every cell, and in each one's report
+            show.line((f"note: {cell.label}: {note}", "dim"), wrap=True)
+    show.warnings([f"{cell.label}: {warning}" for warning in cell.result.warnings])
+
+
+def _show_controls(cells: Sequence[CellResult]) -> None:
+    """How many passed; those that did not, one by one."""
+    judged = [(cell.label, control) for cell in cells if cell.result is not None for control in cell.result.controls]
+    passed = sum(control.status == "passed" for _, control in judged)
+    show.line(f"controls: {passed:,} of {len(judged):,} passed", wrap=True)
+    for label, control in judged:
+        if control.status != "passed":
+            show.line((f"{label}: control {control.kind}: {control.status}: {control.reason}", "bold red"), wrap=True)
+
+
+def show_grid_forecast(found: GridForecast) -> None:
+    """Runs, time and smallest detectable difference of every cell, and the sums."""
+    show.table(
+        ("cell", "runs", "done", "time", "detectable"),
+        list(_forecast_rows(found)),
+        align="lrrrr",
+        title="what is to be trained, and the smallest difference that the last seeds detect, bits per byte",
+    )
+    show.line(f"in all: about {duration(found.seconds)}; disk: {amount(found.disk_bytes, 'bytes')}")
+
+
+def _forecast_rows(found: GridForecast) -> Iterator[Row]:
+    for cell in found.cells:
+        detectable = f"{cell.detectable[-1]:.3g}" if cell.detectable else "unknown"
+        yield cell.cell, f"{cell.runs:,}", f"{cell.runs_done:,}", duration(cell.seconds), detectable
