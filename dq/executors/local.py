@@ -1,8 +1,9 @@
 """The cores of this machine: a pool of processes from a preloaded fork server.
 
-Workers are forked from a clean server process that has imported the function's module once, so that a worker starts in
-milliseconds, inherits no lock and no thread, and pays no import. A single worker is this process itself. After an error
-or Ctrl-C the other workers end at once: what they had finished is on disk, the rest is done again.
+Workers are forked from a clean server process that has imported once what this process has of dq, so that a worker
+starts in milliseconds, inherits no lock and no thread, and pays no import; all stages of a job share it. A single
+worker is this process itself. After an error or Ctrl-C the other workers end at once: what they had finished is on
+disk, the rest is done again.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -27,6 +29,7 @@ from dq.executors.worker import reports_to, start_worker
 
 Task = TypeVar("Task")
 
+WORKER = "dq.executors.worker"
 HEARING_SECONDS = 0.5  # after which Ctrl-C is heard: polars has the system go on waiting for a lock after a signal
 
 DIED = "a worker process died (killed, or out of memory); run the same command again to go on, with fewer workers"
@@ -115,7 +118,7 @@ def _put(events: SimpleQueue[tuple[Future[None] | None, Any]], task: Any, future
 def _pool(size: int, module: str, *, tell: Callable[[Any], None]) -> Iterator[ProcessPoolExecutor]:
     """Processes that are gone afterwards, at once after an error. ``tell`` gets their reports, in another thread."""
     context = multiprocessing.get_context("forkserver")
-    _start_fork_server(["dq.executors.worker", *([] if module == "__main__" else [module])])
+    _start_fork_server(None if module == "__main__" else module)
     ending, stop = context.Pipe(duplex=False)
     reports, reporting = context.Pipe(duplex=False)
     listener = threading.Thread(target=_listen, args=(reports, tell), daemon=True)
@@ -138,19 +141,25 @@ def _listen(reports: Connection, tell: Callable[[Any], None]) -> None:
             tell(reports.recv())
 
 
-def _start_fork_server(preload: Sequence[str]) -> None:
+def _start_fork_server(module: str | None) -> None:
     """Start the server with Ctrl-C blocked, for itself and for all that it forks: it is for this process to handle.
 
-    A server imports what it preloads once, when it starts; one that was started for other tasks is stopped first. The
-    standard library has that for its own tests only, hence the private names.
+    A server imports what it preloads once, when it starts, for 2 s; so it gets all that later tasks may be of. One that
+    lacks ``module`` is stopped first. The standard library has that for its own tests only, hence the private names.
     """
     server: Any = forkserver._forkserver
-    if server._preload_modules != list(preload):
+    if not {WORKER, module or WORKER} <= set(server._preload_modules):
         server._stop()
-    multiprocessing.get_context("forkserver").set_forkserver_preload(list(preload))
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([WORKER, *sorted({*_imported(), *([module] if module else [])})])
     resource_tracker.ensure_running()  # started first: it unblocks SIGINT when it starts
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
         forkserver.ensure_running()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _imported() -> list[str]:
+    """Modules of dq that this process has, but for those that only print."""
+    return [name for name in [*sys.modules] if name.startswith("dq.") and not name.startswith("dq.cli")]
