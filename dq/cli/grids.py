@@ -93,6 +93,9 @@ def show_grid_forecast(found: GridForecast) -> None:
         title="what is to be trained, and the smallest difference that the last seeds detect, bits per byte",
     )
     show.line(f"in all: about {duration(found.seconds)}; disk: {amount(found.disk_bytes, 'bytes')}")
+    tokens, shared = (sum(getattr(cell, name) for cell in found.cells) for name in ("tokens", "shared_tokens"))
+    if shared:
+        show.line(f"shared trunks spare {shared:,} of {tokens + shared:,} tokens")
 
 
 def _forecast_rows(found: GridForecast) -> Iterator[Row]:

@@ -122,6 +122,8 @@ def _timing(folders: list[Path]) -> tuple[float | None, str, str]:
     day = datetime.datetime.fromtimestamp(last, datetime.UTC).date().isoformat()
     share = evaluation / (training + evaluation)
     speed = f"{share:.0%} for evaluation, {tokens / training:,.0f} tokens a second in training"
+    if shared := sum(read_json(path)["training_seconds"] for one in folders if (path := one / "trunk.json").exists()):
+        speed += f"; longer runs took {duration(shared)} of it for those that share their first steps"
     return training + evaluation, speed, day
 
 

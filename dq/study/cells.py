@@ -60,26 +60,21 @@ def _cell(config: StudyConfig, values: Sequence[Any]) -> Cell:
     listed = {"size": size} if config.sizes else {}
     listed |= {} if rate is None else {"rate": rate if isinstance(rate, str) else _plain(rate)}
     listed |= {} if decay is None else {"decay": _plain(decay)}
-    changes: dict[str, Any] = dict.fromkeys((*ONE_OF.values(), *RATES.values())) | {
-        "size": size,
-        "budget_tokens": budget_tokens,
-    }
-    training = {
-        "peak_learning_rate": _times_rule(rate, config, size=size, budget_tokens=budget_tokens),
-        "weight_decay": decay,
-    }
+    several = dict.fromkeys((*ONE_OF.values(), *RATES.values()))
+    one = config.model_copy(update=several | {"size": size, "budget_tokens": budget_tokens})
+    training = {"peak_learning_rate": _times_rule(rate, one), "weight_decay": decay}
     stated = {name: value for name, value in training.items() if value is not None}
-    if stated:
-        changes["training"] = config.training.model_copy(update=stated)
-    return Cell(config.model_copy(update=changes), listed)
+    return Cell(one.model_copy(update={"training": one.training.model_copy(update=stated)}), listed)
 
 
-def _times_rule(rate: float | str | None, config: StudyConfig, *, size: str, budget_tokens: int) -> float | None:
+def _times_rule(rate: float | str | None, config: StudyConfig) -> float | None:
     """A rate as a number: ``2x`` is twice what the rule says for the cell."""
     if not isinstance(rate, str):
         return rate
     tokens_per_step = config.training.tokens_per_step
-    rule = rates.learning_rate(find_size(size), tokens_per_step=tokens_per_step, budget_tokens=budget_tokens)
+    rule = rates.learning_rate(
+        find_size(config.size), tokens_per_step=tokens_per_step, budget_tokens=config.rule_tokens
+    )
     return float(f"{float(rate.removesuffix('x')) * rule:.3g}")
 
 

@@ -76,6 +76,9 @@ class StudyConfig(StrictModel):
     learning_rates: tuple[Rate, ...] | None = Field(default=None, min_length=1)
     """Several learning rates, in place of `training.peak_learning_rate`: numbers, or multiples of what the rule says
     for each size and budget, such as `[0.5x, 1x, 2x]`."""
+    trunk_tokens: int | None = Field(default=None, ge=1)
+    """The budget whose rate, decay and warmup, by the rules, all budgets from half to twice of it take: then they share
+    their first steps, which are trained once. Without it each budget has its own, and shares where all is stated."""
     weight_decays: tuple[Annotated[float, Field(ge=0)], ...] | None = Field(default=None, min_length=1)
     """Several weight decays, in place of `training.weight_decay`."""
     seeds: int = Field(default=3, ge=1, le=MAX_SEEDS)
@@ -165,6 +168,12 @@ class StudyConfig(StrictModel):
         for one, many in RATES.items():
             if getattr(self, many) and getattr(self.training, one) is not None:
                 raise FieldFault(f"`{many}` are given; leave `training.{one}` out", "training", one)
+
+    @property
+    def rule_tokens(self) -> int:
+        """The budget that the rules of rates are asked for."""
+        trunk = self.trunk_tokens
+        return trunk if trunk and trunk <= 2 * self.budget_tokens <= 4 * trunk else self.budget_tokens
 
     @property
     def is_grid(self) -> bool:

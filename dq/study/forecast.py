@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,12 +20,13 @@ from dq.errors import DqError, TrainingError
 from dq.executors import Placement
 from dq.results import Result
 from dq.store import Workspace, read_parquet
-from dq.study.cells import cells_of
+from dq.study.cells import Cell, cells_of
 from dq.study.config import StudyConfig
-from dq.study.grid import plan_grid
+from dq.study.grid import PlannedRun, plan_grid
 from dq.study.heldout_tokens import tokenized_sets
 from dq.study.noise import StudyNoise, nearest_noise, noise_of_workspace
 from dq.study.placing import place_runs
+from dq.study.trunks import branch_steps, plan_trunks
 from dq.training import RunSpec, Schedule, read_run
 from dq.training.record import RunFolder
 from dq.variants import Universe, open_universe
@@ -46,6 +48,7 @@ class StudyForecast(Result):
         runs: all of its runs, controls included; with looks as many as it may come to.
         runs_done: those that have finished.
         tokens: that are still to be trained on, over all runs.
+        shared_tokens: of these runs, that longer ones of the study train on for them: they are not among ``tokens``.
         parameters: of a model.
         tokens_per_second: of one run while it trains, on one core.
         speed_is: ``recorded`` by runs of the workspace, or ``measured`` now; ``nothing`` where all is trained.
@@ -62,6 +65,7 @@ class StudyForecast(Result):
     runs: int
     runs_done: int
     tokens: int
+    shared_tokens: int
     parameters: int
     tokens_per_second: float
     speed_is: str
@@ -118,8 +122,36 @@ def forecast_grid(
     config: StudyConfig, workspace: Workspace, *, workers: int | None = None, device: str = "auto"
 ) -> GridForecast:
     """The same of a study of several cells; its arguments and errors."""
-    about = _About(workspace, open_universe(workspace), noise_of_workspace(workspace), workers, device, {})
-    return GridForecast(tuple(_forecast(cell.config, about, label=cell.label) for cell in cells_of(config)))
+    universe, cells = open_universe(workspace), cells_of(config)
+    planned = [_once(plan_grid(cell.config, workspace, universe)) for cell in cells]
+    waiting = [run for runs in planned for run in runs if read_run(workspace.run(run.run_id)) is None]
+    about = _About(
+        workspace=workspace,
+        universe=universe,
+        noise=noise_of_workspace(workspace),
+        workers=workers,
+        device=device,
+        waiting={run.run_id for run in waiting},
+        shared_tokens=_shared_tokens(waiting),
+        speeds={},
+    )
+    forecasts = (_forecast(cell, runs, about) for cell, runs in zip(cells, planned, strict=True))
+    return GridForecast(tuple(forecasts))
+
+
+def _once(runs: Sequence[PlannedRun]) -> list[PlannedRun]:
+    """Arms that are the same run share it."""
+    return list({run.run_id: run for run in runs}.values())
+
+
+def _shared_tokens(runs: Sequence[PlannedRun]) -> dict[str, int]:
+    """Of each branch, the tokens that the run which it branches off trains on for it."""
+    by_id = {run.run_id: run for run in runs}
+    return {
+        run.run_id: branch_steps(by_id[longest], run) * run.spec.training.tokens_per_step
+        for longest, branches in plan_trunks(runs).items()
+        for run in branches
+    }
 
 
 @dataclass(frozen=True)
@@ -131,29 +163,34 @@ class _About:
     noise: tuple[StudyNoise, ...]
     workers: int | None
     device: str
+    waiting: set[str]
+    """Runs that have not finished."""
+    shared_tokens: dict[str, int]
     speeds: dict[str, float]
     """Tokens a second of sizes that have been measured."""
 
 
-def _forecast(config: StudyConfig, about: _About, *, label: str) -> StudyForecast:
-    workspace = about.workspace
-    runs = list({run.run_id: run for run in plan_grid(config, workspace, about.universe)}.values())
+def _forecast(cell: Cell, runs: Sequence[PlannedRun], about: _About) -> StudyForecast:
+    config = cell.config
     for variant in {run.variant.name: run.variant for run in runs}.values():
         variant.parts(about.universe)  # says what is too small
-    waiting = [run for run in runs if read_run(workspace.run(run.run_id)) is None]
+    waiting = [run for run in runs if run.run_id in about.waiting]
+    shared = sum(about.shared_tokens.get(run.run_id, 0) for run in waiting)
+    tokens = sum(run.spec.budget_tokens for run in waiting) - shared
     spec = runs[0].spec
     parameters = spec.model_size.parameters(spec.vocabulary_size).total
     placing = place_runs(about.device, size=spec.model_size)
     speed, evaluation_seconds, speed_is = 0.0, 0.0, "nothing"
     if waiting:
         speed, evaluation_seconds, speed_is = _speed(about, spec, placement=placing.of(0))
-    each = START_SECONDS + spec.budget_tokens / speed + evaluation_seconds if waiting else 0.0
+    each = START_SECONDS + tokens / len(waiting) / speed + evaluation_seconds if waiting else 0.0
     at_a_time = max(1, min(about.workers or placing.at_a_time, len(waiting)))
     return StudyForecast(
-        cell=label,
+        cell=cell.label,
         runs=len(runs),
         runs_done=len(runs) - len(waiting),
-        tokens=sum(run.spec.budget_tokens for run in waiting),
+        tokens=tokens,
+        shared_tokens=shared,
         parameters=parameters,
         tokens_per_second=speed,
         speed_is=speed_is,

@@ -110,7 +110,7 @@ def _planned(config: StudyConfig, variant: Variant, seed: int, *, vocabulary: in
         stream_fingerprint=variant.stream_fingerprint(seed),
         heldout_fingerprint=heldout,
         training=config.training.resolved(
-            find_size(config.size), vocabulary_size=vocabulary, budget_tokens=config.budget_tokens
+            find_size(config.size), vocabulary_size=vocabulary, budget_tokens=config.rule_tokens
         ),
     )
     return PlannedRun(variant, spec, _name(variant, spec))

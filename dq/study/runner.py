@@ -14,6 +14,7 @@ from dq.stages.tokenizer import BOS, Tokenizer
 from dq.store import Workspace
 from dq.study.grid import REPEAT, PlannedRun
 from dq.study.placing import place_runs
+from dq.study.trunks import plan_trunks
 from dq.training import RunFolder, has_tokenizer, read_run, save_tokenizer
 from dq.variants import Manifest, Universe
 
@@ -89,7 +90,10 @@ def _train(
     deadline: float | None,
     step: Step,
 ) -> None:
-    """Hear of each run how many optimiser steps it has done: fewer than before where it goes on from a checkpoint."""
+    """Train the runs, those that branch off others after these.
+
+    Each tells how many optimiser steps it has done: fewer than before where it goes on from a checkpoint.
+    """
     from dq.study.worker import RunTask, train_run  # noqa: PLC0415  torch takes 2 s, and only what is trained needs it
 
     done = defaultdict[str, float](float)
@@ -101,19 +105,24 @@ def _train(
 
     largest = max((run.spec.model_size for run in runs), key=lambda size: size.width)
     placing = place_runs(device, size=largest)
-    tasks = [
-        RunTask(workspace.root, run.variant, run.spec, workspace.run(run.run_id), placing.of(number), deadline)
-        for number, run in enumerate(runs)
-    ]
+    trunks = plan_trunks(runs)
+
+    def task_of(run: PlannedRun, number: int) -> RunTask:
+        branches = tuple(task_of(one, number) for one in trunks.get(run.run_id, ()))
+        folder = workspace.run(run.run_id)
+        return RunTask(workspace.root, run.variant, run.spec, folder, placing.of(number), deadline, branches)
+
+    shared = {run.run_id for branches in trunks.values() for run in branches}
     executor = executor or LocalExecutor(placing.at_a_time)
-    executor.run(
-        train_run,
-        tasks,
-        output=lambda task: task.output,
-        on_report=advance,
-        isolated=True,
-        may_stop=deadline is not None,
-    )
+    for part in ([run for run in runs if run.run_id not in shared], [run for run in runs if run.run_id in shared]):
+        executor.run(
+            train_run,
+            [task_of(run, number) for number, run in enumerate(part)],
+            output=lambda task: task.output,
+            on_report=advance,
+            isolated=True,
+            may_stop=deadline is not None,
+        )
 
 
 def _add_tokenizer(run: PlannedRun, folder: RunFolder, tokenizer: Path) -> None:

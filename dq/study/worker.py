@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +16,7 @@ from dq.stages.tokens import TokenPool
 from dq.store import FolderLock, Workspace
 from dq.study.heldout_tokens import tokenized_sets
 from dq.training import HeldoutTokens, RunFolder, RunSpec, train
+from dq.training.trunk import Branch, same_windows, shared_steps
 from dq.variants import Variant, open_universe
 
 REPORTS_A_RUN = 50
@@ -31,6 +32,8 @@ class RunTask:
     folder: Path
     placement: Placement = ON_CPU
     deadline: float | None = None
+    branches: tuple[RunTask, ...] = ()
+    """Runs whose first steps this one does, to be gone on with afterwards."""
 
     @property
     def output(self) -> Path:
@@ -44,17 +47,33 @@ def train_run(task: RunTask) -> None:
         return
     workspace = Workspace(task.workspace)
     universe, pool = open_universe(workspace), View.of(workspace).open(TokenPool)
-    stream = task.variant.stream(universe, pool, seed=task.spec.seed, vocabulary_size=task.spec.vocabulary_size)
-    with FolderLock(task.folder), suppress(StoppedError):
+
+    streams = [
+        one.variant.stream(universe, pool, seed=one.spec.seed, vocabulary_size=one.spec.vocabulary_size)
+        for one in (task, *task.branches)
+    ]
+    branches = [
+        Branch(one.spec, stream, one.folder)
+        for one, stream in zip(task.branches, streams[1:], strict=True)
+        if same_windows(streams[0], stream, count=_shared_windows(task.spec, one.spec))  # else it is trained alone
+    ]
+    with ExitStack() as locks, suppress(StoppedError):
+        for one in (task, *task.branches):
+            locks.enter_context(FolderLock(one.folder))
         train(
             task.spec,
-            stream,
+            streams[0],
             _heldout(task.workspace, task.spec.heldout_fingerprint),
             run_dir=task.folder,
             placement=task.placement,
+            branches=branches,
             deadline=task.deadline,
             progress=_Reported(),
         )
+
+
+def _shared_windows(spec: RunSpec, branch: RunSpec) -> int:
+    return shared_steps(spec, branch) * spec.training.batch_windows
 
 
 @lru_cache(maxsize=1)

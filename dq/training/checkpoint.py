@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,14 @@ class RunState:
     """Rows of the ledger so far."""
     timing: list[dict[str, Any]] = field(default_factory=list)
     """Rows of the timing table so far."""
+
+    def advance(self, losses_nats: Sequence[float], *, tokens_per_step: int, seconds: float) -> None:
+        """Count steps that have been done, one by one: in whatever stretches they come, the sums are the same."""
+        self.step += len(losses_nats)
+        for loss_nats in losses_nats:
+            self.pending_loss_nats += loss_nats
+        self.pending_tokens += tokens_per_step * len(losses_nats)
+        self.pending_seconds += seconds
 
 
 def save_checkpoint(

@@ -14,15 +14,15 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import torch
 from torch import Tensor
 
-from dq.errors import StoppedError, TrainingError, WorkspaceError, cause_of
+from dq.errors import StoppedError
 from dq.executors import ON_CPU, QUIET, Placement, Progress
 from dq.store import read_parquet
 from dq.store.files import write_json_atomic
 from dq.training.checkpoint import RunState, load_checkpoint, save_checkpoint
+from dq.training.checks import check_folder, check_inputs, check_ledger
 from dq.training.config import RunSpec
 from dq.training.device import working_on
 from dq.training.evaluation import DocumentLosses, evaluate
@@ -37,11 +37,11 @@ from dq.training.record import (
     RunRecord,
     RunStatus,
     read_run,
-    read_spec,
     write_table,
 )
 from dq.training.schedule import Schedule
 from dq.training.stream import HeldoutTokens, TokenStream
+from dq.training.trunk import Branch, write_origin
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +63,7 @@ def train(
     *,
     run_dir: Path,
     placement: Placement = ON_CPU,
+    branches: Sequence[Branch] = (),
     deadline: float | None = None,
     progress: Progress = QUIET,
 ) -> RunRecord:
@@ -72,6 +73,9 @@ def train(
     A loss or gradient that is not finite ends the run as `diverged`: a recorded outcome, not an error. Progress is one
     step by the run folder's name, in optimiser steps; those that a checkpoint brings are told at once.
 
+    Runs that share its first steps are `branches` (`dq.training.trunk`): where theirs part from it, each has the
+    checkpoint, the ledger and the curve that it would have had alone, and `train` goes on with it from there.
+
     At `deadline`, in seconds as `time.time` counts them, a checkpoint is written and the run stops.
 
     Raises:
@@ -80,25 +84,24 @@ def train(
             not there.
     """
     folder = RunFolder(run_dir)
-    _check_inputs(spec, stream, heldout)
-    _check_folder(spec, folder)
+    check_inputs(spec, stream, heldout)
+    check_folder(spec, folder)
     finished = read_run(run_dir)
     if finished is not None:
         return finished
     with working_on(placement) as device:
-        return _train(_start(spec, stream, heldout, folder=folder, device=device), progress, deadline=deadline)
+        program = make_program(spec, device=device)
+        run = _start(spec, stream, heldout, folder=folder, program=program)
+        return _train(run, branches, progress=progress, deadline=deadline)
 
 
-def _train(run: _Run, progress: Progress, *, deadline: float | None) -> RunRecord:
-    spec, checkpoint = run.spec, run.folder.checkpoint
-    state = (
-        load_checkpoint(checkpoint, run.program.model, run.program.optimizer, spec=spec, schedule=run.schedule)
-        or RunState()
-    )
-    _check_ledger(run.folder, state)
+def _train(run: _Run, branches: Sequence[Branch], *, progress: Progress, deadline: float | None) -> RunRecord:
+    spec = run.spec
+    state, riders = _resumed(run, branches)
     evaluated = set(run.schedule.evaluation_steps())
     saved = evaluated | set(range(0, spec.steps + 1, spec.training.checkpoint_every_steps))
-    coming = stretches(state.step + 1, spec.steps, stops=saved, device=run.program.device)
+    stops = saved.union(*(rider.stops for rider in riders))
+    coming = stretches(state.step + 1, spec.steps, stops=stops, device=run.program.device)
     with progress.step(run.folder.path.name, unit="optimiser steps", total=spec.steps) as bar:
         bar.advance(state.step)
         started = time.perf_counter()
@@ -107,15 +110,16 @@ def _train(run: _Run, progress: Progress, *, deadline: float | None) -> RunRecor
                 losses_nats = _train_stretch(run, stretch, windows_SBT)
                 if len(losses_nats) < len(stretch):
                     return _finish(run, state, status="diverged", step=stretch.first + len(losses_nats))
-                state.step = stretch.last
-                state.pending_loss_nats += sum(losses_nats)
-                state.pending_tokens += spec.training.tokens_per_step * len(stretch)
-                state.pending_seconds += time.perf_counter() - started
-                if state.step in evaluated and state.step < spec.steps:
-                    _record_curve_point(run, state)
+                seconds = time.perf_counter() - started
+                for one in (state, *(rider.state for rider in riders)):
+                    one.advance(losses_nats, tokens_per_step=spec.training.tokens_per_step, seconds=seconds)
+                due = [(run, state)] if state.step in evaluated and state.step < spec.steps else []
+                _record_curve_points([*due, *((one.run, one.state) for one in riders if state.step in one.evaluated)])
                 is_time = deadline is not None and time.time() >= deadline and state.step < spec.steps
-                if state.step in saved or is_time:
-                    save_checkpoint(checkpoint, run.program.model, run.program.optimizer, state=state, spec=spec)
+                is_saved = state.step in saved or is_time
+                riders = _going_on(riders, of=run, save=is_saved)
+                if is_saved:
+                    _save(run, state)
                 bar.advance(len(stretch))
                 if is_time:
                     raise StoppedError(f"{run.folder.path}: stopped at its deadline, at step {state.step:,}")
@@ -128,69 +132,17 @@ def _train(run: _Run, progress: Progress, *, deadline: float | None) -> RunRecor
 # --- before ---------------------------------------------------------------------------------------------------------
 
 
-def _check_inputs(spec: RunSpec, stream: TokenStream, heldout: Sequence[HeldoutTokens]) -> None:
-    if stream.n_tokens < spec.budget_tokens:
-        raise TrainingError(
-            f"seed {spec.seed}: the stream has {stream.n_tokens:,} tokens and the run needs "
-            f"{spec.budget_tokens:,}; lower the budget or repeat the data"
-        )
-    names = [heldout_set.name for heldout_set in heldout]
-    if not names or len(set(names)) != len(names):
-        raise TrainingError(f"held-out sets must be there and differ in name, got {names}")
-    for heldout_set in heldout:
-        if (
-            len(heldout_set.tokens)
-            and not 0 <= heldout_set.tokens.min() <= heldout_set.tokens.max() < spec.vocabulary_size
-        ):
-            raise TrainingError(
-                f"held-out set {heldout_set.name!r} has token ids outside [0, {spec.vocabulary_size}); "
-                "tokenise it with the study's tokenizer"
-            )
-
-
-def _check_folder(spec: RunSpec, folder: RunFolder) -> None:
-    if not folder.config.exists():
-        return
-    try:
-        found = read_spec(folder)
-    except (OSError, ValueError, KeyError, TypeError, WorkspaceError) as error:
-        raise TrainingError(
-            f"{folder.config}: cannot be read ({cause_of(error)}); delete the folder to run again"
-        ) from None
-    if found != spec:
-        fields = [name for name in RunSpec.model_fields if getattr(found, name) != getattr(spec, name)]
-        raise TrainingError(
-            f"{folder.path} holds another run ({', '.join(fields)} differ); use another folder or delete this one"
-        )
-
-
-def _check_ledger(folder: RunFolder, state: RunState) -> None:
-    """The ledger so far and the checkpoint are of one run. One that is damaged is written anew from the checkpoint."""
-    if not state.step or not folder.ledger.exists():
-        return
-    try:
-        written = read_parquet(folder.ledger)
-    except WorkspaceError:
-        return
-    before = written.filter(pl.col("step") <= state.step) if "step" in written.columns else written
-    if not before.equals(pl.DataFrame(state.ledger, schema=LEDGER_SCHEMA)):
-        raise TrainingError(
-            f"{folder.ledger}: not the ledger of the checkpoint beside it; delete {folder.path} to run again"
-        )
-
-
 def _start(
-    spec: RunSpec, stream: TokenStream, heldout: Sequence[HeldoutTokens], *, folder: RunFolder, device: torch.device
+    spec: RunSpec, stream: TokenStream, heldout: Sequence[HeldoutTokens], *, folder: RunFolder, program: Program
 ) -> _Run:
     config, size = spec.resolved_training, spec.model_size
-    program = make_program(spec, device=device)
     parameters = size.parameters(spec.vocabulary_size)
     folder.path.mkdir(parents=True, exist_ok=True)
     facts = {
         "spec": spec.model_dump(mode="json"),
         "budget_tokens": spec.budget_tokens,
         "training": config.model_dump(mode="json"),
-        "device": device.type,
+        "device": program.device.type,
         "precision": program.precision,
         "compiled": program.is_compiled,
         "parameters": parameters.total,
@@ -208,6 +160,71 @@ def _start(
         folder=folder,
         program=program,
     )
+
+
+# --- runs that share the first steps ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class _Rider:
+    """A branch as long as it has not parted, with all that it would have measured alone."""
+
+    run: _Run
+    state: RunState
+
+    @property
+    def parts_at(self) -> int:
+        """The last step that it shares."""
+        return self.run.schedule.trunk_steps
+
+    @property
+    def evaluated(self) -> set[int]:
+        """The shared steps after which it is evaluated."""
+        return {step for step in self.run.schedule.evaluation_steps() if step <= self.parts_at}
+
+    @property
+    def stops(self) -> set[int]:
+        """Steps after which something is done for it."""
+        return self.evaluated | {self.parts_at}
+
+
+def _resumed(run: _Run, branches: Sequence[Branch]) -> tuple[RunState, list[_Rider]]:
+    """How far the run is, and the branches that are exactly as far; others are trained alone from where they are."""
+    begun = run.folder.checkpoint.exists()
+    riders = []
+    for branch in branches:
+        folder = RunFolder(branch.run_dir)
+        if folder.status.exists() or folder.checkpoint.exists() != begun:
+            continue
+        check_folder(branch.spec, folder)
+        rider = _start(branch.spec, branch.stream, run.heldout, folder=folder, program=run.program)
+        riders.append(_Rider(rider, _load(rider)))
+    state = _load(run)  # last: its weights stay
+    check_ledger(run.folder, state)
+    return state, [one for one in riders if one.state.step == state.step < one.parts_at]
+
+
+def _going_on(riders: Sequence[_Rider], *, of: _Run, save: bool) -> list[_Rider]:
+    """The riders that have not parted; those that part here, and on request all of them, leave their checkpoint."""
+    for rider in riders:
+        parts = rider.state.step == rider.parts_at
+        if parts:
+            write_origin(rider.run.folder.path, of.folder.path.name, state=rider.state)
+        if parts or save:
+            _save(rider.run, rider.state)
+    return [rider for rider in riders if rider.state.step < rider.parts_at]
+
+
+def _load(run: _Run) -> RunState:
+    program = run.program
+    found = load_checkpoint(
+        run.folder.checkpoint, program.model, program.optimizer, spec=run.spec, schedule=run.schedule
+    )
+    return found or RunState()
+
+
+def _save(run: _Run, state: RunState) -> None:
+    save_checkpoint(run.folder.checkpoint, run.program.model, run.program.optimizer, state=state, spec=run.spec)
 
 
 # --- during ---------------------------------------------------------------------------------------------------------
@@ -239,12 +256,16 @@ class _Point:
     losses: DocumentLosses
 
 
-def _record_curve_point(run: _Run, state: RunState) -> None:
-    """Evaluate the fixed tenth of each set and record it."""
-    started = time.perf_counter()
+def _record_curve_points(due: Sequence[tuple[_Run, RunState]]) -> None:
+    """Evaluate the fixed tenth of each set, once for all runs that are due, and record it for each."""
+    if not due:
+        return
+    started, (run, _) = time.perf_counter(), due[0]
     tenths = [heldout_set.select(heldout_set.curve_documents()) for heldout_set in run.heldout]
     points = [_Point("tenth", tenth, _evaluate(run, tenth)) for tenth in tenths]
-    _record(run, state, points, evaluation_seconds=time.perf_counter() - started)
+    seconds = time.perf_counter() - started
+    for one, state in due:
+        _record(one, state, points, evaluation_seconds=seconds)
 
 
 def _record_final_point(run: _Run, state: RunState) -> None:

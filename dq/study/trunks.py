@@ -1,0 +1,59 @@
+"""Which runs of a study share their first steps: those that only differ in length, within a factor of 4.
+
+The longest of them trains for all up to where the next one cools (`dq.training.trunk`). Over more than a factor of 4 a
+common rate would be far from what either end wants: by the rule it falls as budget^-0.3, so 1.5 times over a factor
+of 4. A stream is a prefix of a longer one where nothing is repeated a fixed number of times, through its last whole
+block of mixed windows; what is planned here is checked window by window before it is relied on.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from dq.config import fingerprint
+from dq.study.grid import REPEAT, PlannedRun
+from dq.training.trunk import shared_steps
+from dq.variants.stream import BLOCK_WINDOWS
+
+MAX_FACTOR = 4
+
+
+def plan_trunks(runs: Sequence[PlannedRun]) -> dict[str, list[PlannedRun]]:
+    """The runs whose first steps another one does, by that one's id; each run is in one place at most."""
+    alike: dict[str, list[PlannedRun]] = defaultdict(list)
+    for run in runs:
+        if run.arm != REPEAT:  # which is there to be trained alone
+            alike[_what_is_shared(run)].append(run)
+    found: dict[str, list[PlannedRun]] = {}
+    for group in alike.values():
+        waiting = sorted({run.run_id: run for run in group}.values(), key=lambda run: -run.spec.steps)
+        while waiting:
+            longest, *others = waiting
+            branches = [run for run in others if branch_steps(longest, run)]
+            if branches:
+                found[longest.run_id] = branches
+            waiting = [run for run in others if run not in branches]
+    return found
+
+
+def branch_steps(longest: PlannedRun, run: PlannedRun) -> int:
+    """Steps of a run that a longer one can do for it; 0 where it cannot."""
+    if longest.spec.steps > MAX_FACTOR * run.spec.steps or not _is_prefix(run):
+        return 0
+    return shared_steps(longest.spec, run.spec)
+
+
+def _what_is_shared(run: PlannedRun) -> str:
+    """Of runs that may share a trunk: everything but the budget."""
+    variant = run.variant
+    return fingerprint([run.spec.seed, run.spec.size, variant.spec, dict(variant.shares), dict(variant.inputs)])
+
+
+def _is_prefix(run: PlannedRun) -> bool:
+    """Whether longer streams of the same variant begin as this one does, up to where it cools."""
+    if any(one.epochs > 1 for one in run.variant.spec.composition()):
+        return False
+    batch, windows = run.spec.training.batch_windows, run.spec.steps * run.spec.training.batch_windows
+    whole = windows if run.variant.piece_tokens is None else windows - windows % BLOCK_WINDOWS
+    return shared_steps(run.spec, run.spec) * batch <= whole

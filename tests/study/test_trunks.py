@@ -1,0 +1,97 @@
+"""Budgets that share a trunk: which runs do, and that nothing but the time of training changes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from dq.executors import LocalExecutor
+from dq.store import Workspace
+from dq.study import forecast_grid, run_grid, run_study
+from dq.study.cells import cells_of
+from dq.study.config import StudyConfig
+from dq.study.grid import REPEAT, PlannedRun
+from dq.study.trunks import branch_steps, plan_trunks
+from dq.training import RunFolder, TrainingConfig
+from dq.variants import Curated, Raw, Repeated, StreamConfig, TokenNoise
+from tests.study.conftest import Plan, World, tiny_study, with_controls
+
+STATED = TrainingConfig(
+    context=64, batch_windows=4, curve_points=2, peak_learning_rate=0.01, weight_decay=0.1, warmup_tokens=512
+)
+KINDS = {"raw": Raw(), "curated": Curated(), "noise": TokenNoise(dose=0.5), "repeated": Repeated(epochs=2)}
+TWO_BLOCKS = 8192  # 128 windows: streams are alike through whole blocks of 64
+
+
+def planned(plan: Plan, config: StudyConfig) -> list[PlannedRun]:
+    return [run for cell in cells_of(config) for run in plan(cell.config)]
+
+
+def shared(plan: Plan, config: StudyConfig) -> dict[tuple[str, int, int], tuple[int, int]]:
+    """Of each branch, by arm, seed and budget: the budget that it branches off, and the steps that it is spared."""
+    runs = {run.run_id: run for run in planned(plan, config)}
+    return {
+        (run.arm, run.spec.seed, run.spec.budget_tokens): (runs[at].spec.budget_tokens, branch_steps(runs[at], run))
+        for at, branches in plan_trunks(list(runs.values())).items()
+        for run in branches
+    }
+
+
+def test_budgets_within_a_factor_of_four_share_where_streams_are_prefixes(plan: Plan) -> None:
+    budgets = (TWO_BLOCKS, 2 * TWO_BLOCKS, 4 * TWO_BLOCKS, TWO_BLOCKS // 2)
+    config = tiny_study(budgets_tokens=budgets, budget_tokens=TWO_BLOCKS, training=STATED, variants=KINDS, seeds=1)
+    found = shared(plan, config)
+    for arm in ("raw", "curated", "noise"):
+        assert found[arm, 0, TWO_BLOCKS] == (4 * TWO_BLOCKS, 26)
+        assert found[arm, 0, 2 * TWO_BLOCKS] == (4 * TWO_BLOCKS, 51)
+        assert (arm, 0, TWO_BLOCKS // 2) not in found  # eight times less than the longest
+    assert not any(arm == "repeated" for arm, _, _ in found) and len(found) == 6
+
+
+@pytest.mark.parametrize(
+    ("changes", "whether"),
+    [
+        ({}, True),
+        ({"budgets_tokens": (TWO_BLOCKS - 1536, 2 * TWO_BLOCKS)}, False),  # 104 windows: the second block is cut
+        ({"budgets_tokens": (TWO_BLOCKS - 1536, 2 * TWO_BLOCKS), "stream": StreamConfig(unit="document")}, True),
+        ({"training": STATED.model_copy(update={"peak_learning_rate": None})}, False),  # each budget has its own
+        ({"training": STATED.model_copy(update={"peak_learning_rate": None}), "trunk_tokens": TWO_BLOCKS}, True),
+        ({"training": STATED.model_copy(update={"peak_learning_rate": None}), "trunk_tokens": 4 * TWO_BLOCKS}, False),
+    ],
+)
+def test_runs_share_where_rates_and_mixed_windows_agree(plan: Plan, changes: dict[str, object], whether: bool) -> None:
+    values = {"budgets_tokens": (TWO_BLOCKS, 2 * TWO_BLOCKS), "training": STATED, "seeds": 1, **changes}
+    config = tiny_study(budget_tokens=values["budgets_tokens"][0], **values)  # type: ignore[index]
+    assert len(shared(plan, config)) == (2 if whether else 0)
+
+
+def test_the_run_that_is_trained_twice_is_trained_alone(plan: Plan) -> None:
+    config = with_controls(
+        tiny_study(budgets_tokens=(TWO_BLOCKS, 2 * TWO_BLOCKS), budget_tokens=TWO_BLOCKS, training=STATED)
+    )
+    assert REPEAT in {run.arm for run in planned(plan, config)}
+    assert {arm for arm, _, _ in shared(plan, config)} == {"raw", "curated", "control-token-replacement"}
+
+
+def test_a_branch_is_bit_for_bit_the_run_that_it_is_alone(world: World, tmp_path: Path) -> None:
+    budgets = {"budgets_tokens": (2 * TWO_BLOCKS, TWO_BLOCKS), "budget_tokens": 2 * TWO_BLOCKS}
+    config = tiny_study(name="trunk", **budgets, trunk_tokens=TWO_BLOCKS, seeds=1)
+    foretold = forecast_grid(config, world.workspace)
+    assert [cell.shared_tokens for cell in foretold.cells] == [0, 2 * 26 * 256]
+    assert [cell.tokens for cell in foretold.cells] == [2 * 16384, 2 * (32 - 26) * 256]
+    found = run_grid(config, world.workspace, executor=LocalExecutor(2))
+
+    apart = Workspace(tmp_path / "apart")
+    shutil.copytree(world.workspace.root, apart.root, ignore=shutil.ignore_patterns("runs", "studies"))
+    alone = run_study(tiny_study(name="alone", budget_tokens=TWO_BLOCKS, trunk_tokens=TWO_BLOCKS, seeds=1), apart)
+    branched = found.cells[1].result
+    assert branched is not None and branched.runs == alone.runs
+    for run in alone.runs:
+        one, other = (RunFolder(workspace.run(run)) for workspace in (world.workspace, apart))
+        assert one.digests() == other.digests()
+        origin = json.loads((one.path / "trunk.json").read_text())
+        assert origin["steps"] == 26 and found.cells[0].result and origin["run"] in found.cells[0].result.runs
+        assert not (other.path / "trunk.json").exists()
