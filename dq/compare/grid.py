@@ -43,12 +43,14 @@ class VariantComparison(Result):
     """On each held-out set alone: these never decide."""
     worse_on: tuple[str, ...]
     """Sets whose interval lies wholly above the margin."""
+    scope: str = ""
+    """Where the verdict holds, if not for whole runs: ``in the cooldown``."""
 
     @property
     def summary(self) -> str:
         """The verdict and the sets to be warned of, such as "better; worse on web"."""
         warning = f"; worse on {joined(self.worse_on)}" if self.worse_on else ""
-        return f"{self.verdict.outcome}{warning}"
+        return f"{self.verdict.outcome}{f' {self.scope}' if self.scope else ''}{warning}"
 
     @property
     def in_words(self) -> str:

@@ -18,6 +18,8 @@ class Card:
 
     variant: str
     outcome: str
+    scope: str
+    """Where it holds, if not for whole runs."""
     size: str
     range: str
     interval: str
@@ -33,17 +35,18 @@ class Card:
 def headline(comparison: dict[str, Any]) -> str:
     """What the study says, in one sentence or two."""
     names: dict[str, list[str]] = {}
+    scope = next((f" {found['scope']}" for found in comparison["variants"] if found.get("scope")), "")
     for found in comparison["variants"]:
         names.setdefault(found["verdict"]["outcome"], []).append(found["variant"])
     baseline, said = comparison["baseline"], []
     if better := names.get("better"):
-        said.append(f"{_joined(better)} {_is(better)} better than {baseline} at this size and budget.")
+        said.append(f"{_joined(better)} {_is(better)} better than {baseline}{scope} at this size and budget.")
     else:
-        said.append(f"No variant is shown to be better than {baseline} at this size and budget.")
+        said.append(f"No variant is shown to be better than {baseline}{scope} at this size and budget.")
     if worse := names.get("worse"):
-        said.append(f"{_joined(worse)} {_is(worse)} worse.")
+        said.append(f"{_joined(worse)} {_is(worse)} worse{scope}.")
     if equal := names.get("equivalent"):
-        said.append(f"{_joined(equal)} {'differs' if len(equal) == 1 else 'differ'} by less than the margin.")
+        said.append(f"{_joined(equal)} {'differs' if len(equal) == 1 else 'differ'} by less than the margin{scope}.")
     if undecided := names.get("undecided"):
         said.append(f"About {_joined(undecided)} these runs cannot tell.")
     return " ".join(said)
@@ -61,6 +64,7 @@ def _card(study: dict[str, Any], found: dict[str, Any], *, seconds_a_run: float 
     return Card(
         variant=found["variant"],
         outcome=verdict["outcome"],
+        scope=found.get("scope", ""),
         size=size_of(neutral["difference"], neutral["baseline_bits_per_byte"]),
         range=range_of(interval["low"], interval["high"]) if interval else verdict["reason"],
         interval=_interval(interval, seeds=len(neutral["seed_pairs"])) if interval else "",

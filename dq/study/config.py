@@ -79,6 +79,9 @@ class StudyConfig(StrictModel):
     trunk_tokens: int | None = Field(default=None, ge=1)
     """The budget whose rate, decay and warmup, by the rules, all budgets from half to twice of it take: then they share
     their first steps, which are trained once. Without it each budget has its own, and shares where all is stated."""
+    annealing: bool = False
+    """Compare variants in the cooldown alone: all arms of a seed share one trunk of the baseline's text. Cheaper, and
+    another question: what a text does at the end, not from the beginning."""
     weight_decays: tuple[Annotated[float, Field(ge=0)], ...] | None = Field(default=None, min_length=1)
     """Several weight decays, in place of `training.weight_decay`."""
     seeds: int = Field(default=3, ge=1, le=MAX_SEEDS)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dq.config import fingerprint
 from dq.errors import ConfigError, nearest
 from dq.stages.tokenizer import BOS_ID
 from dq.store import Workspace, read_record
 from dq.study.config import CONTROL_PREFIX, MAX_SEEDS, StudyConfig
-from dq.training import RunSpec, find_size
-from dq.variants import Kind, TokenNoise, Universe, Variant, variant_inputs
+from dq.training import RunSpec, Schedule, find_size
+from dq.variants import Kind, TokenNoise, Trunk, Universe, Variant, variant_inputs
 
 TOKEN_REPLACEMENT, REPEAT = f"{CONTROL_PREFIX}token-replacement", f"{CONTROL_PREFIX}repeat"
 MAX_LABEL = 60  # characters of a run's name
@@ -64,6 +64,8 @@ def plan_grid(config: StudyConfig, workspace: Workspace, universe: Universe) -> 
         )
         for name, kind in arms.items()
     }
+    if config.annealing:
+        variants = _annealed(config, variants)
     vocabulary = int(read_record(workspace.tokenizer()).summary["vocab_size"])
     heldout = fingerprint(
         [read_record(workspace.heldout()).fingerprint, read_record(workspace.tokenizer()).fingerprint]
@@ -74,6 +76,14 @@ def plan_grid(config: StudyConfig, workspace: Workspace, universe: Universe) -> 
         for name in arms
         if seed == 0 or not name.startswith(CONTROL_PREFIX)
     ]
+
+
+def _annealed(config: StudyConfig, variants: Mapping[str, Variant]) -> dict[str, Variant]:
+    """The variants in the cooldown alone, each behind a trunk of the baseline's text."""
+    trunk_steps = Schedule(config=config.training, steps=config.steps).trunk_steps
+    trunk = Trunk(variants[config.baseline], trunk_steps * config.training.tokens_per_step)
+    cooldown = config.budget_tokens - trunk.tokens
+    return {name: replace(one, budget_tokens=cooldown, trunk=trunk) for name, one in variants.items()}
 
 
 def fresh_runs(runs: Sequence[PlannedRun], arms: Sequence[str], *, seeds: int) -> list[PlannedRun]:
@@ -120,6 +130,7 @@ def _name(variant: Variant, spec: RunSpec) -> str:
     """Such as ``repeated-epochs4-0.3M-seed0-1f0c2a9b7e``; settings that are no plain values are in the fingerprint."""
     settings = variant.spec.model_dump(mode="json", exclude={"kind"}, exclude_defaults=True)
     plain = (f"{name}{value}" for name, value in settings.items() if isinstance(value, int | float | str))
-    label = re.sub(r"[^A-Za-z0-9._-]", "_", "-".join([variant.spec.kind, *plain]))[:MAX_LABEL]
+    how = ["annealed"] if variant.trunk else []
+    label = re.sub(r"[^A-Za-z0-9._-]", "_", "-".join([variant.spec.kind, *plain, *how]))[:MAX_LABEL]
     again = "-again" if variant.name == REPEAT else ""
     return f"{label}-{spec.size}-seed{spec.seed}-{fingerprint(spec)[:10]}{again}"

@@ -140,7 +140,19 @@ def compare_runs(config: StudyConfig, outcomes: Sequence[RunOutcome], *, neutral
         for arm in sorted(without)
     )
     comparison = dataclasses.replace(comparison, notes=(*comparison.notes, *notes))
+    if config.annealing:
+        comparison = _in_the_cooldown(comparison, config)
     return Finding(losses, points, comparison, tuple(diverged))
+
+
+def _in_the_cooldown(comparison: StudyComparison, config: StudyConfig) -> StudyComparison:
+    """The same, every verdict named as one of annealing."""
+    note = (
+        f"annealing: variants differ in the last {config.training.decay_fraction:.0%} of the steps alone, behind a "
+        f"trunk of {config.baseline}; of training on them from the beginning this says nothing"
+    )
+    variants = tuple(dataclasses.replace(one, scope="in the cooldown") for one in comparison.variants)
+    return dataclasses.replace(comparison, variants=variants, notes=(note, *comparison.notes))
 
 
 def _all_diverged(outcomes: Sequence[RunOutcome]) -> TrainingError:

@@ -72,6 +72,8 @@ def _fixed(config: StudyConfig, neutral: list[str]) -> dict[str, Any]:
         "confirm": config.confirm,
         "neutral_sets": neutral,
     }
+    if config.annealing:  # said only where it is so: what older versions wrote down stays as it is
+        found["annealing"] = True
     return dict(plain(found))
 
 

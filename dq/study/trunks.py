@@ -1,4 +1,4 @@
-"""Which runs of a study share their first steps: those that only differ in length, within a factor of 4.
+"""Which runs of a study share their first steps: those that differ in length, within a factor of 4, or in annealing.
 
 The longest of them trains for all up to where the next one cools (`dq.training.trunk`). Over more than a factor of 4 a
 common rate would be far from what either end wants: by the rule it falls as budget^-0.3, so 1.5 times over a factor
@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dq.config import fingerprint
 from dq.study.grid import REPEAT, PlannedRun
 from dq.training.trunk import shared_steps
+from dq.variants import Variant
 from dq.variants.stream import BLOCK_WINDOWS
 
 MAX_FACTOR = 4
@@ -38,21 +39,28 @@ def plan_trunks(runs: Sequence[PlannedRun]) -> dict[str, list[PlannedRun]]:
 
 
 def branch_steps(longest: PlannedRun, run: PlannedRun) -> int:
-    """Steps of a run that a longer one can do for it; 0 where it cannot."""
-    if longest.spec.steps > MAX_FACTOR * run.spec.steps or not _is_prefix(run):
+    """Steps of a run that another, as long or longer, can do for it; 0 where it cannot."""
+    same_budget = longest.spec.steps == run.spec.steps
+    if longest.spec.steps > MAX_FACTOR * run.spec.steps or not (same_budget or _is_prefix(run)):
         return 0
     return shared_steps(longest.spec, run.spec)
 
 
 def _what_is_shared(run: PlannedRun) -> str:
-    """Of runs that may share a trunk: everything but the budget."""
-    variant = run.variant
-    return fingerprint([run.spec.seed, run.spec.size, variant.spec, dict(variant.shares), dict(variant.inputs)])
+    """Of runs that may share a trunk: everything but the budget and, in annealing, the cooldown."""
+    variant, spec = _at_first(run), run.spec
+    shares, inputs = dict(variant.shares), dict(variant.inputs)
+    return fingerprint([spec.seed, spec.size, variant.spec, shares, inputs])
+
+
+def _at_first(run: PlannedRun) -> Variant:
+    """The variant whose stream a run begins with."""
+    return run.variant.trunk.variant if run.variant.trunk else run.variant
 
 
 def _is_prefix(run: PlannedRun) -> bool:
-    """Whether longer streams of the same variant begin as this one does, up to where it cools."""
-    if any(one.epochs > 1 for one in run.variant.spec.composition()):
+    """Whether longer streams of what a run begins with begin as its own does, up to where it cools."""
+    if any(one.epochs > 1 for one in _at_first(run).spec.composition()):
         return False
     batch, windows = run.spec.training.batch_windows, run.spec.steps * run.spec.training.batch_windows
     whole = windows if run.variant.piece_tokens is None else windows - windows % BLOCK_WINDOWS

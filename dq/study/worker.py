@@ -49,7 +49,7 @@ def train_run(task: RunTask) -> None:
     universe, pool = open_universe(workspace), View.of(workspace).open(TokenPool)
 
     streams = [
-        one.variant.stream(universe, pool, seed=one.spec.seed, vocabulary_size=one.spec.vocabulary_size)
+        one.variant.whole_stream(universe, pool, seed=one.spec.seed, vocabulary_size=one.spec.vocabulary_size)
         for one in (task, *task.branches)
     ]
     branches = [

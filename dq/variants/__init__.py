@@ -1,5 +1,6 @@
 """Variants: views of the token pool at one budget, with a manifest that proves what is in them."""
 
+from dq.variants.annealed import Trunk
 from dq.variants.config import StreamConfig
 from dq.variants.documents import Universe
 from dq.variants.kind import Kind
@@ -28,6 +29,7 @@ __all__ = [
     "Stream",
     "StreamConfig",
     "TokenNoise",
+    "Trunk",
     "Universe",
     "Variant",
     "VariantSpec",

@@ -18,6 +18,7 @@ from dq.config import fingerprint
 from dq.results import Result
 from dq.stages.tokens import TokenPool
 from dq.store import write_json_atomic, write_parquet
+from dq.variants.annealed import DRAWN_APART, AnnealedStream, Trunk
 from dq.variants.config import StreamConfig
 from dq.variants.documents import Universe
 from dq.variants.kind import Kind
@@ -79,6 +80,8 @@ class Manifest(Result):
     made_identical: int
     left_out: tuple[str, ...]
     warnings: tuple[str, ...]
+    trunk: Mapping[str, Any] | None = None
+    """What runs are trained on before this, where it is the cooldown alone: a variant's name and recipe, and tokens."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,7 @@ class Variant:
         shares: share of the budget per source; sums to 1.
         inputs: fingerprints of what it is made from.
         context: tokens a window predicts, and the most that a piece has.
+        trunk: what runs are trained on before it, where it is the cooldown alone.
     """
 
     name: str
@@ -98,6 +102,7 @@ class Variant:
     inputs: Mapping[str, str]
     context: int
     config: StreamConfig
+    trunk: Trunk | None = None
 
     @property
     def piece_tokens(self) -> int | None:
@@ -111,10 +116,13 @@ class Variant:
         """
         recipe = [self.spec, self.budget_tokens, dict(self.shares), dict(self.inputs), seed]
         cut = [] if self.piece_tokens is None else [self.piece_tokens]
-        return fingerprint([STREAM_VERSION[self.config.unit], *recipe, *cut])
+        behind = [] if self.trunk is None else [self.trunk.variant.stream_fingerprint(seed), self.trunk.tokens]
+        return fingerprint([STREAM_VERSION[self.config.unit], *recipe, *cut, *behind])
 
     def parts(self, universe: Universe) -> list[Part]:
-        """Its parts; raises BudgetError where one is too small."""
+        """Its parts; raises BudgetError where one is too small, or one of the trunk's."""
+        if self.trunk is not None:
+            self.trunk.variant.parts(universe)
         return make_parts(universe, self.spec, budget_tokens=self.budget_tokens, shares=self.shares, name=self.name)
 
     def order(self, universe: Universe, seed: int) -> StreamOrder:
@@ -122,11 +130,25 @@ class Variant:
         return self._order(universe, self.parts(universe), seed)
 
     def stream(self, universe: Universe, pool: TokenPool, *, seed: int, vocabulary_size: int) -> Stream:
-        """The tokens of one seed."""
-        noise = self.spec.noise(universe, vocabulary_size=vocabulary_size, seed=seed)
-        mix_seed = None if self.piece_tokens is None else seed
+        """The tokens of one seed, without those of a trunk."""
+        drawn_with = self._drawn_with(seed)
+        noise = self.spec.noise(universe, vocabulary_size=vocabulary_size, seed=drawn_with)
+        mix_seed = None if self.piece_tokens is None else drawn_with
         row = Row(self.order(universe, seed), pool, noise)
         return Stream(row, budget_tokens=self.budget_tokens, context=self.context, mix_seed=mix_seed)
+
+    def whole_stream(
+        self, universe: Universe, pool: TokenPool, *, seed: int, vocabulary_size: int
+    ) -> Stream | AnnealedStream:
+        """What a run of one seed is trained on from its first step to its last."""
+        stream = self.stream(universe, pool, seed=seed, vocabulary_size=vocabulary_size)
+        if self.trunk is None:
+            return stream
+        trunk = self.trunk.variant.stream(universe, pool, seed=seed, vocabulary_size=vocabulary_size)
+        return AnnealedStream(trunk, stream, trunk_tokens=self.trunk.tokens)
+
+    def _drawn_with(self, seed: int) -> int:
+        return seed if self.trunk is None else seed + DRAWN_APART
 
     def manifest(self, universe: Universe, seeds: Sequence[int]) -> Manifest:
         """Measure every seed's stream.
@@ -158,10 +180,11 @@ class Variant:
             made_identical=universe.made_identical,
             left_out=universe.left_out,
             warnings=tuple(_warnings(measures)),
+            trunk=None if self.trunk is None else self.trunk.to_dict(),
         )
 
     def _order(self, universe: Universe, parts: Sequence[Part], seed: int) -> StreamOrder:
-        drawing = Drawing(seed, self.piece_tokens, self.config.draw)
+        drawing = Drawing(self._drawn_with(seed), self.piece_tokens, self.config.draw)
         return order_stream(universe, parts, drawing, budget_tokens=self.budget_tokens)
 
     def write_manifest(self, folder: Path, universe: Universe, seeds: Sequence[int]) -> Manifest:
