@@ -30,11 +30,12 @@ kills: $(STAMP)
 bench: $(STAMP)
 	for script in benchmarks/[a-z]*.py; do $(BIN)/python $$script || exit 1; done
 
-# The stamp is written last, so an interrupted installation is repeated; it depends on the pins. Python compiles what is
-# imported when it is: all of it at once takes pip a minute.
+# The stamp is written last, so an interrupted installation is repeated; it depends on the pins. Older pips than ours take
+# a minute to look through all versions there are. Python compiles what it imports: all at once takes another minute.
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install $(PIP_ARGS) --quiet --no-compile --constraint constraints.txt --editable '.[all,dev]'
+	$(BIN)/python -m pip install $(PIP_ARGS) --quiet --constraint constraints.txt --upgrade pip
+	$(BIN)/python -m pip install $(PIP_ARGS) --quiet --no-compile --constraint constraints.txt --editable '.[all,dev]'
 	touch $@
 
 $(KERNELS): $(STAMP)
