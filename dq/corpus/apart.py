@@ -25,14 +25,15 @@ def refuse_overlap(inputs: Inputs, outputs: Sequence[Path]) -> None:
     Raises:
         ConfigError: which two.
     """
-    files = [one.file.path for one in inputs.files if isinstance(one.file, LocalFile)]
+    paths = [one.file.path for one in inputs.files if isinstance(one.file, LocalFile)]
+    files = [(path, path.is_symlink()) for path in paths]
     specs = {id(one.spec): one.spec for one in inputs.files}.values()
     entries = [entry for one in specs for entry in (one.path if isinstance(one.path, tuple) else [one.path])]
     for output in outputs:
         place = output.resolve()
         holds = cache(partial(_holds, place))  # most files share a few folders
-        for file in files:
-            itself = file.is_symlink() or file.name == place.name
+        for file, is_link in files:
+            itself = is_link or file.name == place.name
             if holds(file.parent) or (itself and _holds(place, file)):
                 raise ConfigError(f"{file}: the input is inside the output {output}; {_REMEDY}")
         for entry in entries:

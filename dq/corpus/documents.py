@@ -1,28 +1,20 @@
-"""Rows become documents in batches of Arrow columns; what cannot become one is a fault with its file and row.
+"""Rows become documents; what cannot become one is a fault with its file and row.
 
 The one place that says what a document is, whatever file it came from.
 """
 
 from __future__ import annotations
 
-import functools
-import itertools
-import operator
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias
 
 import pyarrow as pa
 
-from dq.corpus.columns import as_schema, table_of_rows, united
 from dq.corpus.config import InputSpec
 from dq.corpus.digits import dumps
 from dq.corpus.fields import take, text_names, value_of
-from dq.text import string_array
 
-BATCH_BYTES = 8 << 20
-BATCH_ROWS = 16_384
-Part = TypeVar("Part")
 FIRST_BYTES = 64  # of a bad row, for the quarantine
 DOCUMENT_SCHEMA = pa.schema([(name, pa.large_string()) for name in ("id", "source", "text", "meta")])
 
@@ -71,125 +63,12 @@ class Origin:
     """How the other fields come along."""
 
 
-@dataclass(frozen=True)
-class Batch:
-    """Documents (columns of DOCUMENT_SCHEMA, no nulls) and the unreadable rows among them."""
-
-    documents: pa.Table
-    bad: tuple[BadRow, ...] = ()
-    replaced_surrogates: int = 0
-    own: pa.Table | None = None
-    """The rows of the documents as they were, in columns, where these were asked for."""
-    lines: pa.Array | None = None
-    """The same as lines of JSON."""
-
-    def filter(self, mask: pa.Array) -> Batch:
-        """Some of the documents, without the unreadable rows."""
-        own = None if self.own is None else self.own.filter(mask)
-        lines = None if self.lines is None else self.lines.filter(mask)
-        return Batch(self.documents.filter(mask), own=own, lines=lines)
-
-    @property
-    def rows(self) -> int:
-        """Rows that were read, good and bad."""
-        return len(self.documents) + len(self.bad)
-
-
-def in_runs(
-    parts: Iterable[Part], *, max_rows: int = BATCH_ROWS, table: Callable[[Part], Any] = lambda part: part
-) -> Iterator[list[Part]]:
-    """Parts in runs of about 8 MB, since a call costs much more than a row: small files make small parts.
-
-    Args:
-        parts: tables of Arrow, or what holds one.
-        max_rows: of a run, up to the last part.
-        table: the table of a part.
-    """
-    held: list[Part] = []
-    rows = size = 0
-    for part in parts:
-        held.append(part)
-        rows, size = rows + len(table(part)), size + table(part).nbytes
-        if size >= BATCH_BYTES or rows >= max_rows:
-            yield held
-            held, rows, size = [], 0, 0
-    if held:
-        yield held
-
-
-def gathered(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """Documents in tables of about 8 MB, whatever they came in."""
-    return map(pa.concat_tables, in_runs(tables))
-
-
-def batches_of_rows(rows: Iterable[Row | BadRow], origin: Origin, *, max_document_bytes: int) -> Iterator[Batch]:
-    """The documents that rows hold, in order, in batches of about 8 MB."""
-    documents: list[Document] = []
-    rows_kept: list[Row] = []
-    bad: list[BadRow] = []
-    held = replaced = 0
-    for row in rows:
-        found = row if isinstance(row, BadRow) else _document(row, origin, max_document_bytes)
-        if isinstance(found, BadRow):
-            bad.append(found)
-        else:
-            documents.append(found)
-            if origin.carries != "meta" and isinstance(row, Row):
-                rows_kept.append(row)
-            held += len(found[2])
-            replaced += isinstance(row, Row) and row.replaced_surrogates
-        if held >= BATCH_BYTES or len(documents) + len(bad) >= BATCH_ROWS:
-            yield Batch(_table(documents), tuple(bad), replaced, _own(rows_kept, origin), _lines(rows_kept, origin))
-            documents, rows_kept, bad, held, replaced = [], [], [], 0, 0
-    if documents or bad:
-        yield Batch(_table(documents), tuple(bad), replaced, _own(rows_kept, origin), _lines(rows_kept, origin))
-
-
-def _own(rows: list[Row], origin: Origin) -> pa.Table | None:
-    """Rows as columns, with the fields that the file's folders name."""
-    if "columns" not in origin.carries:
-        return None
-    return table_of_rows([_whole(row, origin) for row in rows])
-
-
-def _lines(rows: list[Row], origin: Origin) -> pa.Array | None:
-    """Rows as lines of JSON: as they were written, where nothing is to be added or mended."""
-    if "lines" not in origin.carries:
-        return None
-    written = (row.written.strip().decode() if row.written and not origin.partitions else "" for row in rows)
-    return string_array(line or dumps(_whole(row, origin)) for line, row in zip(written, rows, strict=True))
-
-
-def _whole(row: Row, origin: Origin) -> dict[str, Any]:
+def whole_row(row: Row, origin: Origin) -> dict[str, Any]:
+    """The fields of a row, with those that its file's folders name."""
     return {**row.fields, **origin.partitions, **row.fields} if origin.partitions else row.fields
 
 
-def gathered_rows(batches: Iterable[tuple[InputSpec, Batch]]) -> Iterator[tuple[InputSpec, Batch]]:
-    """Batches of one kind of fields together."""
-    for spec, same in itertools.groupby(batches, key=operator.itemgetter(0)):
-        for held in in_runs((batch for _, batch in same), table=operator.attrgetter("documents")):
-            yield spec, _together(held)
-
-
-def _together(batches: list[Batch]) -> Batch:
-    if len(batches) == 1:
-        return batches[0]
-    tables = [batch.own for batch in batches if batch.own is not None]
-    own = None
-    if tables:
-        schema = functools.reduce(united, (table.schema for table in tables))
-        own = pa.concat_tables([as_schema(table, schema) for table in tables])
-    lines = [batch.lines for batch in batches if batch.lines is not None]
-    documents = pa.concat_tables([batch.documents for batch in batches])
-    return Batch(documents, own=own, lines=pa.concat_arrays(lines) if lines else None)
-
-
-def _table(documents: list[Document]) -> pa.Table:
-    columns = zip(*documents, strict=True) if documents else [()] * len(DOCUMENT_SCHEMA)
-    return pa.Table.from_arrays([string_array(column) for column in columns], schema=DOCUMENT_SCHEMA)
-
-
-def _document(row: Row, origin: Origin, max_document_bytes: int) -> Document | BadRow:
+def document_of(row: Row, origin: Origin, *, max_document_bytes: int) -> Document | BadRow:
     """The document that a readable row holds, or what is wrong with it."""
     spec, fields = origin.spec, row.fields
     if origin.partitions:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -139,9 +138,8 @@ class _Scan:
 def _scan_file(scan: _Scan, file: InputFile, *, max_document_bytes: int, step: Step) -> bool:
     """Read a file into the scan; False where the bound on reading came first."""
     documents, text_bytes = scan.documents, scan.text_bytes
-    told = partial(step.advance, detail=file.name)
-    for batch in followed(file, told, max_document_bytes=max_document_bytes):
-        scan.rows_read.add(file.name, batch)
+    for _, batch in followed([file], step, max_document_bytes=max_document_bytes):
+        scan.rows_read.add(batch)
         scan.add(batch.documents)
         if scan.text_bytes > MAX_READ_BYTES:
             read, read_bytes = scan.documents - documents, scan.text_bytes - text_bytes

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -94,9 +95,14 @@ def no_text_field(fault: str, wanted: str, there: Iterable[str]) -> InputError:
     return InputError(message, field="text_field")
 
 
-def partitions(name: str) -> dict[str, str]:
+def partitions(name: str) -> Mapping[str, str]:
     """The fields that the folders of a file name: ``lang=en/source=web/0.parquet`` has two."""
-    pairs = (PARTITION.fullmatch(folder) for folder in name.split("/")[:-1])
+    return _of_folders(name.rpartition("/")[0])
+
+
+@functools.lru_cache  # files share folders
+def _of_folders(path: str) -> Mapping[str, str]:
+    pairs = (PARTITION.fullmatch(folder) for folder in path.split("/"))
     found = {pair[1]: unquote(pair[2]) for pair in pairs if pair is not None}
     return {key: value for key, value in found.items() if value != HIVE_NULL}
 

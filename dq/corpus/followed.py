@@ -1,44 +1,70 @@
-"""How far the reading of a file is, in bytes of it on disk: known for compressed files too."""
+"""How far the reading of files is, in bytes of them on disk: known for compressed files too."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from dq.corpus.documents import Batch
+from dq.corpus.batches import Batch
+from dq.corpus.config import InputSpec
 from dq.corpus.inputs import Entry, InputFile, Inputs, find_inputs
+from dq.corpus.pieces import Part, read_parts
 from dq.corpus.places import File
+from dq.executors import Step
 
 
+class _Reading:
+    """How much has been read of files that are opened one after the other."""
+
+    def __init__(self) -> None:
+        self._stored: pa.NativeFile | None = None
+        self._size = self._done = self._told = 0
+
+    def begin(self, stored: pa.NativeFile, size: int) -> None:
+        """A file is opened; the one before has been read."""
+        self._done += self._size
+        self._stored, self._size = stored, size
+
+    def more(self) -> int:
+        """Bytes since this was last asked."""
+        at = self._size if self._stored is None or self._stored.closed else self._stored.tell()
+        before, self._told = self._told, self._done + at
+        return self._told - before
+
+
+@dataclass(frozen=True)
 class _Followed:
-    """A file that knows how much of it has been read."""
+    """A file that says when it is opened."""
 
-    def __init__(self, file: File) -> None:
-        self._file, self._stored, self._read = file, None, 0
-        self.name = file.name
+    file: File
+    reading: _Reading
+
+    @property
+    def name(self) -> str:
+        """That of the file."""
+        return self.file.name
 
     @property
     def size(self) -> int:
         """Bytes on disk."""
-        return self._file.size
+        return self.file.size
+
+    @property
+    def magic(self) -> bytes:
+        """The first bytes."""
+        return self.file.magic
 
     def open(self) -> pa.NativeFile:
         """The file."""
-        self._stored = self._file.open()
-        return self._stored
+        stored = self.file.open()
+        self.reading.begin(stored, self.size)
+        return stored
 
     def sha256(self) -> str:
         """SHA-256 of its bytes."""
-        return self._file.sha256()
-
-    @property
-    def read(self) -> int:
-        """Bytes read, at the most."""
-        if self._stored is not None and not self._stored.closed:
-            self._read = max(self._read, self._stored.tell())
-        return self._read
+        return self.file.sha256()
 
 
 def input_bytes(inputs: Sequence[Entry] | Inputs) -> int:
@@ -46,12 +72,13 @@ def input_bytes(inputs: Sequence[Entry] | Inputs) -> int:
     return sum(file.file.size for file in find_inputs(inputs).files)
 
 
-def followed(file: InputFile, told: Callable[[int], object], *, max_document_bytes: int) -> Iterator[Batch]:
-    """The batches of a file; ``told`` hears how many bytes each took, which in all are those of the file."""
-    following, known = _Followed(file.file), 0
-    for batch in replace(file, file=following).batches(max_document_bytes=max_document_bytes):
-        yield batch
-        now = following.read
-        told(now - known)
-        known = now
-    told(following.size - known)
+def followed(files: Sequence[InputFile], step: Step, *, max_document_bytes: int) -> Iterator[tuple[InputSpec, Batch]]:
+    """The batches of some files, as `read_parts` gives them. The step counts bytes on disk."""
+    reading, told = _Reading(), 0
+    parts = (Part(replace(file, file=_Followed(file.file, reading))) for file in files)
+    for spec, batch in read_parts(parts, max_document_bytes=max_document_bytes):
+        yield spec, batch
+        read = reading.more()
+        told += read
+        step.advance(read, detail=batch.files[-1].name)
+    step.advance(sum(file.file.size for file in files) - told)

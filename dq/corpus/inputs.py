@@ -1,4 +1,4 @@
-"""The files that an input names, whatever their place and format, and the pieces that they are worked on in.
+"""The files that an input names, whatever their place and format.
 
 The one expander: a path, a pattern, a folder or a sample means the same files in every command and in `input:`.
 """
@@ -6,7 +6,7 @@ The one expander: a path, a pattern, a folder or a sample means the same files i
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -14,11 +14,8 @@ import pyarrow as pa
 
 from dq.arguments import many, path
 from dq.corpus.config import InputSpec
-from dq.corpus.documents import DOCUMENT_SCHEMA, Batch, Carried, Origin
-from dq.corpus.fields import partitions
 from dq.corpus.formats import ENDINGS, KNOWN_KINDS, Format, format_of
 from dq.corpus.formats.compression import FAULTS
-from dq.corpus.formats.expansion import ROW_BYTES, Expansion
 from dq.corpus.places import PLACES, File, Found, Place
 from dq.corpus.samples import SampleFile, SampleFormat
 from dq.corpus.sources import source_names, stem
@@ -48,76 +45,6 @@ class InputFile:
     def name(self) -> str:
         """What ids, quarantines and records call it."""
         return self.file.name
-
-    def batches(self, *, max_document_bytes: int, part: Any = None, carries: Carried = "meta") -> Iterator[Batch]:
-        """The documents of the file or of a part of it, in order, in batches; without rows, one empty batch.
-
-        Raises:
-            InputError: the file is missing, truncated or otherwise unreadable as a file, swells without end, or has no
-                texts.
-        """
-        origin = Origin(self.name, self.source, self.spec, partitions(self.name), carries)
-        any_rows = False
-        try:
-            expansion = Expansion(self.name, self.file.size)
-            for batch in self.format.batches(self.file, origin, max_document_bytes=max_document_bytes, part=part):
-                any_rows = True
-                expansion.take(batch.documents.nbytes + ROW_BYTES * batch.rows)
-                yield batch
-        except FILE_FAULTS as error:
-            raise _unreadable(self.name, error) from None
-        if not any_rows:
-            yield Batch(DOCUMENT_SCHEMA.empty_table())
-
-    def parts(self, *, max_bytes: int) -> list[Part]:
-        """The file in parts of about ``max_bytes``, which depend on the file alone.
-
-        Raises:
-            InputError: it cannot be read.
-        """
-        try:
-            return [Part(self, part, size) for part, size in self.format.cut(self.file, max_bytes=max_bytes)]
-        except FILE_FAULTS as error:
-            raise _unreadable(self.name, error) from None
-
-
-@dataclass(frozen=True)
-class Part:
-    """A part of a file, or a whole one, and about how many bytes it has when it is unpacked."""
-
-    input: InputFile
-    part: Any
-    size: int
-
-
-@dataclass(frozen=True)
-class Piece:
-    """Parts of files that are worked on together: one of a large file, or many small files."""
-
-    parts: tuple[Part, ...]
-
-    def batches(self, *, max_document_bytes: int, carries: Carried = "meta") -> Iterator[tuple[InputFile, Batch]]:
-        """Their documents, as `InputFile.batches` gives them, with the file of each batch."""
-        for one in self.parts:
-            for batch in one.input.batches(max_document_bytes=max_document_bytes, part=one.part, carries=carries):
-                yield one.input, batch
-
-
-def cut_files(files: Sequence[InputFile], *, max_bytes: int) -> list[Piece]:
-    """The pieces of some files, in order, each of about ``max_bytes``; they depend on the files alone.
-
-    Raises:
-        InputError: a file cannot be read.
-    """
-    pieces: list[list[Part]] = []
-    held = 0
-    for part in (part for file in files for part in file.parts(max_bytes=max_bytes)):
-        if not pieces or held + part.size > max_bytes:
-            pieces.append([])
-            held = 0
-        pieces[-1].append(part)
-        held += part.size
-    return [Piece(tuple(parts)) for parts in pieces]
 
 
 @dataclass(frozen=True)
@@ -189,7 +116,8 @@ def input_identity(files: Sequence[InputFile], *, step: Step = QUIET) -> list[li
     Raises:
         InputError: a file cannot be read.
     """
-    said = {id(one.spec): _said(one.spec) for one in files}  # entries are few, and each is spelled once
+    specs = {id(one.spec): one.spec for one in files}  # they are few, and each is spelled once
+    said = {number: _said(spec) for number, spec in specs.items()}
 
     def identity(one: InputFile) -> list[Any]:
         found = [one.name, one.file.sha256(), said[id(one.spec)]]
@@ -241,7 +169,7 @@ def _format_of(file: File) -> Format[Any]:
     try:
         return format_of(file)
     except FILE_FAULTS as error:
-        raise _unreadable(file.name, error) from None
+        raise unreadable(file.name, error) from None
 
 
 def _place_of(entry: str) -> Place:
@@ -251,6 +179,6 @@ def _place_of(entry: str) -> Place:
     raise InputError(f"{entry}: {NOT_READ_YET}; copy the files to this machine, and name them there")
 
 
-def _unreadable(name: str, error: BaseException) -> InputError:
+def unreadable(name: str, error: BaseException) -> InputError:
     """A file fault on one line."""
     return InputError(f"{name}: cannot be read: {cause_of(error)}; replace the file, or leave it out of the input")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,8 +12,9 @@ from typing import Any
 
 import orjson
 
+from dq.corpus.batches import Batch
 from dq.corpus.config import RowLimits
-from dq.corpus.documents import BadRow, Batch
+from dq.corpus.documents import BadRow
 from dq.corpus.fields import no_text_field
 from dq.errors import InputError
 from dq.store.files import replacing
@@ -73,12 +75,13 @@ class RowCounts:
         """Files without a row."""
         return [name for name, rows in self.rows_by_file.items() if not rows]
 
-    def add(self, name: str, batch: Batch) -> None:
-        """Count a batch of a file."""
-        self.rows_by_file[name] += batch.rows
+    def add(self, batch: Batch) -> None:
+        """Count the rows of a batch."""
+        for name, documents, bad in batch.files:
+            self.rows_by_file[name] += documents + bad
         self.quarantined.update(row.reason for row in batch.bad)
-        if not self.without_text and (named := next((row.fields for row in batch.bad if row.fields), None)):
-            self.without_text[name] = list(named)
+        if not self.without_text and (first := next((one for one in batch.unreadable() if one[1].fields), None)):
+            self.without_text[first[0]] = list(first[1].fields)
         self.replaced_surrogates += batch.replaced_surrogates
 
     def merge(self, other: RowCounts) -> None:
@@ -134,18 +137,18 @@ def row_warnings(empty_files: Sequence[str], replaced_surrogates: int, left_out:
 
 
 @contextmanager
-def quarantine(path: Path, counts: RowCounts) -> Iterator[Callable[[str, Batch], None]]:
+def quarantine(path: Path, counts: RowCounts) -> Iterator[Callable[[Batch], None]]:
     """Count rows, and list the first unreadable ones in ``path``, which is there when all have been taken.
 
     Yields:
-        A function that takes a batch of a file, by the file's name.
+        A function that takes a batch.
     """
     with replacing(path) as temporary, temporary.open("wb") as file:
 
-        def take(name: str, batch: Batch) -> None:
+        def take(batch: Batch) -> None:
             room = max(0, MAX_LISTED - counts.quarantined.total())
-            counts.add(name, batch)
-            file.writelines(_line(name, row) for row in batch.bad[:room])
+            counts.add(batch)
+            file.writelines(_line(name, row) for name, row in itertools.islice(batch.unreadable(), room))
 
         yield take
 

@@ -17,8 +17,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from dq.corpus.documents import Batch, Origin, Row, batches_of_rows
-from dq.corpus.formats import Format
+from dq.corpus.documents import BadRow, Row
+from dq.corpus.formats.base import RowFormat
 from dq.corpus.places import File
 from dq.errors import require
 from dq.store import Wheel, path_of
@@ -44,6 +44,11 @@ class SampleFile:
         """Bytes of the wheel."""
         return path_of(SAMPLES[self.name].wheel).stat().st_size
 
+    @property
+    def magic(self) -> bytes:
+        """A wheel's, which is no compressed text."""
+        return b"PK"
+
     def open(self) -> pa.NativeFile:
         """The wheel."""
         return pa.OSFile(os.fspath(path_of(SAMPLES[self.name].wheel)))
@@ -53,17 +58,17 @@ class SampleFile:
         return SAMPLES[self.name].wheel.sha256
 
 
-class SampleFormat(Format[None]):
-    """Wheels, each with a reader of its own."""
+class SampleFormat(RowFormat[None]):
+    """Wheels, each with a reader of its own: fields `id`, `text`, and what else the package says."""
 
-    def batches(self, file: File, origin: Origin, *, max_document_bytes: int, part: None = None) -> Iterator[Batch]:
+    def rows(self, file: File, *, max_document_bytes: int, part: None = None) -> Iterator[Row | BadRow]:
         """The documents of a sample corpus."""
-        del part
-        return batches_of_rows(sample_rows(file.name), origin, max_document_bytes=max_document_bytes)
+        del max_document_bytes, part
+        return sample_rows(file.name)
 
 
 def sample_rows(name: str) -> Iterator[Row]:
-    """The documents of a sample corpus: fields `id`, `text`, and what else the package says."""
+    """The documents of a sample corpus."""
     sample = SAMPLES[name]
     with zipfile.ZipFile(path_of(sample.wheel)) as wheel:
         for number, fields in enumerate(sample.rows(wheel), start=1):

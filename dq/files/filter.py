@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import polars as pl
-import pyarrow.compute as pc
 
 from dq.arguments import path
 from dq.corpus.apart import refuse_overlap
+from dq.corpus.batches import Batch
 from dq.corpus.config import InputSpec
-from dq.corpus.documents import Batch, Carried
+from dq.corpus.documents import Carried
 from dq.corpus.inputs import Entry, Inputs, find_inputs, input_identity
 from dq.corpus.quarantine import RowCounts
 from dq.errors import ConfigError, WorkspaceError
@@ -31,13 +31,13 @@ from dq.files.output import claimed
 from dq.files.own import lines_with, rows_with
 from dq.files.pieces import PieceTask, Scoring, counted, cut, join_quarantine, run_pieces, undone_without_text
 from dq.files.score import ScoreTask, score_piece, score_tasks
-from dq.files.tables import arrow, table_writer, unite
+from dq.files.tables import table_writer, unite
 from dq.files.tally import Tally
 from dq.quality import QuantileRule, RuleSet, a_rule_set
 from dq.results import Result
 from dq.store import Stage, read_parquet
 
-VERSION = 4
+VERSION = 5
 SCRATCH = ".pieces"  # in the folder of the kept documents: tallies and quarantines of pieces, until all are done
 RANKED = ".ranked"  # the same, of a first pass for rules that rank the whole input
 BY_RULE = {
@@ -331,15 +331,16 @@ def _filter_piece(task: FilterTask) -> None:
             scores = task.scoring.scores(batch.documents, names)
             source = pl.Series("source", batch.documents.column("source"))
             verdicts = task.rules.judge(scores.with_columns(source), strict=task.strict)
-            keep, failed = arrow(verdicts["keep"]), ~verdicts["keep"]
+            keep, failed = verdicts["keep"], ~verdicts["keep"]
             chosen = batch.filter(keep)
             tally.count_kept(chosen.documents)
             tally.count_reasons(verdicts.filter(failed)["reasons"])
             tally.count_scripts(verdicts)
             adders[0](spec, chosen, None)
             for add in adders[1:]:
+                rest = batch.filter(failed)
                 why = pl.concat([verdicts.select("reasons", "not_judged"), scores], how="horizontal").filter(failed)
-                add(spec, batch.filter(pc.invert(keep)), why)
+                add(spec, rest, pl.concat([rest.places(), why], how="horizontal"))
 
 
 @contextmanager

@@ -17,12 +17,13 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dq.corpus.batches import Batch
 from dq.corpus.config import InputSpec
-from dq.corpus.documents import Batch
 from dq.corpus.fields import type_of
 from dq.files.tables import arrow
 
 KEY = b"dq.fields"
+OF_ROWS = ("file", "row", "reasons")  # of dropped documents, beside the values that rules judged
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class Names:
     source: str = "source"
     text: str = "text"
     reasons: str = "reasons"
+    file: str = ""
+    row: str = ""
     values: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -81,16 +84,11 @@ def rows_with(batch: Batch, spec: InputSpec, why: pl.DataFrame | None) -> pa.Tab
     ids, sources = batch.documents.column("id"), batch.documents.column("source")
     table, source = _named(table, sources, spec.source_field, plain="source", given=spec.source is None)
     table, identity = _named(table, ids, spec.id_field, plain="id", given=True)
-    values: dict[str, str] = {}
-    reasons = ""  # of kept documents: a column of that name is the user's
+    names: dict[str, Any] = {"id": identity, "source": source, "text": spec.text_field, "reasons": "", "values": {}}
     for column in why if why is not None else ():
         name = _free(column.name, table.column_names)
         table = table.append_column(name, arrow(column))
-        if column.name == "reasons":
-            reasons = name
-        else:
-            values[column.name] = name
-    names = {"id": identity, "source": source, "text": spec.text_field, "reasons": reasons, "values": values}
+        (names if column.name in OF_ROWS else names["values"])[column.name] = name
     return table.replace_schema_metadata({KEY: orjson.dumps(names)})
 
 

@@ -18,9 +18,11 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from dq.corpus.batches import Batch, gathered
 from dq.corpus.config import InputSpec, RowLimits
-from dq.corpus.documents import Batch, Carried, gathered_rows
-from dq.corpus.inputs import InputFile, Piece, cut_files
+from dq.corpus.documents import Carried
+from dq.corpus.inputs import InputFile
+from dq.corpus.pieces import Piece, cut_files
 from dq.corpus.quarantine import MAX_LISTED, QUARANTINE, quarantine
 from dq.errors import ConfigError, InputError
 from dq.executors import Executor, Step
@@ -109,14 +111,10 @@ def counted(task: PieceTask, *, carries: Carried = "meta") -> Iterator[tuple[Tal
     tally, ids = Tally(), [np.empty(0, np.uint64)]
     with quarantine(task.scratch / f"{task.number:05d}.{QUARANTINE}", tally.rows) as take:
 
-        def read() -> Iterator[tuple[InputSpec, Batch]]:
-            limit = task.scoring.limits.max_document_bytes
-            for file, batch in task.piece.batches(max_document_bytes=limit, carries=carries):
-                take(file.name, batch)
-                yield file.spec, batch
-
         def counting() -> Iterator[tuple[InputSpec, Batch]]:
-            for spec, batch in gathered_rows(read()):
+            limit = task.scoring.limits.max_document_bytes
+            for spec, batch in gathered(task.piece.batches(max_document_bytes=limit, carries=carries)):
+                take(batch)
                 tally.count_documents(batch.documents)
                 ids.append(id_hashes(batch.documents))
                 yield spec, batch

@@ -19,7 +19,8 @@ import pyarrow.parquet as pq
 
 from dq.arguments import many, path
 from dq.corpus.apart import refuse_overlap
-from dq.corpus.inputs import Entry, Piece, find_inputs, input_identity
+from dq.corpus.inputs import Entry, find_inputs, input_identity
+from dq.corpus.pieces import Piece
 from dq.corpus.quarantine import QUARANTINE, RowCounts
 from dq.errors import ConfigError, WorkspaceError
 from dq.executors import QUIET, Executor, LocalExecutor, Progress, require_live_polars

@@ -6,9 +6,8 @@ One process reads in order, so that shards are cut by rows alone; everything aft
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -17,9 +16,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dq.corpus.batches import gathered
 from dq.corpus.config import ReadConfig
 from dq.corpus.corpus import Corpus
-from dq.corpus.documents import gathered
 from dq.corpus.followed import followed
 from dq.corpus.inputs import Entry, Inputs, find_inputs, input_identity
 from dq.corpus.quarantine import QUARANTINE, RowCounts, quarantine, row_warnings
@@ -149,16 +148,10 @@ def _contents(config: Any) -> dict[str, str]:
 def _write_shards(folder: Path, found: Inputs, config: ReadConfig, *, step: Step) -> RowCounts:
     counts = RowCounts(left_out=found.left_out)
     with quarantine(folder / QUARANTINE, counts) as take, _ShardWriter(folder, config.shard_rows) as shard:
-
-        def tables() -> Iterator[pa.Table]:
-            for file in found.files:
-                told = partial(step.advance, detail=file.name)
-                for batch in followed(file, told, max_document_bytes=config.max_document_bytes):
-                    take(file.name, batch)
-                    yield batch.documents
-
-        for documents in gathered(tables()):
-            shard.add(documents)
+        batches = followed(found.files, step, max_document_bytes=config.max_document_bytes)
+        for _, batch in gathered(batches):
+            take(batch)
+            shard.add(batch.documents)
     return counts
 
 

@@ -13,9 +13,10 @@ import pytest
 from backports import zstd
 
 from dq.corpus import quarantine
-from dq.corpus.documents import BATCH_BYTES
+from dq.corpus.batches import BATCH_BYTES
 from dq.corpus.formats import expansion, parquet_bounds
 from dq.corpus.inputs import find_inputs
+from dq.corpus.pieces import Part, read_parts
 from dq.errors import InputError
 from tests.corpus.files import LENIENT, documents, quarantined, read
 
@@ -25,7 +26,7 @@ TEXT = "The quick brown fox of the night went to the house and said that it was 
 def sizes(path: Path) -> list[int]:
     """Bytes of the batches that a file is read in."""
     (file,) = find_inputs([path]).files
-    return [batch.documents.nbytes for batch in file.batches(max_document_bytes=64_000_000)]
+    return [batch.documents.nbytes for _, batch in read_parts([Part(file)], max_document_bytes=64_000_000)]
 
 
 @pytest.mark.parametrize("options", [{}, {"use_dictionary": False}, {"use_dictionary": ["text"], "version": "1.0"}])
@@ -122,9 +123,10 @@ def test_a_bomb_ends_within_its_memory(tmp_path: Path) -> None:
     program = (
         "import resource, sys\n"
         "from dq.corpus.inputs import find_inputs\n"
+        "from dq.corpus.pieces import Part, read_parts\n"
         "from dq.errors import InputError\n"
         "try:\n"
-        "    for batch in find_inputs(sys.argv[1:]).files[0].batches(max_document_bytes=64_000_000): pass\n"
+        "    for _ in read_parts([Part(find_inputs(sys.argv[1:]).files[0])], max_document_bytes=64_000_000): pass\n"
         "except InputError as error: print(error)\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
     )

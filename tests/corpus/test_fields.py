@@ -14,6 +14,7 @@ import pytest
 
 from dq.corpus.config import InputSpec
 from dq.corpus.inputs import find_inputs
+from dq.corpus.pieces import cut_files
 from dq.errors import InputError
 from tests.command import run_dq
 
@@ -22,8 +23,8 @@ def documents(path: Path, **spec: Any) -> list[dict[str, str]]:
     read = [InputSpec(path=str(path), **spec)]
     return [
         row
-        for file in find_inputs(read).files
-        for batch in file.batches(max_document_bytes=10**6)
+        for piece in cut_files(find_inputs(read).files, max_bytes=10**9)
+        for _, batch in piece.batches(max_document_bytes=10**6)
         for row in batch.documents.to_pylist()
     ]
 

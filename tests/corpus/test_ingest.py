@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from dq.corpus import Corpus, InputSpec, ReadConfig
 from dq.corpus.documents import BadRow
-from dq.corpus.formats.jsonl import json_rows, line_spans
+from dq.corpus.formats.jsonl import JsonLines, line_spans
 from dq.corpus.places.local import LocalFile
 from dq.errors import InputError, WorkspaceError
 from dq.stages.read import ingest
@@ -336,12 +336,14 @@ def test_spans_of_a_file_are_its_lines_in_order(lengths: list[int], size: int, e
         file = LocalFile(path)
         spans = line_spans(file, max_bytes=size)
         whole = [
-            (row.line, row.first_bytes) for row in json_rows(file, max_document_bytes=10) if isinstance(row, BadRow)
+            (row.line, row.first_bytes)
+            for row in JsonLines().rows(file, max_document_bytes=10)
+            if isinstance(row, BadRow)
         ]
         parts = [
             (row.line, row.first_bytes)
             for span in spans
-            for row in json_rows(file, max_document_bytes=10, span=span)
+            for row in JsonLines().rows(file, max_document_bytes=10, part=span)
             if isinstance(row, BadRow)
         ]
     assert b"".join(content[span.start : span.end] for span in spans) == content

@@ -1,7 +1,8 @@
 """What a format is: the endings of its names, how a file is cut into pieces, and how a piece becomes documents.
 
-A format is one class in one module, named once in ``FORMATS``. It reads bytes wherever they lie (``File.open``); which
-documents a row makes, and what is wrong with it, is said by `dq.corpus.documents`.
+A format is one class in one module, named once in ``FORMATS``. It reads bytes wherever they lie (``File.open``). Most
+have rows (`RowFormat`), and which document a row makes, and what is wrong with it, is said by `dq.corpus.documents`;
+one of columns makes batches itself.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import ClassVar, Generic, TypeVar
 
-from dq.corpus.documents import Batch, Origin
+from dq.corpus.batches import Batch
+from dq.corpus.documents import BadRow, Origin, Row
 from dq.corpus.formats.compression import unpacked_bytes
 from dq.corpus.places import File
 
@@ -19,18 +21,49 @@ Part = TypeVar("Part")
 
 
 class Format(ABC, Generic[Part]):
-    """Reads files of one kind."""
+    """Files of one kind: a `RowFormat` or a `ColumnFormat`."""
 
     endings: ClassVar[tuple[str, ...]] = ()
     """What their names end with, before that of a compression; none where another format's names hold them too."""
     sample_ending: ClassVar[str] = ".jsonl"
     """How a forecast stores the sample that stands for them: what it reads about as fast."""
 
+    def cut(self, file: File, *, max_bytes: int) -> list[tuple[Part | None, int]]:  # noqa: ARG002
+        """Parts of about ``max_bytes``, in order, each with its size when it is unpacked, or about that.
+
+        None is the whole. What they hold depends on the file alone.
+        """
+        return [(None, unpacked_bytes(file))]
+
+    def count_rows(self, file: File) -> int | None:  # noqa: ARG002
+        """Its rows, where the file says so without being read."""
+        return None
+
+
+class RowFormat(Format[Part]):
+    """Reads files row by row; rows of many small files make one batch."""
+
+    @abstractmethod
+    def rows(self, file: File, *, max_document_bytes: int, part: Part | None = None) -> Iterator[Row | BadRow]:
+        """The rows of a file, in order.
+
+        A file fault is the exception of who found it.
+
+        Args:
+            file: of this format.
+            max_document_bytes: longest text, in bytes of UTF-8.
+            part: read only so much of it.
+        """
+
+
+class ColumnFormat(Format[Part]):
+    """Reads files in columns."""
+
     @abstractmethod
     def batches(
         self, file: File, origin: Origin, *, max_document_bytes: int, part: Part | None = None
     ) -> Iterator[Batch]:
-        """The documents of a file, in order, in batches of about 8 MB; none where it holds no rows.
+        """The documents of a file, in order, in batches of about 8 MB.
 
         A file fault is the exception of who found it.
 
@@ -43,14 +76,3 @@ class Format(ABC, Generic[Part]):
         Raises:
             InputError: it has no texts.
         """
-
-    def cut(self, file: File, *, max_bytes: int) -> list[tuple[Part | None, int]]:  # noqa: ARG002
-        """Parts of about ``max_bytes``, in order, each with its size when it is unpacked, or about that.
-
-        None is the whole. What they hold depends on the file alone.
-        """
-        return [(None, unpacked_bytes(file))]
-
-    def count_rows(self, file: File) -> int | None:  # noqa: ARG002
-        """Its rows, where the file says so without being read."""
-        return None

@@ -31,7 +31,6 @@ FAULTS = (OSError, EOFError, zlib.error, lzma.LZMAError, zstd.ZstdError)
 """What unpacking a damaged file raises."""
 MAX_WINDOW_LOG = 31
 MAX_XZ_BYTES = 2 << 30
-MAGIC_BYTES = 6
 TEXT_RATIO = 4  # about what text is compressed by
 PACKED_BYTES = 1 << 17  # read at a time
 SKIPPABLE = tuple(bytes([0x50 + kind, 0x2A, 0x4D, 0x18]) for kind in range(16))  # Zstandard frames of no data
@@ -90,20 +89,14 @@ PACKED_ENDINGS = tuple(ending for one in COMPRESSIONS for ending in one.endings)
 
 def compression_of(file: File) -> Compression | None:
     """How a file is compressed; None where it is not."""
-    with file.open() as stored:
-        return _compression(stored.read(MAGIC_BYTES))
-
-
-def _compression(head: bytes) -> Compression | None:
-    return next((one for one in COMPRESSIONS if head.startswith(one.magic)), None)
+    return next((one for one in COMPRESSIONS if file.magic.startswith(one.magic)), None)
 
 
 @contextmanager
 def decompressed(file: File) -> Iterator[IO[bytes]]:
     """The plain bytes of a file. What is compressed cannot be sought in, and is refused where it swells without end."""
+    found = compression_of(file)
     with file.open() as stored:
-        found = _compression(stored.read(MAGIC_BYTES))
-        stored.seek(0)
         yield stored if found is None else _Unpacked(stored, found, Expansion(file.name, file.size))  # type: ignore[misc]
 
 

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator
 from typing import IO
 
-from dq.corpus.documents import FIRST_BYTES, BadRow, Batch, Origin, Row, batches_of_rows
-from dq.corpus.formats.base import Format
+from dq.corpus.documents import FIRST_BYTES, BadRow, Row
+from dq.corpus.formats.base import RowFormat
 from dq.corpus.formats.compression import decompressed
 from dq.corpus.formats.jsonl import CHUNK_BYTES, JSON_EXPANSION, json_row
 from dq.corpus.places import File
@@ -22,28 +22,22 @@ BETWEEN = re.compile(
 IN_STRING, IN_OBJECT, IN_SCALAR = (re.compile(part) for part in (rb'["\\]', rb'["{}\[\]]', rb"[\s,\[\]{}]"))
 
 
-class JsonValues(Format[None]):
+class JsonValues(RowFormat[None]):
     """One array, or one value after another; rows are numbered as they come."""
 
-    def batches(self, file: File, origin: Origin, *, max_document_bytes: int, part: None = None) -> Iterator[Batch]:
-        """The documents of the file."""
+    def rows(self, file: File, *, max_document_bytes: int, part: None = None) -> Iterator[Row | BadRow]:
+        """The values of the file."""
         del part
-        rows = value_rows(file, max_document_bytes=max_document_bytes)
-        return batches_of_rows(rows, origin, max_document_bytes=max_document_bytes)
+        with decompressed(file) as stream:
+            values = _Values(max_bytes=JSON_EXPANSION * max_document_bytes).read(stream)
+            for number, (value, whole) in enumerate(values, start=1):
+                yield json_row(value, number) if whole else BadRow(number, "line_too_long", value[:FIRST_BYTES])
 
 
 def is_json_values(text: bytes) -> bool:
     """Whether a file that begins so is an array, objects over several lines, or objects with commas between them."""
     first = text.partition(b"\n")[0].rstrip()
     return text.startswith(b"[") or first == b"{" or (first.startswith(b"{") and first.endswith(b"},"))
-
-
-def value_rows(file: File, *, max_document_bytes: int) -> Iterator[Row | BadRow]:
-    """Every row of a file, numbered from 1. A file fault is the exception of who found it."""
-    with decompressed(file) as stream:
-        values = _Values(max_bytes=JSON_EXPANSION * max_document_bytes).read(stream)
-        for number, (value, whole) in enumerate(values, start=1):
-            yield json_row(value, number) if whole else BadRow(number, "line_too_long", value[:FIRST_BYTES])
 
 
 class _Values:

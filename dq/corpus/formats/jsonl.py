@@ -15,8 +15,8 @@ from typing import IO, Any, ClassVar
 import orjson
 
 from dq.corpus.digits import exact, loads
-from dq.corpus.documents import FIRST_BYTES, BadRow, Batch, Origin, Row, batches_of_rows
-from dq.corpus.formats.base import Format
+from dq.corpus.documents import FIRST_BYTES, BadRow, Row
+from dq.corpus.formats.base import RowFormat
 from dq.corpus.formats.compression import compression_of, decompressed
 from dq.corpus.places import File
 
@@ -36,17 +36,19 @@ class Span:
     line: int
 
 
-class JsonLines(Format[Span]):
+class JsonLines(RowFormat[Span]):
     """One object a line, plain or compressed."""
 
     endings: ClassVar = (".jsonl", ".ndjson", ".jsonlines", ".jl", ".ldjson", ".json")
 
-    def batches(
-        self, file: File, origin: Origin, *, max_document_bytes: int, part: Span | None = None
-    ) -> Iterator[Batch]:
-        """The documents of the file, or of some of its lines."""
-        rows = json_rows(file, max_document_bytes=max_document_bytes, span=part)
-        return batches_of_rows(rows, origin, max_document_bytes=max_document_bytes)
+    def rows(self, file: File, *, max_document_bytes: int, part: Span | None = None) -> Iterator[Row | BadRow]:
+        """The rows of the file, or of some of its lines."""
+        with decompressed(file) as stream:
+            if part is not None:
+                stream.seek(part.start)
+            size = None if part is None else part.end - part.start
+            lines = _lines(stream, max_line_bytes=JSON_EXPANSION * max_document_bytes, size=size)
+            yield from _json_rows(lines, first=1 if part is None else part.line)
 
     def cut(self, file: File, *, max_bytes: int) -> list[tuple[Span | None, int]]:
         """Runs of lines of a plain file; a compressed one whole."""
@@ -72,22 +74,6 @@ def line_spans(file: File, *, max_bytes: int) -> list[Span]:
                 lines += chunk.count(b"\n")
             at += len(chunk)
     return [*spans, Span(start, at, line)] if at > start or not spans else spans
-
-
-def json_rows(file: File, *, max_document_bytes: int, span: Span | None = None) -> Iterator[Row | BadRow]:
-    """Every row of a file, or of some lines of a plain one.
-
-    A file fault is the exception of who found it.
-    """
-    with decompressed(file) as stream:
-        if span is not None:
-            stream.seek(span.start)
-        lines = _lines(
-            stream,
-            max_line_bytes=JSON_EXPANSION * max_document_bytes,
-            size=None if span is None else span.end - span.start,
-        )
-        yield from _json_rows(lines, first=1 if span is None else span.line)
 
 
 def _lines(stream: IO[bytes], *, max_line_bytes: int, size: int | None) -> Iterator[tuple[bytes, bool]]:

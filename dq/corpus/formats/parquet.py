@@ -13,7 +13,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
@@ -21,10 +21,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from dq.arrays import I64
+from dq.corpus.batches import BATCH_BYTES, BATCH_ROWS, Batch, FileRows, in_runs
 from dq.corpus.digits import dumps
-from dq.corpus.documents import BATCH_BYTES, BATCH_ROWS, DOCUMENT_SCHEMA, FIRST_BYTES, BadRow, Batch, Origin, in_runs
+from dq.corpus.documents import DOCUMENT_SCHEMA, FIRST_BYTES, BadRow, Origin
 from dq.corpus.fields import column_names, lifted, no_text_field, type_of
-from dq.corpus.formats.base import Format
+from dq.corpus.formats.base import ColumnFormat
 from dq.corpus.formats.compression import compression_of, decompressed
 from dq.corpus.formats.parquet_bounds import bounded_rows, check_width
 from dq.corpus.places import File
@@ -39,8 +41,6 @@ NOT_IN_POLARS = ("decimal256", "extension", "list_view")  # parts of the names o
 NOT_AS_WRITTEN = (*NOT_IN_POLARS, "binary", "decimal", "tz=", "map<", "interval", "union")
 MAX_KIND = 60  # characters of a type that a message shows
 
-Rows: TypeAlias = np.ndarray[tuple[int], np.dtype[np.int64]]
-
 
 @dataclass(frozen=True)
 class Groups:
@@ -51,7 +51,7 @@ class Groups:
     row: int
 
 
-class Parquet(Format[Groups]):
+class Parquet(ColumnFormat[Groups]):
     """Columns, in row groups."""
 
     endings: ClassVar = (".parquet",)
@@ -156,7 +156,7 @@ def _whole(batch: pa.RecordBatch, origin: Origin) -> pa.RecordBatch:
 
 
 def _batch(
-    batch: pa.RecordBatch, rows: Rows, origin: Origin, *, max_document_bytes: int, whole: pa.RecordBatch
+    batch: pa.RecordBatch, rows: I64, origin: Origin, *, max_document_bytes: int, whole: pa.RecordBatch
 ) -> Batch:
     """A batch of Parquet rows (numbered from 1 in their file) without its faults."""
     faults = _faults(batch, origin.spec.text_field, max_document_bytes)
@@ -173,7 +173,8 @@ def _batch(
         batch.column(origin.spec.text_field).cast(pa.large_string()),
         _meta(batch, origin) if origin.carries == "meta" else pa.repeat(pa.scalar("{}", pa.large_string()), len(batch)),
     ]
-    found = Batch(pa.Table.from_arrays(columns, schema=DOCUMENT_SCHEMA), tuple(bad))
+    of_file = FileRows(origin.name, len(batch), len(bad))
+    found = Batch(pa.Table.from_arrays(columns, schema=DOCUMENT_SCHEMA), (of_file,), rows, tuple(bad))
     if origin.carries == "meta":
         return found
     row = _whole(_plain(whole, origin), origin)
@@ -246,7 +247,7 @@ def _invalid_rows(batch: pa.RecordBatch, first: int = 0) -> list[int]:
     return [row for start, part in parts for row in _invalid_rows(part, first + start)]
 
 
-def _ids(batch: pa.RecordBatch, rows: Rows, origin: Origin) -> pa.Array:
+def _ids(batch: pa.RecordBatch, rows: I64, origin: Origin) -> pa.Array:
     """Given ids as text; where there is none, file and row."""
     given = pa.nulls(len(batch), pa.large_string())
     if origin.spec.id_field in batch.schema.names:

@@ -1,9 +1,9 @@
 """Where input files lie, one module a place."""
 
-from dq.corpus.places.base import File, Found, Place
+from dq.corpus.places.base import MAGIC_BYTES, File, Found, Place
 from dq.corpus.places.local import LocalFile, LocalPlace
 
-__all__ = ["PLACES", "File", "Found", "LocalFile", "LocalPlace", "Place"]
+__all__ = ["MAGIC_BYTES", "PLACES", "File", "Found", "LocalFile", "LocalPlace", "Place"]
 
 PLACES: tuple[Place, ...] = (LocalPlace(),)
 """Every place that dq reads from; the first that matches an entry of the input finds its files."""

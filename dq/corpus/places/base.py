@@ -11,6 +11,8 @@ from typing import Protocol
 
 import pyarrow as pa
 
+MAGIC_BYTES = 6  # tell how a file is compressed
+
 
 class File(Protocol):
     """A file, wherever it lies: its name and how to reach it. A frozen dataclass: it is sent to whoever reads it."""
@@ -22,6 +24,10 @@ class File(Protocol):
     @property
     def size(self) -> int:
         """Bytes, as it lies there."""
+
+    @property
+    def magic(self) -> bytes:
+        """Its first `MAGIC_BYTES` bytes, read once. A file fault is the exception of who found it."""
 
     def open(self) -> pa.NativeFile:
         """The bytes, from any position. A file fault is the exception of who found it."""

@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from dq.corpus.names import spelled
-from dq.corpus.places.base import Found
+from dq.corpus.places.base import MAGIC_BYTES, Found
 from dq.corpus.quarantine import QUARANTINE
 from dq.errors import InputError
 from dq.store import Workspace, file_sha256
@@ -39,13 +39,25 @@ class LocalFile:
 
     @cached_property
     def size(self) -> int:
-        """Bytes on disk, when it is first asked for: of a corpus in many small files, looking costs most."""
-        return self.path.stat().st_size
+        """Bytes on disk, when it is first asked for: of a corpus in many small files, looking costs most.
+
+        A pipe is no file: documents are read more than once, and what is in a pipe is gone then.
+        """
+        status = self.path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise InputError(f"{self.path}: not a regular file; write what it holds to a file, and name that")
+        return status.st_size
+
+    @cached_property
+    def magic(self) -> bytes:
+        """The first bytes."""
+        assert self.size >= 0  # which looks what it is
+        with self.path.open("rb", buffering=0) as stored:
+            return stored.read(MAGIC_BYTES)
 
     def open(self) -> pa.NativeFile:
-        """The file. A pipe is no file: documents are read more than once, and what is in a pipe is gone then."""
-        if not stat.S_ISREG(self.path.stat().st_mode):
-            raise InputError(f"{self.path}: not a regular file; write what it holds to a file, and name that")
+        """The file, where it is one."""
+        assert self.size >= 0  # which looks what it is
         return pa.OSFile(os.fsencode(self.path))
 
     def sha256(self) -> str:

@@ -1,0 +1,116 @@
+"""Files of the input in pieces that are worked on together, and the reading of them, batch by batch."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dq.corpus.batches import Batch, batches_of_rows
+from dq.corpus.config import InputSpec
+from dq.corpus.documents import BadRow, Carried, Origin, Row
+from dq.corpus.fields import partitions
+from dq.corpus.formats.base import ColumnFormat, RowFormat
+from dq.corpus.formats.expansion import ROW_BYTES, Expansion
+from dq.corpus.inputs import FILE_FAULTS, InputFile, unreadable
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a file, or a whole one, and about how many bytes it has when it is unpacked."""
+
+    input: InputFile
+    part: Any = None
+    size: int = 0
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Parts of files that are worked on together: one of a large file, or many small files."""
+
+    parts: tuple[Part, ...]
+
+    def batches(self, *, max_document_bytes: int, carries: Carried = "meta") -> Iterator[tuple[InputSpec, Batch]]:
+        """Their documents, as `read_parts` gives them."""
+        return read_parts(self.parts, max_document_bytes=max_document_bytes, carries=carries)
+
+
+def cut_files(files: Sequence[InputFile], *, max_bytes: int) -> list[Piece]:
+    """The pieces of some files, in order, each of about ``max_bytes``; they depend on the files alone.
+
+    Raises:
+        InputError: a file cannot be read.
+    """
+    pieces: list[list[Part]] = []
+    held = 0
+    for part in (part for file in files for part in _parts(file, max_bytes=max_bytes)):
+        if not pieces or held + part.size > max_bytes:
+            pieces.append([])
+            held = 0
+        pieces[-1].append(part)
+        held += part.size
+    return [Piece(tuple(parts)) for parts in pieces]
+
+
+def _parts(file: InputFile, *, max_bytes: int) -> list[Part]:
+    """A file in parts of about ``max_bytes``, which depend on the file alone."""
+    try:
+        return [Part(file, part, size) for part, size in file.format.cut(file.file, max_bytes=max_bytes)]
+    except FILE_FAULTS as error:
+        raise unreadable(file.name, error) from None
+
+
+def read_parts(
+    parts: Iterable[Part], *, max_document_bytes: int, carries: Carried = "meta"
+) -> Iterator[tuple[InputSpec, Batch]]:
+    """The documents of some parts, in order, in batches, with what their fields are called.
+
+    A batch holds rows of one entry of the input; of files without rows there are batches as well.
+
+    Raises:
+        InputError: a file is missing, truncated or otherwise unreadable as a file, swells without end, or has no
+            texts.
+    """
+    for (spec, by_rows), same in itertools.groupby(parts, key=_together):
+        if by_rows:
+            rows = ((_origin(one, carries), _rows(one, max_document_bytes)) for one in same)
+            batches = batches_of_rows(rows, max_document_bytes=max_document_bytes, carries=carries)
+        else:
+            batches = itertools.chain.from_iterable(_batches(one, max_document_bytes, carries) for one in same)
+        for batch in batches:
+            yield spec, batch
+
+
+def _together(part: Part) -> tuple[InputSpec, bool]:
+    """What parts that share batches have in common."""
+    return part.input.spec, isinstance(part.input.format, RowFormat)
+
+
+def _origin(part: Part, carries: Carried) -> Origin:
+    one = part.input
+    return Origin(one.name, one.source, one.spec, partitions(one.name), carries)
+
+
+def _rows(part: Part, max_document_bytes: int) -> Iterator[Row | BadRow]:
+    one = part.input
+    assert isinstance(one.format, RowFormat)
+    expansion = Expansion(one.name, one.file.size)
+    try:
+        for row in one.format.rows(one.file, max_document_bytes=max_document_bytes, part=part.part):
+            expansion.take(ROW_BYTES)
+            yield row
+    except FILE_FAULTS as error:
+        raise unreadable(one.name, error) from None
+
+
+def _batches(part: Part, max_document_bytes: int, carries: Carried) -> Iterator[Batch]:
+    one = part.input
+    assert isinstance(one.format, ColumnFormat)
+    expansion, origin = Expansion(one.name, one.file.size), _origin(part, carries)
+    try:
+        for batch in one.format.batches(one.file, origin, max_document_bytes=max_document_bytes, part=part.part):
+            expansion.take(batch.documents.nbytes + ROW_BYTES * batch.rows)
+            yield batch
+    except FILE_FAULTS as error:
+        raise unreadable(one.name, error) from None
