@@ -118,7 +118,8 @@ def _show_text(text: str) -> None:
 
 
 def _show_dropped(document: DroppedDocument) -> None:
-    show.line(f"{document.id} ({document.source})")
+    place = "" if document.file is None else f", {document.file}:{document.row}"
+    show.line(f"{document.id} ({document.source}{place})")
     show.line(f"  {document.reason}: {_value(document.signal, document.value)}, accepted is {document.accepted}")
     others = [reason for reason in document.reasons if reason != document.reason]
     if others:

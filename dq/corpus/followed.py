@@ -81,4 +81,5 @@ def followed(files: Sequence[InputFile], step: Step, *, max_document_bytes: int)
         read = reading.more()
         told += read
         step.advance(read, detail=batch.files[-1].name)
-    step.advance(sum(file.file.size for file in files) - told)
+    if files:
+        step.advance(sum(file.file.size for file in files) - told, detail=files[-1].name)

@@ -7,9 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dq.corpus.batches import Batch, batches_of_rows
+import numpy as np
+
+from dq.corpus.batches import Batch, FileRows, batches_of_rows
 from dq.corpus.config import InputSpec
-from dq.corpus.documents import BadRow, Carried, Origin, Row
+from dq.corpus.documents import DOCUMENT_SCHEMA, BadRow, Carried, Origin, Row
 from dq.corpus.fields import partitions
 from dq.corpus.formats.base import ColumnFormat, RowFormat
 from dq.corpus.formats.expansion import ROW_BYTES, Expansion
@@ -107,10 +109,13 @@ def _rows(part: Part, max_document_bytes: int) -> Iterator[Row | BadRow]:
 def _batches(part: Part, max_document_bytes: int, carries: Carried) -> Iterator[Batch]:
     one = part.input
     assert isinstance(one.format, ColumnFormat)
-    expansion, origin = Expansion(one.name, one.file.size), _origin(part, carries)
+    expansion, origin, any_rows = Expansion(one.name, one.file.size), _origin(part, carries), False
     try:
         for batch in one.format.batches(one.file, origin, max_document_bytes=max_document_bytes, part=part.part):
+            any_rows = True
             expansion.take(batch.documents.nbytes + ROW_BYTES * batch.rows)
             yield batch
     except FILE_FAULTS as error:
         raise unreadable(one.name, error) from None
+    if not any_rows:
+        yield Batch(DOCUMENT_SCHEMA.empty_table(), (FileRows(one.name, 0, 0),), np.empty(0, np.int64))

@@ -40,6 +40,8 @@ class RowCounts:
     """Files that lie in the folders of the input and are not read."""
     repeated_ids: int = 0
     """Documents that share their id with another of their source, where that was counted."""
+    repeated_such: tuple[str, str] = ("", "")
+    """Source and id of one of them."""
 
     @classmethod
     def from_dict(cls, found: Mapping[str, Any]) -> RowCounts:
@@ -47,17 +49,19 @@ class RowCounts:
         rows, quarantined = Counter(found["rows_by_file"]), Counter(found["quarantined"])
         replaced, left_out = found["replaced_surrogates"], tuple(found.get("left_out", ()))
         without_text, repeated = dict(found.get("without_text", {})), int(found.get("repeated_ids", 0))
-        return cls(rows, quarantined, without_text, replaced, left_out, repeated)
+        source, shared = found.get("repeated_such", ("", ""))
+        return cls(rows, quarantined, without_text, replaced, left_out, repeated, (str(source), str(shared)))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for records and machines."""
+        such = self.repeated_such
         return {
             "rows_by_file": dict(self.rows_by_file),
             "quarantined": dict(sorted(self.quarantined.items())),
             **({"without_text": self.without_text} if self.without_text else {}),
             "replaced_surrogates": self.replaced_surrogates,
             "left_out": list(self.left_out),
-            **({"repeated_ids": self.repeated_ids} if self.repeated_ids else {}),
+            **({"repeated_ids": self.repeated_ids, "repeated_such": list(such)} if self.repeated_ids else {}),
         }
 
     @property
@@ -121,9 +125,15 @@ class RowCounts:
         """What the user should know, a line each."""
         found = row_warnings(self.empty_files, self.replaced_surrogates, self.left_out)
         if self.repeated_ids:
-            count = f"{self.repeated_ids:,} documents share their id with another of their source"
-            found.append(f"{count}; if another field tells them apart, name that for the id")
+            remedy = "file and row tell dropped ones apart; if another field does, name that for the id"
+            found.append(f"{shared_ids(self.repeated_ids, *self.repeated_such)}; {remedy}")
         return found
+
+
+def shared_ids(documents: int, source: str, example: str) -> str:
+    """How many documents share their id, and one such id."""
+    such = f"such as source {source}, id {example}"
+    return f"{documents:,} documents share their id with another of their source, {such}"
 
 
 def row_warnings(empty_files: Sequence[str], replaced_surrogates: int, left_out: Sequence[str] = ()) -> list[str]:

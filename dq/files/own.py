@@ -58,16 +58,17 @@ class Names:
 
     def needed(self, schema: pa.Schema, values: Sequence[str] = ()) -> list[str]:
         """The columns that `documents` reads: others may be of types that polars lacks."""
-        wanted = [self.id, self.source, self.text, self.reasons, *(self.values.get(name, name) for name in values)]
+        own = (self.id, self.source, self.text, self.reasons, self.file, self.row)
+        wanted = [*own, *(self.values.get(name, name) for name in values)]
         return [name for name in wanted if name and type_of(schema, name) is not None]
 
     def documents(self, frame: pl.DataFrame, *, values: Sequence[str] = ()) -> pl.DataFrame:
-        """Rows of a file under the usual names: id, source, text, reasons (where there are), values."""
+        """Rows of a file under the usual names: id, source, text; file, row and reasons where there are; values."""
         schema = frame.schema
         texts = {name: self.column(getattr(self, name), schema).cast(pl.String) for name in ("id", "source", "text")}
         rest = {name: pl.col(self.values.get(name, name)) for name in values if self.values.get(name, name) in schema}
-        reasons = {"reasons": pl.col(self.reasons)} if self.reasons and self.reasons in schema else {}
-        return frame.select(**texts, **reasons, **rest)
+        known = {name: column for name in OF_ROWS if (column := getattr(self, name)) and column in schema}
+        return frame.select(**texts, **{name: pl.col(column) for name, column in known.items()}, **rest)
 
 
 def _inside(struct: pl.Expr, name: str, schema: pl.Schema) -> pl.Expr:

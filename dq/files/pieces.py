@@ -130,8 +130,21 @@ def run_pieces(function: Callable[[Task], None], tasks: Sequence[Task], *, execu
     tasks[0].scratch.mkdir(parents=True, exist_ok=True)
     executor.run(function, tasks, output=lambda task: task.tally, step=step)
     tally = Tally.sum(task.tally for task in tasks)
-    tally.rows.repeated_ids = repeated_ids([task.ids for task in tasks])
+    repeated = repeated_ids([task.ids for task in tasks])
+    if repeated.documents:
+        source, shared = _named(tasks[repeated.file], repeated.row)
+        tally.rows.repeated_ids, tally.rows.repeated_such = repeated.documents, (source, shared)
     return tally
+
+
+def _named(task: PieceTask, row: int) -> tuple[str, str]:
+    """Source and id of a document of a piece, which is read again for it."""
+    for _, batch in task.piece.batches(max_document_bytes=task.scoring.limits.max_document_bytes):
+        if row < len(batch.documents):
+            found = batch.documents.slice(row, 1)
+            return found["source"][0].as_py(), found["id"][0].as_py()
+        row -= len(batch.documents)
+    raise InputError("the input has changed while it was read; run again")
 
 
 @contextmanager

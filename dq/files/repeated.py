@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -23,14 +24,30 @@ def id_hashes(documents: pa.Table) -> U64:
     return mix64(content_keys(documents.column("source")), content_keys(documents.column("id")))
 
 
-def repeated_ids(paths: Sequence[Path]) -> int:
-    """How many documents share their id with another of their source, given the files of hashes."""
+class RepeatedIds(NamedTuple):
+    """Documents that share their id with another of their source, and where one of them is."""
+
+    documents: int
+    file: int = 0
+    """Number of the file of hashes, from 0."""
+    row: int = 0
+    """Its row there, from 0."""
+
+
+def repeated_ids(paths: Sequence[Path]) -> RepeatedIds:
+    """The documents that share an id, given the files of hashes; of those with the smallest hash the first is named."""
     pieces = [np.load(path, mmap_mode="r") for path in paths]
     parts = -(-sum(map(len, pieces)) // AT_A_TIME) or 1
-    width, found = -(-(1 << 64) // parts), 0
+    width, found, smallest = -(-(1 << 64) // parts), 0, None
     for low in range(0, 1 << 64, width):
         high = np.uint64(min(low + width, 1 << 64) - 1)
         mine = np.concatenate([hashes[(hashes >= np.uint64(low)) & (hashes <= high)] for hashes in pieces])
-        counts = np.unique(mine, return_counts=True)[1]
-        found += int(counts[counts > 1].sum())
-    return found
+        hashes, counts = np.unique(mine, return_counts=True)
+        shared = counts > 1
+        found += int(counts[shared].sum())
+        if smallest is None and shared.any():
+            smallest = hashes[shared][0]
+    if smallest is None:
+        return RepeatedIds(0)
+    file = next(number for number, hashes in enumerate(pieces) if (hashes == smallest).any())
+    return RepeatedIds(found, file, int(np.argmax(pieces[file] == smallest)))

@@ -42,6 +42,10 @@ class DroppedDocument(Result):
     accepted: str
     reasons: tuple[str, ...]
     text: str
+    file: str | None = None
+    """Of a folder of `dq filter`: the file of the input that it is from."""
+    row: int | None = None
+    """Its line or row there, from 1."""
 
 
 def dropped_documents(folder: Path, reason: str, *, limit: int = 10) -> list[DroppedDocument]:
@@ -70,6 +74,8 @@ def dropped_documents(folder: Path, reason: str, *, limit: int = 10) -> list[Dro
             accepted=accepted_values(rule, row["source"]),
             reasons=tuple(row["reasons"]),
             text=row["text"],
+            file=row.get("file"),
+            row=row.get("row"),
         )
         for row in itertools.islice(judged.rows(reason, signal), limit)
     ]
@@ -82,7 +88,7 @@ class _Judged(Protocol):
     strict: bool
 
     def rows(self, reason: str, signal: str) -> Iterator[dict[str, Any]]:
-        """Those with a reason, in order: id, source, text, reasons and the signal's value."""
+        """Those with a reason, in order: id, source, text, reasons, the signal's value; file and row where known."""
 
 
 class _InFolder:

@@ -21,7 +21,7 @@ from dq.corpus.config import ReadConfig
 from dq.corpus.corpus import Corpus
 from dq.corpus.followed import followed
 from dq.corpus.inputs import Entry, Inputs, find_inputs, input_identity
-from dq.corpus.quarantine import QUARANTINE, RowCounts, quarantine, row_warnings
+from dq.corpus.quarantine import QUARANTINE, RowCounts, quarantine, row_warnings, shared_ids
 from dq.errors import WorkspaceError
 from dq.executors import QUIET, Step
 from dq.stages.base import Need, Output, View
@@ -256,6 +256,5 @@ def reading_warnings(summary: Mapping[str, Any]) -> list[str]:
     found = row_warnings(summary["empty_files"], summary["replaced_surrogates"], summary.get("left_out", ()))
     if repeated := summary.get("repeated_ids"):
         count, first = sum(one["documents"] for one in repeated), repeated[0]
-        named = f"source {first['source']}, id {first['example']}"
-        found.append(f"{count:,} documents share their id with another of their source, such as {named}; {TOLD_APART}")
+        found.append(f"{shared_ids(count, first['source'], first['example'])}; {TOLD_APART}")
     return found

@@ -77,7 +77,9 @@ def test_one_file_by_its_name_is_the_same_for_any_workers_and_goes_on(
     if name == "k.jsonl":
         assert outputs[0][0].decode() == lines(ROWS[1::2])
         first = json.loads(outputs[0][1].splitlines()[0])
-        assert first == {**ROWS[0], "dq_reasons": ["short"], "not_judged": [], "word_count": 1, "unsegmented_script": 0}
+        place = {"file": str(source.path), "row": 1}
+        why = {"dq_reasons": ["short"], "not_judged": [], "word_count": 1, "unsegmented_script": 0}
+        assert first == {**ROWS[0], **place, **why}
     if name.endswith(".gz"):
         assert gzip.decompress(outputs[0][0]).decode() == lines(ROWS[1::2])
 
@@ -110,7 +112,7 @@ def test_files_of_different_columns_become_one_table(tmp_path: Path) -> None:
 
 
 def test_a_type_that_changes_within_a_piece_is_united(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dq.corpus.documents.BATCH_ROWS", 2)
+    monkeypatch.setattr("dq.corpus.batches.BATCH_ROWS", 2)
     values = [None, None, 1, 2, 0.5, None, "x", [1], True]
     (tmp_path / "a.jsonl").write_text(lines([{"text": "a b c", "v": value} for value in values]))
     filter_files([str(tmp_path / "a.jsonl")], RULES, kept=tmp_path / "k")

@@ -24,7 +24,8 @@ def test_shared_ids_are_told_by_filter_and_score_too_over_all_pieces(tmp_path: P
     again = score_files(pieces, tmp_path / "s.parquet", signals=["word_count"])
     for done in (filtered, scored, again):
         assert done.rows.repeated_ids == 3  # d7 three times; d0 of two sources is no repeat
-        assert "3 documents share their id" in done.rows.warnings()[0]
+        expected = "3 documents share their id with another of their source, such as source web, id d7; file and row"
+        assert done.rows.warnings()[0].startswith(expected)
 
 
 @pytest.mark.parametrize("at_a_time", [1, 7, 1000])
@@ -36,4 +37,9 @@ def test_hashes_are_counted_a_part_at_a_time(tmp_path: Path, monkeypatch: pytest
     pieces = [hashes, hashes[10:15], np.empty(0, np.uint64)]
     for n, piece in enumerate(pieces):
         np.save(tmp_path / f"{n}.npy", piece)
-    assert repeated.repeated_ids([tmp_path / f"{n}.npy" for n in range(3)]) == 4 + 10
+    assert repeated.repeated_ids([tmp_path / f"{n}.npy" for n in range(3)]) == (4 + 10, 0, 0)
+    hashes[:2] = [1, 3]  # shares nothing now: the smallest that is shared is one of numbers 10 to 14
+    np.save(tmp_path / "0.npy", hashes)
+    at = 10 + int(np.argmin(hashes[10:15]))
+    assert repeated.repeated_ids([tmp_path / f"{n}.npy" for n in (2, 0, 1)]) == (2 + 10, 1, at)
+    assert repeated.repeated_ids([tmp_path / "1.npy"]) == (0, 0, 0)
