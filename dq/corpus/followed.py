@@ -56,6 +56,10 @@ class _Followed:
         """The first bytes."""
         return self.file.magic
 
+    def head(self, size: int) -> bytes:
+        """The first bytes."""
+        return self.file.head(size)
+
     def open(self) -> pa.NativeFile:
         """The file."""
         stored = self.file.open()

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from dq.corpus.documents import BadRow, Row
 from dq.corpus.formats.base import RowFormat
-from dq.corpus.places import File
+from dq.corpus.places import MAGIC_BYTES, File
 from dq.errors import require
 from dq.store import Wheel, path_of
 
@@ -46,8 +46,13 @@ class SampleFile:
 
     @property
     def magic(self) -> bytes:
-        """A wheel's, which is no compressed text."""
-        return b"PK"
+        """The first bytes of the wheel."""
+        return self.head(MAGIC_BYTES)
+
+    def head(self, size: int) -> bytes:
+        """The first bytes of the wheel."""
+        with self.open() as wheel:
+            return bytes(wheel.read(size))
 
     def open(self) -> pa.NativeFile:
         """The wheel."""

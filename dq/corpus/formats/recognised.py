@@ -82,12 +82,13 @@ def _named(file: File) -> str:
 
 
 def _head(file: File) -> bytes:
+    stored = file.head(HEAD_BYTES)
+    if compression_of(file) is None:
+        return stored
     try:
         with decompressed(file) as plain:
             return plain.read(HEAD_BYTES)
     except FAULTS:
-        if compression_of(file) is None:
-            raise
         return b""
 
 

@@ -27,7 +27,10 @@ class File(Protocol):
 
     @property
     def magic(self) -> bytes:
-        """Its first `MAGIC_BYTES` bytes, read once. A file fault is the exception of who found it."""
+        """Its first `MAGIC_BYTES` bytes, read once, as `head` reads them."""
+
+    def head(self, size: int) -> bytes:
+        """Its first bytes, at most ``size``. A file fault is the exception of who found it."""
 
     def open(self) -> pa.NativeFile:
         """The bytes, from any position. A file fault is the exception of who found it."""

@@ -51,9 +51,15 @@ class LocalFile:
     @cached_property
     def magic(self) -> bytes:
         """The first bytes."""
+        return self.head(MAGIC_BYTES)
+
+    def head(self, size: int) -> bytes:
+        """The first bytes, of which `magic` is remembered: of a small file, opening costs most."""
         assert self.size >= 0  # which looks what it is
         with self.path.open("rb", buffering=0) as stored:
-            return stored.read(MAGIC_BYTES)
+            found = stored.read(size)
+        vars(self)["magic"] = found[:MAGIC_BYTES]
+        return found
 
     def open(self) -> pa.NativeFile:
         """The file, where it is one."""
