@@ -110,10 +110,12 @@ class StudyConfig(StrictModel):
         """What training imports."""
         return ("safetensors", "tokenizers", "torch")
 
-    @field_validator("budget_tokens")
+    @field_validator("budget_tokens", "trunk_tokens")
     @classmethod
-    def _whole_steps(cls, budget_tokens: int, info: ValidationInfo) -> int:
-        if (training := info.data.get("training")) is None:  # at fault itself, and named for it
+    def _whole_steps(cls, budget_tokens: int | None, info: ValidationInfo) -> int | None:
+        if (
+            budget_tokens is None or (training := info.data.get("training")) is None
+        ):  # at fault itself, and named for it
             return budget_tokens
         if budget_tokens < training.tokens_per_step:
             raise ValueError(f"below one optimiser step of {training.tokens_per_step:,} tokens")
@@ -174,9 +176,9 @@ class StudyConfig(StrictModel):
 
     @property
     def rule_tokens(self) -> int:
-        """The budget that the rules of rates are asked for."""
-        trunk = self.trunk_tokens
-        return trunk if trunk and trunk <= 2 * self.budget_tokens <= 4 * trunk else self.budget_tokens
+        """The budget that the rules of rates are asked for. Half and twice are meant to a step: budgets are rounded."""
+        near, trunk, a_step = self.budget_tokens, self.trunk_tokens, self.training.tokens_per_step
+        return trunk if trunk and trunk <= 2 * (near + a_step) and near <= 2 * (trunk + a_step) else near
 
     @property
     def is_grid(self) -> bool:

@@ -41,7 +41,7 @@ def plan_trunks(runs: Sequence[PlannedRun]) -> dict[str, list[PlannedRun]]:
 def branch_steps(longest: PlannedRun, run: PlannedRun) -> int:
     """Steps of a run that another, as long or longer, can do for it; 0 where it cannot."""
     same_budget = longest.spec.steps == run.spec.steps
-    if longest.spec.steps > MAX_FACTOR * run.spec.steps or not (same_budget or _is_prefix(run)):
+    if longest.spec.steps > MAX_FACTOR * (run.spec.steps + 1) or not (same_budget or _is_prefix(run)):
         return 0
     return shared_steps(longest.spec, run.spec)
 

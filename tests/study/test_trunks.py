@@ -59,6 +59,10 @@ def test_budgets_within_a_factor_of_four_share_where_streams_are_prefixes(plan: 
         ({"budgets_tokens": (TWO_BLOCKS - 1536, 2 * TWO_BLOCKS), "stream": StreamConfig(unit="document")}, True),
         ({"training": STATED.model_copy(update={"peak_learning_rate": None})}, False),  # each budget has its own
         ({"training": STATED.model_copy(update={"peak_learning_rate": None}), "trunk_tokens": TWO_BLOCKS}, True),
+        (
+            {"training": STATED.model_copy(update={"peak_learning_rate": None}), "trunk_tokens": 2 * TWO_BLOCKS + 300},
+            True,
+        ),
         ({"training": STATED.model_copy(update={"peak_learning_rate": None}), "trunk_tokens": 4 * TWO_BLOCKS}, False),
     ],
 )
