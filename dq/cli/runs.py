@@ -50,20 +50,22 @@ def runs(
 
 def _show(found: Runs) -> None:
     sets = sorted({name for run in found.runs for name in run.bits_per_byte})[:MAX_SETS]
-    rows = [_row(run, sets) for run in found.runs]
+    budgets = ["of"] if len({run.budget_tokens for run in found.runs} - {0}) > 1 else []  # a name does not tell it
+    rows = [_row(run, sets, with_budget=bool(budgets)) for run in found.runs]
     show.table(
-        ("run", "done", "is", "tokens/s", "left", *sets),
+        ("run", "done", *budgets, "is", "tokens/s", "left", *sets),
         rows,
-        align="lrlrr" + "r" * len(sets),
+        align="lr" + "r" * len(budgets) + "lrr" + "r" * len(sets),
         title="bits per byte at the last evaluation, by held-out set" if sets else "",
         more="runs",
     )
 
 
-def _row(run: RunProgress, sets: list[str]) -> tuple[str, ...]:
+def _row(run: RunProgress, sets: list[str], *, with_budget: bool) -> tuple[str, ...]:
     return (
         run.run,
         f"{run.tokens_seen / run.budget_tokens:.0%}" if run.budget_tokens else "",
+        *([f"{run.budget_tokens:,}"] if with_budget else []),
         run.status,
         f"{run.tokens_per_second:,.0f}" if run.tokens_per_second else "",
         duration(run.seconds_left) if run.seconds_left is not None else "",

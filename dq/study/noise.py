@@ -20,6 +20,7 @@ class StudyNoise(Result):
     """The spread in one study."""
 
     study: str
+    """Its name and, where it has several cells, which one this is."""
     size: str
     budget_tokens: int
     noise: tuple[Noise, ...]
@@ -43,8 +44,9 @@ def noise_of_workspace(workspace: Workspace) -> tuple[StudyNoise, ...]:
                 arms=config["variants"],
                 neutral=comparison["neutral_sets"],
             )
+            settings = path.parent.name.partition("-")[2]  # what a study of several cells lists beside its budgets
             study = StudyNoise(
-                study=str(record["study"]),
+                study=" ".join(filter(None, [str(record["study"]), settings])),
                 size=str(config["size"]),
                 budget_tokens=int(record["budget_tokens"]),
                 noise=noise,

@@ -12,7 +12,7 @@ from dq.config import checked, load_yaml
 from dq.errors import ConfigError
 from dq.executors import LocalExecutor
 from dq.store import Workspace
-from dq.study import GridResult, StudyConfig, forecast_grid, run_grid, run_study
+from dq.study import GridResult, StudyConfig, forecast_grid, noise_of_workspace, run_grid, run_study
 from dq.study.cells import cells_of
 from dq.training import TrainingConfig, find_size, rates
 from dq.variants import Curated, Raw, TokenNoise
@@ -143,3 +143,31 @@ def test_a_cell_that_diverges_is_an_outcome_and_the_others_have_theirs(world: Wo
     page = (world.workspace.grid("rates") / "report/index.html").read_text()
     assert "../2048-rate1x/report/index.html" in page and "../2048-rate1e" not in page
     assert not (world.workspace.study("rates", 2048, "rate1e30") / "comparison.json").exists()
+
+
+def test_runs_and_spreads_of_several_budgets_are_told_apart(world: World, found: GridResult) -> None:
+    (run,) = [one for one in found.cells[1].result.runs if one.startswith("raw") and "seed0" in one]  # type: ignore[union-attr]
+    shown = run_dq("runs", world.workspace.root).stdout
+    assert shown.splitlines()[1].split()[:3] == ["run", "done", "of"]
+    (line,) = [
+        line for line in shown.splitlines() if line.startswith(run[:20]) and " 1,024 " in line and "seed0" in line
+    ]
+    assert "100%" in line and max(map(len, shown.splitlines())) <= 80
+    assert set(BUDGETS) <= {one.budget_tokens for one in noise_of_workspace(world.workspace) if one.study == "grid"}
+
+
+def test_looks_stop_each_cell_for_itself(world: World) -> None:
+    """Noise in all tokens is worse at once at the larger budget; a cell that is undecided goes on alone."""
+    config = grid(
+        name="looks",
+        looks=(3, 4),
+        seeds=4,
+        variants={"raw": Raw(), "noise": TokenNoise(dose=1.0)},
+        margin_bits_per_byte=1e-6,
+    )
+    result = run_grid(config, world.workspace, executor=LocalExecutor(2))
+    for cell in result.cells:
+        assert cell.result is not None
+        (one,) = cell.result.comparison.variants
+        decided_early = one.neutral.n_seeds == 3 and one.next_look is None
+        assert cell.result.losses["seed"].n_unique() == (3 if decided_early else 4)
