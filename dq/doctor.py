@@ -29,6 +29,9 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "datasketch": ("datasketch",),
     "hf": ("datasets", "transformers"),
     "words": ("icu4py",),
+    "tensorboard": ("tensorboard",),
+    "trackio": ("trackio",),
+    "wandb": ("wandb",),
 }
 """Extras of the package and the modules that each brings."""
 KERNELS = ("dq.text.kernels.scan", "dq.quality.kernels.lines", "dq.dedup.kernels.signatures")

@@ -116,6 +116,7 @@ WORK = [
     ("run", "job.yaml", "--dry-run"),
     ("ablate", "study.yaml", "--budget-tokens", "4096"),
     ("ablate", "study.yaml", "--budget-tokens", "4096", "--dry-run"),
+    ("runs", "ws", "--mirror", "tensorboard=board\u202e[b]"),
     ("runs", "ws", "--curves", "curves\u202e[b].csv"),
     ("noise", "ws"),
     ("score", FILE, "-o", f"{MARKUP.replace('/', '')}.parquet", "--signals", "word_count", *REPAIR),

@@ -38,6 +38,7 @@ ALLOWED: dict[str, set[str]] = {
     "compare": BASE,
     "training": BASE | {"text", "variants"},
     "study": BASE | {"text", "corpus", "stages", "variants", "training", "compare"},
+    "mirrors": BASE | {"study"},
     "jobs": DATA | {"stages"},
     "files": DATA | {"stages"},
     "inspect": DATA | {"stages", "files"},
@@ -46,7 +47,7 @@ ALLOWED: dict[str, set[str]] = {
     "recipes": BASE,
     "doctor": BASE | {"text", "corpus"},
     "__main__": {"cli"},
-    "cli": DATA | {"stages", "recipes", "doctor", "jobs", "files", "inspect", "study", "report"},
+    "cli": DATA | {"stages", "recipes", "doctor", "jobs", "files", "inspect", "study", "mirrors", "report"},
 }
 
 

@@ -24,28 +24,45 @@ def runs(
     curves: Annotated[
         Path | None, typer.Option("--curves", help="Write every evaluation of every run: FILE.csv or FILE.parquet.")
     ] = None,
-    watch: Annotated[bool, typer.Option("--watch", help="Show it again and again while runs are at work.")] = False,
+    mirror: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--mirror",
+            metavar="NAME=FOLDER",
+            help="Send what is new in the curves to a folder of TensorBoard, trackio or Weights & Biases: "
+            "tensorboard=FOLDER, trackio=FOLDER, wandb=FOLDER (offline). Once an option, as often as wanted.",
+        ),
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Do it again and again while runs are at work.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """List runs: how far each is, how fast, what it has reached, the time that is left.
 
     Example: dq runs dq-workspace --curves curves.csv
     """
+    from dq.mirrors import open_mirrors
     from dq.store import Workspace
     from dq.study import list_runs
 
-    found = list_runs(Workspace(folder))
-    if curves is not None:
-        found.write_curves(curves)
+    workspace, mirrors = Workspace(folder), open_mirrors(mirror or ())
+    again = watch and (show.at_terminal() or bool(mirrors))
+    while True:
+        found = list_runs(workspace)
+        if curves is not None:
+            found.write_curves(curves)
+        going_on = again and any(run.status == "running" for run in found.runs)
+        if not as_json and (show.at_terminal() or not going_on):
+            _show(found)
+        for one in mirrors:
+            sent = one.send(found, project=folder.resolve().name)
+            if not as_json:
+                show.line(f"{one.folder}: {sent:,} evaluations sent to {one.module}")
+        if not going_on:
+            break
+        time.sleep(WATCH_SECONDS)
+        show.clear()
     if as_json:
         show.json(found)
-        return
-    _show(found)
-    while watch and show.at_terminal() and any(run.status == "running" for run in found.runs):
-        time.sleep(WATCH_SECONDS)
-        found = list_runs(Workspace(folder))
-        show.clear()
-        _show(found)
 
 
 def _show(found: Runs) -> None:
@@ -59,6 +76,8 @@ def _show(found: Runs) -> None:
         title="bits per byte at the last evaluation, by held-out set" if sets else "",
         more="runs",
     )
+    if found.evaluation_share is not None:
+        show.line(f"held-out documents took {found.evaluation_share:.0%} of the time of all runs")
 
 
 def _row(run: RunProgress, sets: list[str], *, with_budget: bool) -> tuple[str, ...]:

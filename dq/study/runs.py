@@ -29,6 +29,8 @@ class RunProgress(Result):
         device: type of device, such as ``cpu``.
         tokens_per_second: of training between its last two evaluations.
         seconds_left: of training, at that speed; None where it does not run.
+        training_seconds: so far.
+        evaluation_seconds: so far, on held-out documents.
         bits_per_byte: by held-out set at the last evaluation: of every document at the end, of a tenth before.
     """
 
@@ -42,6 +44,8 @@ class RunProgress(Result):
     device: str = ""
     tokens_per_second: float | None = None
     seconds_left: float | None = None
+    training_seconds: float = 0.0
+    evaluation_seconds: float = 0.0
     bits_per_byte: dict[str, float]
 
 
@@ -59,9 +63,16 @@ class Runs(Result):
     runs: tuple[RunProgress, ...]
     curves: pl.DataFrame
 
+    @property
+    def evaluation_share(self) -> float | None:
+        """The share of all seconds that held-out documents took; None before the first evaluation."""
+        evaluation = sum(run.evaluation_seconds for run in self.runs)
+        seconds = evaluation + sum(run.training_seconds for run in self.runs)
+        return evaluation / seconds if seconds else None
+
     def record(self) -> dict[str, object]:
         """The runs; the curves are a table."""
-        return {"runs": self.runs}
+        return {"runs": self.runs, "evaluation_share": self.evaluation_share}
 
     def write_curves(self, path: Path) -> None:
         """Write the curves as CSV or Parquet, as the file's name says.
@@ -129,6 +140,8 @@ def _read(folder: RunFolder) -> tuple[RunProgress, pl.DataFrame]:
         device=facts.get("device", "cpu"),
         tokens_per_second=speed,
         seconds_left=(budget_tokens - seen) / speed if speed and status == "running" else None,
+        training_seconds=float(timing["training_seconds"].sum()),
+        evaluation_seconds=float(timing["evaluation_seconds"].sum()),
         bits_per_byte=dict(scored.select("set", "bits_per_byte").iter_rows()),
     )
     about = {name: getattr(run, name) for name in CURVE_KEYS}

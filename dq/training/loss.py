@@ -72,10 +72,15 @@ def token_losses(hidden_ND: Tensor, head_VD: Tensor, targets_N: Tensor) -> Tenso
     weight_VD = head_VD.to(dtype)
     rows = _rows(hidden_ND)
     parts = [
-        -torch.log_softmax((h_nD.to(dtype) @ weight_VD.T).float(), dim=-1).gather(1, target_n[:, None])[:, 0]
+        _surprise((h_nD.to(dtype) @ weight_VD.T).float(), target_n)
         for h_nD, target_n in zip(torch.split(hidden_ND, rows), torch.split(targets_N, rows), strict=True)
     ]
     return torch.cat(parts)
+
+
+def _surprise(logits_nV: Tensor, targets_n: Tensor) -> Tensor:
+    """(n,) -log p of the targets; the other logarithms are not written down, for a tenth less time than all."""
+    return torch.logsumexp(logits_nV, dim=-1) - logits_nV.gather(1, targets_n[:, None])[:, 0]
 
 
 def _rows(hidden_ND: Tensor) -> int:
