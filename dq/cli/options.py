@@ -43,6 +43,9 @@ Workers = Annotated[
 Device = Annotated[
     str, typer.Option("--device", help="Where models train: auto, cpu, mps, cuda (every GPU) or one, such as cuda:1.")
 ]
+DevicesPerRun = Annotated[
+    int, typer.Option("--devices-per-run", min=1, help="GPUs that share each run; on a CPU, so many cores.")
+]
 Deadline = Annotated[
     str | None,
     typer.Option("--deadline", help="Stop after this time, such as 90s, 9m or 2h; the same command goes on."),

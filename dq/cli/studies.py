@@ -16,6 +16,7 @@ from dq.cli.options import (
     BudgetTokens,
     Deadline,
     Device,
+    DevicesPerRun,
     DryRun,
     Overwrite,
     Seeds,
@@ -68,6 +69,7 @@ def ablate(
     workspace: WorkspaceFolder = None,
     workers: Workers = None,
     device: Device = "auto",
+    devices_per_run: DevicesPerRun = 1,
     budget_tokens: BudgetTokens = None,
     seeds: Seeds = None,
     deadline: Deadline = None,
@@ -86,15 +88,28 @@ def ablate(
 
     config, stop_after = _quick(load_yaml(study, StudyConfig), budget_tokens, seeds), seconds_of(deadline)
     if dry_run:
-        _show_forecast(config, workspace, workers, device=device, as_json=as_json)
+        _show_forecast(config, workspace, workers, device=device, devices_per_run=devices_per_run, as_json=as_json)
         return
     _finish_study(
-        config, workspace, workers, device=device, stop_after=stop_after, overwrite=overwrite, as_json=as_json
+        config,
+        workspace,
+        workers,
+        device=device,
+        devices_per_run=devices_per_run,
+        stop_after=stop_after,
+        overwrite=overwrite,
+        as_json=as_json,
     )
 
 
 def _show_forecast(
-    config: StudyConfig, workspace: Path | None, workers: int | None, *, device: str, as_json: bool
+    config: StudyConfig,
+    workspace: Path | None,
+    workers: int | None,
+    *,
+    device: str,
+    devices_per_run: int,
+    as_json: bool,
 ) -> None:
     """Runs, tokens, minutes and disk."""
     from dq.store import Workspace
@@ -102,7 +117,7 @@ def _show_forecast(
 
     place = Workspace(workspace or config.workspace)
     with about_yaml(type(config)):
-        grid = forecast_grid(config, place, workers=workers, device=device)
+        grid = forecast_grid(config, place, workers=workers, device=device, devices_per_run=devices_per_run)
     if config.is_grid:
         show.json(grid) if as_json else show_grid_forecast(grid)
         return
@@ -148,6 +163,7 @@ def _finish_study(
     workers: int | None,
     *,
     device: str,
+    devices_per_run: int = 1,
     stop_after: float | None = None,
     overwrite: bool,
     as_json: bool,
@@ -169,6 +185,7 @@ def _finish_study(
             overwrite=overwrite,
             executor=executor,
             device=device,
+            devices_per_run=devices_per_run,
             deadline_seconds=stop_after,
             progress=progress,
         )

@@ -29,6 +29,8 @@ class Placement:
     """Which of the processes that share the run this is."""
     world: int = 1
     """How many processes share the run."""
+    meeting: str = "env://"
+    """Where they meet, as torch names it; the default is what ``torchrun`` sets."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.rank < self.world:

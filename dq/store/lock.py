@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -26,9 +27,10 @@ class FolderLock:
     def __enter__(self) -> FolderLock:
         while not self._is_there(descriptor := self._locked()):
             os.close(descriptor)  # who held it has just removed it: the file of that name is another one now
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"{os.getpid()}\n".encode())
         self._descriptor = descriptor
+        os.ftruncate(descriptor, 0)
+        with suppress(OSError):  # a full disk: the lock holds, and who is refused is not told by whom
+            os.write(descriptor, f"{os.getpid()}\n".encode())
         sweep(self.path.parent)
         return self
 

@@ -50,7 +50,8 @@ class StudyForecast(Result):
         tokens: that are still to be trained on, over all runs.
         shared_tokens: of these runs, that longer ones of the study train on for them: they are not among ``tokens``.
         parameters: of a model.
-        tokens_per_second: of one run while it trains, on one core.
+        tokens_per_second: of one run while it trains. Where several devices share it and no run has shown what they
+            reach, that of one times their number, which is more than they will.
         speed_is: ``recorded`` by runs of the workspace, or ``measured`` now; ``nothing`` where all is trained.
         at_a_time: runs that work beside each other.
         seconds: that training would take.
@@ -100,7 +101,12 @@ class GridForecast(Result):
 
 
 def forecast_study(
-    config: StudyConfig, workspace: Workspace, *, workers: int | None = None, device: str = "auto"
+    config: StudyConfig,
+    workspace: Workspace,
+    *,
+    workers: int | None = None,
+    device: str = "auto",
+    devices_per_run: int = 1,
 ) -> StudyForecast:
     """What is to be trained and what it would take. Nothing is written.
 
@@ -109,17 +115,23 @@ def forecast_study(
         workspace: that a job has finished.
         workers: runs at a time; default: as many as the device takes.
         device: where runs work, as for `run_study`.
+        devices_per_run: that share a run, as for `run_study`.
 
     Raises:
         BudgetError: a variant's pool is too small.
         WorkspaceError: the workspace is not finished.
     """
-    (found,) = forecast_grid(config, workspace, workers=workers, device=device).cells
+    (found,) = forecast_grid(config, workspace, workers=workers, device=device, devices_per_run=devices_per_run).cells
     return found
 
 
 def forecast_grid(
-    config: StudyConfig, workspace: Workspace, *, workers: int | None = None, device: str = "auto"
+    config: StudyConfig,
+    workspace: Workspace,
+    *,
+    workers: int | None = None,
+    device: str = "auto",
+    devices_per_run: int = 1,
 ) -> GridForecast:
     """The same of a study of several cells; its arguments and errors."""
     universe, cells = open_universe(workspace), cells_of(config)
@@ -131,6 +143,7 @@ def forecast_grid(
         noise=noise_of_workspace(workspace),
         workers=workers,
         device=device,
+        devices_per_run=devices_per_run,
         waiting={run.run_id for run in waiting},
         shared_tokens=_shared_tokens(waiting),
         speeds={},
@@ -163,6 +176,7 @@ class _About:
     noise: tuple[StudyNoise, ...]
     workers: int | None
     device: str
+    devices_per_run: int
     waiting: set[str]
     """Runs that have not finished."""
     shared_tokens: dict[str, int]
@@ -179,10 +193,10 @@ def _forecast(cell: Cell, runs: Sequence[PlannedRun], about: _About) -> StudyFor
     tokens = sum(run.spec.budget_tokens for run in waiting) - shared
     spec = runs[0].spec
     parameters = spec.model_size.parameters(spec.vocabulary_size).total
-    placing = place_runs(about.device, size=spec.model_size)
+    placing = place_runs(about.device, spec=spec, devices_per_run=about.devices_per_run)
     speed, evaluation_seconds, speed_is = 0.0, 0.0, "nothing"
     if waiting:
-        speed, evaluation_seconds, speed_is = _speed(about, spec, placement=placing.of(0))
+        speed, evaluation_seconds, speed_is = _speed(about, spec, placement=placing.of(0)[0])
     each = START_SECONDS + tokens / len(waiting) / speed + evaluation_seconds if waiting else 0.0
     at_a_time = max(1, min(about.workers or placing.at_a_time, len(waiting)))
     return StudyForecast(
@@ -234,13 +248,15 @@ def _speed(about: _About, spec: RunSpec, *, placement: Placement) -> tuple[float
             took = timing.select(pl.col("training_seconds", "evaluation_seconds").sum()).row(0)
         except (DqError, pl.exceptions.PolarsError):  # what is damaged says nothing of the speed
             continue
-        if record is not None and record.device == kind and _alike(record.spec, spec):
+        if record is None or (record.device, record.processes) != (kind, placement.world):
+            continue
+        if _alike(record.spec, spec):
             found.append((record.step * spec.training.tokens_per_step, *took))
     if found:
         tokens, training_seconds, evaluation_seconds = map(sum, zip(*found, strict=True))
         return tokens / training_seconds, evaluation_seconds / len(found), "recorded"
     if (speed := about.speeds.get(spec.size)) is None:
-        speed = about.speeds[spec.size] = _measured(spec, placement)
+        speed = about.speeds[spec.size] = placement.world * _measured(spec, placement)
     return speed, _evaluated_tokens(workspace, spec) / (EVALUATION_SPEED * speed), "measured"
 
 

@@ -12,6 +12,7 @@ from dq.store import Workspace, write_json_atomic
 from dq.study.cells import Cell
 from dq.study.config import StudyConfig
 from dq.study.outcome import StudyResult
+from dq.study.runner import MISSING
 from dq.training import RunSpec
 
 FILE = "grid.json"
@@ -26,8 +27,8 @@ class CellResult(Result):
         cell: the name of its folder.
         listed: what the study lists beside its budgets, as it is listed.
         learning_rate: of its runs, by the rule where the study states none; so is the decay.
-        result: None where the baseline or all variants diverged.
-        failed: what diverged then.
+        result: None where the baseline or all variants diverged or are missing.
+        failed: what diverged then, or why it is missing.
     """
 
     cell: str
@@ -41,10 +42,11 @@ class CellResult(Result):
     failed: str
 
     def verdicts(self, config: StudyConfig) -> dict[str, str]:
-        """Of every variant but the baseline: its verdict, or that runs of it diverged."""
+        """Of every variant but the baseline: its verdict, or that runs of it diverged or are missing."""
+        is_missing = "missing" in self.failed if self.result is None else not self.result.diverged
         found = {} if self.result is None else {one.variant: one for one in self.result.comparison.variants}
         return {
-            name: found[name].summary if name in found else DIVERGED
+            name: found[name].summary if name in found else MISSING if is_missing else DIVERGED
             for name in config.variants
             if name != config.baseline
         }

@@ -21,7 +21,8 @@ from dq.compare import (
     paired,
     size_of,
 )
-from dq.errors import TrainingError, WorkspaceError, listed
+from dq.config import place_of
+from dq.errors import DqError, TrainingError, WorkspaceError, listed
 from dq.results import Result
 from dq.stages.base import View
 from dq.stages.heldout import Heldout
@@ -32,12 +33,13 @@ from dq.study.config import MAX_SEEDS, StudyConfig
 from dq.study.grid import TOKEN_REPLACEMENT, PlannedRun, fresh_runs
 from dq.study.heldout_tokens import tokenized_sets, unigram_bits_per_byte
 from dq.study.registered import Registered
-from dq.study.runner import RunOutcome
+from dq.study.runner import MISSING, RunOutcome
 from dq.training import RunFolder
 from dq.variants import Manifest, Universe
 
 RESULT = "comparison.json"
 MAX_SHARED_EPOCHS = 4
+MAX_MISSING = 3  # runs that are named; --json has them all
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,8 @@ class StudyResult(Result):
         confirmation: the best variant on fresh seeds, where the study asks for it and one is better.
         diverged: runs whose loss was not finite; their variants are in no comparison, and never better. A confirmation
             of which a run diverged is none.
+        missing: runs that could not be trained, each with the reason; their variants are in no comparison either. The
+            same study trains them.
     """
 
     config: StudyConfig
@@ -65,6 +69,7 @@ class StudyResult(Result):
     registered: Registered
     confirmation: Comparison | None
     diverged: tuple[str, ...]
+    missing: Mapping[str, str]
 
     @property
     def confirmed(self) -> str:
@@ -77,14 +82,18 @@ class StudyResult(Result):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What is not as it was fixed before the first run, and which runs diverged; a sentence each."""
+        """What is not as it was fixed before the first run, which runs diverged or are missing; a sentence each."""
         changed = (f"since the study was registered: {change}" for change in self.registered.changes)
         diverged = [f"diverged: {listed(list(self.diverged))}"] if self.diverged else []
-        return (*changed, *diverged)
+        missing = [f"missing: {run}: {why}" for run, why in self.missing.items()]
+        if len(missing) > MAX_MISSING:
+            missing[MAX_MISSING:] = [f"missing: {len(missing) - MAX_MISSING:,} runs more"]
+        again = ["the same command trains what is missing"] if missing else []
+        return (*changed, *diverged, *missing, *again)
 
     def record(self) -> dict[str, Any]:
         """What `--json` prints and a study's `comparison.json` holds: no tables of documents and points."""
-        names = ("runs", "comparison", "controls", "manifests", "registered", "confirmation", "diverged")
+        names = ("runs", "comparison", "controls", "manifests", "registered", "confirmation", "diverged", "missing")
         config = {"study": self.config.name, "budget_tokens": self.config.budget_tokens, "config": self.config}
         return {**config, **{name: getattr(self, name) for name in names}}
 
@@ -104,23 +113,20 @@ class Finding:
     losses: pl.DataFrame
     points: pl.DataFrame
     comparison: StudyComparison
-    diverged: tuple[str, ...]
-    """Names of runs."""
 
 
 def compare_runs(config: StudyConfig, outcomes: Sequence[RunOutcome], *, neutral: Sequence[str]) -> Finding:
     """Collect the runs and compare them.
 
     A run whose loss was not finite says something of its variant, so that variant is judged by no other of its runs:
-    it gets no verdict, and the others are compared without it.
+    it gets no verdict, and the others are compared without it. So it is with a variant of which runs are missing.
 
     Raises:
-        TrainingError: runs of the baseline diverged, or of every variant.
+        TrainingError: runs of the baseline diverged or are missing, or of every variant.
     """
-    diverged = {one.folder.name: one.run.arm for one in outcomes if one.status != "complete"}
-    without = set(diverged.values())
+    without = {one.run.arm for one in outcomes if one.status != "complete"}
     if config.baseline in without or without >= set(config.variants) - {config.baseline}:
-        raise _all_diverged(outcomes)
+        raise _none_left(outcomes)
     kept = [one for one in outcomes if one.run.arm not in without]
     losses, points = (_collect(kept, file) for file in ("documents.parquet", "ledger.parquet"))
     noisy = TOKEN_REPLACEMENT if config.active_controls and TOKEN_REPLACEMENT not in without else None
@@ -134,15 +140,36 @@ def compare_runs(config: StudyConfig, outcomes: Sequence[RunOutcome], *, neutral
         apart=variants_apart(config),
         noise_control=noisy,
     )
-    notes = (
-        f"{arm} gets no verdict, and is not better: {list(diverged.values()).count(arm)} of its runs diverged; lower "
-        "`training.peak_learning_rate`"
-        for arm in sorted(without)
-    )
+    notes = (_no_verdict(arm, [one for one in outcomes if one.run.arm == arm]) for arm in sorted(without))
     comparison = dataclasses.replace(comparison, notes=(*comparison.notes, *notes))
     if config.annealing:
         comparison = _in_the_cooldown(comparison, config)
-    return Finding(losses, points, comparison, tuple(diverged))
+    return Finding(losses, points, comparison)
+
+
+def diverged_runs(outcomes: Sequence[RunOutcome]) -> tuple[str, ...]:
+    """Names of the runs whose loss was not finite."""
+    return tuple(one.folder.name for one in outcomes if one.status not in {"complete", MISSING})
+
+
+def missing_runs(config: StudyConfig, outcomes: Sequence[RunOutcome]) -> dict[str, str]:
+    """Names of the runs that could not be trained, with the reason, which names fields as the study's file does."""
+    return {one.folder.name: _reason(config, one.fault) for one in outcomes if one.fault is not None}
+
+
+def _reason(config: StudyConfig, fault: DqError) -> str:
+    place = place_of(type(config), fault.field) if fault.field else None
+    return str(fault).replace(f"`{fault.field}`", f"`{place}`") if place else str(fault)
+
+
+def _no_verdict(arm: str, outcomes: Sequence[RunOutcome]) -> str:
+    if n_diverged := len(diverged_runs(outcomes)):
+        return (
+            f"{arm} gets no verdict, and is not better: {n_diverged} of its runs diverged; lower "
+            "`training.peak_learning_rate`"
+        )
+    n_missing = sum(one.status == MISSING for one in outcomes)
+    return f"{arm} gets no verdict: {n_missing} of its runs {'is' if n_missing == 1 else 'are'} missing"
 
 
 def _in_the_cooldown(comparison: StudyComparison, config: StudyConfig) -> StudyComparison:
@@ -155,8 +182,11 @@ def _in_the_cooldown(comparison: StudyComparison, config: StudyConfig) -> StudyC
     return dataclasses.replace(comparison, variants=variants, notes=(note, *comparison.notes))
 
 
-def _all_diverged(outcomes: Sequence[RunOutcome]) -> TrainingError:
-    diverged = [outcome.folder.name for outcome in outcomes if outcome.status != "complete"]
+def _none_left(outcomes: Sequence[RunOutcome]) -> TrainingError:
+    if faults := [one.fault for one in outcomes if one.fault is not None]:
+        missing = f"{len(faults):,} of {len(outcomes):,} runs {'is' if len(faults) == 1 else 'are'} missing"
+        return TrainingError(f"{faults[0]} ({missing})", field=faults[0].field)
+    diverged = diverged_runs(outcomes)
     return TrainingError(
         f"{len(diverged)} of {len(outcomes)} runs diverged ({diverged[0]}); lower `training.peak_learning_rate`"
     )
@@ -165,7 +195,7 @@ def _all_diverged(outcomes: Sequence[RunOutcome]) -> TrainingError:
 def confirm_winner(
     config: StudyConfig, outcomes: Sequence[RunOutcome], *, winner: str, sets: Sequence[str]
 ) -> Comparison | None:
-    """The best variant against the baseline on fresh seeds alone; None where one of these runs diverged."""
+    """The best variant against the baseline on fresh seeds alone; None where not all of these runs ended well."""
     if any(outcome.status != "complete" for outcome in outcomes):
         return None
     losses = _collect(outcomes, "documents.parquet")

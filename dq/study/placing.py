@@ -1,11 +1,12 @@
-"""Where the runs of a study work: on which devices, and how many at a time."""
+"""Where the runs of a study work: on which devices, how many at a time, and how many devices share one."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dq.errors import TrainingError
 from dq.executors import Placement, usable_cores
-from dq.training.sizes import ModelSize
+from dq.training import RunSpec
 
 MAX_SHARING_WIDTH = 256
 RUNS_A_DEVICE = 4
@@ -18,27 +19,37 @@ class Placing:
 
     devices: tuple[str, ...]
     at_a_time: int
+    devices_per_run: int = 1
 
-    def of(self, number: int) -> Placement:
-        """Where run ``number`` works: runs go round the devices."""
-        return Placement(self.devices[number % len(self.devices)])
+    def of(self, number: int) -> tuple[Placement, ...]:
+        """Where run ``number`` works, a placement a process: runs go round the devices."""
+        first, world = number * self.devices_per_run, self.devices_per_run
+        return tuple(Placement(self.devices[(first + rank) % len(self.devices)], rank, world) for rank in range(world))
 
 
-def place_runs(device: str, *, size: ModelSize) -> Placing:
+def place_runs(device: str, *, spec: RunSpec, devices_per_run: int = 1) -> Placing:
     """Place a study's runs on a device, or on all there are of its kind.
 
     Args:
         device: ``auto`` (GPUs where there are any, else the CPU), or a name of torch's: ``cpu``, ``mps``, ``cuda`` for
             all GPUs, ``cuda:1`` for one.
-        size: of the models; small ones share a GPU.
+        spec: of the runs; those of small models share a GPU.
+        devices_per_run: GPUs that share a run; of a CPU, cores.
 
     Raises:
-        TrainingError: there is no such device.
+        TrainingError: there is no such device, there are fewer than are to share a run, or they cannot share a step.
     """
     from dq.training.device import find_devices  # noqa: PLC0415  torch takes 2 s, and a study without runs needs none
 
     devices = find_devices(device)
-    if devices[0].startswith("cpu"):
-        return Placing(tuple(devices), usable_cores())
-    shared_by = RUNS_A_DEVICE if size.width <= MAX_SHARING_WIDTH else 1
-    return Placing(tuple(devices), len(devices) * shared_by)
+    is_cpu = devices[0].startswith("cpu")
+    there = usable_cores() if is_cpu else len(devices)
+    spec.training.windows_for(devices_per_run)
+    if devices_per_run > there and not is_cpu:
+        raise TrainingError(
+            f"{devices_per_run:,} devices are to share a run, and there are {there:,}; lower `devices_per_run`",
+            field="devices_per_run",
+        )
+    is_small = not is_cpu and devices_per_run == 1 and spec.model_size.width <= MAX_SHARING_WIDTH
+    runs_a_device = RUNS_A_DEVICE if is_small else 1
+    return Placing(tuple(devices), max(1, there // devices_per_run) * runs_a_device, devices_per_run)

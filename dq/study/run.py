@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from dq.arguments import instance
+from dq.arguments import instance, whole_number
 from dq.compare import Comparison, Outcome
 from dq.errors import BudgetError, ConfigError, TrainingError, require_all
 from dq.executors import QUIET, Executor, Progress, require_live_polars
@@ -19,7 +19,16 @@ from dq.study.cells import Cell, cells_of
 from dq.study.config import StudyConfig
 from dq.study.grid import REPEAT, PlannedRun, fresh_runs, plan_grid
 from dq.study.grid_result import CellResult, GridResult, cell_result, write_grid
-from dq.study.outcome import Finding, StudyResult, compare_runs, conclude, confirm_winner, keep_result
+from dq.study.outcome import (
+    Finding,
+    StudyResult,
+    compare_runs,
+    conclude,
+    confirm_winner,
+    diverged_runs,
+    keep_result,
+    missing_runs,
+)
 from dq.study.registered import Registered, register, register_cells
 from dq.study.runner import RunOutcome, train_runs, write_manifests
 from dq.variants import Manifest, Universe, open_universe
@@ -34,6 +43,7 @@ def run_study(
     overwrite: bool = False,
     executor: Executor | None = None,
     device: str = "auto",
+    devices_per_run: int = 1,
     deadline_seconds: float | None = None,
     progress: Progress = QUIET,
 ) -> StudyResult:
@@ -48,6 +58,7 @@ def run_study(
         executor: runs what can be done at a time; default: processes, as many as the device takes (one a core on a
             CPU).
         device: where runs work: `auto`, `cpu`, `mps`, `cuda` (every GPU) or one of them, such as `cuda:1`.
+        devices_per_run: GPUs that share a run, each with its part of every step's windows; on a CPU, cores.
         deadline_seconds: from now, after which runs leave a checkpoint and the study stops.
         progress: hears of every run.
 
@@ -55,7 +66,8 @@ def run_study(
         BudgetError: a variant's pool is too small; nothing has been trained then.
         ConfigError: the workspace has no neutral held-out set to decide on, or the study has several cells.
         StoppedError: the deadline came first; the same call goes on.
-        TrainingError: runs of the baseline or of all variants diverged, or there is no such device.
+        TrainingError: runs of the baseline or of all variants diverged or could not be trained, or there is no such
+            device.
         WorkspaceError: the workspace is not finished, or a finished result would be lost.
     """
     instance(config, StudyConfig, name="config", remedy="dq.config.load_yaml(path, StudyConfig) reads one")
@@ -67,6 +79,7 @@ def run_study(
         overwrite=overwrite,
         executor=executor,
         device=device,
+        devices_per_run=devices_per_run,
         deadline_seconds=deadline_seconds,
         progress=progress,
     )
@@ -83,15 +96,18 @@ def run_grid(
     overwrite: bool = False,
     executor: Executor | None = None,
     device: str = "auto",
+    devices_per_run: int = 1,
     deadline_seconds: float | None = None,
     progress: Progress = QUIET,
 ) -> GridResult:
     """Run a study in every cell of its grid; arguments and errors as of `run_study`.
 
-    A cell whose baseline diverged, or all of its variants, has no result and says so: the others have theirs.
+    A cell whose baseline diverged or could not be trained, or all of its variants, has no result and says so: the
+    others have theirs.
     """
     deadline = None if deadline_seconds is None else time.time() + deadline_seconds
     require_live_polars()
+    whole_number(devices_per_run, name="devices_per_run", least=1)
     instance(config, StudyConfig, name="config", remedy="dq.config.load_yaml(path, StudyConfig) reads one")
     workspace = as_workspace(workspace)
     require_all(config.modules())
@@ -106,7 +122,15 @@ def run_grid(
             cell.registered = register(cell.folder, cell.config, neutral=neutral)
         folder, names = workspace.grid(config.name), [cell.folder.name for cell in cells]
         changes = register_cells(folder, names) if config.is_grid else ()
-        train = partial(train_runs, workspace, executor=executor, device=device, deadline=deadline, progress=progress)
+        train = partial(
+            train_runs,
+            workspace,
+            executor=executor,
+            device=device,
+            devices_per_run=devices_per_run,
+            deadline=deadline,
+            progress=progress,
+        )
         _until_decided(cells, neutral=neutral, train=train)
         _confirm(cells, train=train)
         results = tuple(_concluded(cell, universe) for cell in cells)
@@ -227,22 +251,22 @@ def _concluded(cell: _Work, universe: Universe) -> CellResult:
     found = cell.found
     if found is None:
         return cell_result(cell.cell, cell.runs[0].spec, failed=cell.failed)
-    lost = [one.folder.name for one in cell.fresh if one.status != "complete"]
+    outcomes = [*cell.outcomes, *cell.fresh]
     result = StudyResult(
         config=cell.config,
         comparison=found.comparison,
         controls=found.comparison.controls,
         losses=found.losses,
         points=found.points,
-        runs=tuple(dict.fromkeys(one.folder.name for one in (*cell.outcomes, *cell.fresh))),
+        runs=tuple(dict.fromkeys(one.folder.name for one in outcomes if one.fault is None)),
         manifests=cell.manifests,
         registered=cell.registered,
         confirmation=cell.confirmation,
-        diverged=(*found.diverged, *lost),
+        diverged=diverged_runs(outcomes),
+        missing=missing_runs(cell.config, outcomes),
     )
-    repeated = [
-        one for one in cell.outcomes if one.run.arm in (cell.config.baseline, REPEAT) and one.run.spec.seed == 0
-    ]
+    ended = [one for one in cell.outcomes if one.fault is None]
+    repeated = [one for one in ended if one.run.arm in (cell.config.baseline, REPEAT) and one.run.spec.seed == 0]
     pair = (repeated[0], repeated[1]) if len(repeated) == 2 else None
     return cell_result(
         cell.cell, cell.runs[0].spec, result=conclude(result, cell.folder, universe=universe, repeated=pair)

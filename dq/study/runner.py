@@ -7,25 +7,32 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dq.errors import StoppedError, TrainingError
-from dq.executors import QUIET, Executor, LocalExecutor, Progress, Step
+from dq.errors import DqError, StoppedError, TrainingError
+from dq.executors import QUIET, Executor, LocalExecutor, Progress, Step, WorkerDiedError
 from dq.stages.base import View
 from dq.stages.tokenizer import BOS, Tokenizer
 from dq.store import Workspace
 from dq.study.grid import REPEAT, PlannedRun
-from dq.study.placing import place_runs
+from dq.study.placing import Placing, place_runs
 from dq.study.trunks import plan_trunks
 from dq.training import RunFolder, has_tokenizer, read_run, save_tokenizer
 from dq.variants import Manifest, Universe
 
+MISSING = "missing"
+DIED_ALONE = (
+    "its worker dies even alone (killed, or out of memory); set a smaller `microbatch_windows`, or run the same "
+    "command again"
+)
+
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """How a run ended."""
+    """How a run ended: as its folder says, or `MISSING`, with what kept it from being trained."""
 
     run: PlannedRun
     folder: Path
     status: str
+    fault: DqError | None = None
 
 
 def write_manifests(folder: Path, universe: Universe, runs: Sequence[PlannedRun]) -> dict[str, Manifest]:
@@ -45,24 +52,30 @@ def train_runs(
     *,
     executor: Executor | None = None,
     device: str = "auto",
+    devices_per_run: int = 1,
     deadline: float | None = None,
     progress: Progress = QUIET,
 ) -> list[RunOutcome]:
     """Train the runs that have not finished; finished ones are read. Interrupted ones go on from their checkpoint.
 
-    Without an executor, the device says how many run at a time.
+    Without an executor, the device says how many run at a time. A run that cannot be trained is an outcome, and the
+    others go on.
 
     Raises:
         StoppedError: the deadline came before all had finished.
     """
     folders = [RunFolder(workspace.run(run.run_id)) for run in runs]
     once = {run.run_id: run for run in runs}.values()  # arms that are the same run share it
+    faults: dict[str, DqError] = {}
     with progress.step("train", unit="optimiser steps", total=sum(run.spec.steps for run in once)) as step:
         waiting = [run for run in once if not RunFolder(workspace.run(run.run_id)).status.exists()]
         step.advance(sum(run.spec.steps for run in once if run not in waiting))
         if waiting:
-            _train(workspace, waiting, executor=executor, device=device, deadline=deadline, step=step)
-    if left := [folder for folder in folders if not folder.status.exists()]:
+            largest = max((run.spec for run in waiting), key=lambda spec: spec.model_size.width)
+            placing = place_runs(device, spec=largest, devices_per_run=devices_per_run)
+            faults = _train(workspace, waiting, placing, executor=executor, deadline=deadline, step=step)
+    unfinished = [folder for folder in folders if not folder.status.exists()]
+    if left := [folder for folder in unfinished if folder.path.name not in faults]:
         raise StoppedError(
             f"stopped at the deadline with {len(folders) - len(left):,} of {len(folders):,} runs finished; "
             "the same command goes on from here"
@@ -70,7 +83,10 @@ def train_runs(
     tokenizer = View.of(workspace).open(Tokenizer).file
     for run, folder in zip(runs, folders, strict=True):
         _add_tokenizer(run, folder, tokenizer)
-    return [_outcome(run, folder) for run, folder in zip(runs, folders, strict=True)]
+    return [
+        RunOutcome(run, folder.path, MISSING, faults[run.run_id]) if folder in unfinished else _outcome(run, folder)
+        for run, folder in zip(runs, folders, strict=True)
+    ]
 
 
 def _outcome(run: PlannedRun, folder: RunFolder) -> RunOutcome:
@@ -84,27 +100,31 @@ def _outcome(run: PlannedRun, folder: RunFolder) -> RunOutcome:
 def _train(
     workspace: Workspace,
     runs: Sequence[PlannedRun],
+    placing: Placing,
     *,
     executor: Executor | None,
-    device: str,
     deadline: float | None,
     step: Step,
-) -> None:
-    """Train the runs, those that branch off others after these.
+) -> dict[str, DqError]:
+    """Train the runs, those that branch off others after these; what kept some from being trained, by their names.
 
-    Each tells how many optimiser steps it has done: fewer than before where it goes on from a checkpoint.
+    Each tells how many optimiser steps it has done: fewer than before where it goes on from a checkpoint. After workers
+    have died twice, each run that is left is tried by itself, with the memory of all: what dies then is at fault
+    itself.
     """
-    from dq.study.worker import RunTask, train_run  # noqa: PLC0415  torch takes 2 s, and only what is trained needs it
+    from dq.study.worker import RunFault, RunTask, train_run  # noqa: PLC0415  torch takes 2 s, and only runs need it
 
     done = defaultdict[str, float](float)
+    faults: dict[str, DqError] = {}
 
-    def advance(report: tuple[str, float]) -> None:
+    def hear(report: tuple[str, float] | RunFault) -> None:
+        if isinstance(report, RunFault):
+            faults[report.name] = report.error
+            return
         name, steps = report
         step.advance(steps - done[name], detail=name)
         done[name] = steps
 
-    largest = max((run.spec.model_size for run in runs), key=lambda size: size.width)
-    placing = place_runs(device, size=largest)
     trunks = plan_trunks(runs)
 
     def task_of(run: PlannedRun, number: int) -> RunTask:
@@ -114,15 +134,21 @@ def _train(
 
     shared = {run.run_id for branches in trunks.values() for run in branches}
     executor = executor or LocalExecutor(placing.at_a_time)
+
+    def train(tasks: Sequence[RunTask]) -> None:
+        executor.run(train_run, tasks, output=lambda task: task.output, on_report=hear, isolated=True, may_stop=True)
+
     for part in ([run for run in runs if run.run_id not in shared], [run for run in runs if run.run_id in shared]):
-        executor.run(
-            train_run,
-            [task_of(run, number) for number, run in enumerate(part)],
-            output=lambda task: task.output,
-            on_report=advance,
-            isolated=True,
-            may_stop=deadline is not None,
-        )
+        tasks = [task_of(run, number) for number, run in enumerate(part)]
+        try:
+            train(tasks)
+        except WorkerDiedError:
+            for task in tasks:
+                try:
+                    train([task])
+                except WorkerDiedError:
+                    faults[task.folder.name] = TrainingError(DIED_ALONE, field="microbatch_windows")
+    return faults
 
 
 def _add_tokenizer(run: PlannedRun, folder: RunFolder, tokenizer: Path) -> None:

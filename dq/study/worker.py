@@ -1,16 +1,17 @@
-"""What a worker of a study does: one run. Loading this loads torch, once for all workers."""
+"""What a worker of a study does: one run, alone or with others. Loading this loads torch, once for all workers."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from dq.errors import StoppedError
-from dq.executors import ON_CPU, Placement, Step, report
+from dq.errors import DqError, StoppedError, WorkspaceError, cause_of
+from dq.executors import ON_CPU, QUIET, LocalExecutor, Placement, Step, WorkerDiedError, report
 from dq.stages.base import View
 from dq.stages.tokens import TokenPool
 from dq.store import FolderLock, Workspace
@@ -30,7 +31,8 @@ class RunTask:
     variant: Variant
     spec: RunSpec
     folder: Path
-    placement: Placement = ON_CPU
+    placements: tuple[Placement, ...] = (ON_CPU,)
+    """One for each process that shares the run."""
     deadline: float | None = None
     branches: tuple[RunTask, ...] = ()
     """Runs whose first steps this one does, to be gone on with afterwards."""
@@ -41,13 +43,60 @@ class RunTask:
         return RunFolder(self.folder).status
 
 
+@dataclass(frozen=True)
+class RunFault:
+    """Why a run has ended without a result."""
+
+    name: str
+    error: DqError
+
+
+@dataclass(frozen=True)
+class _Share:
+    """A process's part in a run."""
+
+    task: RunTask
+    placement: Placement
+
+
 def train_run(task: RunTask) -> None:
-    """Open the workspace, make the stream, train. Past the deadline nothing begins."""
+    """Train a run. Past the deadline nothing begins.
+
+    A run that cannot be trained, for want of memory or of room on the disk or because its files are damaged, is
+    reported as a `RunFault`, and others go on.
+    """
     if task.deadline is not None and time.time() >= task.deadline:
         return
+    try:
+        _train_together(task)
+    except WorkerDiedError:
+        raise  # tried again
+    except DqError as error:
+        report(RunFault(task.folder.name, error))
+    except OSError as error:
+        report(RunFault(task.folder.name, WorkspaceError(f"{task.folder}: {cause_of(error)}; free it or name another")))
+
+
+def _train_together(task: RunTask) -> None:
+    """Processes that share a run have a pool of their own: they meet at a file, and when one ends they all do."""
+    with ExitStack() as opened:
+        for one in (task, *task.branches):
+            opened.enter_context(FolderLock(one.folder))
+        meeting = f"file://{opened.enter_context(TemporaryDirectory())}/meeting"
+        shares = [_Share(task, replace(placement, meeting=meeting)) for placement in task.placements]
+        if len(shares) == 1:
+            _train_share(shares[0])
+            return
+        LocalExecutor(len(shares)).attempt(
+            _train_share, shares, on_done=lambda _share: None, on_report=report, isolated=True
+        )
+
+
+def _train_share(share: _Share) -> None:
+    """Open the workspace, make the streams, train. The first process tells how far it is."""
+    task = share.task
     workspace = Workspace(task.workspace)
     universe, pool = open_universe(workspace), View.of(workspace).open(TokenPool)
-
     streams = [
         one.variant.whole_stream(universe, pool, seed=one.spec.seed, vocabulary_size=one.spec.vocabulary_size)
         for one in (task, *task.branches)
@@ -57,18 +106,16 @@ def train_run(task: RunTask) -> None:
         for one, stream in zip(task.branches, streams[1:], strict=True)
         if same_windows(streams[0], stream, count=_shared_windows(task.spec, one.spec))  # else it is trained alone
     ]
-    with ExitStack() as locks, suppress(StoppedError):
-        for one in (task, *task.branches):
-            locks.enter_context(FolderLock(one.folder))
+    with suppress(StoppedError):
         train(
             task.spec,
             streams[0],
             _heldout(task.workspace, task.spec.heldout_fingerprint),
             run_dir=task.folder,
-            placement=task.placement,
+            placement=share.placement,
             branches=branches,
             deadline=task.deadline,
-            progress=_Reported(),
+            progress=QUIET if share.placement.rank else _Reported(),
         )
 
 

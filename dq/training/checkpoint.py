@@ -62,14 +62,18 @@ class RunState:
 def save_checkpoint(
     folder: Path, model: Llama, optimizer: torch.optim.Optimizer, *, state: RunState, spec: RunSpec
 ) -> None:
-    """Replace the folder's checkpoint."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Replace the folder's checkpoint; the one before stays where this one cannot be written."""
     tensors = {f"model.{name}": value.detach().contiguous() for name, value in model.state_dict().items()}
     for name, parameter in model.named_parameters():
         for moment in _MOMENTS:
             tensors[f"{moment}.{name}"] = optimizer.state[parameter][moment]
     with replacing(folder / _STATE) as temporary:
-        save_file(tensors, temporary, metadata={"run": fingerprint(spec), "progress": canonical_json(asdict(state))})
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            about = {"run": fingerprint(spec), "progress": canonical_json(asdict(state))}
+            save_file(tensors, temporary, metadata=about)
+        except SafetensorError as error:  # a full disk, in its words
+            raise OSError(cause_of(error)) from None
 
 
 def load_checkpoint(

@@ -14,7 +14,7 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from dq.config import FieldFault, StrictModel
-from dq.errors import nearest
+from dq.errors import TrainingError, nearest
 from dq.training import rates
 from dq.training.sizes import SIZES, ModelSize, find_size
 
@@ -65,6 +65,20 @@ class TrainingConfig(StrictModel):
     def tokens_per_step(self) -> int:
         """Tokens an optimiser step trains on."""
         return self.batch_windows * self.context
+
+    def windows_for(self, processes: int) -> int:
+        """Windows of a step for each of the processes that share a run.
+
+        Raises:
+            TrainingError: they cannot have equally many.
+        """
+        if self.batch_windows % processes:
+            raise TrainingError(
+                f"a step of {self.batch_windows:,} windows cannot be shared by {processes:,} devices; "
+                "let `batch_windows` be a multiple of them",
+                field="batch_windows",
+            )
+        return self.batch_windows // processes
 
     def steps_for(self, budget_tokens: int) -> int:
         """Whole optimiser steps that fit into a budget."""

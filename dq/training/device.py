@@ -32,10 +32,8 @@ def working_on(placement: Placement) -> Iterator[torch.device]:
     """The device of a run; while the block lasts, this process computes with one thread where that is the CPU.
 
     Raises:
-        TrainingError: there is no such device, or the run is to be shared.
+        TrainingError: there is no such device.
     """
-    if placement.world > 1:
-        raise TrainingError(f"a run is trained by one process, and its placement says {placement.world}; use world=1")
     device = _device(placement.device)
     threads = torch.get_num_threads()
     if device.type == "cpu":

@@ -23,6 +23,7 @@ from dq.training.loss import chunked_loss
 from dq.training.model import Llama, initialise
 from dq.training.optimizer import make_optimizer, set_learning_rate
 from dq.training.precision import Precision, autocast, choose_precision
+from dq.training.team import ALONE, Team
 
 LossFunction = Callable[[Llama, Tensor], Tensor]
 
@@ -38,37 +39,41 @@ class Program:
     device: torch.device
     is_compiled: bool
     loss: LossFunction
+    team: Team
 
     def step(self, windows_BT: Tensor, *, learning_rate: float) -> Tensor:
         """One optimiser step: (parts + 1,) the summed nats of each micro-batch, and the gradient's norm.
 
-        Nothing is read back from the device.
+        Nothing is read back from the device. Processes that share the run are each given the windows of all.
         """
         measured = []
-        for part_BT in torch.split(windows_BT, self.config.microbatch_windows or self.config.batch_windows):
+        for part_BT in torch.split(self.team.own(windows_BT), self.config.microbatch_windows or len(windows_BT)):
             with autocast(self.precision, device=self.device):
                 loss = self.loss(self.model, part_BT)
             torch.autograd.backward(loss / self.config.tokens_per_step)
             measured.append(loss.detach().clone())  # a graph writes its next loss into the same place
-        measured.append(torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.gradient_clip))
+        gradients = [parameter.grad for parameter in self.model.parameters() if parameter.grad is not None]
+        losses_P = self.team.add_up(gradients, torch.stack(measured))
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.gradient_clip)
         set_learning_rate(self.optimizer, learning_rate)
         self.optimizer.step()
         self.optimizer.zero_grad()
-        return torch.stack(measured)
+        return torch.cat((losses_P, norm[None]))
 
 
-def make_program(spec: RunSpec, *, device: torch.device) -> Program:
+def make_program(spec: RunSpec, *, device: torch.device, team: Team = ALONE) -> Program:
     """The untrained model of a run and its optimiser, on a device.
 
     Raises:
-        TrainingError: the run is to be compiled, and cannot be.
+        TrainingError: the run is to be compiled, and cannot be; or steps cannot be shared by the team.
     """
     size, config = spec.model_size, spec.resolved_training
     model = Llama(size, vocabulary_size=spec.vocabulary_size, context=config.context)
     initialise(model, seed=spec.seed)
     model.to(device)
     is_compiled = device.type == "cuda" if config.compiled is None else config.compiled
-    is_whole = config.microbatch_windows in {None, config.batch_windows}
+    own_windows = config.windows_for(team.world)
+    is_whole = (config.microbatch_windows or own_windows) >= own_windows
     return Program(
         model=model,
         optimizer=make_optimizer(model, config),
@@ -77,6 +82,7 @@ def make_program(spec: RunSpec, *, device: torch.device) -> Program:
         device=device,
         is_compiled=is_compiled,
         loss=_compiled(with_graphs=device.type == "cuda" and is_whole) if is_compiled else summed_loss,
+        team=team,
     )
 
 

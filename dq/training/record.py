@@ -129,6 +129,8 @@ class RunRecord:
     """Number format of matrix products."""
     device: str
     """Type of device that it was trained on, such as `cpu` or `cuda`."""
+    processes: int = 1
+    """That shared it."""
     ledger: pl.DataFrame
     """`LEDGER_SCHEMA`."""
     documents: pl.DataFrame
@@ -154,6 +156,7 @@ def read_run(run_dir: Path) -> RunRecord | None:
             step=status["step"],
             precision=config["precision"],
             device=config.get("device", "cpu"),  # older versions knew no other
+            processes=config.get("processes", 1),
             ledger=read_parquet(folder.ledger),
             documents=read_parquet(folder.documents),
         )

@@ -28,6 +28,7 @@ from dq.training.device import working_on
 from dq.training.evaluation import DocumentLosses, evaluate
 from dq.training.feed import Stretch, stretches, windows_of
 from dq.training.hf import save_hf
+from dq.training.memory import memory_told
 from dq.training.program import Program, make_program
 from dq.training.record import (
     DOCUMENTS_SCHEMA,
@@ -41,6 +42,7 @@ from dq.training.record import (
 )
 from dq.training.schedule import Schedule
 from dq.training.stream import HeldoutTokens, TokenStream
+from dq.training.team import team_of
 from dq.training.trunk import Branch, write_origin
 
 
@@ -78,10 +80,14 @@ def train(
 
     At `deadline`, in seconds as `time.time` counts them, a checkpoint is written and the run stops.
 
+    Processes that share a run (`placement.world`) each call this with the same arguments; the first one writes.
+
     Raises:
         StoppedError: the deadline has come; the same call goes on from there.
-        TrainingError: the folder holds another run, the stream is too short, nothing is held out, or the device is
-            not there.
+        TrainingError: the folder holds another run, the stream is too short, nothing is held out, the device is not
+            there or out of memory, or steps cannot be shared by so many processes.
+        WorkerDiedError: another process that shares the run is gone.
+        WorkspaceError: the folder cannot be written; what is in it stays, and the same call goes on.
     """
     folder = RunFolder(run_dir)
     check_inputs(spec, stream, heldout)
@@ -89,8 +95,13 @@ def train(
     finished = read_run(run_dir)
     if finished is not None:
         return finished
-    with working_on(placement) as device:
-        program = make_program(spec, device=device)
+    spec.training.windows_for(placement.world)
+    with (
+        working_on(placement) as device,
+        team_of(placement, device=device) as team,
+        memory_told(run_dir.name, spec.training, processes=placement.world),
+    ):
+        program = make_program(spec, device=device, team=team)
         run = _start(spec, stream, heldout, folder=folder, program=program)
         return _train(run, branches, progress=progress, deadline=deadline)
 
@@ -115,7 +126,7 @@ def _train(run: _Run, branches: Sequence[Branch], *, progress: Progress, deadlin
                     one.advance(losses_nats, tokens_per_step=spec.training.tokens_per_step, seconds=seconds)
                 due = [(run, state)] if state.step in evaluated and state.step < spec.steps else []
                 _record_curve_points([*due, *((one.run, one.state) for one in riders if state.step in one.evaluated)])
-                is_time = deadline is not None and time.time() >= deadline and state.step < spec.steps
+                is_time = deadline is not None and state.step < spec.steps and _is_over(deadline, run.program)
                 is_saved = state.step in saved or is_time
                 riders = _going_on(riders, of=run, save=is_saved)
                 if is_saved:
@@ -125,7 +136,8 @@ def _train(run: _Run, branches: Sequence[Branch], *, progress: Progress, deadlin
                     raise StoppedError(f"{run.folder.path}: stopped at its deadline, at step {state.step:,}")
                 started = time.perf_counter()
         _record_final_point(run, state)
-        save_hf(run.program.model, run.folder.model, bos_id=spec.bos_id)
+        if run.program.team.is_first:
+            save_hf(run.program.model, run.folder.model, bos_id=spec.bos_id)
     return _finish(run, state, status="complete", step=state.step)
 
 
@@ -137,8 +149,7 @@ def _start(
 ) -> _Run:
     config, size = spec.resolved_training, spec.model_size
     parameters = size.parameters(spec.vocabulary_size)
-    folder.path.mkdir(parents=True, exist_ok=True)
-    facts = {
+    facts: dict[str, Any] = {
         "spec": spec.model_dump(mode="json"),
         "budget_tokens": spec.budget_tokens,
         "training": config.model_dump(mode="json"),
@@ -151,7 +162,11 @@ def _start(
         "flops_per_token": size.flops_per_token(vocabulary_size=spec.vocabulary_size, context=config.context),
         "torch": torch.__version__,
     }
-    write_json_atomic(folder.config, facts)
+    if program.team.world > 1:  # said only where it is so: files of a run alone stay as older versions wrote them
+        facts["processes"] = program.team.world
+    if program.team.is_first:
+        folder.path.mkdir(parents=True, exist_ok=True)
+        write_json_atomic(folder.config, facts)
     return _Run(
         spec=spec,
         schedule=Schedule(config=config, steps=spec.steps),
@@ -208,7 +223,7 @@ def _going_on(riders: Sequence[_Rider], *, of: _Run, save: bool) -> list[_Rider]
     """The riders that have not parted; those that part here, and on request all of them, leave their checkpoint."""
     for rider in riders:
         parts = rider.state.step == rider.parts_at
-        if parts:
+        if parts and of.program.team.is_first:
             write_origin(rider.run.folder.path, of.folder.path.name, state=rider.state)
         if parts or save:
             _save(rider.run, rider.state)
@@ -224,7 +239,8 @@ def _load(run: _Run) -> RunState:
 
 
 def _save(run: _Run, state: RunState) -> None:
-    save_checkpoint(run.folder.checkpoint, run.program.model, run.program.optimizer, state=state, spec=run.spec)
+    if run.program.team.is_first:
+        save_checkpoint(run.folder.checkpoint, run.program.model, run.program.optimizer, state=state, spec=run.spec)
 
 
 # --- during ---------------------------------------------------------------------------------------------------------
@@ -242,6 +258,10 @@ def _train_stretch(run: _Run, stretch: Stretch, windows_SBT: Tensor) -> list[flo
     ]
     finite = takewhile(lambda step: all(map(math.isfinite, step)), torch.stack(measured).tolist())
     return [sum(losses_nats) for *losses_nats, _gradient_norm in finite]
+
+
+def _is_over(deadline: float, program: Program) -> bool:
+    return program.team.any(time.time() >= deadline, device=program.device)
 
 
 # --- records --------------------------------------------------------------------------------------------------------
@@ -278,12 +298,14 @@ def _record_final_point(run: _Run, state: RunState) -> None:
         points.append(_Point("tenth", heldout_set.select(chosen), tenth_losses))
         points.append(_Point("all", heldout_set, losses))
     _record(run, state, points, evaluation_seconds=time.perf_counter() - started)
-    rows = [row for point in points if point.subset == "all" for row in _document_rows(point)]
-    write_table(run.folder.documents, rows, schema=DOCUMENTS_SCHEMA)
+    if run.program.team.is_first:
+        rows = [row for point in points if point.subset == "all" for row in _document_rows(point)]
+        write_table(run.folder.documents, rows, schema=DOCUMENTS_SCHEMA)
 
 
 def _evaluate(run: _Run, heldout_set: HeldoutTokens) -> DocumentLosses:
-    return evaluate(run.program.model, heldout_set, bos_id=run.spec.bos_id, precision=run.program.precision)
+    program = run.program
+    return evaluate(program.model, heldout_set, bos_id=run.spec.bos_id, precision=program.precision, team=program.team)
 
 
 def _record(run: _Run, state: RunState, points: list[_Point], *, evaluation_seconds: float) -> None:
@@ -306,7 +328,8 @@ def _record(run: _Run, state: RunState, points: list[_Point], *, evaluation_seco
         "tokens_per_second": state.pending_tokens / state.pending_seconds,
     }
     state.timing.append(timing)
-    _write_tables(run.folder, state)  # the curve so far, for whoever watches
+    if run.program.team.is_first:
+        _write_tables(run.folder, state)  # the curve so far, for whoever watches
     state.pending_loss_nats, state.pending_tokens, state.pending_seconds = 0.0, 0, 0.0
 
 
@@ -339,11 +362,13 @@ def _document_rows(point: _Point) -> list[dict[str, Any]]:
 def _finish(run: _Run, state: RunState, *, status: RunStatus, step: int) -> RunRecord:
     """Write the tables, then the status; only then is the checkpoint of no more use."""
     folder = run.folder
-    _write_tables(folder, state)
-    if status == "diverged":
-        write_table(folder.documents, [], schema=DOCUMENTS_SCHEMA)
-    write_json_atomic(folder.status, {"status": status, "step": step, "files": folder.digests()})
-    shutil.rmtree(folder.checkpoint, ignore_errors=True)
+    if run.program.team.is_first:
+        _write_tables(folder, state)
+        if status == "diverged":
+            write_table(folder.documents, [], schema=DOCUMENTS_SCHEMA)
+        write_json_atomic(folder.status, {"status": status, "step": step, "files": folder.digests()})
+        shutil.rmtree(folder.checkpoint, ignore_errors=True)
+    run.program.team.wait()
     return RunRecord(
         run_dir=folder.path,
         spec=run.spec,
@@ -351,6 +376,7 @@ def _finish(run: _Run, state: RunState, *, status: RunStatus, step: int) -> RunR
         step=step,
         precision=run.program.precision,
         device=run.program.device.type,
+        processes=run.program.team.world,
         ledger=read_parquet(folder.ledger),
         documents=read_parquet(folder.documents),
     )

@@ -102,7 +102,7 @@ def test_a_variant_of_which_a_run_diverged_gets_no_verdict_and_the_others_do(wor
 
     found = with_diverged(("noise", 1))
     assert [one.variant for one in found.comparison.variants] == ["curated"]
-    assert set(found.losses["variant"]) == {"raw", "curated"} and len(found.diverged) == 1
+    assert set(found.losses["variant"]) == {"raw", "curated"}
     assert "noise gets no verdict, and is not better: 1 of its runs diverged" in found.comparison.notes[-1]
     for lost in ([("raw", 0)], [("noise", 0), ("curated", 2)]):
         with pytest.raises(TrainingError, match=rf"{len(lost)} of 9 runs diverged"):

@@ -37,11 +37,6 @@ def test_a_device_with_no_name_of_torch_is_refused() -> None:
         pass
 
 
-def test_a_shared_run_is_refused_until_it_can_be_trained() -> None:
-    with pytest.raises(TrainingError, match="one process, and its placement says 2"), working_on(Placement(world=2)):
-        pass
-
-
 @pytest.mark.parametrize(("rank", "world"), [(1, 1), (-1, 2), (0, 0)])
 def test_a_rank_is_below_its_world(rank: int, world: int) -> None:
     with pytest.raises(ConfigError, match=f"rank {rank} in a world of {world}"):
