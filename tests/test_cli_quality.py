@@ -102,3 +102,13 @@ def test_wrong_use_is_one_line(arguments: list[str], code: int, message: str, fo
     assert "Traceback" not in wrong.stderr
     if code == 1:
         assert len(wrong.stderr.strip().splitlines()) == 1
+
+
+def test_a_remedy_that_was_taken_is_not_offered(tmp_path: Path) -> None:
+    (tmp_path / "zh.jsonl").write_text(json.dumps({"text": "今天的天气很好，我们一起去公园散步。" * 20}))
+    filtered = ("filter", "zh.jsonl", "--preset", "gopher_quality", "--workers", "1", "-o")
+    plain = run_dq(*filtered, "a", cwd=tmp_path)
+    assert "--words dictionary finds words, --any-script judges as it is" in " ".join(plain.stdout.split()), plain
+    pytest.importorskip("icu4py")
+    taken = run_dq(*filtered, "b", "--words", "dictionary", cwd=tmp_path)
+    assert "--words dictionary" not in taken.stdout and "--any-script judges as it is" in " ".join(taken.stdout.split())

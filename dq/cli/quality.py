@@ -128,7 +128,9 @@ def filter_documents(
     _show_filter(done)
     from dq.quality.rules import script_warning
 
-    remedy = "; --words dictionary finds words, --any-script judges as it is"
+    remedy = (
+        "; " + ("" if words == "dictionary" else "--words dictionary finds words, ") + "--any-script judges as it is"
+    )
     for script, documents, _, reasons in done.by_script.iter_rows():
         show.warnings([script_warning(script, documents, reasons) + remedy])
     _show_faults(done.rows, Named.of(output, field="output").quarantine)

@@ -28,7 +28,7 @@ from dq.cli.options import (
 
 if TYPE_CHECKING:
     from dq.compare import Comparison, ControlOutcome, Interval, StudyComparison, VariantComparison
-    from dq.study import StudyConfig, StudyResult
+    from dq.study import StudyConfig, StudyForecast, StudyResult
 
 MAX_SETS = 12  # of a table; the report and --json have more
 COLORS = {"better": "green", "worse": "red", "equivalent": "cyan"}
@@ -88,7 +88,15 @@ def ablate(
 
     config, stop_after = _quick(load_yaml(study, StudyConfig), budget_tokens, seeds), seconds_of(deadline)
     if dry_run:
-        _show_forecast(config, workspace, workers, device=device, devices_per_run=devices_per_run, as_json=as_json)
+        _show_forecast(
+            config,
+            workspace,
+            workers,
+            device=device,
+            devices_per_run=devices_per_run,
+            stop_after=stop_after,
+            as_json=as_json,
+        )
         return
     _finish_study(
         config,
@@ -109,22 +117,31 @@ def _show_forecast(
     *,
     device: str,
     devices_per_run: int,
+    stop_after: float | None,
     as_json: bool,
 ) -> None:
-    """Runs, tokens, minutes and disk."""
+    """Runs, tokens, minutes and disk; with a deadline the share of the training that it leaves time for."""
     from dq.store import Workspace
     from dq.study import forecast_grid
 
     place = Workspace(workspace or config.workspace)
     with about_yaml(type(config)):
         grid = forecast_grid(config, place, workers=workers, device=device, devices_per_run=devices_per_run)
-    if config.is_grid:
-        show.json(grid) if as_json else show_grid_forecast(grid)
-        return
-    (found,) = grid.cells
+    reached = 1.0 if stop_after is None else min(1.0, stop_after / max(grid.seconds, 1e-9))
     if as_json:
-        show.json(found)
+        found = grid if config.is_grid else grid.cells[0]
+        show.json({**found.to_dict(), **({} if stop_after is None else {"share_at_deadline": reached})})
         return
+    if config.is_grid:
+        show_grid_forecast(grid)
+    else:
+        _show_cell_forecast(config, grid.cells[0])
+    if stop_after is not None:
+        show.line(f"deadline: {duration(stop_after)} are enough for about {reached:.0%} of the training that is left")
+
+
+def _show_cell_forecast(config: StudyConfig, found: StudyForecast) -> None:
+    """What a study of one size, budget, rate and decay would take and tell."""
     show.line(f"runs: {found.runs:,}, {found.runs_done:,} of them done; {found.tokens:,} tokens to train on")
     show.line(f"model: {config.size}, {found.parameters:,} parameters")
     if found.runs > found.runs_done:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 
 import polars as pl
+import pytest
 
 from dq.study import forecast_study
 from dq.study.forecast import EVALUATION_SPEED
@@ -33,6 +35,10 @@ def test_the_command_says_it_all_and_writes_nothing(study: Study) -> None:
     first = {line.split(" ")[0] for line in done.stdout.splitlines()}
     assert {"runs:", "model:", "time:", "disk:", "seeds:", "smallest"} <= first
     assert "by study" in " ".join(done.stdout.split())
+    short = ("ablate", path, "--workspace", study.workspace.root, "--dry-run", "--workers", "1", "--deadline", "1s")
+    found = json.loads(run_dq(*short, "--json").stdout)
+    assert 0 < found["share_at_deadline"] == pytest.approx(min(1, 1 / found["seconds"]))
+    assert re.search(r"deadline: 1 s are enough for about \d+% of the training that is left", run_dq(*short).stdout)
     assert sorted(study.workspace.root.rglob("*")) == before
 
 

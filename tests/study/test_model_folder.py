@@ -80,6 +80,12 @@ def test_padding_to_the_left_changes_no_continuation(model: Any, tokenizer: Any)
         assert alone.tolist() == found[: len(alone)].tolist()
 
 
+def test_a_pipeline_of_transformers_goes_on_with_a_text_from_the_folder_alone(folder: Path) -> None:
+    generate = transformers.pipeline("text-generation", model=str(folder / "model"), device="cpu")
+    ((found,),) = generate(["The old bridge"], max_new_tokens=4, do_sample=False)
+    assert found["generated_text"].startswith("The old bridge") and len(found["generated_text"]) > len("The old bridge")
+
+
 def test_every_documents_loss_is_that_of_the_ledger(study: Study, folder: Path, model: Any, tokenizer: Any) -> None:
     ledger = pl.read_parquet(folder / "documents.parquet")
     for name in ("essays", "news"):
