@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
 from dq.corpus.batches import Batch
 from dq.corpus.config import InputSpec
+from dq.corpus.documents import Carried
 from dq.corpus.inputs import Entry, InputFile, Inputs, find_inputs
 from dq.corpus.pieces import Part, read_parts
 from dq.corpus.places import File
@@ -76,14 +77,29 @@ def input_bytes(inputs: Sequence[Entry] | Inputs) -> int:
     return sum(file.file.size for file in find_inputs(inputs).files)
 
 
-def followed(files: Sequence[InputFile], step: Step, *, max_document_bytes: int) -> Iterator[tuple[InputSpec, Batch]]:
-    """The batches of some files, as `read_parts` gives them. The step counts bytes on disk."""
-    reading, told = _Reading(), 0
-    parts = (Part(replace(file, file=_Followed(file.file, reading))) for file in files)
-    for spec, batch in read_parts(parts, max_document_bytes=max_document_bytes):
+def followed(
+    parts: Iterable[Part], step: Step, *, max_document_bytes: int, carries: Carried = "meta"
+) -> Iterator[tuple[InputSpec, Batch]]:
+    """The batches of some parts, as `read_parts` gives them.
+
+    The step counts bytes on disk: of a whole file as it is read; of a part of one, which is small, when it has been.
+    """
+    reading, told, stored, name = _Reading(), 0, 0, ""
+
+    def watched() -> Iterator[Part]:
+        nonlocal stored, name
+        for one in parts:
+            stored, name = stored + one.stored, one.input.name
+            yield one if one.part else replace(one, input=replace(one.input, file=_Followed(one.input.file, reading)))
+
+    for spec, batch in read_parts(watched(), max_document_bytes=max_document_bytes, carries=carries):
         yield spec, batch
         read = reading.more()
         told += read
         step.advance(read, detail=batch.files[-1].name)
-    if files:
-        step.advance(sum(file.file.size for file in files) - told, detail=files[-1].name)
+    step.advance(stored - told, detail=name)
+
+
+def whole(files: Sequence[InputFile]) -> Iterator[Part]:
+    """Files in one part each."""
+    return (Part(file, stored=file.file.size) for file in files)

@@ -20,11 +20,14 @@ from dq.corpus.inputs import FILE_FAULTS, InputFile, unreadable
 
 @dataclass(frozen=True)
 class Part:
-    """A part of a file, or a whole one, and about how many bytes it has when it is unpacked."""
+    """A part of a file, or a whole one."""
 
     input: InputFile
     part: Any = None
     size: int = 0
+    """About how many bytes it has when it is unpacked."""
+    stored: int = 0
+    """Bytes on disk, or its share of those of its file."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,11 @@ class Piece:
     """Parts of files that are worked on together: one of a large file, or many small files."""
 
     parts: tuple[Part, ...]
+
+    @property
+    def stored(self) -> int:
+        """Bytes on disk."""
+        return sum(part.stored for part in self.parts)
 
     def batches(self, *, max_document_bytes: int, carries: Carried = "meta") -> Iterator[tuple[InputSpec, Batch]]:
         """Their documents, as `read_parts` gives them."""
@@ -58,9 +66,15 @@ def cut_files(files: Sequence[InputFile], *, max_bytes: int) -> list[Piece]:
 def _parts(file: InputFile, *, max_bytes: int) -> list[Part]:
     """A file in parts of about ``max_bytes``, which depend on the file alone."""
     try:
-        return [Part(file, part, size) for part, size in file.format.cut(file.file, max_bytes=max_bytes)]
+        cut = file.format.cut(file.file, max_bytes=max_bytes)
     except FILE_FAULTS as error:
         raise unreadable(file.name, error) from None
+    ends = [0, *itertools.accumulate(size for _, size in cut)]
+    at = [file.file.size * end // max(1, ends[-1]) for end in ends]
+    return [
+        Part(file, part, size, end - begin)
+        for (part, size), (begin, end) in zip(cut, itertools.pairwise(at), strict=True)
+    ]
 
 
 def read_parts(

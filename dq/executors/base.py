@@ -57,6 +57,7 @@ class Executor(ABC):
         *,
         output: Callable[[Task], Path],
         step: Step = QUIET,
+        amount: Callable[[Task], float] = lambda _task: 1,
         on_report: Callable[[Any], None] | None = None,
         isolated: bool = False,
         may_stop: bool = False,
@@ -71,7 +72,8 @@ class Executor(ABC):
                 once for all workers.
             tasks: independent of each other; their order only decides who starts first.
             output: the file whose existence says that the task is done.
-            step: advanced by 1 for each task that is done, by those that were done before too.
+            step: advanced for each task that is done, by those that were done before too.
+            amount: by how much, asked when it is done: what was reported of it is in the step already.
             on_report: called with what tasks pass to `dq.executors.report`, in this thread as `step` is.
             isolated: give even a single worker a process of its own.
             may_stop: a task may end without its output, to be gone on with another time.
@@ -79,26 +81,28 @@ class Executor(ABC):
         Raises:
             DqError: a task raised it, or workers died twice.
         """
-        done = 0
+        counted: set[int] = set()  # tasks as objects: comparing what is in them may take long
 
-        def count(task: Task) -> None:
-            nonlocal done
+        def count(finished: Sequence[Task]) -> None:
+            counted.update(map(id, finished))
+            step.advance(sum(map(amount, finished)))
+
+        def on_done(task: Task) -> None:
             if may_stop and not output(task).exists():
                 return
             assert output(task).exists(), f"{function.__qualname__} has not written {output(task)}"
-            done += 1
-            step.advance()
+            count([task])
 
         for again in (False, True):
             waiting = [task for task in tasks if not output(task).exists()]
-            if len(tasks) - len(waiting) > done:
-                step.advance(len(tasks) - len(waiting) - done)
-                done = len(tasks) - len(waiting)
+            known = counted | {id(task) for task in waiting}
+            if before := [task for task in tasks if id(task) not in known]:
+                count(before)
             if not waiting:
                 return
             try:
                 # What has killed a worker is never tried in this process.
-                self.attempt(function, waiting, on_done=count, on_report=on_report, isolated=isolated or again)
+                self.attempt(function, waiting, on_done=on_done, on_report=on_report, isolated=isolated or again)
                 return
             except WorkerDiedError:
                 if again:

@@ -176,7 +176,7 @@ def filter_files(
         strict: judge as the rules' sources do, defects included.
         scoring: how rows become documents, and these signals.
         executor: who works on pieces of the input; default this process.
-        progress: told of what is done, in files and pieces.
+        progress: told of what is done, in files and bytes.
 
     Raises:
         DqError: a folder holds something else, or the input cannot be read.
@@ -249,8 +249,7 @@ class _Work:
             FilterTask(piece, number, folder / SCRATCH, self.scoring, self.outputs, rules, self.strict)
             for number, piece in enumerate(pieces)
         ]
-        with progress.step("filter", unit="pieces", total=len(tasks)) as step:
-            tally = run_pieces(_filter_piece, tasks, executor=executor, step=step)
+        tally = run_pieces(_filter_piece, tasks, executor=executor, progress=progress, name="filter")
         tally.rows.left_out = self.found.left_out
         join_quarantine(folder / SCRATCH, self.outputs[0].quarantine)
         self.check(tally.rows)
@@ -302,8 +301,7 @@ def _fixed(
     rules: RuleSet, tasks: Sequence[ScoreTask], *, strict: bool, executor: Executor, progress: Progress
 ) -> RuleSet:
     """The rules with the thresholds of the whole input, which is scored once for them."""
-    with progress.step("rank", unit="pieces", total=len(tasks)) as step:
-        run_pieces(score_piece, tasks, executor=executor, step=step)
+    run_pieces(score_piece, tasks, executor=executor, progress=progress, name="rank")
     columns = ["source", *_ranked(rules, strict=strict)]
     return rules.fixed(pl.concat([read_parquet(task.output, columns=columns) for task in tasks]), strict=strict)
 

@@ -21,11 +21,12 @@ import pyarrow as pa
 from dq.corpus.batches import Batch, gathered
 from dq.corpus.config import InputSpec, RowLimits
 from dq.corpus.documents import Carried
+from dq.corpus.followed import followed
 from dq.corpus.inputs import InputFile
 from dq.corpus.pieces import Piece, cut_files
 from dq.corpus.quarantine import MAX_LISTED, QUARANTINE, quarantine
 from dq.errors import ConfigError, InputError
-from dq.executors import Executor, Step
+from dq.executors import Executor, Progress, report
 from dq.files.repeated import id_hashes, repeated_ids
 from dq.files.tally import Tally
 from dq.quality import check_signals, score
@@ -35,6 +36,7 @@ from dq.store.contents import remove_own
 from dq.store.files import replacing
 from dq.text import WordDefinition
 
+MAX_DETAIL = 200  # characters of a name in a report, which must be short to arrive whole
 PIECE_BYTES = 64 << 20  # uncompressed: enough to pay for a task
 
 
@@ -112,8 +114,9 @@ def counted(task: PieceTask, *, carries: Carried = "meta") -> Iterator[tuple[Tal
     with quarantine(task.scratch / f"{task.number:05d}.{QUARANTINE}", tally.rows) as take:
 
         def counting() -> Iterator[tuple[InputSpec, Batch]]:
-            limit = task.scoring.limits.max_document_bytes
-            for spec, batch in gathered(task.piece.batches(max_document_bytes=limit, carries=carries)):
+            limit, step = task.scoring.limits.max_document_bytes, _Reporting(task.number)
+            read = followed(task.piece.parts, step, max_document_bytes=limit, carries=carries)
+            for spec, batch in gathered(read):
                 take(batch)
                 tally.count_documents(batch.documents)
                 ids.append(id_hashes(batch.documents))
@@ -125,10 +128,36 @@ def counted(task: PieceTask, *, carries: Carried = "meta") -> Iterator[tuple[Tal
     tally.write(task.tally)
 
 
-def run_pieces(function: Callable[[Task], None], tasks: Sequence[Task], *, executor: Executor, step: Step) -> Tally:
-    """Work on the pieces that are not done, and add up the tallies of all."""
+class _Reporting:
+    """A step of a piece in a worker: how much of the piece has been read is reported."""
+
+    def __init__(self, number: int) -> None:
+        self._number, self._read = number, 0.0
+
+    def advance(self, amount: float = 1, *, detail: str = "") -> None:
+        """So many more bytes of a file."""
+        self._read += amount
+        report((self._number, self._read, detail[-MAX_DETAIL:]))
+
+
+def run_pieces(
+    function: Callable[[Task], None], tasks: Sequence[Task], *, executor: Executor, progress: Progress, name: str
+) -> Tally:
+    """Work on the pieces that are not done, and add up the tallies of all. The step counts bytes on disk."""
     tasks[0].scratch.mkdir(parents=True, exist_ok=True)
-    executor.run(function, tasks, output=lambda task: task.tally, step=step)
+    read: dict[int, float] = {}
+
+    def on_report(value: tuple[int, float, str]) -> None:
+        number, now, detail = value  # of a piece that is begun again: less than before
+        step.advance(now - read.get(number, 0), detail=detail)
+        read[number] = now
+
+    def unread(task: Task) -> float:
+        before, read[task.number] = read.get(task.number, 0), task.piece.stored
+        return task.piece.stored - before
+
+    with progress.step(name, unit="bytes", total=sum(task.piece.stored for task in tasks)) as step:
+        executor.run(function, tasks, output=lambda task: task.tally, step=step, amount=unread, on_report=on_report)
     tally = Tally.sum(task.tally for task in tasks)
     repeated = repeated_ids([task.ids for task in tasks])
     if repeated.documents:

@@ -87,7 +87,7 @@ def score_files(
         overwrite: replace a table that this function made of other inputs, signals or settings.
         scoring: how rows become documents, and these signals.
         executor: who works on pieces of the input; default this process.
-        progress: told of what is done, in files and pieces.
+        progress: told of what is done, in files and bytes.
 
     Raises:
         DqError: the output is of something else, a signal is unknown, or the input cannot be read.
@@ -118,8 +118,7 @@ def score_files(
     if fresh:
         with claimed([stage], overwrite=overwrite), undone_without_text([parts], listed_in=listed_in):
             tasks = score_tasks(cut(found.files), names, scoring=scoring, scratch=parts)
-            with progress.step("score", unit="pieces", total=len(tasks)) as step:
-                tally = run_pieces(score_piece, tasks, executor=executor, step=step)
+            tally = run_pieces(score_piece, tasks, executor=executor, progress=progress, name="score")
             tally.rows.left_out = found.left_out
             join_quarantine(parts, listed_in)
             tally.rows.check(scoring.limits, listed_in=listed_in, text_field=found.files[0].spec.text_field)

@@ -54,22 +54,21 @@ def begin(command: str, folder: str, workers: str, moment: str, place: str) -> N
 
     pathlib.Path.replace = moved  # type: ignore[assignment,method-assign]
     pieces.PIECE_BYTES, jsonl.CHUNK_BYTES = PIECE_BYTES, CHUNK_BYTES
-    progress = Dying(int(place)) if moment == "pieces" else QUIET
+    progress = Dying(Path(folder), int(place)) if moment == "pieces" else QUIET
     run(command, Path(folder), workers=int(workers), progress=progress)
 
 
 class Dying:
     """A progress, and a step of it, that ends its process when so many pieces are done."""
 
-    def __init__(self, pieces: int) -> None:
-        self._left = pieces
+    def __init__(self, folder: Path, pieces: int) -> None:
+        self._folder, self._pieces = folder, pieces
 
     def step(self, name: str, *, unit: str = "", total: float | None = None) -> AbstractContextManager[Step]:
         return nullcontext(self if name == "filter" else QUIET)
 
     def advance(self, amount: float = 1, *, detail: str = "") -> None:
-        self._left -= int(amount)
-        if self._left <= 0:
+        if len([*self._folder.rglob(".pieces/[0-9]*.json")]) >= self._pieces:
             os.kill(os.getpid(), signal.SIGKILL)
 
 

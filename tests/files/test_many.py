@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 from pathlib import Path
 
@@ -13,11 +14,14 @@ import pytest
 from dq.corpus.config import InputSpec, ReadConfig, RowLimits
 from dq.corpus.inputs import find_inputs
 from dq.errors import InputError
+from dq.executors import LocalExecutor
 from dq.files import filter_files, score_files
-from dq.files.pieces import Scoring
+from dq.files.pieces import Scoring, cut, run_pieces
+from dq.files.score import score_piece, score_tasks
 from dq.inspect.dropped import dropped_documents
 from dq.quality import Rule, RuleSet
 from dq.stages.read import ingest
+from tests.progress import Heard
 
 RULES = RuleSet(name="long", rules=(Rule(signal="char_count", minimum=14, reason="short"),))
 NUMBERS = range(60)
@@ -99,6 +103,42 @@ def test_many_files_are_the_documents_of_one(folder: Path, tmp_path: Path) -> No
     assert pl.read_parquet(tmp_path / "many.parquet")["char_count"].equals(
         pl.read_parquet(tmp_path / "one.parquet")["char_count"]
     )
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_progress_counts_the_bytes_of_a_compressed_file_as_it_is_read(
+    tmp_path: Path, workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dq.corpus.batches.BATCH_BYTES", 5_000)
+    monkeypatch.setattr("dq.corpus.formats.compression.PACKED_BYTES", 1_000)
+    monkeypatch.setattr("dq.corpus.formats.jsonl.CHUNK_BYTES", 1_000)
+    rows = [json.dumps({"text": f"{n} {n * n}" * 40}) for n in range(1000)]
+    (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress("\n".join(rows).encode()))
+    (tmp_path / "b.jsonl").write_text("\n".join(rows[:50]))
+    files = [tmp_path / "a.jsonl.gz", tmp_path / "b.jsonl"]
+    size, heard = sum(file.stat().st_size for file in files), Heard()
+    paths = [str(file) for file in files]
+    filter_files(paths, RULES, kept=tmp_path / "k", progress=heard, executor=LocalExecutor(workers))
+    assert heard.steps[-1] == ("filter", "bytes", size)
+    assert heard.done[-1] == size
+    first = [done for done, detail in zip(heard.done, heard.details, strict=True) if detail.endswith("a.jsonl.gz")]
+    assert len(first) > 3
+    assert max(after - before for before, after in itertools.pairwise(first)) < files[0].stat().st_size / 2
+    scored = Heard()
+    score_files(paths, tmp_path / "s.parquet", signals=["char_count"], progress=scored)
+    assert (scored.steps[-1], scored.done[-1]) == (("score", "bytes", size), size)
+
+
+def test_progress_of_what_is_gone_on_with_counts_what_was_done_before(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps({"text": f"text {n}"}) + "\n" for n in range(3)))
+    pieces, heard = cut(find_inputs([str(tmp_path / "a.jsonl")]).files) * 3, Heard()
+    tasks = score_tasks(pieces, ["char_count"], scoring=Scoring(), scratch=tmp_path / "parts")
+    tasks[1].scratch.mkdir()
+    score_piece(tasks[1])
+    run_pieces(score_piece, tasks, executor=LocalExecutor(), progress=heard, name="score")
+    size = (tmp_path / "a.jsonl").stat().st_size
+    assert heard.steps == [("score", "bytes", 3 * size)]
+    assert (heard.done[0], heard.done[-1]) == (size, 3 * size)
 
 
 def test_entries_of_other_fields_share_no_batch(tmp_path: Path) -> None:
