@@ -34,7 +34,8 @@ def show_grid(found: GridResult) -> None:
         wrap=True,
     )
     for cell in found.cells:
-        _show_notes(cell)
+        _show_fate(cell)
+    _show_notes(found.cells)
     _show_controls(found.cells)
     show.warnings([f"since the study was registered: {change}" for change in found.changes])
 
@@ -62,20 +63,34 @@ def _rows(cell: CellResult, config: StudyConfig, *, keys: tuple[str, ...]) -> li
     return rows
 
 
-def _show_notes(cell: CellResult) -> None:
+def _show_fate(cell: CellResult) -> None:
+    """What diverged, fresh seeds of the best variant, and what is not as it was fixed."""
     if cell.result is None:
         show.line((f"{cell.label}: {cell.failed}", "bold red"), wrap=True)
         return
     if cell.result.confirmed:
         show.line((f"{cell.label}: {cell.result.confirmed}", "bold"), wrap=True)
-    for note in cell.result.comparison.notes:
-        if not note.startswith("set "):  # of the held-out sets: the same in every cell, and in each one's report
-            show.line((f"note: {cell.label}: {note}", "dim"), wrap=True)
     show.warnings([f"{cell.label}: {warning}" for warning in cell.result.warnings])
+
+
+def _show_notes(cells: Sequence[CellResult]) -> None:
+    """Each once, with the cells that it is about unless these are all."""
+    judged = [cell for cell in cells if cell.result is not None]
+    about: dict[str, list[str]] = {}
+    for cell in judged:
+        for note in cell.result.comparison.notes if cell.result else ():
+            about.setdefault(note, []).append(cell.label)
+    for note, labels in about.items():
+        where = "" if len(labels) == len(judged) else f"{'; '.join(labels)}: "
+        show.line((f"note: {where}{note}", "dim"), wrap=True)
 
 
 def _show_controls(cells: Sequence[CellResult]) -> None:
     """How many passed; those that did not, one by one."""
+    bare = [cell.label for cell in cells if cell.result is not None and len(cell.result.controls) <= 1]
+    if bare:  # halves of the baseline's seeds need no run
+        where = "any cell" if len(bare) == len(cells) else "; ".join(bare)
+        show.line((f"no control ran in {where}: nothing checks trainer and pools there", "yellow"), wrap=True)
     judged = [(cell.label, control) for cell in cells if cell.result is not None for control in cell.result.controls]
     passed = sum(control.status == "passed" for _, control in judged)
     show.line(f"controls: {passed:,} of {len(judged):,} passed", wrap=True)

@@ -44,7 +44,7 @@ def noise(
 
 def _row(study: StudyNoise, one: Noise) -> tuple[str, ...]:
     return (
-        study.study,
+        f"{study.study} (cooldown)" if study.annealing else study.study,
         study.size,
         f"{study.budget_tokens:,}",
         one.held_out_set,

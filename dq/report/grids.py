@@ -22,10 +22,21 @@ HEIGHT, BOTTOM = 230, 184
 
 @dataclass(frozen=True)
 class _Cell:
-    """One cell: what tells it apart, and its comparison; None where its runs diverged."""
+    """One cell: what tells it apart, and its result; None where its runs diverged."""
 
     about: dict[str, Any]
-    comparison: dict[str, Any] | None
+    study: dict[str, Any] | None
+
+    @property
+    def comparison(self) -> dict[str, Any] | None:
+        """Of its variants."""
+        return None if self.study is None else dict(self.study["comparison"])
+
+    @property
+    def controls(self) -> tuple[int, int]:
+        """How many passed, of how many."""
+        judged = [] if self.study is None else self.study["controls"]
+        return sum(one["status"] == "passed" for one in judged), len(judged)
 
     @property
     def judged(self) -> dict[str, dict[str, Any]]:
@@ -79,7 +90,7 @@ def build_grid_report(workspace: Workspace, study: Path) -> Path:
 
 
 def _read(study: Path, about: dict[str, Any]) -> _Cell:
-    return _Cell(about, None if about["failed"] else read_json(study / about["cell"] / "comparison.json")["comparison"])
+    return _Cell(about, None if about["failed"] else read_json(study / about["cell"] / "comparison.json"))
 
 
 def _panels(cells: Sequence[_Cell], names: Sequence[str], *, colors: dict[str, str], margin: float) -> list[str]:

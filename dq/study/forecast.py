@@ -218,7 +218,7 @@ def _forecast(cell: Cell, runs: Sequence[PlannedRun], about: _About) -> StudyFor
 
 def _power(config: StudyConfig, noise: tuple[StudyNoise, ...]) -> dict[str, Any]:
     """What so many seeds detect, where the workspace knows how much they spread."""
-    known = nearest_noise(noise, size=config.size, budget_tokens=config.budget_tokens)
+    known = nearest_noise(noise, size=config.size, budget_tokens=config.budget_tokens, annealing=config.annealing)
     if known is None:
         return {"noise_of": None, "sd": None, "detectable": ()}
     sd, variants = known.noise[0].sd, len(config.variants) - 1

@@ -23,6 +23,8 @@ class StudyNoise(Result):
     """Its name and, where it has several cells, which one this is."""
     size: str
     budget_tokens: int
+    annealing: bool = False
+    """Whether its arms differ in the cooldown alone: they share most of what makes seeds differ, and spread less."""
     noise: tuple[Noise, ...]
     """On the neutral sets, then on each other set."""
 
@@ -44,11 +46,12 @@ def noise_of_workspace(workspace: Workspace) -> tuple[StudyNoise, ...]:
                 arms=config["variants"],
                 neutral=comparison["neutral_sets"],
             )
-            settings = path.parent.name.partition("-")[2]  # what a study of several cells lists beside its budgets
+            listed = path.parent.name.partition("-")[2]  # what a study of several cells lists beside its budgets
             study = StudyNoise(
-                study=" ".join(filter(None, [str(record["study"]), settings])),
+                study=" ".join(filter(None, [str(record["study"]), listed])),
                 size=str(config["size"]),
                 budget_tokens=int(record["budget_tokens"]),
+                annealing=config.get("annealing", False),  # older versions knew no other
                 noise=noise,
             )
         except (DqError, KeyError, TypeError, ValueError, AttributeError, pl.exceptions.PolarsError):
@@ -58,11 +61,14 @@ def noise_of_workspace(workspace: Workspace) -> tuple[StudyNoise, ...]:
     return tuple(sorted(found, key=lambda one: (one.size, one.budget_tokens, one.study)))
 
 
-def nearest_noise(studies: tuple[StudyNoise, ...], *, size: str, budget_tokens: int) -> StudyNoise | None:
-    """What is known of the spread at a size and about a budget, from the study nearest to it."""
+def nearest_noise(
+    studies: tuple[StudyNoise, ...], *, size: str, budget_tokens: int, annealing: bool = False
+) -> StudyNoise | None:
+    """What is known of the spread at a size and about a budget, from the study of its kind that is nearest to it."""
 
     def times(one: StudyNoise) -> float:
         return max(one.budget_tokens, budget_tokens) / min(one.budget_tokens, budget_tokens)
 
-    near = [one for one in studies if one.size == size and times(one) <= NEAR_BUDGET]
+    alike = [one for one in studies if (one.size, one.annealing) == (size, annealing)]
+    near = [one for one in alike if times(one) <= NEAR_BUDGET]
     return min(near, key=times, default=None)

@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from dq.executors import LocalExecutor
+from dq.report import build_report
 from dq.report.answers import headline
 from dq.stages.base import View
 from dq.stages.tokens import TokenPool
 from dq.store import Workspace
-from dq.study import forecast_study, run_study
+from dq.study import forecast_study, noise_of_workspace, run_study
+from dq.study.noise import nearest_noise
 from dq.study.runner import train_runs
 from dq.study.trunks import plan_trunks
 from dq.training import RunFolder
@@ -80,6 +82,13 @@ def test_verdicts_say_that_they_are_of_the_cooldown_and_branches_are_what_they_a
 
     apart = Workspace(tmp_path / "apart")
     shutil.copytree(world.workspace.root, apart.root, ignore=shutil.ignore_patterns("runs", "studies"))
+    noise = noise_of_workspace(world.workspace)
+    near = nearest_noise(noise, size="0.1M", budget_tokens=WHOLE, annealing=True)
+    assert near is not None and near.study == "annealed"
+    assert "annealed" not in {one.study for one in noise if not one.annealing}
+    page = build_report(world.workspace, world.workspace.study("annealed", WHOLE)).read_text()
+    assert "before it every run is trained on 1,536 tokens of raw" in page and "in the cooldown</h3>" in page
+
     (alone,) = [run for run in plan(config) if (run.arm, run.spec.seed) == ("curated", 0)]
     train_runs(apart, [alone])
     one, other = (RunFolder(place.run(alone.run_id)) for place in (world.workspace, apart))
