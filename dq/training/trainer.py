@@ -9,6 +9,7 @@ import math
 import shutil
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dq.errors import StoppedError
+from dq.errors import StoppedError, TrainingError
 from dq.executors import ON_CPU, QUIET, Placement, Progress
 from dq.store import read_parquet
 from dq.store.files import write_json_atomic
@@ -211,9 +212,10 @@ def _resumed(run: _Run, branches: Sequence[Branch]) -> tuple[RunState, list[_Rid
         folder = RunFolder(branch.run_dir)
         if folder.status.exists() or folder.checkpoint.exists() != begun:
             continue
-        check_folder(branch.spec, folder)
-        rider = _start(branch.spec, branch.stream, run.heldout, folder=folder, program=run.program)
-        riders.append(_Rider(rider, _load(rider)))
+        with suppress(TrainingError):  # a damaged branch is its own fault: it says so when it is gone on with
+            check_folder(branch.spec, folder)
+            rider = _start(branch.spec, branch.stream, run.heldout, folder=folder, program=run.program)
+            riders.append(_Rider(rider, _load(rider)))
     state = _load(run)  # last: its weights stay
     check_ledger(run.folder, state)
     return state, [one for one in riders if one.state.step == state.step < one.parts_at]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dq.errors import StoppedError
+from dq.errors import StoppedError, TrainingError
 from dq.training import HeldoutTokens, RunFolder, RunSpec, train
 from dq.training.trunk import Branch, same_windows, shared_steps
 from tests.training.tokens import CyclicStream
@@ -110,3 +110,15 @@ def test_a_branch_that_was_begun_alone_is_left_alone(
     train(long, stream, heldout, run_dir=tmp_path / "long", branches=[Branch(short, stream, tmp_path / "short")])
     assert (tmp_path / "short/checkpoint/state.safetensors").read_bytes() == before
     assert not (tmp_path / "short/trunk.json").exists()
+
+
+def test_a_damaged_branch_is_no_fault_of_the_run_that_it_branches_off(
+    long: RunSpec, stream: CyclicStream, heldout: list[HeldoutTokens], tmp_path: Path
+) -> None:
+    short = of_steps(long, 10)
+    (tmp_path / "short").mkdir()
+    (tmp_path / "short/config.json").write_text("{")
+    branches = [Branch(short, stream, tmp_path / "short")]
+    assert train(long, stream, heldout, run_dir=tmp_path / "long", branches=branches).status == "complete"
+    with pytest.raises(TrainingError, match="delete the folder to run again"):
+        train(short, stream, heldout, run_dir=tmp_path / "short")
