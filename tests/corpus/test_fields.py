@@ -153,7 +153,7 @@ def test_a_wrong_text_field_names_those_that_there_are(tmp_path: Path, kind: str
 def test_a_job_names_the_place_of_the_text_field(tmp_path: Path) -> None:
     path = write(tmp_path, "jsonl", [{"content": "x y"}])
     (tmp_path / "job.yaml").write_text(f"workspace: w\ninput: [{{path: {path}}}]\n")
-    done = run_dq("run", "job.yaml", cwd=tmp_path)
+    done = run_dq("run", "job.yaml", "--workers", "1", cwd=tmp_path)
     assert "there are: content; name that of the text by `input.text_field`; did you mean `content`?" in done.stderr
 
 

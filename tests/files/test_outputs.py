@@ -19,6 +19,9 @@ tokenizer: {{vocab_size: 300, bytes_per_source: 10000}}
 """
 
 
+ALONE = ("--workers", "1")  # workers are tried elsewhere
+
+
 def snapshot(folder: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
@@ -36,7 +39,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("score", "a.jsonl", "-o", "s.parquet"),
         ("run", "job.yaml"),
     ):
-        assert run_dq(*command, "--workers", "1", cwd=place).returncode == 0, command
+        assert run_dq(*command, *ALONE, cwd=place).returncode == 0, command
     return place
 
 
@@ -72,7 +75,7 @@ def test_what_another_input_or_setting_made_is_replaced_on_request_only(name: st
     (place / "pipelines").mkdir()
     (place / "pipelines/quickstart.yaml").write_text("mine")
     refused(place, *OTHERS[name], says="--overwrite")
-    again = run_dq(*OTHERS[name], "--overwrite", cwd=place)
+    again = run_dq(*OTHERS[name], "--overwrite", *(() if name == "recipes" else ALONE), cwd=place)
     assert again.returncode == 0, again.stderr
     assert not [path for path in place.rglob("*") if path.name in ("started.json", ".lock", ".pieces")]
 
@@ -121,9 +124,9 @@ def test_a_job_does_not_read_its_own_workspace(place: Path) -> None:
 def test_an_edited_job_rebuilds_and_one_whose_input_has_grown_by_files_goes_on(place: Path) -> None:
     job = JOB.format(path="a.jsonl")
     (place / "job.yaml").write_text(job.replace("0.1}", "0.2}").replace("shard_rows: 30", "shard_rows: 40"))
-    assert run_dq("run", "job.yaml", cwd=place).returncode == 0
+    assert run_dq("run", "job.yaml", *ALONE, cwd=place).returncode == 0
     (place / "job.yaml").write_text(job.replace("[{", '[{path: "b.jsonl"}, {'))
-    assert run_dq("run", "job.yaml", cwd=place).returncode == 0
+    assert run_dq("run", "job.yaml", *ALONE, cwd=place).returncode == 0
     assert json.loads((place / "ws/corpus/original/stage.json").read_text())["summary"]["documents"] > 140
 
 
@@ -139,7 +142,7 @@ def test_a_link_in_a_workspace_is_refused_and_what_it_leads_to_stays(link: str, 
     job = JOB.format(path="a.jsonl").replace("tokenizer", "quality: {preset: c4}\ntokenizer")
     (place / "job.yaml").write_text(job)
     for command in (("dedup", "b.jsonl", "-o", "out", "--overwrite"), ("run", "job.yaml")):
-        done = run_dq(*command, cwd=place)
+        done = run_dq(*command, *ALONE, cwd=place)
         if link.startswith("out") == (command[0] == "dedup"):
             assert done.returncode == 1 and "a link to" in done.stderr, done
     assert snapshot(precious) == before
@@ -151,11 +154,11 @@ def test_a_file_of_the_user_in_a_stage_s_folder_is_named_and_never_deleted(name:
     mine.parent.mkdir(exist_ok=True)
     mine.write_text("mine")
     (place / "job.yaml").write_text(JOB.format(path="a.jsonl") + "quality: {preset: c4}\n")
-    done = run_dq("run", "job.yaml", cwd=place)
+    done = run_dq("run", "job.yaml", *ALONE, cwd=place)
     assert done.returncode == 1 and f"{name}: not a file of dq" in done.stderr, done
     assert mine.read_text() == "mine"
     mine.unlink()
-    assert run_dq("run", "job.yaml", cwd=place).returncode == 0
+    assert run_dq("run", "job.yaml", *ALONE, cwd=place).returncode == 0
 
 
 def test_run_and_dedup_share_no_workspace(place: Path) -> None:
