@@ -9,6 +9,7 @@ from dq.config import load_yaml
 from dq.jobs import JobConfig
 from dq.recipes import list_recipes, recipe_path
 from dq.study import StudyConfig
+from dq.study.cells import cells_of
 
 MODELS: dict[str, type[BaseModel]] = {"pipelines": JobConfig, "ablations": StudyConfig}
 
@@ -31,3 +32,14 @@ def test_the_quickstart_job_and_study_share_a_workspace() -> None:
     assert job.workspace == study.workspace
     assert job.heldout.neutral
     assert job.tokenizer.vocab_size <= 2048
+
+
+def test_the_study_of_scale_trains_nothing_again_that_the_quickstart_has_trained() -> None:
+    quick, scale = (load_yaml(recipe_path(f"ablations/{name}.yaml"), StudyConfig) for name in ("quickstart", "scale"))
+    (cell,) = [
+        cell.config
+        for cell in cells_of(scale)
+        if (cell.config.size, cell.config.budget_tokens) == (quick.size, quick.budget_tokens)
+    ]
+    assert cell.training == quick.training and cell.rule_tokens == quick.rule_tokens
+    assert cell.workspace == quick.workspace and cell.variants.items() < quick.variants.items()
