@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 KERNELS := $(VENV)/.compiled
 
+unexport PYTHONDONTWRITEBYTECODE  # nothing is compiled in advance: without bytecode every process would compile it all
+
 .PHONY: quickstart test check lint kills bench clean
 
 quickstart: $(KERNELS)

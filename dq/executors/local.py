@@ -79,8 +79,9 @@ def _attempt_in_pool(
     events: SimpleQueue[tuple[Future[None] | None, Any]] = SimpleQueue()
     unfinished = len(tasks)
     with _pool(size, function.__module__, tell=lambda value: events.put((None, value))) as pool:
-        for task in tasks:
-            pool.submit(function, task).add_done_callback(partial(_put, events, task))
+        with _ctrl_c_later():  # a worker that is half started would complain of what it was not sent
+            for task in tasks:
+                pool.submit(function, task).add_done_callback(partial(_put, events, task))
         while unfinished:
             try:
                 future, value = events.get(timeout=HEARING_SECONDS)
@@ -122,7 +123,8 @@ def _pool(size: int, module: str, *, tell: Callable[[Any], None]) -> Iterator[Pr
     ending, stop = context.Pipe(duplex=False)
     reports, reporting = context.Pipe(duplex=False)
     listener = threading.Thread(target=_listen, args=(reports, tell), daemon=True)
-    listener.start()
+    with _ctrl_c_later():
+        listener.start()
     pool = ProcessPoolExecutor(size, mp_context=context, initializer=start_worker, initargs=(ending, reporting))
     try:
         yield pool
@@ -144,18 +146,26 @@ def _listen(reports: Connection, tell: Callable[[Any], None]) -> None:
 def _start_fork_server(module: str | None) -> None:
     """Start the server with Ctrl-C blocked, for itself and for all that it forks: it is for this process to handle.
 
-    A server imports what it preloads once, when it starts, for 2 s; so it gets all that later tasks may be of. One that
-    lacks ``module`` is stopped first. The standard library has that for its own tests only, hence the private names.
+    A server imports what it preloads once, when it starts, for 2 s; so it gets all that later tasks may be of, but for
+    a program's own, which say nothing of that. One that lacks ``module`` is stopped first. The standard library has
+    that for its own tests only, hence the private names.
     """
     server: Any = forkserver._forkserver
     if not {WORKER, module or WORKER} <= set(server._preload_modules):
         server._stop()
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([WORKER, *sorted({*_imported(), *([module] if module else [])})])
+        context.set_forkserver_preload([WORKER, *(sorted({*_imported(), module}) if module else ())])
     resource_tracker.ensure_running()  # started first: it unblocks SIGINT when it starts
+    with _ctrl_c_later():
+        forkserver.ensure_running()
+
+
+@contextlib.contextmanager
+def _ctrl_c_later() -> Iterator[None]:
+    """Ctrl-C is heard behind this; threads that start here leave it to the main one for ever."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
-        forkserver.ensure_running()
+        yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
