@@ -25,7 +25,7 @@ from dq.compare.noise import Noise, noise_of
 from dq.compare.paired import Options, paired
 from dq.compare.power import detectable_at, power_of, seeds_in_words
 from dq.compare.results import Comparison, Interval, MeanSquares, Outcome, Power, Verdict
-from dq.compare.spread import ArmSpread, Pool
+from dq.compare.spread import ArmSpread, Pool, pooled_df
 from dq.compare.verdict import judge
 from dq.compare.words import range_of, size_of
 
@@ -60,6 +60,7 @@ __all__ = [
     "paired",
     "paired_curves",
     "plan_looks",
+    "pooled_df",
     "power_of",
     "range_of",
     "seeds_in_words",

@@ -159,7 +159,7 @@ def _by_pool(comparison: Comparison, pool: Pool | None) -> Interval | None:
         high=comparison.difference + half_width,
         confidence=0.95,
         standard_error=standard_error,
-        df=float(pool.df),
+        df=pool.df,
         decided_by="seeds and documents",
         label="spread of the study's arms",
     )

@@ -94,8 +94,8 @@ def share_of(pool: Pool, variant: str, *, squares: MeanSquares, variants: int, e
     """A variant's part; arguments as of `with_family`, ``squares`` are its own."""
     together, whose = 1, "own spread"
     if variant in pool.members:
-        together, whose = len(pool.members), f"spread pooled, {pool.df:,} df"
-        squares = dataclasses.replace(squares, seed=pool.variance * squares.n_documents, seed_df=float(pool.df))
+        together, whose = len(pool.members), f"spread pooled, {pool.df:,.3g} df"
+        squares = dataclasses.replace(squares, seed=pool.variance * squares.n_documents, seed_df=pool.df)
     return Share(
         squares=squares,
         confidence=1 - error * together / variants,

@@ -15,7 +15,7 @@ from dq.compare.family import Look
 from dq.compare.looks import Rule, judge_look, levels_with_gaps
 from dq.compare.paired import Options, pair
 from dq.compare.results import DECIDED, Comparison, Verdict, joined
-from dq.compare.spread import NOT_SHARED, ArmSpread, Pool
+from dq.compare.spread import ArmSpread, Pool
 from dq.compare.tables import LossTable
 from dq.compare.verdict import check_margin, judge, names_worse
 from dq.compare.words import range_of, size_of
@@ -270,8 +270,6 @@ def _pool_notes(pools: Sequence[Pool]) -> tuple[str, ...]:
     """Who shares no spread, and who is unstable; each said once."""
     said: dict[str, None] = {}
     for shared in pools:
-        if shared.refused and shared.refused != NOT_SHARED:
-            said[f"no spread is shared at {shared.n_seeds} seeds: {shared.refused}"] = None
         for one in shared.spreads:
             if one.left_out:
                 said[f"{one.arm} has an interval of its own spread: {one.left_out}"] = None

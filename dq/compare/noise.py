@@ -10,7 +10,7 @@ import polars as pl
 
 from dq.compare.looks import levels_with_gaps
 from dq.compare.power import detectable_at, variance_range
-from dq.compare.spread import pool_spread
+from dq.compare.spread import difference_variance, pooled_df
 from dq.compare.tables import LossTable
 from dq.results import Result
 
@@ -58,16 +58,15 @@ def noise_of(losses: pl.DataFrame, *, arms: Collection[str], neutral: Sequence[s
 def _noise(table: LossTable, names: Sequence[str], sets: Sequence[str]) -> Noise:
     levels = levels_with_gaps(table, names, sets=sets)
     variants, seeds = len(names) - 1, levels.shape[1]
-    pool = pool_spread(levels, arms=names, apart={}, guarded=False)
-    sd = math.sqrt(pool.variance)
-    low, high = (math.sqrt(factor) * sd for factor in variance_range(pool.df))
-    detectable = {n: detectable_at(sd, df=variants * (n - 1), n_seeds=n, comparisons=variants) for n in SEEDS}
+    sd, df = math.sqrt(difference_variance(levels)), variants * (seeds - 1)
+    low, high = (math.sqrt(factor) * sd for factor in variance_range(df))
+    detectable = {n: detectable_at(sd, df=pooled_df(variants, n), n_seeds=n, comparisons=variants) for n in SEEDS}
     return Noise(
         held_out_set=" and ".join(sets),
         arms=len(names),
         seeds=seeds,
         sd=sd,
-        df=pool.df,
+        df=df,
         low=low,
         high=high,
         detectable=detectable,

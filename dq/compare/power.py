@@ -103,7 +103,7 @@ def detectable_at(sd: float, *, df: float, n_seeds: int, comparisons: int = 1, c
 
     Args:
         sd: over seeds, of a paired difference, bits per byte.
-        df: degrees of freedom that the interval will have: (variants)(seeds - 1) where they share their spread.
+        df: degrees of freedom that the interval will have: `pooled_df` where variants share their spread.
         n_seeds: of every arm.
         comparisons: variants that are judged together.
         confidence: of the interval that decides.

@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from dq.compare import detectable_at, plan_looks
+from dq.compare import detectable_at, plan_looks, pooled_df
 from dq.errors import DqError, TrainingError
 from dq.executors import Placement
 from dq.results import Result
@@ -226,7 +226,7 @@ def _power(config: StudyConfig, noise: tuple[StudyNoise, ...]) -> dict[str, Any]
     detectable = [
         detectable_at(
             sd,
-            df=variants * (look.seeds - 1),
+            df=pooled_df(variants, look.seeds),
             n_seeds=look.seeds,
             comparisons=variants,
             confidence=1 - look.error,
