@@ -93,7 +93,6 @@ def assert_near(found: dict[str, list[tuple[int, float]]], wanted: dict[str, lis
         assert [value for _, value in found[name]] == pytest.approx([value for _, value in points], rel=1e-6)
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_tensorboard_reads_the_ledgers_and_what_is_new_is_added_once(workspace: Workspace, tmp_path: Path) -> None:
     command = ("runs", "my-work", "--mirror", "tensorboard=board")
     done = run_dq(*command, cwd=tmp_path)
