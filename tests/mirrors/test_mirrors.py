@@ -126,7 +126,6 @@ def test_a_run_that_was_trained_anew_is_sent_from_its_beginning(workspace: Works
 
 
 def test_trackio_holds_the_ledgers(workspace: Workspace, tmp_path: Path) -> None:
-    pytest.importorskip("trackio")
     program = (
         "import os, sys; os.chdir(sys.argv[1]); from dq.cli.program import run\n"
         "assert run(['runs', 'my-work', '--mirror', 'trackio=track']) == 0\n"
@@ -166,7 +165,6 @@ for path in glob.glob("w/wandb/offline-run-*/*.wandb"):
 
 
 def test_wandb_holds_the_ledgers_offline(workspace: Workspace, tmp_path: Path) -> None:
-    pytest.importorskip("wandb")
     done = finish(IN_WANDB, tmp_path, WANDB_API_KEY=SECRET, HOME=str(tmp_path))
     assert done.returncode == 0, done.stderr
     said = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]

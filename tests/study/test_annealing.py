@@ -27,7 +27,7 @@ SETTINGS = {"name": "annealed", "annealing": True, "variants": VARIANTS, "seeds"
 TRUNK, WHOLE = 6 * 256, 8 * 256  # tokens: the last two of eight steps cool
 
 
-def windows(world: World, variant: Variant, *, seed: int, count: int) -> tuple[np.ndarray, list[int]]:  # type: ignore[type-arg]
+def windows(world: World, variant: Variant, *, seed: int, count: int) -> tuple[np.ndarray, list[int]]:
     universe: Universe = open_universe(world.workspace)
     pool = View.of(world.workspace).open(TokenPool)
     stream = variant.whole_stream(universe, pool, seed=seed, vocabulary_size=400)
