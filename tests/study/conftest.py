@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,14 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     folder = tmp_path_factory.mktemp("study")
     job = small_job(folder)
     return World(job, run_job(job, Workspace(folder / "workspace")).workspace)
+
+
+@pytest.fixture
+def fresh(world: World, tmp_path: Path) -> Workspace:
+    """The workspace without any runs and studies, those of other tests too."""
+    copy = Workspace(tmp_path / "fresh")
+    shutil.copytree(world.workspace.root, copy.root, ignore=shutil.ignore_patterns("runs", "studies"))
+    return copy
 
 
 def tiny_study(**changes: Any) -> StudyConfig:

@@ -9,8 +9,8 @@ from pathlib import Path
 import polars as pl
 from polars.testing import assert_frame_equal
 
+from dq.store import Workspace
 from tests.command import run_dq
-from tests.study.conftest import World
 
 STUDY = {
     "name": "shared",
@@ -23,22 +23,22 @@ STUDY = {
 }
 
 
-def ledgers(world: World, result: str) -> dict[str, pl.DataFrame]:
-    folders = [world.workspace.run(name) for name in json.loads(result)["runs"]]
+def ledgers(workspace: Workspace, result: str) -> dict[str, pl.DataFrame]:
+    folders = [workspace.run(name) for name in json.loads(result)["runs"]]
     return {folder.name: pl.read_parquet(folder / "ledger.parquet") for folder in folders}
 
 
-def test_a_study_whose_runs_are_shared_says_what_one_alone_says(world: World, tmp_path: Path) -> None:
-    path, place = tmp_path / "study.yaml", ("--workspace", str(world.workspace.root), "--json", "--overwrite")
+def test_a_study_whose_runs_are_shared_says_what_one_alone_says(fresh: Workspace, tmp_path: Path) -> None:
+    path, place = tmp_path / "study.yaml", ("--workspace", str(fresh.root), "--json", "--overwrite")
     path.write_text(json.dumps(STUDY))
     done = run_dq("ablate", path, *place, "--devices-per-run", "2")
     assert done.returncode == 0, done.stderr
-    together = ledgers(world, done.stdout)
+    together = ledgers(fresh, done.stdout)
     for name in together:
-        config = json.loads((world.workspace.run(name) / "config.json").read_text())
+        config = json.loads((fresh.run(name) / "config.json").read_text())
         assert config["processes"] == 2
-        shutil.rmtree(world.workspace.run(name))
-    alone = ledgers(world, run_dq("ablate", path, *place).stdout)
+        shutil.rmtree(fresh.run(name))
+    alone = ledgers(fresh, run_dq("ablate", path, *place).stdout)
     assert len(alone) == 2 and alone.keys() == together.keys()
     for name, ledger in alone.items():
         assert_frame_equal(ledger, together[name], rel_tol=1e-5)

@@ -17,7 +17,7 @@ from dq.study.grid import REPEAT, PlannedRun
 from dq.study.trunks import branch_steps, plan_trunks
 from dq.training import RunFolder, TrainingConfig
 from dq.variants import Curated, Raw, Repeated, StreamConfig, TokenNoise
-from tests.study.conftest import Plan, World, tiny_study, with_controls
+from tests.study.conftest import Plan, tiny_study, with_controls
 
 STATED = TrainingConfig(
     context=64, batch_windows=4, curve_points=2, peak_learning_rate=0.01, weight_decay=0.1, warmup_tokens=512
@@ -80,21 +80,21 @@ def test_the_run_that_is_trained_twice_is_trained_alone(plan: Plan) -> None:
     assert {arm for arm, _, _ in shared(plan, config)} == {"raw", "curated", "control-token-replacement"}
 
 
-def test_a_branch_is_bit_for_bit_the_run_that_it_is_alone(world: World, tmp_path: Path) -> None:
+def test_a_branch_is_bit_for_bit_the_run_that_it_is_alone(fresh: Workspace, tmp_path: Path) -> None:
     budgets = {"budgets_tokens": (2 * TWO_BLOCKS, TWO_BLOCKS), "budget_tokens": 2 * TWO_BLOCKS}
     config = tiny_study(name="trunk", **budgets, trunk_tokens=TWO_BLOCKS, seeds=1)
-    foretold = forecast_grid(config, world.workspace)
+    foretold = forecast_grid(config, fresh)
     assert [cell.shared_tokens for cell in foretold.cells] == [0, 2 * 26 * 256]
     assert [cell.tokens for cell in foretold.cells] == [2 * 16384, 2 * (32 - 26) * 256]
-    found = run_grid(config, world.workspace, executor=LocalExecutor(2))
+    found = run_grid(config, fresh, executor=LocalExecutor(2))
 
     apart = Workspace(tmp_path / "apart")
-    shutil.copytree(world.workspace.root, apart.root, ignore=shutil.ignore_patterns("runs", "studies"))
+    shutil.copytree(fresh.root, apart.root, ignore=shutil.ignore_patterns("runs", "studies"))
     alone = run_study(tiny_study(name="alone", budget_tokens=TWO_BLOCKS, trunk_tokens=TWO_BLOCKS, seeds=1), apart)
     branched = found.cells[1].result
     assert branched is not None and branched.runs == alone.runs
     for run in alone.runs:
-        one, other = (RunFolder(workspace.run(run)) for workspace in (world.workspace, apart))
+        one, other = (RunFolder(workspace.run(run)) for workspace in (fresh, apart))
         assert one.digests() == other.digests()
         origin = json.loads((one.path / "trunk.json").read_text())
         assert origin["steps"] == 26 and found.cells[0].result and origin["run"] in found.cells[0].result.runs
