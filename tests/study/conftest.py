@@ -37,12 +37,17 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     return World(job, run_job(job, Workspace(folder / "workspace")).workspace)
 
 
-@pytest.fixture
-def fresh(world: World, tmp_path: Path) -> Workspace:
+def without_runs(world: World, folder: Path) -> Workspace:
     """The workspace without any runs and studies, those of other tests too."""
-    copy = Workspace(tmp_path / "fresh")
+    copy = Workspace(folder / "fresh")
     shutil.copytree(world.workspace.root, copy.root, ignore=shutil.ignore_patterns("runs", "studies"))
     return copy
+
+
+@pytest.fixture
+def fresh(world: World, tmp_path: Path) -> Workspace:
+    """A workspace without runs, for one test."""
+    return without_runs(world, tmp_path)
 
 
 def tiny_study(**changes: Any) -> StudyConfig:

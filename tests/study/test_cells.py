@@ -17,7 +17,7 @@ from dq.study.cells import cells_of
 from dq.training import TrainingConfig, find_size, rates
 from dq.variants import Curated, Raw, TokenNoise
 from tests.command import run_dq
-from tests.study.conftest import Plan, World, tiny_study
+from tests.study.conftest import Plan, World, tiny_study, without_runs
 
 BUDGETS = (2048, 1024)
 TINY = TrainingConfig(context=64, batch_windows=4, curve_points=2)
@@ -29,8 +29,13 @@ def grid(**changes: Any) -> StudyConfig:
 
 
 @pytest.fixture(scope="module")
-def found(world: World) -> GridResult:
-    return run_grid(grid(), world.workspace, executor=LocalExecutor(2))
+def world(world: World, tmp_path_factory: pytest.TempPathFactory) -> World:
+    return World(world.job, without_runs(world, tmp_path_factory.mktemp("cells")))
+
+
+@pytest.fixture(scope="module")
+def found(own: World) -> GridResult:
+    return run_grid(grid(), own.workspace, executor=LocalExecutor(2))
 
 
 def files(workspace: Workspace) -> dict[Path, int]:
@@ -97,31 +102,31 @@ def test_a_file_lists_what_it_would_otherwise_give_once(tmp_path: Path) -> None:
         load_yaml(path, StudyConfig)
 
 
-def test_every_cell_says_what_its_study_alone_would_say(world: World, found: GridResult) -> None:
-    before = files(world.workspace)
+def test_every_cell_says_what_its_study_alone_would_say(own: World, found: GridResult) -> None:
+    before = files(own.workspace)
     for cell, budget in zip(found.cells, BUDGETS, strict=True):
-        alone = run_study(tiny_study(name="alone", budget_tokens=budget), world.workspace)
+        alone = run_study(tiny_study(name="alone", budget_tokens=budget), own.workspace)
         assert cell.result is not None and cell.result.comparison.to_dict() == alone.comparison.to_dict()
         assert (cell.budget_tokens, cell.result.losses.equals(alone.losses)) == (budget, True)
-    assert files(world.workspace) == before
-    written = json.loads((world.workspace.grid("grid") / "grid.json").read_text())
+    assert files(own.workspace) == before
+    written = json.loads((own.workspace.grid("grid") / "grid.json").read_text())
     assert [cell["cell"] for cell in written["cells"]] == ["2048", "1024"]
     assert set(found.to_frame()["budget_tokens"]) == set(BUDGETS)
     with pytest.raises(ConfigError, match=r"several sizes, budgets, rates or decays: dq\.run_grid"):
-        run_study(grid(), world.workspace)
+        run_study(grid(), own.workspace)
 
 
-def test_a_grid_that_grows_trains_nothing_again_and_says_what_was_added(world: World, found: GridResult) -> None:
-    before = files(world.workspace)
+def test_a_grid_that_grows_trains_nothing_again_and_says_what_was_added(own: World, found: GridResult) -> None:
+    before = files(own.workspace)
     more = grid(
         budgets_tokens=(*BUDGETS, 1536),
         seeds=4,
         variants={"raw": Raw(), "curated": Curated(), "noise": TokenNoise(dose=1.0)},
     )
-    todo = {cell.cell: cell.runs - cell.runs_done for cell in forecast_grid(more, world.workspace, workers=2).cells}
+    todo = {cell.cell: cell.runs - cell.runs_done for cell in forecast_grid(more, own.workspace, workers=2).cells}
     assert todo == {"2,048 tokens": 6, "1,024 tokens": 6, "1,536 tokens": 12}
-    grown = run_grid(more, world.workspace, executor=LocalExecutor(2))
-    assert files(world.workspace).items() > before.items()
+    grown = run_grid(more, own.workspace, executor=LocalExecutor(2))
+    assert files(own.workspace).items() > before.items()
     assert grown.changes == ("cells 1536 were added",) and found.changes == ()
     for old, new in zip(found.cells, grown.cells, strict=False):
         assert old.result is not None and new.result is not None
@@ -129,34 +134,34 @@ def test_a_grid_that_grows_trains_nothing_again_and_says_what_was_added(world: W
         assert new.result.registered.changes == ("variants noise were added", "seeds was 3, is 4")
 
 
-def test_a_cell_that_diverges_is_an_outcome_and_the_others_have_theirs(world: World, tmp_path: Path) -> None:
+def test_a_cell_that_diverges_is_an_outcome_and_the_others_have_theirs(own: World, tmp_path: Path) -> None:
     config = grid(name="rates", budgets_tokens=(2048,), learning_rates=("1x", 1e30), seeds=1)
     path = tmp_path / "study.yaml"
     path.write_text(config.model_dump_json(exclude={"budget_tokens"}))
-    done = run_dq("ablate", path, "--workspace", world.workspace.root)
+    done = run_dq("ablate", path, "--workspace", own.workspace.root)
     assert done.returncode == 0, done.stderr
     words = " ".join(done.stdout.split())
     assert "2,048 1e30 curated diverged" in words
     assert "2,048 tokens, rate 1e30: 2 of 2 runs diverged" in words
     assert "2,048 1x curated" in words and "controls: 0 of 1 passed" in words
     assert max(map(len, done.stdout.splitlines()[:-1])) <= 80
-    page = (world.workspace.grid("rates") / "report/index.html").read_text()
+    page = (own.workspace.grid("rates") / "report/index.html").read_text()
     assert "../2048-rate1x/report/index.html" in page and "../2048-rate1e" not in page
-    assert not (world.workspace.study("rates", 2048, "rate1e30") / "comparison.json").exists()
+    assert not (own.workspace.study("rates", 2048, "rate1e30") / "comparison.json").exists()
 
 
-def test_runs_and_spreads_of_several_budgets_are_told_apart(world: World, found: GridResult) -> None:
+def test_runs_and_spreads_of_several_budgets_are_told_apart(own: World, found: GridResult) -> None:
     (run,) = [one for one in found.cells[1].result.runs if one.startswith("raw") and "seed0" in one]  # type: ignore[union-attr]
-    shown = run_dq("runs", world.workspace.root).stdout
+    shown = run_dq("runs", own.workspace.root).stdout
     assert shown.splitlines()[1].split()[:3] == ["run", "done", "of"]
     (line,) = [
         line for line in shown.splitlines() if line.startswith(run[:20]) and " 1,024 " in line and "seed0" in line
     ]
     assert "100%" in line and max(map(len, shown.splitlines())) <= 80
-    assert set(BUDGETS) <= {one.budget_tokens for one in noise_of_workspace(world.workspace) if one.study == "grid"}
+    assert set(BUDGETS) <= {one.budget_tokens for one in noise_of_workspace(own.workspace) if one.study == "grid"}
 
 
-def test_looks_stop_each_cell_for_itself(world: World) -> None:
+def test_looks_stop_each_cell_for_itself(own: World) -> None:
     """Noise in all tokens is worse at once at the larger budget; a cell that is undecided goes on alone."""
     config = grid(
         name="looks",
@@ -165,7 +170,7 @@ def test_looks_stop_each_cell_for_itself(world: World) -> None:
         variants={"raw": Raw(), "noise": TokenNoise(dose=1.0)},
         margin_bits_per_byte=1e-6,
     )
-    result = run_grid(config, world.workspace, executor=LocalExecutor(2))
+    result = run_grid(config, own.workspace, executor=LocalExecutor(2))
     for cell in result.cells:
         assert cell.result is not None
         (one,) = cell.result.comparison.variants

@@ -20,7 +20,8 @@ def test_a_finished_study_has_nothing_to_do_and_more_seeds_of_it_tell_less(study
     assert (done.runs_done, done.tokens, done.seconds, done.disk_bytes) == (done.runs, 0, 0, 0)
     assert done.speed_is == "nothing" and done.noise_of  # of whichever studies the workspace has by now
     more = forecast_study(tiny_study(name="more", seeds=12), study.workspace)
-    assert more.runs - more.runs_done == 18 and more.tokens == 18 * 2048  # a run is known by what it trains
+    # A run is known by what it trains: those of 3 seeds are there, and perhaps some that other tests have trained.
+    assert 6 <= more.runs_done < more.runs == 24 and more.tokens == (24 - more.runs_done) * 2048
     assert more.speed_is == "recorded" and more.seconds > 0 and more.disk_bytes > 0
     assert more.detectable[0] < done.detectable[0]
     assert forecast_study(tiny_study(size="0.3M", seeds=3), study.workspace).sd is None

@@ -15,11 +15,12 @@ import pytest
 
 from dq.errors import TrainingError
 from dq.executors import LocalExecutor
+from dq.store import Workspace
 from dq.study import run_study, worker
 from dq.study.grid import plan_grid
 from dq.training import TrainingConfig, train
 from dq.variants import Curated, Raw, TokenNoise, open_universe
-from tests.study.conftest import World, tiny_study
+from tests.study.conftest import tiny_study
 
 Trouble = Callable[[], None]
 
@@ -85,7 +86,7 @@ class TroubledExecutor(LocalExecutor):
             )
 
 
-def test_runs_that_cannot_be_trained_are_named_and_trained_later(world: World) -> None:
+def test_runs_that_cannot_be_trained_are_named_and_trained_later(fresh: Workspace) -> None:
     troubles = {"curated": without_memory, "noise": without_disk, "halved": killed}
     reasons = {
         "curated": r"out of memory with 32 windows a pass; set `training\.microbatch_windows` to 16 ",
@@ -101,25 +102,25 @@ def test_runs_that_cannot_be_trained_are_named_and_trained_later(world: World) -
         budget_tokens=8192,
         training=TrainingConfig(context=128, batch_windows=32, curve_points=1),
     )
-    runs = {run.arm: run.run_id for run in plan_grid(config, world.workspace, open_universe(world.workspace))}
-    found = run_study(config, world.workspace, executor=TroubledExecutor(1, troubles))
+    runs = {run.arm: run.run_id for run in plan_grid(config, fresh, open_universe(fresh))}
+    found = run_study(config, fresh, executor=TroubledExecutor(1, troubles))
     assert found.missing.keys() == {runs[arm] for arm in troubles}
     for arm, reason in reasons.items():
         assert re.search(reason, found.missing[runs[arm]]), found.missing[runs[arm]]
         assert f"missing: {runs[arm]}: {found.missing[runs[arm]]}" in found.warnings
         assert f"{arm} gets no verdict: 1 of its runs is missing" in found.comparison.notes
-        assert not list(world.workspace.run(runs[arm]).rglob("*.partial"))
+        assert not list(fresh.run(runs[arm]).rglob("*.partial"))
     assert found.warnings[-1] == "the same command trains what is missing"
     assert [one.variant for one in found.comparison.variants] == ["spared"] and len(found.runs) == 2
 
-    whole = run_study(config, world.workspace)
+    whole = run_study(config, fresh)
     assert not whole.missing and not whole.warnings and set(whole.runs) == set(runs.values())
 
 
-def test_a_study_without_its_baseline_trains_the_rest_and_ends_with_the_reason(world: World) -> None:
+def test_a_study_without_its_baseline_trains_the_rest_and_ends_with_the_reason(fresh: Workspace) -> None:
     config = tiny_study(name="baseless", variants={"raw": Raw(), "curated": Curated()}, seeds=2, budget_tokens=1536)
     with pytest.raises(TrainingError, match=r"File too large[^\n]* \(2 of 4 runs are missing\)$"):
-        run_study(config, world.workspace, executor=TroubledExecutor(1, {"raw": without_disk}))
-    ended = {path.parent.name for path in world.workspace.root.glob("runs/*/status.json")}
-    universe = open_universe(world.workspace)
-    assert {run.run_id for run in plan_grid(config, world.workspace, universe) if run.arm == "curated"} <= ended
+        run_study(config, fresh, executor=TroubledExecutor(1, {"raw": without_disk}))
+    ended = {path.parent.name for path in fresh.root.glob("runs/*/status.json")}
+    universe = open_universe(fresh)
+    assert {run.run_id for run in plan_grid(config, fresh, universe) if run.arm == "curated"} <= ended
