@@ -29,7 +29,8 @@ def grid(**changes: Any) -> StudyConfig:
 
 
 @pytest.fixture(scope="module")
-def world(world: World, tmp_path_factory: pytest.TempPathFactory) -> World:
+def own(world: World, tmp_path_factory: pytest.TempPathFactory) -> World:
+    """Apart from the runs of other tests."""
     return World(world.job, without_runs(world, tmp_path_factory.mktemp("cells")))
 
 
