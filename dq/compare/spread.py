@@ -55,7 +55,6 @@ class Pool(Result):
     variance: float
     """Of a seed's paired difference, (bits per byte)^2: of the members, or without any the largest of a pair's own."""
     df: float
-    n_seeds: int
 
 
 def pool_spread(levels: FloatArray, *, arms: Sequence[str], apart: Mapping[str, str], share: bool = True) -> Pool:
@@ -90,7 +89,6 @@ def pool_spread(levels: FloatArray, *, arms: Sequence[str], apart: Mapping[str, 
         members=tuple(arms[row] for row in kept),
         variance=variance,
         df=df,
-        n_seeds=n_seeds,
     )
 
 

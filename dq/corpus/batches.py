@@ -21,7 +21,7 @@ from dq.arrays import I64
 from dq.corpus.columns import as_schema, table_of_rows, united
 from dq.corpus.config import InputSpec
 from dq.corpus.digits import dumps
-from dq.corpus.documents import DOCUMENT_SCHEMA, BadRow, Carried, Document, Origin, Row, document_of, whole_row
+from dq.corpus.documents import DOCUMENT_SCHEMA, BadRow, Document, Origin, Row, document_of, whole_row
 from dq.text import string_array
 
 BATCH_BYTES = 8 << 20
@@ -133,17 +133,20 @@ def _together(batches: list[Batch]) -> Batch:
 
 
 def batches_of_rows(
-    files: Iterable[tuple[Origin, Iterable[Row | BadRow]]], *, max_document_bytes: int, carries: Carried
+    files: Iterable[tuple[Origin, Iterable[Row | BadRow]]], *, max_document_bytes: int
 ) -> Iterator[Batch]:
-    """The documents that the rows of some files hold, in order, in batches of about 8 MB."""
-    filling = _Filling(carries)
+    """The documents that the rows of some files hold, in order, in batches of about 8 MB.
+
+    Files of one call carry the same along.
+    """
+    filling = _Filling()
     for origin, rows in files:
         filling.begin(origin)
         for row in rows:
             filling.add(row, max_document_bytes)
             if filling.is_full:
                 yield filling.batch()
-                filling = _Filling(carries)
+                filling = _Filling()
                 filling.begin(origin)
     if filling.files:
         yield filling.batch()
@@ -152,8 +155,7 @@ def batches_of_rows(
 class _Filling:
     """A batch that is not full yet."""
 
-    def __init__(self, carries: Carried) -> None:
-        self.carries = carries
+    def __init__(self) -> None:
         self.files: list[tuple[str, int, int]] = []  # name, and how many documents and bad rows came before
         self._documents: list[Document] = []
         self._numbers: list[int] = []
@@ -181,7 +183,7 @@ class _Filling:
             return
         self._documents.append(found)
         self._numbers.append(row.line)
-        if self.carries != "meta":
+        if self._origin.carries != "meta":
             self._rows.append((row, self._origin))
         self._bytes += len(found[2])
         self._replaced += row.replaced_surrogates
@@ -200,13 +202,13 @@ class _Filling:
 
     def _own(self) -> pa.Table | None:
         """Rows as columns, with the fields that their files' folders name."""
-        if "columns" not in self.carries:
+        if "columns" not in self._origin.carries:
             return None
         return table_of_rows([whole_row(row, origin) for row, origin in self._rows])
 
     def _lines(self) -> pa.Array | None:
         """Rows as lines of JSON."""
-        if "lines" not in self.carries:
+        if "lines" not in self._origin.carries:
             return None
         return string_array(_line(row, origin) for row, origin in self._rows)
 

@@ -91,7 +91,7 @@ def read_parts(
     for (spec, by_rows), same in itertools.groupby(parts, key=_together):
         if by_rows:
             rows = ((_origin(one, carries), _rows(one, max_document_bytes)) for one in same)
-            batches = batches_of_rows(rows, max_document_bytes=max_document_bytes, carries=carries)
+            batches = batches_of_rows(rows, max_document_bytes=max_document_bytes)
         else:
             batches = itertools.chain.from_iterable(_batches(one, max_document_bytes, carries) for one in same)
         for batch in batches:

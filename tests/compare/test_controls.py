@@ -121,7 +121,7 @@ def test_replaced_tokens_must_be_worse(
     assert ("look for a fault" in found.reason) == (status is ControlStatus.FAILED)
 
 
-POOL = Pool(spreads=(), members=("a", "b", "c"), variance=0.01, df=6, n_seeds=3)
+POOL = Pool(spreads=(), members=("a", "b", "c"), variance=0.01, df=6)
 
 
 # With 6 degrees of freedom the quantile is 2.45, and one seed's difference has a standard deviation of 0.1.

@@ -37,16 +37,21 @@ class LocalFile:
         """The path, as it was given; what no id can hold of it is spelled out."""
         return spelled(self.path.as_posix())
 
-    @cached_property
+    @property
     def size(self) -> int:
-        """Bytes on disk, when it is first asked for: of a corpus in many small files, looking costs most.
+        """Bytes on disk."""
+        return self._regular[1]
+
+    @cached_property
+    def _regular(self) -> tuple[Path, int]:
+        """The path and size of what is a file, looked at once: of a corpus in many small files, looking costs most.
 
         A pipe is no file: documents are read more than once, and what is in a pipe is gone then.
         """
         status = self.path.stat()
         if not stat.S_ISREG(status.st_mode):
             raise InputError(f"{self.path}: not a regular file; write what it holds to a file, and name that")
-        return status.st_size
+        return self.path, status.st_size
 
     @cached_property
     def magic(self) -> bytes:
@@ -55,16 +60,16 @@ class LocalFile:
 
     def head(self, size: int) -> bytes:
         """The first bytes, of which `magic` is remembered: of a small file, opening costs most."""
-        assert self.size >= 0  # which looks what it is
-        with self.path.open("rb", buffering=0) as stored:
+        path, _ = self._regular
+        with path.open("rb", buffering=0) as stored:
             found = stored.read(size)
         vars(self)["magic"] = found[:MAGIC_BYTES]
         return found
 
     def open(self) -> pa.NativeFile:
         """The file, where it is one."""
-        assert self.size >= 0  # which looks what it is
-        return pa.OSFile(os.fsencode(self.path))
+        path, _ = self._regular
+        return pa.OSFile(os.fsencode(path))
 
     def sha256(self) -> str:
         """SHA-256 of its bytes."""
