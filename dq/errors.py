@@ -9,6 +9,7 @@
     ├── TrainingError         a run could not be trained or resumed
     ├── StoppedError          a deadline came first: says how much is done, the same command goes on
     ├── CompareError          runs cannot be compared: names what differs or is missing
+    ├── FitError              a law cannot be fitted to these runs, or answered from: names what is missing
     └── ForkError             a process was forked where its threads are needed: names the ways to spawn it
 
 A message says what happened, where (file, line, shard, document, run) and what to do. The command line prints it on
@@ -74,6 +75,10 @@ class StoppedError(DqError):
 
 class CompareError(DqError):
     """Runs cannot be compared with each other."""
+
+
+class FitError(DqError):
+    """A law cannot be fitted to these runs, or cannot answer what was asked."""
 
 
 class ForkError(DqError):

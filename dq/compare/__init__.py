@@ -25,6 +25,7 @@ from dq.compare.noise import Noise, noise_of
 from dq.compare.paired import Options, paired
 from dq.compare.power import detectable_at, power_of, seeds_in_words
 from dq.compare.results import Comparison, Interval, MeanSquares, Outcome, Power, Verdict
+from dq.compare.run_tables import RunTable, read_runs
 from dq.compare.spread import ArmSpread, Pool, pooled_df
 from dq.compare.verdict import judge
 from dq.compare.words import range_of, size_of
@@ -44,6 +45,7 @@ __all__ = [
     "Outcome",
     "Pool",
     "Power",
+    "RunTable",
     "StudyComparison",
     "VariantComparison",
     "Verdict",
@@ -63,6 +65,7 @@ __all__ = [
     "pooled_df",
     "power_of",
     "range_of",
+    "read_runs",
     "seeds_in_words",
     "size_of",
 ]
