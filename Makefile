@@ -18,7 +18,7 @@ test: check
 # mypy and the compiler of kernels use a core each, for a minute.
 check: $(STAMP)
 	$(MAKE) --jobs=2 lint $(KERNELS)
-	$(BIN)/pytest -n logical --dist loadfile
+	$(BIN)/pytest -n logical --dist loadfile --no-loadscope-reorder
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

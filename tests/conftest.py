@@ -9,6 +9,21 @@ from pathlib import Path
 
 import pytest
 
+HERE = Path(__file__).parent
+
+LONG_FILES = ("test_end_to_end.py", "test_cli_hostile.py", "study/", "test_kills.py", "corpus/test_bombs.py")
+"""Files of minutes: what starts last decides how long one core waits for the other."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Longest files first; `-n` hands files out in this order (`--no-loadscope-reorder`)."""
+
+    def rank(item: pytest.Item) -> int:
+        path = item.path.relative_to(HERE).as_posix()
+        return next((place for place, start in enumerate(LONG_FILES) if path.startswith(start)), len(LONG_FILES))
+
+    items.sort(key=rank)
+
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
