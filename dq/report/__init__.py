@@ -1,6 +1,7 @@
 """The answer for people: one HTML file that works offline."""
 
-from dq.report.build import MODULES, build_report
+from dq.report.build import build_report
 from dq.report.grids import build_grid_report
+from dq.report.page import MODULES
 
 __all__ = ["MODULES", "build_grid_report", "build_report"]

@@ -1,39 +1,18 @@
-"""Write a study's ``report/index.html``: self-contained, offline, every piece of document text escaped.
-
-Figures are SVG in the page, so that it weighs some hundred kilobytes, prints, follows a phone and the dark, and needs
-no program to be drawn. The template escapes by default; the only values it takes unescaped are our own style, script
-and panels, which escape what they are given (`dq.report.svg`).
-"""
+"""A study's ``report/index.html``: the answer, the curves, the corpus, the rules, the controls."""
 
 from __future__ import annotations
 
-import importlib.resources
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dq.errors import require
 from dq.report.answers import cards, headline
 from dq.report.colors import FATES, INK, colors_of
 from dq.report.data import ReportData, gather
 from dq.report.figures import MAX_SOURCES, Study, card_strip, difference_panels, fate_panel, gap_panels, level_panels
 from dq.report.manifests import measured
-from dq.store import Workspace, write_bytes_atomic, write_parquet
-
-MODULES = ("jinja2",)
-"""What a report is made with, for `require_all`."""
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A row of panels with a legend."""
-
-    id: str
-    title: str
-    caption: str
-    panels: Sequence[str]
-    legend: Sequence[tuple[str, str]]
+from dq.report.page import Figure, write_page
+from dq.store import Workspace, write_parquet
 
 
 def build_report(workspace: Workspace, study: Path) -> Path:
@@ -43,41 +22,32 @@ def build_report(workspace: Workspace, study: Path) -> Path:
         WorkspaceError: the study or a stage before it has not finished.
         MissingExtraError: the `report` extra is not installed.
     """
-    jinja2, markup = require("jinja2"), require("markupsafe").Markup
     data = gather(workspace, study)
     found, comparison = data.study, data.study["comparison"]
     names = [one["variant"] for one in comparison["variants"]]
     drawn = Study(comparison, data.points, colors_of(names, baseline=comparison["baseline"]))
     sources = _sources(data)
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {"whole": "{:,.0f}".format, "svg": markup}
-    html = environment.from_string(page_file("template.html")).render(
-        data=data,
-        study=found,
-        comparison=comparison,
-        neutral=comparison["neutral_sets"],
-        sets=drawn.sets,
-        more_sets=len({level["held_out_set"] for level in comparison["levels"]}) - len(drawn.sets),
-        headline=headline(comparison),
-        cards=cards(found, seconds_a_run=data.facts.seconds_a_run),
-        strips={
+    values = {
+        "data": data,
+        "study": found,
+        "comparison": comparison,
+        "neutral": comparison["neutral_sets"],
+        "sets": drawn.sets,
+        "more_sets": len({level["held_out_set"] for level in comparison["levels"]}) - len(drawn.sets),
+        "headline": headline(comparison),
+        "cards": cards(found, seconds_a_run=data.facts.seconds_a_run),
+        "strips": {
             one["variant"]: card_strip(one, comparison, drawn.colors[one["variant"]]) for one in comparison["variants"]
         },
-        figures={figure.id: figure for figure in _figures(drawn, sources)},
-        manifests=[row for name in _in_order(found) for row in measured(name, found["manifests"][name])],
-        sources=sources[:MAX_SOURCES],
-        more_sources=sources[MAX_SOURCES:],
-        fates=list(FATES),
-        style=markup(page_file("style.css")),
-        script=markup(page_file("script.js")),
-    )
-    folder = study / "report"
-    folder.mkdir(parents=True, exist_ok=True)
-    write_bytes_atomic(folder / "index.html", html.encode())
-    write_parquet(folder / "points.parquet", data.points)
-    return folder / "index.html"
+        "figures": {figure.id: figure for figure in _figures(drawn, sources)},
+        "manifests": [row for name in _in_order(found) for row in measured(name, found["manifests"][name])],
+        "sources": sources[:MAX_SOURCES],
+        "more_sources": sources[MAX_SOURCES:],
+        "fates": list(FATES),
+    }
+    page = write_page(study / "report", "template.html", name=found["study"], values=values)
+    write_parquet(page.with_name("points.parquet"), data.points)
+    return page
 
 
 def _in_order(study: dict[str, Any]) -> list[str]:
@@ -85,11 +55,6 @@ def _in_order(study: dict[str, Any]) -> list[str]:
     comparison = study["comparison"]
     first = [comparison["baseline"], *(found["variant"] for found in comparison["variants"])]
     return [*first, *(name for name in study["manifests"] if name not in first)]
-
-
-def page_file(name: str) -> str:
-    """Our own template, style or script."""
-    return importlib.resources.files("dq.report").joinpath(name).read_text("utf-8")
 
 
 def _figures(study: Study, sources: Sequence[dict[str, Any]]) -> list[Figure]:

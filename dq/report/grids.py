@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dq.errors import require
-from dq.report.build import Figure, build_report, page_file
-from dq.report.colors import INK, colors_of
+from dq.report.build import build_report
+from dq.report.colors import colors_of
+from dq.report.page import Figure, write_page
 from dq.report.svg import LEFT, RIGHT, TOP, WIDTH, Scale, dot, interval, line, linear_ticks, panel, path, text, y_axis
 from dq.report.svg import short_number as short
-from dq.store import Workspace, read_json, write_bytes_atomic
+from dq.store import Workspace, read_json
 
 HEIGHT, BOTTOM = 230, 184
 
@@ -51,7 +51,6 @@ def build_grid_report(workspace: Workspace, study: Path) -> Path:
         WorkspaceError: the study or a stage before it has not finished.
         MissingExtraError: the `report` extra is not installed.
     """
-    jinja2, markup = require("jinja2"), require("markupsafe").Markup
     grid = read_json(study / "grid.json")
     cells = [_read(study, about) for about in grid["cells"]]
     for cell in cells:
@@ -68,25 +67,15 @@ def build_grid_report(workspace: Workspace, study: Path) -> Path:
         _panels(cells, names, colors=colors, margin=config["margin_bits_per_byte"]),
         [(name, colors[name]) for name in names],
     )
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {"whole": "{:,.0f}".format, "svg": markup}
-    html = environment.from_string(page_file("grid.html")).render(
-        grid=grid,
-        config=config,
-        names=names,
-        cells=cells,
-        changes=grid["changes"],
-        ink=INK,
-        figure=figure,
-        style=markup(page_file("style.css")),
-        script=markup(page_file("script.js")),
-    )
-    folder = study / "report"
-    folder.mkdir(parents=True, exist_ok=True)
-    write_bytes_atomic(folder / "index.html", html.encode())
-    return folder / "index.html"
+    values = {
+        "grid": grid,
+        "config": config,
+        "names": names,
+        "cells": cells,
+        "changes": grid["changes"],
+        "figure": figure,
+    }
+    return write_page(study / "report", "grid.html", name=grid["study"], values=values)
 
 
 def _read(study: Path, about: dict[str, Any]) -> _Cell:
