@@ -270,7 +270,11 @@ def _collect(outcomes: Sequence[RunOutcome], file: str) -> pl.DataFrame:
 
 def variants_apart(config: StudyConfig) -> dict[str, str]:
     """Variants whose text is seen too often to be as noisy as the others: they spread 1.3 to 1.8 times as much."""
-    epochs = {name: max(one.epochs for one in kind.composition()) for name, kind in config.variants.items()}
+    budget = config.budget_tokens
+    epochs = {
+        name: max(one.epochs_at(budget) for one in kind.composition() if one.fraction)
+        for name, kind in config.variants.items()
+    }
     return {name: f"{n:g} epochs, more than {MAX_SHARED_EPOCHS}" for name, n in epochs.items() if n > MAX_SHARED_EPOCHS}
 
 

@@ -7,12 +7,14 @@ what it is made of cannot be made: there is no kind that it would silently be in
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
+from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from dq.config import StrictModel
 from dq.stages.base import Need
@@ -25,6 +27,9 @@ from dq.variants.documents import Members, Universe
 I32: TypeAlias = "np.ndarray[Any, np.dtype[np.int32]]"
 I64: TypeAlias = "np.ndarray[Any, np.dtype[np.int64]]"
 
+ROUNDING_TOKENS = 1e-3
+"""Quotas are floats: far above their rounding error, and far below one token even summed over a thousand parts."""
+
 Noise: TypeAlias = Callable[[int, I32], I32]
 """Rewrites a document's tokens (without BOS), given its global number; the same in every epoch, of the same length."""
 
@@ -36,11 +41,29 @@ class Ingredient:
     Attributes:
         fraction: share of the budget that they give.
         epochs: how often each of them is seen.
+        pool_tokens: in place of `epochs`, its unique tokens, of all sources together, whatever the budget.
     """
 
     of: Members
     fraction: float = 1.0
     epochs: float = 1.0
+    pool_tokens: float | None = None
+
+    def quota(self, tokens: float, *, share: float) -> float:
+        """Unique tokens of a source for its tokens of the stream; ``share`` is the source's of the ingredient.
+
+        A stream shorter than the pool has its first tokens, and sees nothing twice.
+        """
+        return tokens / self.epochs if self.pool_tokens is None else min(tokens, self.pool_tokens * share)
+
+    def epochs_at(self, budget_tokens: int) -> float:
+        """How often its text is seen in a stream of so many tokens."""
+        return self.epochs if self.pool_tokens is None else max(1.0, budget_tokens * self.fraction / self.pool_tokens)
+
+
+def lower(field: str, most: float) -> str:
+    """The remedy of a smaller number of tokens; the largest that fits is exact, though ``most`` was rounded."""
+    return f"lower `{field}` to at most {math.floor(most + ROUNDING_TOKENS / 2):,}"
 
 
 class Kind(StrictModel, ABC):
@@ -55,6 +78,11 @@ class Kind(StrictModel, ABC):
     def composition(self) -> tuple[Ingredient, ...]:
         """What it is made of; the fractions sum to 1."""
 
+    @model_serializer(mode="wrap")
+    def _without_none(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Settings that are not there are in no record: a kind gets new ones without renaming its finished runs."""
+        return {name: value for name, value in write(self).items() if value is not None}
+
     @property
     def needs(self) -> Mapping[str, Need]:
         """Outputs that decide its stream: a changed rule leaves variants of all documents, and their runs, alone."""
@@ -66,9 +94,9 @@ class Kind(StrictModel, ABC):
     def remedies(
         self, universe: Universe, *, shares: Mapping[str, float], budget_tokens: int, fill: float
     ) -> Sequence[str]:
-        """What else, beside a smaller budget, would do where the shortest part fills only ``fill`` of its quota."""
-        del universe, shares, budget_tokens, fill
-        return ["set `when_short: repeat`"]
+        """What would do where the shortest part fills only ``fill`` of its quota."""
+        del universe, shares
+        return [lower("budget_tokens", fill * budget_tokens), "set `when_short: repeat`"]
 
     def noise(self, universe: Universe, *, vocabulary_size: int, seed: int) -> Noise | None:
         """What rewrites its documents in one seed's stream, if anything does."""

@@ -5,8 +5,12 @@ U_p. Copy j of a piece has the stream key (j + u_j) / k with u_0 = s / U_p and u
 tokens that were drawn, so that the last piece's overshoot is not repeated. A part gives its copies by key until it has
 T_p tokens, the stream is sorted by key and cut at T. So parts stay mixed all along, every epoch is reshuffled, copies
 are spread, pools of different size are nested, a smaller T is a prefix of a larger one, and `repeated` equals `curated`
-through its first U tokens. r hashes (seed, content key, source, occurrence, place of the piece, copy): never the id,
-never the position in the corpus. Under ``draw: cluster`` copy 0 hashes the document that stands for all near-copies.
+through its first U tokens. Of a pool that does not grow with T (`pool_tokens`) that holds of any number of epochs: keys
+in tokens of the stream are (j + u_j) x tokens drawn / share, free of T. There the last few pieces alone differ, where
+a part has given all its T_p tokens.
+
+r hashes (seed, content key, source, occurrence, place of the piece, copy): never the id, never the position in the
+corpus. Under ``draw: cluster`` copy 0 hashes the document that stands for all near-copies.
 """
 
 from __future__ import annotations
@@ -21,7 +25,8 @@ from dq.arrays import F64, I64, offsets_of
 from dq.text import mix64, uniform
 from dq.variants.config import Draw
 from dq.variants.documents import Universe
-from dq.variants.parts import ROUNDING_TOKENS, Part
+from dq.variants.kind import ROUNDING_TOKENS
+from dq.variants.parts import Part
 from dq.variants.pieces import Pieces, cut_documents
 
 DRAW = 0x73747265  # names this use of the documents' keys
@@ -99,12 +104,12 @@ def _part_copies(universe: Universe, part: Part, drawing: Drawing) -> _Copies:
     drawn = _drawn(universe, part, drawing)
     # Whole pieces overshoot U_p; with k the epochs that remain, later copies end at T_p too, not k pieces later.
     unique_tokens = int(drawn.lengths.sum())
-    epochs = part.tokens / unique_tokens
     # T (s / U_p) / k, written as s / share: the same number for every k and T, so that first copies compare exactly.
+    # T (j + u) / k likewise: the same for every T.
     each = [offsets_of(drawn.lengths)[:-1] / part.share]
     for copy in range(1, math.ceil((part.tokens - ROUNDING_TOKENS) / unique_tokens)):
         u = drawing.draws(universe, drawn, copy=copy)
-        each.append((copy + u) / epochs * (part.tokens / part.share))
+        each.append((copy + u) * (unique_tokens / part.share))
     keys, copies = np.concatenate(each), np.repeat(np.arange(len(each)), len(drawn))
     order = np.argsort(keys, kind="stable")
     pieces = drawn.take(np.tile(np.arange(len(drawn)), len(each))[order])

@@ -15,10 +15,7 @@ import numpy as np
 
 from dq.errors import BudgetError, listed
 from dq.variants.documents import Universe
-from dq.variants.kind import Kind
-
-ROUNDING_TOKENS = 1e-3
-"""T_p is a float: far above its rounding error, and far below one token even summed over a thousand parts."""
+from dq.variants.kind import ROUNDING_TOKENS, Kind
 
 
 @dataclass(frozen=True)
@@ -30,7 +27,7 @@ class Part:
         documents: int64, global numbers of the documents to draw from.
         share: of the stream, so that T_p = share * T whatever T is.
         tokens: T_p, the part's tokens in the stream.
-        epochs: k, copies of all that is drawn (real where a short pool is repeated); the part's pool is U_p = T_p / k.
+        quota: U_p, unique tokens to draw.
     """
 
     name: str
@@ -38,12 +35,12 @@ class Part:
     documents: np.ndarray[Any, np.dtype[np.int64]]
     share: float
     tokens: float
-    epochs: float
+    quota: float
 
     @property
-    def quota(self) -> float:
-        """U_p: unique tokens to draw."""
-        return self.tokens / self.epochs
+    def epochs(self) -> float:
+        """K = T_p / U_p, copies of all that is drawn."""
+        return self.tokens / self.quota
 
 
 def make_parts(
@@ -74,12 +71,10 @@ def make_parts(
             what += f" (nor is there anything in {listed(others)})"
         remedies = ["add documents, change the rules, or give `shares` of the other sources alone"]
         if available[worst] > 0:
-            largest = math.floor(fills[worst] * budget_tokens + ROUNDING_TOKENS / 2)
-            feasible = spec.remedies(universe, shares=shares, budget_tokens=budget_tokens, fill=fills[worst])
-            remedies = [f"lower `budget_tokens` to at most {largest:,}", *feasible]
+            remedies = [*spec.remedies(universe, shares=shares, budget_tokens=budget_tokens, fill=fills[worst])]
         raise BudgetError(f"variant {name}: {what}; {', or '.join(remedies)}")
     return [
-        replace(part, epochs=part.tokens / tokens) if is_short else part
+        replace(part, quota=float(tokens)) if is_short else part
         for part, tokens, is_short in zip(parts, available, short, strict=True)
     ]
 
@@ -96,13 +91,14 @@ def _unchecked(universe: Universe, spec: Kind, *, budget_tokens: int, shares: Ma
             name=f"{source}/{one.of}",
             source=source,
             documents=np.flatnonzero(universe.members(one.of) & (universe.sources == source)),
-            share=shares[source] * one.fraction,
-            tokens=budget_tokens * (shares[source] * one.fraction),
-            epochs=one.epochs,
+            share=share * one.fraction,
+            tokens=(tokens := budget_tokens * (share * one.fraction)),
+            quota=one.quota(tokens, share=share),
         )
         for one in composition
         if one.fraction > 0
-        for source in sorted(source for source, share in shares.items() if share > 0)
+        for source, share in sorted(shares.items())
+        if share > 0
     ]
 
 

@@ -126,7 +126,7 @@ def test_a_variant_may_be_named_like_a_kind_or_a_class(tmp_path: Path) -> None:
     text = STUDY.replace("Repeated:", "repeated:").replace("epochs: 4", "epochs: 4\n    repeated: 1")
     assert refused(tmp_path, text, StudyConfig) == (
         8,
-        "unknown key `variants.repeated.repeated`; there are epochs, kind, when_short",
+        "unknown key `variants.repeated.repeated`; there are epochs, kind, pool_tokens, when_short",
     )
 
 
@@ -141,7 +141,12 @@ def test_an_unknown_key_is_named_before_the_missing_one_that_it_causes(tmp_path:
     [
         (JobConfig, "workspace: w\n", 1, "`input` is missing"),
         (JobConfig, INPUT + "heldout:\n  neutral:\n  - input: [{path: b}]\n", 5, "`heldout.neutral.0.name` is missing"),
-        (StudyConfig, STUDY.replace("    epochs: 4\n", ""), 5, "`variants.Repeated.epochs` is missing"),
+        (
+            StudyConfig,
+            STUDY.replace("    epochs: 4\n", ""),
+            5,
+            "`variants.Repeated`: give exactly one of `epochs` and `pool_tokens`",
+        ),
         (JobConfig, "input: a.jsonl\n", 1, "`input`: Input should be a valid array (got 'a.jsonl')"),
         (JobConfig, "input: []\n", 1, "`input`: Tuple should have at least 1 item after validation, not 0"),
         (
@@ -170,9 +175,9 @@ def test_an_unknown_key_is_named_before_the_missing_one_that_it_causes(tmp_path:
         ),
         (
             StudyConfig,
-            STUDY.replace("epochs: 4", "epochs: 1"),
+            STUDY.replace("epochs: 4", "epochs: 0"),
             7,
-            "`variants.Repeated.epochs`: Input should be greater than or equal to 2 (got 1)",
+            "`variants.Repeated.epochs`: Input should be greater than or equal to 1 (got 0)",
         ),
         (StudyConfig, STUDY + "pool: no\n", 8, "`pool`: Input should be a valid boolean (got 'no')"),
         (

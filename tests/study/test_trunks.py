@@ -22,7 +22,13 @@ from tests.study.conftest import Plan, tiny_study, with_controls
 STATED = TrainingConfig(
     context=64, batch_windows=4, curve_points=2, peak_learning_rate=0.01, weight_decay=0.1, warmup_tokens=512
 )
-KINDS = {"raw": Raw(), "curated": Curated(), "noise": TokenNoise(dose=0.5), "repeated": Repeated(epochs=2)}
+KINDS = {
+    "raw": Raw(),
+    "curated": Curated(),
+    "noise": TokenNoise(dose=0.5),
+    "few": Repeated(pool_tokens=4096),
+    "repeated": Repeated(epochs=2),
+}
 TWO_BLOCKS = 8192  # 128 windows: streams are alike through whole blocks of 64
 
 
@@ -44,11 +50,11 @@ def test_budgets_within_a_factor_of_four_share_where_streams_are_prefixes(plan: 
     budgets = (TWO_BLOCKS, 2 * TWO_BLOCKS, 4 * TWO_BLOCKS, TWO_BLOCKS // 2)
     config = tiny_study(budgets_tokens=budgets, budget_tokens=TWO_BLOCKS, training=STATED, variants=KINDS, seeds=1)
     found = shared(plan, config)
-    for arm in ("raw", "curated", "noise"):
+    for arm in ("raw", "curated", "noise", "few"):
         assert found[arm, 0, TWO_BLOCKS] == (4 * TWO_BLOCKS, 26)
         assert found[arm, 0, 2 * TWO_BLOCKS] == (4 * TWO_BLOCKS, 51)
         assert (arm, 0, TWO_BLOCKS // 2) not in found  # eight times less than the longest
-    assert not any(arm == "repeated" for arm, _, _ in found) and len(found) == 6
+    assert not any(arm == "repeated" for arm, _, _ in found) and len(found) == 8
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def row_of(
         ]
         drawn, unique, keyed = [], 0, []
         for piece in sorted(pieces, key=lambda one: (draw(one, 0), *tie(one))):
-            if unique < part.tokens / part.epochs:
+            if unique < part.quota:
                 drawn.append(piece)
                 keyed.append((unique / part.share, piece))
                 unique += piece.length
@@ -71,7 +71,7 @@ def row_of(
         for copy in range(1, math.ceil(k - 1e-6)):
             for piece in drawn:
                 again = Piece(piece.document, piece.begin, piece.length, copy, number)
-                keyed.append(((copy + draw(piece, copy)) / k * (part.tokens / part.share), again))
+                keyed.append(((copy + draw(piece, copy)) * (unique / part.share), again))
         given = 0
         for at, piece in sorted(keyed, key=lambda one: one[0]):
             if given < part.tokens:

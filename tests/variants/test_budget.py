@@ -41,9 +41,9 @@ def measures_of(world: Universe, made: Any, seed: int) -> list[PartMeasure]:
 
 
 @FEW
-@given(SEEDS, st.sampled_from([2, 3, 4, 8]), st.floats(0.3, 1))
+@given(SEEDS, st.sampled_from([1.5, 2, 3, 4, 7.25]), st.floats(0.3, 1))
 def test_unique_tokens_and_shares_of_repeated_are_exact_to_one_piece_a_part(
-    seed: int, epochs: int, fill: float
+    seed: int, epochs: float, fill: float
 ) -> None:
     world = universe(seed, 150)
     shares = world.raw_shares()
@@ -51,7 +51,7 @@ def test_unique_tokens_and_shares_of_repeated_are_exact_to_one_piece_a_part(
     made = variant(Repeated(epochs=epochs), budget, shares)
     slack = CONTEXT * len(shares)
     for part, measured in zip(made.parts(world), measures_of(world, made, seed), strict=True):
-        assert part.epochs == epochs
+        assert part.epochs == pytest.approx(epochs)
         assert 0 <= measured.unique_tokens - budget * part.share / epochs < CONTEXT
         assert abs(measured.tokens - budget * part.share) <= slack
         assert measured.epochs == measured.tokens / measured.unique_tokens
@@ -146,7 +146,25 @@ def test_too_short_a_pool_names_the_epochs_that_fill_it(world: Universe, shares:
     with pytest.raises(BudgetError, match="raise `epochs` to at least 8, or set `when_short: repeat`"):
         variant(Repeated(epochs=7), budget, shares).parts(world)
     parts = variant(Repeated(epochs=8), budget, shares).parts(world)
-    assert [part.epochs for part in parts] == [8, 8]
+    assert [part.epochs for part in parts] == pytest.approx([8, 8])
+
+
+def test_a_pool_that_is_too_large_names_the_largest_and_is_repeated_where_that_is_asked(
+    world: Universe, shares: dict[str, float]
+) -> None:
+    fits = fitting_budget(world, shares, world.kept)
+    with pytest.raises(BudgetError, match=f"are needed; lower `pool_tokens` to at most {fits:,}, or set"):
+        variant(Repeated(pool_tokens=fits + 5), 10 * fits, shares).parts(world)
+    variant(Repeated(pool_tokens=fits), 10 * fits, shares).parts(world)
+    short = variant(Repeated(pool_tokens=2 * fits, when_short="repeat"), 10 * fits, shares)
+    drawn = sum(one.unique_tokens for one in measures_of(world, short, 0))
+    assert fits <= drawn <= int(world.lengths[world.kept].sum())
+
+
+@pytest.mark.parametrize("settings", [{}, {"epochs": 2.0, "pool_tokens": 100}])
+def test_repeated_takes_epochs_or_a_pool(settings: Any) -> None:
+    with pytest.raises(ConfigError, match="give exactly one of `epochs` and `pool_tokens`"):
+        Repeated(**settings)
 
 
 @pytest.mark.parametrize("when_short", ["error", "repeat"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -266,10 +267,45 @@ def test_repeated_is_curated_through_its_first_u_tokens(
     assert (all_tokens(repeated) != all_tokens(curated)).any()
 
 
+@FEW
+@given(SHAPES, SEEDS, st.floats(0.05, 0.5), st.floats(0.3, 9), st.floats(1, 3))
+def test_a_stream_of_a_fixed_pool_is_a_prefix_of_a_longer_one_until_a_part_has_given_all(
+    shape: str, seed: int, fill: float, epochs: float, longer: float
+) -> None:
+    world = any_world(shape, seed)
+    shares = world.raw_shares()
+    spec = Repeated(pool_tokens=max(1, int(fill * fitting_budget(world, shares, world.kept))))
+    assert spec.pool_tokens
+    budgets = [max(1, int(times * spec.pool_tokens)) for times in (epochs, epochs * longer)]
+    (one, parts), (other, _) = (order_of(world, variant(spec, budget, shares), seed=seed) for budget in budgets)
+    few, many = pieces_of(one), pieces_of(other)
+    pools = [[[p for p in row if p.part == n and p.copy == 0] for n in range(len(parts))] for row in (few, many)]
+    assert all(mine == larger[: len(mine)] for mine, larger in zip(*pools, strict=True))
+    # A part gives what stands first in it, and the cut at T takes no more from it than it has in the longer stream.
+    for number in range(len(parts)):
+        mine, theirs = ([p for p in row if p.part == number] for row in (few, many))
+        assert mine[: min(len(mine), len(theirs))] == theirs[: min(len(mine), len(theirs))]
+    if len(parts) == 1 or epochs <= 1:
+        assert few == many[: len(few)]
+
+
+def test_one_pool_serves_all_epochs_as_branches_of_one_stream(tmp_path: Path) -> None:
+    world = universe(5, 2000)
+    shares, unique = world.raw_shares(), 8 * BLOCK_TOKENS
+    tokens, spec = pool(tmp_path, world), Repeated(pool_tokens=unique)
+    longest = whole_windows(stream_of(world, tokens, variant(spec, 16 * unique, shares)))
+    for epochs in (1, 2, 4, 8):
+        short = whole_windows(stream_of(world, tokens, variant(spec, epochs * unique, shares)))
+        same = (short == longest[: len(short)]).all(axis=1)
+        assert same[: int(0.9 * len(same)) // BLOCK_WINDOWS * BLOCK_WINDOWS].all()
+        for measured in variant(spec, epochs * unique, shares).manifest(world, [0]).parts:
+            assert abs(measured.epochs - epochs) < 0.02 * epochs
+
+
 def test_repeated_once_is_curated(world: Universe, tokens: TokenPool, shares: dict[str, float], budget: int) -> None:
-    once: Any = Repeated.model_construct(epochs=1)
-    one, other = (stream_of(world, tokens, variant(spec, budget, shares)) for spec in (once, CURATED))
-    np.testing.assert_array_equal(whole_windows(one), whole_windows(other))
+    curated = whole_windows(stream_of(world, tokens, variant(CURATED, budget, shares)))
+    for once in (Repeated(epochs=1), Repeated(pool_tokens=budget), Repeated(pool_tokens=2 * budget)):
+        np.testing.assert_array_equal(whole_windows(stream_of(world, tokens, variant(once, budget, shares))), curated)
 
 
 @FEW

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from dq.stages.tokens import TokenPool
 from dq.store import Stage, write_bytes_atomic, write_parquet
-from dq.variants import Kind, Part, Stream, StreamConfig, Universe, Variant
+from dq.variants import Kind, Part, Repeated, Stream, StreamConfig, Universe, Variant
 from dq.variants.order import StreamOrder
 
 VOCABULARY = 500
+MANY_EPOCHS = 12
 CONTEXT = 16
 
 
@@ -148,8 +149,18 @@ def all_tokens(stream: Stream) -> np.ndarray[Any, np.dtype[np.int32]]:
     return stream.row.tokens(0, stream.n_tokens + 1)
 
 
+CHOICES: dict[type[Kind], st.SearchStrategy[Kind]] = {
+    Repeated: st.floats(1.5, 40).map(lambda epochs: Repeated(epochs=epochs))
+    | st.integers(2, 40).map(lambda epochs: Repeated(epochs=epochs))
+    | st.integers(50, 2000).map(lambda tokens: Repeated(pool_tokens=tokens)),
+}
+"""Of kinds that take one of several settings: the bounds of a field say nothing of that."""
+
+
 def specs_of(kind: type[Kind]) -> st.SearchStrategy[Kind]:
     """Any settings that a kind requires, within the bounds that it states; fractions of at least a thousandth."""
+    if kind in CHOICES:
+        return CHOICES[kind]
     required = {name: field for name, field in kind.model_fields.items() if field.is_required()}
     values: dict[str, Any] = {
         name: st.from_type(cast("Any", Annotated[field.annotation, *field.metadata])).filter(
@@ -167,12 +178,14 @@ def simplest(kind: type[Kind]) -> Kind:
 
 
 def most_tokens(world: Universe, spec: Kind, shares: dict[str, float]) -> int:
-    """The largest T that the members of every source can fill, from the definition of a composition."""
-    return int(
-        min(
-            tokens_in(world, world.members(one.of), source) * one.epochs / (share * one.fraction)
-            for one in spec.composition()
-            for source, share in shares.items()
-            if one.fraction > 0
-        )
-    )
+    """The largest T that the members of every source can fill, from the definition of a composition.
+
+    Where a pool is fixed and fits, any T does: then a dozen of it.
+    """
+    limits = [MANY_EPOCHS * tokens for one in spec.composition() if (tokens := one.pool_tokens) is not None]
+    for one in spec.composition():
+        for source, share in shares.items():
+            available = tokens_in(world, world.members(one.of), source)
+            if one.fraction > 0 and (one.pool_tokens is None or available < one.pool_tokens * share):
+                limits.append(available * one.epochs / (share * one.fraction))
+    return int(min(limits))

@@ -9,7 +9,7 @@ from typing import Literal, final
 from pydantic import Field
 
 from dq.variants.documents import Universe
-from dq.variants.kind import Ingredient, Kind
+from dq.variants.kind import Ingredient, Kind, lower
 
 
 @final
@@ -30,12 +30,15 @@ class Noisy(Kind):
         self, universe: Universe, *, shares: Mapping[str, float], budget_tokens: int, fill: float
     ) -> Sequence[str]:
         """The nearest dose at which the kept and the dropped documents of every source suffice, if there is one."""
-        del fill
         kept, dropped = universe.tokens_by_source("kept"), universe.tokens_by_source("dropped")
         needed = {source: budget_tokens * share for source, share in shares.items() if share > 0}
         # Rounded to a dose that is within the limits.
         least = math.ceil(max(0.0, *(1 - kept.get(s, 0) / n for s, n in needed.items())) * 10_000) / 10_000
         most = math.floor(min(1.0, *(dropped.get(s, 0) / n for s, n in needed.items())) * 10_000) / 10_000
+        smaller = lower("budget_tokens", fill * budget_tokens)
         if most <= 0 or least > most:
-            return []
-        return [f"lower `dose` to at most {most:g}" if self.dose > most else f"raise `dose` to at least {least:g}"]
+            return [smaller]
+        return [
+            smaller,
+            f"lower `dose` to at most {most:g}" if self.dose > most else f"raise `dose` to at least {least:g}",
+        ]
