@@ -10,6 +10,7 @@ from dq.cli.log import amount, duration
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from dq.compare import TokenEquivalence
     from dq.study import CellResult, GridForecast, GridResult, StudyConfig
 
 Row = tuple[str, ...]
@@ -33,11 +34,35 @@ def show_grid(found: GridResult) -> None:
         f"each cell is judged by its own runs: an error of 5 % is that of one cell, not of all {len(found.cells)}",
         wrap=True,
     )
+    show_equivalences([(" ".join(one.listed.values()), one.found) for one in found.equivalences])
     for cell in found.cells:
         _show_fate(cell)
     _show_notes(found.cells)
     _show_controls(found.cells)
     show.warnings([f"since the study was registered: {change}" for change in found.changes])
+
+
+def show_equivalences(groups: Sequence[tuple[str, TokenEquivalence]]) -> None:
+    """What the tokens of every variant are worth, a row a budget; each group of runs has a name, or is the only one."""
+    if not groups:
+        return
+    named = ("runs",) if any(name for name, _ in groups) else ()
+    rows = [
+        (*((name,) if named else ()), one.variant, f"{one.tokens:,.0f}", one.in_words)
+        for name, found in groups
+        for one in found.variants
+    ]
+    if rows:
+        baseline = groups[0][1].baseline
+        show.table(
+            (*named, "variant", "tokens", f"are worth so many of {baseline}"),
+            rows,
+            align="l" * len(named) + "lrl",
+            title=f"tokens of {baseline} that reach the same loss, for one of the variant's (above 1 is better)",
+        )
+    for name, found in groups:
+        if found.missing:
+            show.line(f"{name}: {found.missing}" if name else found.missing, wrap=True)
 
 
 def _keys(cells: Sequence[CellResult]) -> tuple[str, ...]:

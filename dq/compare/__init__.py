@@ -19,11 +19,14 @@ from dq.compare.controls import (
     judge_unigram,
 )
 from dq.compare.curves import Level, curves, levels, paired_curves
+from dq.compare.equivalence import Equivalence, TokenEquivalence, token_equivalence, tokens_to_match
 from dq.compare.family import Look, plan_looks
 from dq.compare.grid import StudyComparison, VariantComparison, compare_study
+from dq.compare.levels import levels_of_losses
 from dq.compare.noise import Noise, noise_of
 from dq.compare.paired import Options, paired
 from dq.compare.power import detectable_at, power_of, seeds_in_words
+from dq.compare.reference import Reference
 from dq.compare.results import Comparison, Interval, MeanSquares, Outcome, Power, Verdict
 from dq.compare.run_tables import RunTable, read_runs
 from dq.compare.spread import ArmSpread, Pool, pooled_df
@@ -36,6 +39,7 @@ __all__ = [
     "ControlKind",
     "ControlOutcome",
     "ControlStatus",
+    "Equivalence",
     "Interval",
     "Level",
     "Look",
@@ -45,8 +49,10 @@ __all__ = [
     "Outcome",
     "Pool",
     "Power",
+    "Reference",
     "RunTable",
     "StudyComparison",
+    "TokenEquivalence",
     "VariantComparison",
     "Verdict",
     "compare_study",
@@ -58,6 +64,7 @@ __all__ = [
     "judge_repeat",
     "judge_unigram",
     "levels",
+    "levels_of_losses",
     "noise_of",
     "paired",
     "paired_curves",
@@ -68,4 +75,6 @@ __all__ = [
     "read_runs",
     "seeds_in_words",
     "size_of",
+    "token_equivalence",
+    "tokens_to_match",
 ]

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from dq.report.build import build_report
-from dq.report.colors import colors_of
+from dq.report.colors import INK, colors_of
+from dq.report.equivalence import equivalence_panels
 from dq.report.page import Figure, write_page
 from dq.report.svg import LEFT, RIGHT, TOP, WIDTH, Scale, dot, interval, line, linear_ticks, panel, path, text, y_axis
 from dq.report.svg import short_number as short
@@ -59,7 +60,7 @@ def build_grid_report(workspace: Workspace, study: Path) -> Path:
     config = grid["config"]
     names = [name for name in config["variants"] if name != config["baseline"]]
     colors = colors_of(names, baseline=config["baseline"])
-    figure = Figure(
+    budgets = Figure(
         "budgets",
         f"Difference from {config['baseline']} by budget, bits per byte",
         "Below 0 is better. Each point is a cell, judged by its own runs; bars are the intervals that decide, the band "
@@ -67,13 +68,23 @@ def build_grid_report(workspace: Workspace, study: Path) -> Path:
         _panels(cells, names, colors=colors, margin=config["margin_bits_per_byte"]),
         [(name, colors[name]) for name in names],
     )
+    groups = grid.get("equivalences", ())  # older versions looked nothing up
+    worth = Figure(
+        "equivalence",
+        f"What tokens are worth in tokens of {config['baseline']}",
+        f"Bits per byte on the neutral sets. The line is {config['baseline']}; read across from a variant's mark to it "
+        "and down: that many of its tokens reach the same loss. Beyond the line nothing is said.",
+        equivalence_panels(groups, colors),
+        [(config["baseline"], INK), *((name, colors[name]) for name in names)],
+    )
     values = {
         "grid": grid,
         "config": config,
         "names": names,
         "cells": cells,
         "changes": grid["changes"],
-        "figure": figure,
+        "figures": [figure for figure in (budgets, worth) if figure.panels],
+        "groups": groups,
     }
     return write_page(study / "report", "grid.html", name=grid["study"], values=values)
 

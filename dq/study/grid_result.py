@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import polars as pl
@@ -11,6 +12,7 @@ from dq.results import Result, html_table
 from dq.store import Workspace, write_json_atomic
 from dq.study.cells import Cell
 from dq.study.config import StudyConfig
+from dq.study.equivalence import StudyEquivalence, equivalences
 from dq.study.outcome import StudyResult
 from dq.study.runner import MISSING
 from dq.training import RunSpec
@@ -66,9 +68,15 @@ class GridResult(Result):
     changes: tuple[str, ...] = ()
     """Cells that were added or left out since the first run."""
 
+    @cached_property
+    def equivalences(self) -> tuple[StudyEquivalence, ...]:
+        """What variants' tokens are worth in the baseline's, where it was trained on several budgets."""
+        return equivalences(self.cells, baseline=self.config.baseline)
+
     def record(self) -> dict[str, Any]:
         """What `--json` prints."""
-        return {"study": self.config.name, "config": self.config, "changes": self.changes, "cells": self.cells}
+        about = {"study": self.config.name, "config": self.config, "changes": self.changes}
+        return {**about, "cells": self.cells, "equivalences": self.equivalences}
 
     def to_frame(self) -> pl.DataFrame:
         """The comparisons of all cells: a row a cell, variant and set."""

@@ -117,6 +117,24 @@ def test_every_cell_says_what_its_study_alone_would_say(own: World, found: GridR
         run_study(grid(), own.workspace)
 
 
+def test_tokens_are_looked_up_on_the_baselines_budgets_and_shown(own: World, found: GridResult, tmp_path: Path) -> None:
+    (worth,) = found.equivalences
+    assert worth.listed == {} and worth.found.tokens == (1024.0, 2048.0)
+    assert [(one.variant, one.tokens, one.n_seeds) for one in worth.found.variants] == [
+        ("curated", 1024.0, 3),
+        ("curated", 2048.0, 3),
+    ]
+    neutral = found.cells[0].result.comparison.variants[0].neutral  # type: ignore[union-attr]
+    assert worth.found.losses[1] == pytest.approx(neutral.baseline_bits_per_byte)
+    assert worth.found.variants[1].loss == pytest.approx(neutral.bits_per_byte)
+    path = tmp_path / "study.yaml"
+    path.write_text(grid().model_dump_json(exclude={"budget_tokens"}))
+    shown = run_dq("ablate", path, "--workspace", own.workspace.root)
+    assert "variant tokens are worth so many of raw curated 1,024" in " ".join(shown.stdout.split())
+    page = (own.workspace.grid("grid") / "report/index.html").read_text()
+    assert 'id="figure-equivalence"' in page and worth.found.variants[0].in_words in page
+
+
 def test_a_grid_that_grows_trains_nothing_again_and_says_what_was_added(own: World, found: GridResult) -> None:
     before = files(own.workspace)
     more = grid(
