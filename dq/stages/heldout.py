@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from dq.arrays import U64
 from dq.config import FieldFault, StrictModel
@@ -43,6 +43,13 @@ class NeutralSet(StrictModel):
     """The set's name in tables."""
     input: tuple[InputSpec, ...] = Field(min_length=1)
     """Its files or samples; all of it is held out."""
+    max_documents: int | None = Field(default=None, ge=1)
+    """Most documents of it that are scored, where that is not the `max_documents` of all sets."""
+
+    @model_serializer(mode="wrap")
+    def _as_stated(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without what is not set, so that workspaces of before it could be set stay what they are."""
+        return {name: value for name, value in dump(self).items() if value is not None}
 
 
 class HeldoutConfig(StrictModel):
@@ -165,7 +172,11 @@ def hold_out(view: View, config: HeldoutConfig, read: ReadConfig, *, executor: E
                 f"no document is held out: {len(held_out):,} documents are too few for a fraction of "
                 f"{config.fraction:g}; raise `heldout.fraction` or name a set under `heldout.neutral`"
             )
-        scored = {name: _evaluated(frame, config) for name, frame in frames.items()}
+        most = {one.name: one.max_documents or config.max_documents for one in config.neutral}
+        scored = {
+            name: _evaluated(frame, config, max_documents=most.get(name, config.max_documents))
+            for name, frame in frames.items()
+        }
         write_parquet(stage.folder / SCORED, pl.concat(scored.values()))
         entries = pl.concat([_entries(name, frame, config) for name, frame in frames.items()])
         write_parquet(stage.folder / ENTRIES, entries)
@@ -234,12 +245,12 @@ def _neutral(name: str, neutral: Corpus, corpus: Corpus) -> pl.DataFrame:
     return whole
 
 
-def _evaluated(frame: pl.DataFrame, config: HeldoutConfig) -> pl.DataFrame:
+def _evaluated(frame: pl.DataFrame, config: HeldoutConfig, *, max_documents: int) -> pl.DataFrame:
     """The documents that are scored: each scored text once, non-empty, lowest draw first, cut to their beginning."""
     draw = pl.Series("draw", mix64(frame["content_key"].to_numpy(), DRAW), pl.UInt64)
     ranked = frame.with_columns(draw).filter(pl.col("n_bytes") > 0).sort("draw", "id")
     heads = pl.Series("text", [_head(text, config.document_bytes) for text in ranked["text"]], pl.String)
-    chosen = ranked.with_columns(heads).unique("text", keep="first", maintain_order=True).head(config.max_documents)
+    chosen = ranked.with_columns(heads).unique("text", keep="first", maintain_order=True).head(max_documents)
     # Ids are the user's and need not differ; what is measured is named by id, so doubled ones get their content key.
     key = pl.format("{}#{}", "id", "content_key")
     return chosen.select(
