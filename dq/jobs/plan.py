@@ -24,7 +24,7 @@ from dq.stages.planted import Planted
 from dq.stages.read import Documents, NeutralDocuments, WantedDocuments, read_stage
 from dq.stages.selection import JOB_NEEDS, Selected
 from dq.stages.signals import Signals
-from dq.stages.tokenizer import Tokenizer
+from dq.stages.tokenizer import tokenizer_stage
 from dq.stages.tokens import TokenPool
 from dq.stages.verdicts import Verdicts
 from dq.store import Stage, Workspace, read_record
@@ -108,7 +108,7 @@ def _stages(view: View, config: JobConfig) -> Iterator[tuple[str, Callable[[], S
     uses = ("corpus",) if learned is None else ("corpus", "learned")
     yield "score", lambda: view.stage(Signals, config=names, uses=uses)
     yield "judge", lambda: view.stage(Verdicts, config=rules)
-    yield "train a tokenizer", lambda: view.stage(Tokenizer, config=config.tokenizer)
+    yield "train a tokenizer", lambda: tokenizer_stage(view, config.tokenizer)
     yield "tokenise", lambda: view.stage(TokenPool)
     policy = config.dedup.model_dump(mode="json", include={"keep", "max_removed_fraction", "allow_removal"})
     yield "select", lambda: view.stage(Selected, config=policy, uses=JOB_NEEDS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -28,7 +27,7 @@ from dq.stages.planted import check_planted
 from dq.stages.read import Documents, ingest, keep_input, reading_warnings
 from dq.stages.selection import JOB_NEEDS, select_documents
 from dq.stages.signals import score_documents
-from dq.stages.tokenizer import Tokenizer, train_tokenizer
+from dq.stages.tokenizer import Tokenizer, make_tokenizer
 from dq.stages.tokens import count_parts, tokenize_documents
 from dq.stages.verdicts import judge, script_warnings
 from dq.store import Workspace, as_workspace
@@ -122,7 +121,7 @@ def run_job(
         with progress.step("judge", unit="documents", total=documents):
             verdicts = judge(view, rules)
         with progress.step("tokenise", unit="parts", total=count_parts(view)) as step:
-            train_tokenizer(view, config.tokenizer)
+            make_tokenizer(view, config.tokenizer)
             tokenize_documents(view, executor=executor, step=step)
         with progress.step("select", unit="documents", total=documents):
             eligible = ~heldout.withheld & verdicts.table["keep"].to_numpy()
@@ -140,7 +139,7 @@ def run_job(
         warnings=(
             *reading_warnings(read),
             *script_warnings(verdicts.table),
-            *_warnings(heldout, view.open(Tokenizer).left_out, fates),
+            *_warnings(heldout, view.open(Tokenizer), fates),
         ),
         learned=None if learned is None else learned.learned,
     )
@@ -152,13 +151,19 @@ def _all_inputs(config: JobConfig) -> list[InputSpec]:
     return [*config.input, *neutral, *(learned.wanted if learned else ())]
 
 
-def _warnings(heldout: Heldout, left_out: Sequence[str], fates: pl.DataFrame) -> list[str]:
+def _warnings(heldout: Heldout, tokenizer: Tokenizer, fates: pl.DataFrame) -> list[str]:
     """One line a kind of fault, however many sources have it."""
     found = []
-    if left_out:
+    if left_out := tokenizer.left_out:
         found.append(
             f"nothing is left of {listed([*left_out])} after holding out and excluding: no study has them; lower "
             "`heldout.fraction`, or add documents"
+        )
+    inexact, of = tokenizer.inexact
+    if inexact:
+        found.append(
+            f"the tokenizer does not give texts back as they were ({inexact} of {of} that were tried): bits per byte "
+            "are those of what it makes of them"
         )
     shares = fates.with_columns(share=pl.col("tokens") / pl.col("tokens").sum().over("source"))
     excluded = shares.filter((pl.col("fate") == "excluded") & (pl.col("share") > MAX_EXCLUDED_SHARE))

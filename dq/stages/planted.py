@@ -1,9 +1,9 @@
 """Controls of the data side: copies planted on purpose, and whether deduplication and exclusion find them.
 
 Near-duplicates are documents of the corpus with 1 % of their words replaced (exact Jaccard of word 5-grams about 0.9);
-held-out copies are held-out documents with 4 % replaced (about 0.67, above the exclusion's 0.5). Where a threshold is
-set so high that these would be below it, fewer words are. Both go through the same code and settings as the corpus.
-All must be found; the report says how many were.
+held-out copies are held-out documents as they are, with 4 % replaced (about 0.67, above the exclusion's 0.5), and
+between two other documents. Where a threshold is set so high that edited copies would be below it, fewer words are
+replaced. All go through the same code and settings as the corpus. All must be found; the report says how many were.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ DRAW = 0x706C616E74  # names this use of random draws
 class Planted(Output):
     """Planted copies, and how many were found."""
 
-    made_by: ClassVar = {"planted": 3}
+    made_by: ClassVar = {"planted": 4}
     needs: ClassVar = {"corpus": Need(Documents), "heldout": Need(Heldout)}
 
     @classmethod
@@ -56,7 +56,7 @@ def check_planted(view: View, *, dedup: DedupConfig, heldout_config: HeldoutConf
         heldout, originals = view.open(Heldout), _originals(view.open(Documents))
         entries = heldout.entries()
         held = [text for name in heldout.sets for text in _long(entries.filter(set=name)["text"])[:MAX_PLANTED]]
-        controls = [_near_duplicates(originals, dedup), _heldout_copies(held, heldout_config)]
+        controls = [_near_duplicates(originals, dedup), *_heldout_copies(held, originals, heldout_config)]
         write_json_atomic(stage.folder / FILE, {"controls": controls})
         stage.commit({str(control["kind"]): control["found"] for control in controls})
     return view.open(Planted)
@@ -95,11 +95,26 @@ def _near_duplicates(originals: list[str], dedup: DedupConfig) -> dict[str, Any]
     return {"kind": "planted near-duplicates", "planted": n, "found": found}
 
 
-def _heldout_copies(held: list[str], config: HeldoutConfig) -> dict[str, Any]:
+def _heldout_copies(held: list[str], others: list[str], config: HeldoutConfig) -> list[dict[str, Any]]:
     share = min(HELDOUT_EDITS, 0.9 * _room(config.min_jaccard, JACCARD_NGRAM))
-    copies = [edit_words(text, share, seed=number) for number, text in enumerate(held)]
-    hit = near_duplicates_of(held, copies, min_jaccard=config.min_jaccard, min_containment=config.min_containment)
-    return {"kind": "planted held-out copies", "planted": len(held), "found": len(set(hit["document"]))}
+    around = others or [""]
+    kinds = {
+        "verbatim": held,
+        f"{share:.1%} of words replaced": [edit_words(text, share, seed=number) for number, text in enumerate(held)],
+        "inside a longer document": [
+            "\n\n".join([around[number % len(around)], text, around[(number + 1) % len(around)]])
+            for number, text in enumerate(held)
+        ],
+    }
+    least = {"min_jaccard": config.min_jaccard, "min_containment": config.min_containment}
+    return [
+        {
+            "kind": f"planted held-out copies, {kind}",
+            "planted": len(copies),
+            "found": near_duplicates_of(held, copies, **least)["document"].n_unique(),
+        }
+        for kind, copies in kinds.items()
+    ]
 
 
 def _room(threshold: float, ngram: int) -> float:

@@ -1,44 +1,67 @@
-"""Byte-level BPE, trained on training text with equal bytes from every source, never on held-out text.
+"""Byte-level BPE, trained on training text with equal bytes from every source, never on held-out text; or one's own.
 
 Equal bytes per source keep one large source from shaping the vocabulary that all are measured with. Byte level means
 that any text has tokens and none is unknown. The library is Hugging Face `tokenizers`, whose merging takes quadratic
 time in the length of a run of letters, digits, marks or white space: longer runs than MAX_RUN_CHARS are cut. The cut
 stands in the file, so every reader of it encodes alike; words are far shorter, so ordinary text has the tokens it had.
+A tokenizer of the user's is taken as it is (`dq.stages.own_tokenizer`).
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import polars as pl
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from dq.config import StrictModel
+from dq.config import FieldFault, StrictModel, fingerprint
 from dq.corpus import Corpus
 from dq.errors import InputError, require
 from dq.stages.base import Need, Output, View
 from dq.stages.heldout import Heldout
+from dq.stages.own_tokenizer import read_tokenizer_file, take_own
 from dq.stages.read import Documents
-from dq.store import write_bytes_atomic
+from dq.store import Stage, write_bytes_atomic
 from dq.text import mix64
 
 FILE = "tokenizer.json"
 BOS, BOS_ID = "<|bos|>", 0
 MAX_RUN_CHARS = 500  # the longest words have 190 letters
+MAX_TRIED = 200  # documents that are tried with a tokenizer of one's own
 DRAW = 0x746F6B  # names this use of the documents' keys, so that draws of different stages are independent
 
 
 class TokenizerConfig(StrictModel):
-    """How the tokenizer is trained."""
+    """Which tokenizer: one that is trained, or a file."""
 
     vocab_size: int = Field(default=2048, ge=258, le=65_536)
     """Entries, with the 256 bytes and BOS."""
     bytes_per_source: int = Field(default=4_000_000, ge=10_000)
     """Text of each source to train on; a source with less lowers it for all."""
+    file: str | None = None
+    """A ``tokenizer.json`` of Hugging Face's library, relative to the current folder, in place of a trained one."""
+    bos: str | None = None
+    """The special token of that file which begins every document, where it is none of the usual names."""
+
+    @model_validator(mode="after")
+    def _trained_or_given(self) -> Self:
+        if self.file is None and self.bos is not None:
+            raise FieldFault("names a token of a tokenizer's `file`, and there is none", "bos")
+        trained = sorted({"vocab_size", "bytes_per_source"} & self.model_fields_set)
+        if self.file is not None and trained:
+            raise FieldFault("is for a tokenizer that is trained; leave it out beside `file`", trained[0])
+        return self
+
+    @model_serializer(mode="wrap")
+    def _as_stated(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without what is not set, so that workspaces of before it could be set stay what they are."""
+        return {name: value for name, value in dump(self).items() if value is not None}
 
     @property
     def own_modules(self) -> tuple[str, ...]:
@@ -72,26 +95,64 @@ class Tokenizer(Output):
         """Entries, with the bytes and BOS."""
         return int(self.record.summary["vocab_size"])
 
+    @property
+    def bos(self) -> Bos:
+        """What begins a document."""
+        return bos_of(self.record.summary)
 
-def train_tokenizer(view: View, config: TokenizerConfig) -> Tokenizer:
-    """Train on the documents that are not withheld, or find that it has been done.
+    @property
+    def inexact(self) -> tuple[int, int]:
+        """Sampled texts that do not return from their tokens as they were, of how many; none of a trained one."""
+        inexact, of = self.record.summary.get("inexact", (0, 0))
+        return int(inexact), int(of)
+
+
+@dataclass(frozen=True)
+class Bos:
+    """The token that begins every document, and its number."""
+
+    token: str
+    id: int
+
+
+def bos_of(summary: Mapping[str, Any]) -> Bos:
+    """BOS by the record of a tokenizer."""
+    return Bos(str(summary.get("bos", BOS)), int(summary.get("bos_id", BOS_ID)))
+
+
+def tokenizer_stage(view: View, config: TokenizerConfig) -> Stage:
+    """The stage of a tokenizer; one's own is known by its content.
+
+    Raises:
+        InputError: its file cannot be read.
+    """
+    if config.file is None:
+        return view.stage(Tokenizer, config=config)
+    return view.stage(Tokenizer, config=[config, fingerprint(read_tokenizer_file(config.file))])
+
+
+def make_tokenizer(view: View, config: TokenizerConfig) -> Tokenizer:
+    """Train on the documents that are not withheld, or take the file, or find that it has been done.
 
     A source of which nothing is left is named in the summary, as ``left_out``: no variant has it.
 
     Raises:
-        InputError: no source has training text.
+        InputError: no source has training text, or the file is no tokenizer that text can be measured with.
     """
-    stage = view.stage(Tokenizer, config=config)
+    stage = tokenizer_stage(view, config)
     if stage.done() is None:
         stage.start()
         corpus = view.open(Documents, "trained")
         sample = _sample(corpus, ~view.open(Heldout).withheld, config)
-        tokenizer = _train(_texts(corpus, sample), config)
-        write_bytes_atomic(stage.folder / FILE, tokenizer.to_str(pretty=False).encode())
         per_source = sample.group_by("source").agg(pl.col("n_bytes").sum()).sort("source")
         left_out = sorted(set(corpus.documents["source"].unique()) - set(per_source["source"]))
-        counts = {"vocab_size": tokenizer.get_vocab_size(), "bytes": dict(per_source.iter_rows())}
-        stage.commit({**counts, "left_out": left_out})
+        if config.file is None:
+            tokenizer = _train(_texts(corpus, sample), config)
+            content, about = tokenizer.to_str(pretty=False), {"vocab_size": tokenizer.get_vocab_size()}
+        else:
+            content, about = take_own(config.file, bos=config.bos, texts=islice(_texts(corpus, sample), MAX_TRIED))
+        write_bytes_atomic(stage.folder / FILE, content.encode())
+        stage.commit({**about, "bytes": dict(per_source.iter_rows()), "left_out": left_out})
     return view.open(Tokenizer)
 
 
@@ -150,7 +211,7 @@ def _pre_tokenizer(tokenizers: Any) -> Any:
 
 
 def load_tokenizer(path: Path) -> Any:
-    """A trained tokenizer that reads text as text: ``<|bos|>`` written in a document is nine characters, not BOS."""
+    """A tokenizer that reads text as text: ``<|bos|>`` written in a document is nine characters, not BOS."""
     tokenizers = require("tokenizers")
     tokenizer = tokenizers.Tokenizer.from_file(str(path))
     tokenizer.encode_special_tokens = True

@@ -1,6 +1,7 @@
 """The token pool of a text version: every document as BOS + its tokens, one after another in one file.
 
-``tokens.bin`` holds uint16 (vocabularies up to 65,536), ``lengths.parquet`` a row a document in the corpus's order.
+``tokens.bin`` holds uint16, or uint32 for vocabularies beyond 65,536; ``lengths.parquet`` a row a document in the
+corpus's order.
 Everything that trains is a view of it; nothing copies it.
 """
 
@@ -21,12 +22,13 @@ from dq.corpus import Corpus
 from dq.executors import QUIET, Executor, Step
 from dq.stages.base import Need, Output, View
 from dq.stages.read import Documents
-from dq.stages.tokenizer import BOS_ID, Tokenizer, load_tokenizer
+from dq.stages.tokenizer import Tokenizer, load_tokenizer
 from dq.store import read_parquet, write_bytes_atomic, write_parquet
 from dq.store.files import replacing
 
 TOKENS, LENGTHS = "tokens.bin", "lengths.parquet"
 BATCH_DOCUMENTS = 256
+MAX_U16 = 65_536  # entries of a vocabulary
 MAX_PARTS = 8  # of a shard, or one more
 PART_BYTES = 4_000_000  # of text: seconds of work, so that a corpus of one shard keeps every worker busy
 
@@ -51,14 +53,20 @@ class TokenPool(Output):
         super().__init__(folder)
         self.lengths: np.ndarray[Any, np.dtype[np.int64]] = read_parquet(folder / LENGTHS)["length"].to_numpy()
         self.offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(self.lengths)])
-        self._tokens: np.ndarray[Any, np.dtype[np.uint16]] = np.memmap(folder / TOKENS, "<u2", mode="r")
+        width = self.record.summary.get("dtype", "<u2")
+        self._tokens: np.ndarray[Any, np.dtype[np.unsignedinteger[Any]]] = np.memmap(folder / TOKENS, width, mode="r")
 
-    def tokens(self, document: int) -> np.ndarray[Any, np.dtype[np.uint16]]:
-        """BOS and the tokens of one document: uint16."""
+    @property
+    def bos_id(self) -> int:
+        """What every document begins with."""
+        return int(self._tokens[0])
+
+    def tokens(self, document: int) -> np.ndarray[Any, np.dtype[np.unsignedinteger[Any]]]:
+        """BOS and the tokens of one document: uint16 or uint32."""
         return self._tokens[self.offsets[document] : self.offsets[document + 1]]
 
-    def at(self, places: np.ndarray[Any, np.dtype[np.int64]]) -> np.ndarray[Any, np.dtype[np.uint16]]:
-        """The tokens at some places of the pool: uint16, same shape."""
+    def at(self, places: np.ndarray[Any, np.dtype[np.int64]]) -> np.ndarray[Any, np.dtype[np.unsignedinteger[Any]]]:
+        """The tokens at some places of the pool: uint16 or uint32, same shape."""
         return np.take(self._tokens, places)
 
 
@@ -71,6 +79,8 @@ class _PartTask:
     first: int
     end: int
     tokenizer: Path
+    bos_id: int
+    dtype: str
     tokens: Path
 
     @property
@@ -84,15 +94,17 @@ def tokenize_documents(view: View, *, executor: Executor, step: Step = QUIET) ->
     stage = view.stage(TokenPool)
     if stage.done() is None:
         stage.start()
-        corpus, tokenizer = view.open(Documents, "trained"), view.open(Tokenizer).file
+        corpus, tokenizer = view.open(Documents, "trained"), view.open(Tokenizer)
+        dtype = "<u2" if tokenizer.vocabulary_size <= MAX_U16 else "<u4"
+        by = (tokenizer.file, tokenizer.bos.id, dtype)
         tasks = [
-            _PartTask(corpus.folder, shard, first, end, tokenizer, stage.folder / f"{number:05d}.part")
+            _PartTask(corpus.folder, shard, first, end, *by, stage.folder / f"{number:05d}.part")
             for number, (shard, first, end) in enumerate(_parts(corpus))
         ]
         executor.run(_tokenize_part, tasks, output=lambda task: task.output, step=step)
         _join(tasks, stage.folder)
         lengths = read_parquet(stage.folder / LENGTHS)["length"]
-        stage.commit({"documents": len(lengths), "tokens": int(lengths.sum())})
+        stage.commit({"documents": len(lengths), "tokens": int(lengths.sum()), "dtype": dtype})
     return view.open(TokenPool)
 
 
@@ -120,11 +132,11 @@ def _tokenize_part(task: _PartTask) -> None:
     parts, lengths = [], []
     for first in range(0, len(texts), BATCH_DOCUMENTS):
         batch = texts.slice(first, BATCH_DOCUMENTS).to_pylist()
-        for encoding in tokenizer.encode_batch_fast(batch):
-            ids = np.array([BOS_ID, *encoding.ids], np.uint16)
+        for encoding in tokenizer.encode_batch_fast(batch, add_special_tokens=False):
+            ids = np.array([task.bos_id, *encoding.ids], task.dtype)
             parts.append(ids)
             lengths.append(len(ids))
-    write_bytes_atomic(task.tokens, np.concatenate(parts).astype("<u2").tobytes())
+    write_bytes_atomic(task.tokens, np.concatenate(parts).tobytes())
     write_bytes_atomic(task.output, np.array(lengths, "<i8").tobytes())
 
 

@@ -6,10 +6,11 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from dq.config import fingerprint
 from dq.errors import ConfigError, nearest
-from dq.stages.tokenizer import BOS_ID
+from dq.stages.tokenizer import bos_of
 from dq.store import Workspace, read_record
 from dq.study.config import CONTROL_PREFIX, MAX_SEEDS, StudyConfig
 from dq.training import RunSpec, Schedule, find_size
@@ -66,12 +67,14 @@ def plan_grid(config: StudyConfig, workspace: Workspace, universe: Universe) -> 
     }
     if config.annealing:
         variants = _annealed(config, variants)
-    vocabulary = int(read_record(workspace.tokenizer()).summary["vocab_size"])
-    heldout = fingerprint(
-        [read_record(workspace.heldout()).fingerprint, read_record(workspace.tokenizer()).fingerprint]
-    )
+    heldout, tokenizer = read_record(workspace.heldout()), read_record(workspace.tokenizer())
+    measured = {
+        "vocabulary_size": int(tokenizer.summary["vocab_size"]),
+        "bos_id": bos_of(tokenizer.summary).id,
+        "heldout_fingerprint": fingerprint([heldout.fingerprint, tokenizer.fingerprint]),
+    }
     return [
-        _planned(config, variants[name], seed, vocabulary=vocabulary, heldout=heldout)
+        _planned(config, variants[name], seed, measured=measured)
         for seed in range(config.seeds)
         for name in arms
         if seed == 0 or not name.startswith(CONTROL_PREFIX)
@@ -110,18 +113,17 @@ def _shares(config: StudyConfig, universe: Universe) -> Mapping[str, float]:
     return {source: share / total for source, share in config.shares.items()}
 
 
-def _planned(config: StudyConfig, variant: Variant, seed: int, *, vocabulary: int, heldout: str) -> PlannedRun:
+def _planned(config: StudyConfig, variant: Variant, seed: int, *, measured: Mapping[str, Any]) -> PlannedRun:
+    """One run; ``measured`` are the fields of its specification that all runs of a study have in common."""
     spec = RunSpec(
         size=config.size,
         seed=seed,
         steps=config.steps,
-        vocabulary_size=vocabulary,
-        bos_id=BOS_ID,
         stream_fingerprint=variant.stream_fingerprint(seed),
-        heldout_fingerprint=heldout,
         training=config.training.resolved(
-            find_size(config.size), vocabulary_size=vocabulary, budget_tokens=config.rule_tokens
+            find_size(config.size), vocabulary_size=measured["vocabulary_size"], budget_tokens=config.rule_tokens
         ),
+        **measured,
     )
     return PlannedRun(variant, spec, _name(variant, spec))
 

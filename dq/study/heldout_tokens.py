@@ -23,7 +23,8 @@ def tokenized_sets(workspace: Workspace) -> list[HeldoutTokens]:
     sets = []
     for name in heldout.sets:
         frame = heldout.documents(name)
-        ids = [np.array(encoding.ids, np.int32) for encoding in tokenizer.encode_batch_fast(frame["text"].to_list())]
+        encodings = tokenizer.encode_batch_fast(frame["text"].to_list(), add_special_tokens=False)
+        ids = [np.array(encoding.ids, np.int32) for encoding in encodings]
         sets.append(
             HeldoutTokens(
                 name=name,

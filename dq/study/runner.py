@@ -10,7 +10,7 @@ from pathlib import Path
 from dq.errors import DqError, StoppedError, TrainingError
 from dq.executors import QUIET, Executor, LocalExecutor, Progress, Step, WorkerDiedError
 from dq.stages.base import View
-from dq.stages.tokenizer import BOS, Tokenizer
+from dq.stages.tokenizer import Tokenizer
 from dq.store import Workspace
 from dq.study.grid import REPEAT, PlannedRun
 from dq.study.placing import Placing, place_runs
@@ -80,7 +80,7 @@ def train_runs(
             f"stopped at the deadline with {len(folders) - len(left):,} of {len(folders):,} runs finished; "
             "the same command goes on from here"
         )
-    tokenizer = View.of(workspace).open(Tokenizer).file
+    tokenizer = View.of(workspace).open(Tokenizer)
     for run, folder in zip(runs, folders, strict=True):
         _add_tokenizer(run, folder, tokenizer)
     return [
@@ -151,7 +151,8 @@ def _train(
     return faults
 
 
-def _add_tokenizer(run: PlannedRun, folder: RunFolder, tokenizer: Path) -> None:
+def _add_tokenizer(run: PlannedRun, folder: RunFolder, tokenizer: Tokenizer) -> None:
     """A model folder that `from_pretrained` loads has its tokenizer beside it; folders of older versions get theirs."""
     if folder.model.exists() and not has_tokenizer(folder.model):
-        save_tokenizer(folder.model, tokenizer, bos=BOS, context=run.spec.training.context)
+        bos, context = tokenizer.bos, run.spec.training.context
+        save_tokenizer(folder.model, tokenizer.file, bos=bos.token, bos_id=bos.id, context=context)

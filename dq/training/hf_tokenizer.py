@@ -4,8 +4,8 @@ Every document of training and evaluation begins with BOS, so the tokenizer puts
 on text that it has never met. BOS is also the end of a document and the padding: there is no other special token.
 
 Text that spells BOS stays text. `transformers` looks special tokens up in a text unless `split_special_tokens` is set,
-and `tokenizers` looks up what `added_tokens` lists: the list is emptied, and BOS, an entry of the vocabulary that no
-merge of bytes makes, is reached by its id alone.
+and `tokenizers` looks up what `added_tokens` lists: BOS is taken from the list where it is an entry of the vocabulary
+as well, which no merge of bytes makes and its id alone reaches.
 """
 
 from __future__ import annotations
@@ -24,18 +24,20 @@ def has_tokenizer(folder: Path) -> bool:
     return (folder / TOKENIZER_CONFIG).exists()
 
 
-def save_tokenizer(folder: Path, tokenizer: Path, *, bos: str, context: int) -> None:
+def save_tokenizer(folder: Path, tokenizer: Path, *, bos: str, bos_id: int, context: int) -> None:
     """Write tokenizer.json, generation_config.json and tokenizer_config.json beside a model.
 
     Args:
         folder: of the model.
-        tokenizer: byte-level BPE as `tokenizers` writes it, with ``bos`` in its vocabulary.
+        tokenizer: the file that `tokenizers` wrote.
         bos: the token that begins a document.
+        bos_id: its number.
         context: tokens the model reads at once.
     """
     encoder = json.loads(tokenizer.read_text("utf-8"))
-    bos_id = encoder["model"]["vocab"][bos]
-    write_json_atomic(folder / TOKENIZER, {**encoder, "added_tokens": [], "post_processor": _first(bos, bos_id)})
+    in_vocabulary = bos in encoder["model"]["vocab"]
+    added = [one for one in encoder["added_tokens"] if not (in_vocabulary and one["content"] == bos)]
+    write_json_atomic(folder / TOKENIZER, {**encoder, "added_tokens": added, "post_processor": _first(bos, bos_id)})
     special = {"bos_token_id": bos_id, "eos_token_id": bos_id, "pad_token_id": bos_id}
     write_json_atomic(folder / GENERATION_CONFIG, special)
     write_json_atomic(

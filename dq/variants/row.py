@@ -11,7 +11,6 @@ from collections import OrderedDict
 import numpy as np
 
 from dq.arrays import I32, I64, U16
-from dq.stages.tokenizer import BOS_ID
 from dq.stages.tokens import TokenPool
 from dq.variants.kind import Noise
 from dq.variants.order import StreamOrder
@@ -29,7 +28,7 @@ class Row:
 
     def tokens(self, begin: int, end: int) -> I32:
         """Positions ``begin`` to ``end``: int32. Behind the last piece stands the BOS of a next document."""
-        out = np.full(end - begin, BOS_ID, np.int32)
+        out = np.full(end - begin, self._pool.bos_id, np.int32)
         end = min(end, int(self.order.starts[-1]))
         if self._noisy is None:
             out[: end - begin] = self._pool.at(self.places(begin, end))

@@ -23,7 +23,7 @@ from dq.executors import LocalExecutor
 from dq.stages.base import View
 from dq.stages.heldout import HeldoutConfig, NeutralSet, hold_out
 from dq.stages.read import Documents, ingest
-from dq.stages.tokenizer import BOS_ID, Tokenizer, TokenizerConfig, load_tokenizer, train_tokenizer
+from dq.stages.tokenizer import BOS_ID, Tokenizer, TokenizerConfig, load_tokenizer, make_tokenizer
 from dq.stages.tokens import TokenPool, tokenize_documents
 from dq.store import Workspace
 from tests.processes import finish, python, until
@@ -72,7 +72,7 @@ def view(tmp_path_factory: pytest.TempPathFactory) -> View:
     odd = ["", "<|bos|>", "a <|bos|> b <|bos|>", "nul \x00 é 😀 \u2028", "  spaces \n\n\t lines \r\n", "\ufffd"]
     rows = rows_of({"a": 50, "b": 30}) + [{"id": f"odd-{n}", "source": "a", "text": t} for n, t in enumerate(odd)]
     view = view_of(tmp_path_factory.mktemp("tokens"), rows)
-    train_tokenizer(view, CONFIG)
+    make_tokenizer(view, CONFIG)
     return view
 
 
@@ -98,8 +98,8 @@ def merges(path: Path) -> list[str]:
 def test_training_is_deterministic_and_blind_to_order_and_shards(tmp_path: Path) -> None:
     rows = rows_of({"a": 40, "b": 25})
     config = TokenizerConfig(vocab_size=400, bytes_per_source=10_000)  # a draw of about half of each source
-    forth = train_tokenizer(view_of(tmp_path / "1", rows), config)
-    back = train_tokenizer(view_of(tmp_path / "2", rows[::-1], shard_rows=7), config)
+    forth = make_tokenizer(view_of(tmp_path / "1", rows), config)
+    back = make_tokenizer(view_of(tmp_path / "2", rows[::-1], shard_rows=7), config)
     assert forth.file.read_bytes() == back.file.read_bytes()
     assert forth.record.summary["bytes"]["a"] < 12_000
 
@@ -107,9 +107,9 @@ def test_training_is_deterministic_and_blind_to_order_and_shards(tmp_path: Path)
 TRAIN = """
 import sys
 from dq.stages.base import View
-from dq.stages.tokenizer import TokenizerConfig, train_tokenizer
+from dq.stages.tokenizer import TokenizerConfig, make_tokenizer
 from dq.store import Workspace
-train_tokenizer(View(Workspace(sys.argv[1])), TokenizerConfig(vocab_size=350))
+make_tokenizer(View(Workspace(sys.argv[1])), TokenizerConfig(vocab_size=350))
 """
 
 
@@ -124,8 +124,8 @@ def test_training_is_the_same_in_another_process_with_threads(tmp_path: Path, vi
 def test_a_finished_tokenizer_is_not_trained_again_and_a_changed_size_is(tmp_path: Path, view: View) -> None:
     other = copy_of(view, tmp_path / "other")
     before = other.open(Tokenizer).file.stat().st_mtime_ns
-    assert train_tokenizer(other, CONFIG).file.stat().st_mtime_ns == before
-    assert train_tokenizer(other, TokenizerConfig(vocab_size=300)).vocabulary_size == 300
+    assert make_tokenizer(other, CONFIG).file.stat().st_mtime_ns == before
+    assert make_tokenizer(other, TokenizerConfig(vocab_size=300)).vocabulary_size == 300
 
 
 def test_the_vocabulary_has_bos_all_bytes_and_the_size_asked_for(tokenizer: Path) -> None:
@@ -148,7 +148,7 @@ def test_bos_written_in_a_document_is_text(tokenizer: Path, corpus: Corpus, pool
 
 def test_bos_in_every_training_document_makes_no_second_bos(tmp_path: Path) -> None:
     rows = [{"id": str(n), "text": "<|bos|> <|bos|><|bos|> hello"} for n in range(300)]
-    loaded = load_tokenizer(train_tokenizer(view_of(tmp_path, rows), CONFIG).file)
+    loaded = load_tokenizer(make_tokenizer(view_of(tmp_path, rows), CONFIG).file)
     for text in ("<|bos|>", "<|bos|><|bos|>", " <|bos|>"):
         ids = loaded.encode(text).ids
         assert BOS_ID not in ids
@@ -175,8 +175,8 @@ def test_held_out_text_never_shapes_the_tokenizer(tmp_path: Path) -> None:
     rows = rows_of({"a": 40, "b": 40})
     for n in range(0, 80, 4):
         rows[n]["text"] = f"{secret} " * 200
-    without = train_tokenizer(view_of(tmp_path / "without", rows, held_out=[f"{secret} " * 200]), CONFIG)
-    with_it = train_tokenizer(view_of(tmp_path / "with", rows), CONFIG)
+    without = make_tokenizer(view_of(tmp_path / "without", rows, held_out=[f"{secret} " * 200]), CONFIG)
+    with_it = make_tokenizer(view_of(tmp_path / "with", rows), CONFIG)
     pieces = {secret[i : i + 3] for i in range(len(secret) - 2)}
     assert any(piece in merge for merge in merges(with_it.file) for piece in pieces)
     assert not any(piece in merge for merge in merges(without.file) for piece in pieces)
@@ -188,13 +188,13 @@ def test_every_source_gives_equal_bytes_to_one_document(tmp_path: Path) -> None:
     rows = rows_of({"large": 400, "middle": 60, "small": 20})
     view = view_of(tmp_path, rows)
     longest = int(view.open(Documents).documents["n_bytes"].max())  # type: ignore[arg-type]
-    given = train_tokenizer(view, CONFIG).record.summary["bytes"]
+    given = make_tokenizer(view, CONFIG).record.summary["bytes"]
     small = sum(len(row["text"].encode()) for row in rows if row["source"] == "small")
     assert given.keys() == {"large", "middle", "small"}
     assert given["small"] == small
     assert all(small <= n_bytes < small + longest for n_bytes in given.values())
     config = TokenizerConfig(vocab_size=400, bytes_per_source=10_000)
-    limited = train_tokenizer(view, config).record.summary["bytes"]
+    limited = make_tokenizer(view, config).record.summary["bytes"]
     assert all(min(small, 10_000) <= n_bytes < 10_000 + longest for n_bytes in limited.values())
 
 
@@ -205,10 +205,10 @@ def test_a_source_without_training_text_is_left_out_by_name_and_nothing_at_all_s
         row["text"] = "" if left == "empty documents" else prose(100 + n, 60)
     held_out = [row["text"] for row in rows[5:]] if left == "nothing" else []
     view = view_of(tmp_path, rows, held_out=held_out)
-    assert train_tokenizer(view, CONFIG).left_out == ("b",)
+    assert make_tokenizer(view, CONFIG).left_out == ("b",)
     everything = view_of(tmp_path / "all", rows, held_out=[row["text"] for row in rows if row["text"]])
     with pytest.raises(InputError, match=r"^no training text is left of any source"):
-        train_tokenizer(everything, CONFIG)
+        make_tokenizer(everything, CONFIG)
 
 
 def test_lengths_and_offsets_say_where_every_document_lies(corpus: Corpus, tokenizer: Path, pool: TokenPool) -> None:
@@ -220,7 +220,7 @@ def test_lengths_and_offsets_say_where_every_document_lies(corpus: Corpus, token
     assert [pool.tokens(n).tolist() for n in range(len(expected))] == expected
     assert pool.tokens(0).dtype == np.uint16
     assert (pool.folder / "tokens.bin").stat().st_size == 2 * pool.offsets[-1]
-    assert pool.record.summary == {"documents": len(expected), "tokens": sum(map(len, expected))}
+    assert pool.record.summary == {"documents": len(expected), "tokens": sum(map(len, expected)), "dtype": "<u2"}
     assert sorted(path.name for path in pool.folder.iterdir()) == ["lengths.parquet", "stage.json", "tokens.bin"]
 
 
@@ -237,7 +237,7 @@ def test_one_and_two_workers_write_the_same_bytes(tmp_path: Path, view: View, po
 
 def test_a_shard_cut_into_parts_has_the_same_pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     view = view_of(tmp_path / "whole", rows_of({"a": 40}, words=50), shard_rows=30)
-    train_tokenizer(view, CONFIG)
+    make_tokenizer(view, CONFIG)
     other, whole = copy_of(view, tmp_path / "parts"), tokenized(view)
     monkeypatch.setattr("dq.stages.tokens.PART_BYTES", int(view.open(Documents).documents["n_bytes"].sum()) // 10)
     parts = tokenized(other, workers=2)
@@ -280,7 +280,7 @@ def test_a_pool_killed_while_its_parts_are_cleared_is_completed(tmp_path: Path, 
 
 def test_a_pool_killed_between_shards_keeps_the_finished_ones(tmp_path: Path) -> None:
     view = view_of(tmp_path / "killed", rows_of({"a": 200}, words=300), shard_rows=5)
-    train_tokenizer(view, CONFIG)
+    make_tokenizer(view, CONFIG)
     other, folder = copy_of(view, tmp_path / "whole"), view.workspace.tokens("original")
     with python(TOKENIZE, view.workspace.root) as process:
         until((folder / "00001.lengths").exists)
@@ -295,7 +295,7 @@ def test_a_pool_killed_between_shards_keeps_the_finished_ones(tmp_path: Path) ->
 
 def test_a_run_of_letters_without_an_end_is_trained_on_and_encoded_in_linear_time(tmp_path: Path) -> None:
     view = view_of(tmp_path, [{"id": "run", "text": prose(1, 400) + " " + "y" * 500_000}])
-    tokenizer = load_tokenizer(train_tokenizer(view, CONFIG).file)
+    tokenizer = load_tokenizer(make_tokenizer(view, CONFIG).file)
     seconds = []
     for size in (50_000, 400_000):
         start = time.process_time()
@@ -306,7 +306,7 @@ def test_a_run_of_letters_without_an_end_is_trained_on_and_encoded_in_linear_tim
 
 def test_ordinary_text_is_cut_as_byte_level_alone_cuts_it(tmp_path: Path) -> None:
     view = view_of(tmp_path, [{"id": "a", "text": prose(2, 400)}])
-    ours = load_tokenizer(train_tokenizer(view, CONFIG).file).pre_tokenizer
+    ours = load_tokenizer(make_tokenizer(view, CONFIG).file).pre_tokenizer
     whole = pytest.importorskip("tokenizers").pre_tokenizers.ByteLevel(add_prefix_space=False)
     text = "Ordinary words, here's 12 of them.\n\n\tAnd  then — more 漢字! " + "=" * 400 + " " + "long" * 120
     assert ours.pre_tokenize_str(text) == whole.pre_tokenize_str(text)
