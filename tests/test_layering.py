@@ -36,6 +36,7 @@ ALLOWED: dict[str, set[str]] = {
     "stages": DATA,
     "variants": DATA | {"stages"},
     "compare": BASE,
+    "scaling": BASE | {"compare"},
     "training": BASE | {"text", "variants"},
     "study": BASE | {"text", "corpus", "stages", "variants", "training", "compare"},
     "mirrors": BASE | {"study"},
@@ -47,7 +48,7 @@ ALLOWED: dict[str, set[str]] = {
     "recipes": BASE,
     "doctor": BASE | {"text", "corpus"},
     "__main__": {"cli"},
-    "cli": DATA | {"stages", "recipes", "doctor", "jobs", "files", "inspect", "study", "mirrors", "report"},
+    "cli": DATA | {"stages", "recipes", "doctor", "jobs", "files", "inspect", "study", "mirrors", "report", "scaling"},
 }
 
 

@@ -1,0 +1,27 @@
+"""Laws of the loss: fitted to any table of runs, with what the runs determine and what they do not.
+
+Knows tables only: numpy, scipy, polars. A law is one file of `dq.scaling.laws`.
+"""
+
+from __future__ import annotations
+
+from dq.scaling.bootstrap import Bootstrap
+from dq.scaling.fit import Fit, FitOptions, FitStatus, fit, objective_at
+from dq.scaling.identified import Identification, Identified
+from dq.scaling.known import LawDescription, describe_laws
+from dq.scaling.profile import ParameterInterval, Profile
+
+__all__ = [
+    "Bootstrap",
+    "Fit",
+    "FitOptions",
+    "FitStatus",
+    "Identification",
+    "Identified",
+    "LawDescription",
+    "ParameterInterval",
+    "Profile",
+    "describe_laws",
+    "fit",
+    "objective_at",
+]
