@@ -1,0 +1,44 @@
+"""What to train next, by a fitted law: every answer with the interval that the runs leave it."""
+
+from __future__ import annotations
+
+from dq.scaling.plans.ask import Plans, Questions, answer
+from dq.scaling.plans.choice import VariantChoice, choose_variant
+from dq.scaling.plans.efficiency import EfficiencyPlan, sample_efficiency, tokens_for_loss
+from dq.scaling.plans.epochs import EpochPlan, best_epochs
+from dq.scaling.plans.forecast import Forecast, ForecastScore, forecast, read_forecast, score_forecast, write_forecast
+from dq.scaling.plans.lifetime import LifetimePlan, cheapest_lifetime
+from dq.scaling.plans.optimal import ComputePlan, compute_optimal
+from dq.scaling.plans.quantity import Quantity
+from dq.scaling.plans.saturation import Saturation, saturation
+from dq.scaling.plans.surface import Surface
+from dq.scaling.plans.worth import RepeatOrNoise, repeat_or_noise
+
+__all__ = [
+    "ComputePlan",
+    "EfficiencyPlan",
+    "EpochPlan",
+    "Forecast",
+    "ForecastScore",
+    "LifetimePlan",
+    "Plans",
+    "Quantity",
+    "Questions",
+    "RepeatOrNoise",
+    "Saturation",
+    "Surface",
+    "VariantChoice",
+    "answer",
+    "best_epochs",
+    "cheapest_lifetime",
+    "choose_variant",
+    "compute_optimal",
+    "forecast",
+    "read_forecast",
+    "repeat_or_noise",
+    "sample_efficiency",
+    "saturation",
+    "score_forecast",
+    "tokens_for_loss",
+    "write_forecast",
+]

@@ -1,0 +1,235 @@
+"""Plans, against closed forms and brute force on runs that follow a law exactly or with known noise."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from scipy.optimize import minimize_scalar
+
+from dq.compare import RunTable
+from dq.errors import ConfigError, FitError, InputError
+from dq.scaling import Fit, fit
+from dq.scaling.plans import (
+    Quantity,
+    Questions,
+    Surface,
+    answer,
+    cheapest_lifetime,
+    choose_variant,
+    compute_optimal,
+    forecast,
+    read_forecast,
+    sample_efficiency,
+    saturation,
+    score_forecast,
+    tokens_for_loss,
+    write_forecast,
+)
+
+E, A, B, ALPHA, BETA = 1.69, 406.4, 410.7, 0.34, 0.28  # Hoffmann 2022
+
+
+def law(n: float, d: float, *, e: float = E, b: float = B) -> float:
+    return float(e + A / n**ALPHA + b / d**BETA)
+
+
+def grid(*, noise: float = 0.0, seed: int = 0, b: float = B) -> pl.DataFrame:
+    draw = np.random.default_rng(seed)
+    rows = [
+        {"n_params": n, "n_tokens": n * ratio, "loss": law(n, n * ratio, b=b) * math.exp(noise * draw.normal())}
+        for n in np.geomspace(1e7, 3e9, 7)
+        for ratio in (2.0, 5.0, 12.0, 30.0, 80.0)
+    ]
+    return pl.DataFrame(rows)
+
+
+@pytest.fixture(scope="module")
+def exact() -> Surface:
+    return Surface.of(fit("chinchilla", grid()), resamples=20)
+
+
+@pytest.fixture(scope="module")
+def noisy() -> Fit:
+    return fit("chinchilla", grid(noise=0.004))
+
+
+def test_the_best_split_is_that_of_the_closed_form(exact: Surface) -> None:
+    flops = 5.76e23
+    plan = compute_optimal(exact, flops)
+    g = (ALPHA * A / (BETA * B)) ** (1 / (ALPHA + BETA))
+    assert plan.n_params.value == pytest.approx(g * (flops / 6) ** (BETA / (ALPHA + BETA)), rel=1e-4)
+    assert plan.n_tokens.value == pytest.approx((flops / 6) ** (ALPHA / (ALPHA + BETA)) / g, rel=1e-4)
+    assert plan.loss.value == pytest.approx(law(plan.n_params.value or 0, plan.n_tokens.value or 0), rel=1e-6)
+    rule = math.sqrt(flops / 120)
+    assert plan.rule_cost.value == pytest.approx(law(rule, 20 * rule) - (plan.loss.value or 0), rel=1e-3)
+    assert "extrapolated" in plan.in_words
+
+
+def test_intervals_of_a_plan_hold_the_truth_and_are_not_empty(noisy: Fit) -> None:
+    plan = compute_optimal(Surface.of(noisy, resamples=300), 1e21)
+    g = (ALPHA * A / (BETA * B)) ** (1 / (ALPHA + BETA))
+    truth = g * (1e21 / 6) ** (BETA / (ALPHA + BETA))
+    low, high = plan.n_params.low or 0, plan.n_params.high or 0
+    assert low < truth < high
+    assert low < (plan.n_params.value or 0) < high
+
+
+def test_a_law_of_one_size_has_no_best_size() -> None:
+    runs = grid().filter(pl.col("n_params") == pl.col("n_params").min())
+    plan = compute_optimal(Surface.of(fit("chinchilla", runs), resamples=5), 1e19)
+    assert plan.n_params.value is None
+    assert "none parameters" in plan.in_words
+
+
+def test_tokens_for_a_loss_reach_it_and_none_reach_below_the_floor(exact: Surface) -> None:
+    target = law(1e9, 3e10)
+    one, other = tokens_for_loss(exact, target, sizes=[1e9, 1e7])
+    assert one.n_tokens.value == pytest.approx(3e10, rel=1e-4)
+    assert other.n_tokens.value is None
+    assert law(1e7, math.inf) > target
+    assert "never reach" in other.in_words
+
+
+def test_efficiency_is_in_tokens_of_the_reference(exact: Surface) -> None:
+    same, larger = sample_efficiency(exact, n_params=1e9, n_tokens=2e10, sizes=[1e9, 4e9])
+    assert same.ratio is not None
+    assert same.ratio.value == pytest.approx(1, rel=1e-9)
+    assert larger.ratio is not None
+    assert law(4e9, 2e10 * (larger.ratio.value or 0)) == pytest.approx(law(1e9, 2e10), rel=1e-6)
+
+
+def test_use_makes_the_cheapest_model_smaller_as_brute_force_says(exact: Surface) -> None:
+    target, use = 2.2, 2e12
+
+    def tokens(n: float) -> float:
+        left = target - E - A / n**ALPHA
+        return float((B / left) ** (1 / BETA)) if left > 0 else math.inf
+
+    def cost(log_n: float, t: float) -> float:
+        n = math.exp(log_n)
+        return 6 * n * tokens(n) + 2 * n * t
+
+    plan = cheapest_lifetime(exact, target, inference_tokens=use)
+    bounds = (math.log(1.2e9), math.log(1e12))
+    best, trained = (minimize_scalar(cost, bounds=bounds, args=(t,), method="bounded") for t in (use, 0.0))
+    assert plan.n_params.value == pytest.approx(math.exp(best.x), rel=2e-3)
+    assert plan.flops.value == pytest.approx(best.fun, rel=1e-4)
+    assert plan.n_tokens.value == pytest.approx(tokens(plan.n_params.value or 0), rel=1e-3)
+    assert plan.training_only_params.value == pytest.approx(math.exp(trained.x), rel=2e-3)
+    assert plan.saving.value == pytest.approx(1 - best.fun / cost(trained.x, use), rel=1e-2)
+    assert cheapest_lifetime(exact, 1.6, inference_tokens=use).n_params.value is None
+
+
+def test_a_doubling_is_judged_under_two_laws_at_least(noisy: Fit) -> None:
+    coupled = fit("coupled", grid(noise=0.004))
+    surfaces = [Surface.of(one, resamples=100) for one in (noisy, coupled)]
+    small, large = saturation(surfaces, 1e15), saturation(surfaces, 1e26)
+    assert (small.answer, large.answer) == ("under-scaled", "saturated")
+    now, then = (law(*best) for best in (_best(1e15), _best(2e15)))
+    assert small.by_law[0].nats.value == pytest.approx(now - then, rel=0.05)
+    with pytest.raises(ConfigError, match="at least two"):
+        saturation(surfaces[:1], 1e20)
+
+
+def _best(flops: float) -> tuple[float, float]:
+    g = (ALPHA * A / (BETA * B)) ** (1 / (ALPHA + BETA))
+    n = g * (flops / 6) ** (BETA / (ALPHA + BETA))
+    return n, flops / 6 / n
+
+
+def test_a_clear_variant_is_chosen_and_alike_ones_are_not() -> None:
+    at = {"n_params": 1e10, "n_tokens": 2e11}
+    fits = {name: fit("chinchilla", grid(noise=0.002, seed=seed, b=b)) for seed, (name, b) in enumerate(
+        {"raw": B, "curated": 0.8 * B, "alike": B}.items()
+    )}  # fmt: skip
+    clear = choose_variant({name: fits[name] for name in ("raw", "curated")}, at)
+    assert [one.variant for one in clear.variants] == ["curated", "raw"]
+    assert clear.decided
+    assert clear.seen[0] == "curated"
+    truth = law(1e10, 2e11) - law(1e10, 2e11, b=0.8 * B)
+    gap = clear.variants[1].difference
+    assert (gap.low or 0) < truth < (gap.high or 0)
+    alike = choose_variant({name: fits[name] for name in ("raw", "alike")}, at)
+    assert not alike.decided
+    assert "undecided" in alike.in_words
+    assert 0 < alike.variants[0].regret < 0.05
+    with pytest.raises(ConfigError, match="at least two"):
+        choose_variant({"raw": fits["raw"]}, at)
+
+
+def test_a_forecast_is_kept_scored_and_never_replaced(noisy: Fit, tmp_path: Path) -> None:
+    targets = [{"n_params": 6e9, "n_tokens": 1.2e11}, {"n_params": 2e10, "n_tokens": 4e11}]
+    path = tmp_path / "forecast.json"
+    write_forecast(path, forecast(noisy, targets))
+    before = path.read_bytes()
+    with pytest.raises(ConfigError, match="never replaced"):
+        write_forecast(path, forecast(noisy, targets))
+    assert path.read_bytes() == before
+    run = {**targets[0], "loss": law(6e9, 1.2e11)}
+    score = score_forecast(read_forecast(path), RunTable.of(pl.concat([grid(), pl.DataFrame([run])])))
+    assert (len(score.scored), score.waiting) == (1, 1)
+    assert score.scored["inside"].to_list() == [True]
+    assert abs(score.scored["error"][0]) < 0.01
+    assert score.beyond == pytest.approx(6e9 * 1.2e11 / (3e9 * 80 * 3e9), rel=1e-6)
+    none = score_forecast(read_forecast(path), RunTable.of(grid()))
+    assert none.in_words == "none of the 2 targets has run"
+
+
+def test_what_has_run_is_not_forecast_and_what_is_no_forecast_is_one_line(noisy: Fit, tmp_path: Path) -> None:
+    with pytest.raises(FitError, match="a forecast comes before its targets"):
+        forecast(noisy, [{"n_params": 1e7, "n_tokens": 2e7}])
+    for content in ("", "[]", '{"law": "x"}', "\x00"):
+        (tmp_path / "f.json").write_text(content)
+        with pytest.raises(InputError, match=r"f\.json"):
+            read_forecast(tmp_path / "f.json")
+    with pytest.raises(InputError, match="No such file"):
+        read_forecast(tmp_path / "none.json")
+
+
+def test_quantities_say_when_refits_have_no_value() -> None:
+    assert Quantity.of(np.array([2.0, 1.0, 3.0])).low is not None
+    some = Quantity.of(np.array([2.0, 1.0, np.nan]))
+    assert (some.value, some.low, some.reached) == (2.0, None, 0.5)
+    assert "50% of the refits" in some.in_words()
+
+
+def test_each_question_is_answered_whose_numbers_are_there() -> None:
+    runs = RunTable.of(grid(noise=0.002))
+    found = answer(runs, Questions(flops=1e21, loss=2.3, sizes=(3e9, 1e9), n_tokens=6e10, inference_tokens=1e12))
+    kinds = [type(one).__name__ for one in found.answers]
+    split = ["ComputePlan", "ComputePlan", "Saturation"]
+    assert kinds == [*split, "EfficiencyPlan", "EfficiencyPlan", "EfficiencyPlan", "LifetimePlan"]
+    assert [one.law for one in found.fits] == ["chinchilla", "coupled"]
+    assert all(found.in_words)
+    with pytest.raises(ConfigError, match="nothing is asked"):
+        answer(runs, Questions())
+    with pytest.raises(ConfigError, match="`loss` must be above 0"):
+        Questions(loss=-1.0)
+    with pytest.raises(FitError, match="nothing is known of repetition"):
+        answer(runs, Questions(flops=1e21, unique_tokens=1e9))
+    with pytest.raises(ConfigError, match="did you mean"):
+        answer(runs, Questions(flops=1e21), laws=["chinchila"])
+
+
+def test_repeated_and_noisy_runs_stay_out_of_laws_of_fresh_text() -> None:
+    fresh = grid().with_columns(n_unique=pl.col("n_tokens"), dose=pl.lit(0.0))
+    repeated = fresh.with_columns(n_unique=pl.col("n_tokens") / 8, loss=pl.col("loss") + 0.3)
+    noisy = fresh.with_columns(dose=pl.lit(0.4), loss=pl.col("loss") + 0.2)
+    found = answer(RunTable.of(pl.concat([fresh, repeated, noisy])), Questions(flops=1e21))
+    assert found.fits[0].params["E"] == pytest.approx(E, rel=1e-3)
+    assert found.notes == ("laws of fresh text: 70 of 105 runs left out, repeated or noisy",)
+
+
+def test_several_variants_are_chosen_between() -> None:
+    table = pl.concat([
+        grid(noise=0.002, seed=seed, b=b).with_columns(variant=pl.lit(name))
+        for seed, (name, b) in enumerate({"raw": B, "curated": 0.8 * B}.items())
+    ])  # fmt: skip
+    found = answer(RunTable.of(table), Questions(sizes=(1e10,), n_tokens=2e11), laws=["chinchilla"])
+    assert "curated before raw" in found.in_words[0]
+    with pytest.raises(ConfigError, match="give both, or one variant"):
+        answer(RunTable.of(table), Questions(flops=1e21))
