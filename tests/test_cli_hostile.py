@@ -18,6 +18,7 @@ import termios
 from collections.abc import Sequence
 from pathlib import Path
 
+import polars as pl
 import pytest
 from typer.main import get_command
 
@@ -104,6 +105,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         file.write("\n" + json.dumps({"id": HOSTILE, "text": "\ud800", "source": HOSTILE * 3}))
         file.write(f'\n{{"id": "{HOSTILE}\n')
     write_jsonl(place / "pairs.jsonl", [{**row, "source": HOSTILE, "id": HOSTILE + row["id"]} for row in rows(0, 60)])
+    table = pl.DataFrame({
+        "variant": [HOSTILE, HOSTILE * 2] * 6,
+        "size": [HOSTILE] * 12,
+        "n_tokens": [1000] * 6 + [2000] * 6,
+        "loss": [3.0, 2.9, 3.1, 3.0, 3.2, 3.05, 2.8, 2.7, 2.8, 2.75, 2.7, 2.6],
+        "seed": [f"{HOSTILE}{n // 2 % 3}" for n in range(12)],
+        "set": ["x"] * 12,
+    })  # fmt: skip
+    table.write_csv(place / "runs.csv")
     rule = {"signal": "word_count", "minimum": 150, "reason": HOSTILE}
     (place / "rules.yaml").write_text(json.dumps({"name": HOSTILE, "rules": [rule]}))
     return place
@@ -119,6 +129,8 @@ WORK = [
     ("runs", "ws", "--mirror", "tensorboard=board\u202e[b]"),
     ("runs", "ws", "--curves", "curves\u202e[b].csv"),
     ("noise", "ws"),
+    ("compare", "ws", "--figures", "figures\u202e[b]"),
+    ("compare", "runs.csv", "--baseline", HOSTILE, "--where", "set=x"),
     ("score", FILE, "-o", f"{MARKUP.replace('/', '')}.parquet", "--signals", "word_count", *REPAIR),
     ("score", "pairs.jsonl", "-o", "s.parquet", "--signals", "word_count,unsegmented_script,spaceless_script", *REPAIR),
     ("filter", FILE, *RULES, "-o", "kept\u202e{b}", "--dropped", "dropped", *REPAIR),
@@ -150,6 +162,8 @@ FAULTS = [
     ("ablate", "study.yaml", "--deadline", HOSTILE),
     ("ablate", "study.yaml", "--budget-tokens", "8192", "--device", HOSTILE),
     ("noise", HOSTILE),
+    ("compare", HOSTILE),
+    ("compare", "runs.csv", "--baseline", f"{HOSTILE}x"),
     ("score", HOSTILE, "-o", "x.parquet"),
     ("score", FILE, "-o", "y.parquet", "--max-bad-fraction", "0"),
     ("score", "pairs.jsonl", "-o", "z.parquet", "--signals", HOSTILE),

@@ -44,21 +44,24 @@ def show_grid(found: GridResult) -> None:
 
 def show_equivalences(groups: Sequence[tuple[str, TokenEquivalence]]) -> None:
     """What the tokens of every variant are worth, a row a budget; each group of runs has a name, or is the only one."""
+    from dq.compare import tokens_of
+
     if not groups:
         return
     named = ("runs",) if any(name for name, _ in groups) else ()
     rows = [
-        (*((name,) if named else ()), one.variant, f"{one.tokens:,.0f}", one.in_words)
+        (*((name,) if named else ()), one.variant, tokens_of(one.tokens), one.in_words)
         for name, found in groups
         for one in found.variants
     ]
     if rows:
         baseline = groups[0][1].baseline
         show.table(
-            (*named, "variant", "tokens", f"are worth so many of {baseline}"),
+            (*named, "variant", "tokens", f"worth in {baseline}"),
             rows,
             align="l" * len(named) + "lrl",
-            title=f"tokens of {baseline} that reach the same loss, for one of the variant's (above 1 is better)",
+            title=f"tokens of {baseline} that do what one token of the variant does, by loss",
+            more="variants",
         )
     for name, found in groups:
         if found.missing:

@@ -55,6 +55,15 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what other
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, help="How many to show.")]
 
+Columns = Annotated[
+    list[str] | None,
+    typer.Option("--columns", metavar="OURS=THEIRS", help="What a table calls a column, such as loss=val_loss."),
+]
+Where = Annotated[
+    list[str] | None,
+    typer.Option("--where", metavar="CONDITION", help="Rows of a table to take: COLUMN=VALUE, !=, <, <=, >, >=."),
+]
+
 TextField = Annotated[str, typer.Option("--text-field", help="The field or column that holds the text.")]
 IdField = Annotated[str, typer.Option("--id-field", help="The one that holds the id. Without: file and row.")]
 SourceField = Annotated[str, typer.Option("--source-field", help="The one that holds the source.")]
@@ -87,6 +96,14 @@ def worker_count(given: int | None) -> int:
     from dq.executors import usable_cores
 
     return given or usable_cores()
+
+
+def columns_of(given: Collection[str] | None) -> dict[str, str]:
+    """The table's own names of columns by ours, of ``OURS=THEIRS``, also several with commas between them."""
+    pairs = [one for each in given or () for one in each.split(",")]
+    if wrong := [one for one in pairs if not re.fullmatch(r"[^=]+=.+", one)]:
+        raise typer.BadParameter(f"{wrong[0]!r} is not OURS=THEIRS, such as loss=val_loss", param_hint="--columns")
+    return {ours.strip(): theirs.strip() for ours, _, theirs in (one.partition("=") for one in pairs)}
 
 
 def seconds_of(deadline: str | None) -> float | None:

@@ -9,6 +9,7 @@ A difference is variant minus baseline in bits per byte: below 0, the variant is
 
 from __future__ import annotations
 
+from dq.compare.arms import ArmsComparison, Difference, Documents, Pair, compare_arms
 from dq.compare.controls import (
     ControlKind,
     ControlOutcome,
@@ -29,17 +30,25 @@ from dq.compare.power import detectable_at, power_of, seeds_in_words
 from dq.compare.reference import Reference
 from dq.compare.results import Comparison, Interval, MeanSquares, Outcome, Power, Verdict
 from dq.compare.run_tables import RunTable, read_runs
+from dq.compare.runs import BudgetComparison, Cell, GroupComparison, RunsComparison, compare_group, compare_runs
 from dq.compare.spread import ArmSpread, Pool, pooled_df
+from dq.compare.summary import summary
 from dq.compare.verdict import judge
-from dq.compare.words import range_of, size_of
+from dq.compare.words import range_of, size_of, tokens_of
 
 __all__ = [
     "ArmSpread",
+    "ArmsComparison",
+    "BudgetComparison",
+    "Cell",
     "Comparison",
     "ControlKind",
     "ControlOutcome",
     "ControlStatus",
+    "Difference",
+    "Documents",
     "Equivalence",
+    "GroupComparison",
     "Interval",
     "Level",
     "Look",
@@ -47,14 +56,19 @@ __all__ = [
     "Noise",
     "Options",
     "Outcome",
+    "Pair",
     "Pool",
     "Power",
     "Reference",
     "RunTable",
+    "RunsComparison",
     "StudyComparison",
     "TokenEquivalence",
     "VariantComparison",
     "Verdict",
+    "compare_arms",
+    "compare_group",
+    "compare_runs",
     "compare_study",
     "curves",
     "detectable_at",
@@ -75,6 +89,8 @@ __all__ = [
     "read_runs",
     "seeds_in_words",
     "size_of",
+    "summary",
     "token_equivalence",
+    "tokens_of",
     "tokens_to_match",
 ]

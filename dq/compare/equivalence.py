@@ -27,6 +27,8 @@ from dq.compare.tables import FloatArray
 from dq.errors import CompareError
 from dq.results import Result
 
+MAX_GAP = 4.1
+"""Between budgets further apart than this a smooth curve is a guess: at 4 it is good to 1 or 2 %."""
 PLACES = 401  # on the curve, where the interval's ends are looked for; refined between two of them
 
 
@@ -52,6 +54,8 @@ class Equivalence(Result):
     """Whether its seeds are the baseline's at every budget, so that noise in common drops out."""
     df: float | None
     """Of the interval; None without one."""
+    gap: float | None
+    """The factor between the two budgets of the baseline that the answer lies between."""
     missing: str | None
     """Why there is no answer, or no interval."""
 
@@ -72,7 +76,8 @@ class Equivalence(Result):
             around = f"{ends[0]} to {ends[1]}"
         else:
             around = f"above {ends[0]}" if ends[0] else f"below {ends[1]}" if ends[1] else "anything in range"
-        return f"{self.ratio:.3g} x ({around})"
+        rough = f"; budgets {self.gap:.2g} x apart" if self.gap and self.gap > MAX_GAP else ""
+        return f"{self.ratio:.3g} x ({around}{rough})"
 
     def record(self) -> dict[str, object]:
         """Every field, the ratio and the words."""
@@ -111,10 +116,16 @@ def token_equivalence(
     Raises:
         CompareError: the table is not as described, or no run is the baseline's.
     """
-    arms = read_levels(levels)
+    return equivalence_of(read_levels(levels), baseline=baseline, straight=straight, confidence=confidence)
+
+
+def equivalence_of(
+    arms: Mapping[str, ArmLosses], *, baseline: str, straight: bool = False, confidence: float = 0.95
+) -> TokenEquivalence:
+    """`token_equivalence` of arms that are already read."""
     if baseline not in arms:
         raise CompareError(f"no runs of the baseline {baseline!r}; the table has {joined(sorted(arms))}")
-    curve = arms.pop(baseline)
+    curve = arms[baseline]
     about = TokenEquivalence(
         baseline=baseline, tokens=tuple(curve.tokens.tolist()), losses=tuple(curve.means.tolist()), variants=()
     )
@@ -125,6 +136,7 @@ def token_equivalence(
     found = [
         tokens_to_match(curve, runs, names=(name, baseline), tokens=tokens, straight=straight, confidence=confidence)
         for name, arm in arms.items()
+        if name != baseline
         for tokens, runs in sorted(arm.by_tokens.items())
     ]
     return dataclasses.replace(about, variants=tuple(found))
@@ -170,6 +182,7 @@ def tokens_to_match(
         n_seeds=len(runs),
         paired=bool(shared),
         df=None,
+        gap=None,
         missing=None,
     )
     try:
@@ -180,7 +193,7 @@ def tokens_to_match(
         side = "above" if about.loss > reference.losses[0] else "below"
         ends = f"{reference.tokens[0]:,.0f} to {reference.tokens[-1]:,.0f} tokens"
         return dataclasses.replace(about, missing=f"none in range: its loss is {side} that of {names[1]} at {ends}")
-    about = dataclasses.replace(about, baseline_tokens=matched, missing="no interval of single runs")
+    about = dataclasses.replace(about, baseline_tokens=matched, gap=reference.gap_at(matched), missing="single runs")
     places = np.union1d(np.geomspace(reference.tokens[0], reference.tokens[-1], PLACES), matched)
     spread = _spread(reference.weights(places), curve, losses, paired=bool(shared))
     return about if spread is None else _with_interval(about, reference, places, spread=spread)

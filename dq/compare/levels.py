@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -57,6 +59,12 @@ class ArmLosses:
         })  # fmt: skip
 
 
+def natural(name: str) -> list[tuple[str, float]]:
+    """A key that sorts names with numbers in them by these: k=2 before k=13.8."""
+    parts = re.split(r"(\d+(?:\.\d+)?)", name)
+    return [(text, float(number or 0)) for text, number in itertools.zip_longest(parts[::2], parts[1::2])]
+
+
 def common_seeds(*runs: Collection[str]) -> tuple[str, ...]:
     """Seeds by which runs may be paired: those that all have, if they are 3 or all; else none."""
     shared = set.intersection(*(set(one) for one in runs))
@@ -82,9 +90,9 @@ def read_levels(levels: pl.DataFrame) -> dict[str, ArmLosses]:
     table = table.with_columns(pl.coalesce(seeds, own).alias("seed"))
     _check(table)
     arms: dict[str, dict[float, dict[str, float]]] = {}
-    for variant, tokens, loss, seed in table.sort("variant").iter_rows():
+    for variant, tokens, loss, seed in table.iter_rows():
         arms.setdefault(variant, {}).setdefault(tokens, {})[seed] = loss
-    return {name: ArmLosses(by_tokens) for name, by_tokens in arms.items()}
+    return {name: ArmLosses(arms[name]) for name in sorted(arms, key=natural)}
 
 
 def levels_of_losses(losses: pl.DataFrame, *, sets: Collection[str], n_tokens: int) -> pl.DataFrame:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from dq.compare.anova import Components, estimate, linearised, mean_squares, set_differences
+from dq.compare.anova import Components, Estimate, estimate, linearised, mean_squares, set_differences
 from dq.compare.bootstrap import document_bootstrap
 from dq.compare.power import MIN_SEEDS, power_of
 from dq.compare.results import Comparison, Interval, MeanSquares, joined
@@ -181,14 +181,7 @@ def t_interval(
     squares: MeanSquares, difference: float, *, confidence: float, comparisons: int = 1, label: str = PAIRED
 ) -> Interval:
     """The t interval of a difference with observed mean squares, or one that holds for several comparisons together."""
-    found = estimate(
-        Components(
-            mean_squares=np.array([squares.seed, squares.document, squares.residual]),
-            df=np.array([squares.seed_df, squares.document_df, squares.residual_df]),
-            n_seeds=squares.n_seeds,
-            n_documents=squares.n_documents,
-        )
-    )
+    found = estimate_of(squares)
     half_widths = found.half_widths(confidence, comparisons=comparisons)
     decided_by = int(half_widths.argmax())
     half_width = float(half_widths[decided_by])
@@ -200,6 +193,18 @@ def t_interval(
         df=float(found.df[decided_by]),
         decided_by=DECIDED_BY[decided_by],
         label=label,
+    )
+
+
+def estimate_of(squares: MeanSquares) -> Estimate:
+    """The three variances of a difference with observed mean squares."""
+    return estimate(
+        Components(
+            mean_squares=np.array([squares.seed, squares.document, squares.residual]),
+            df=np.array([squares.seed_df, squares.document_df, squares.residual_df]),
+            n_seeds=squares.n_seeds,
+            n_documents=squares.n_documents,
+        )
     )
 
 

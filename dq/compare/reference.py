@@ -65,6 +65,11 @@ class Reference:
         found = float(optimize.brentq(lambda place: self._curve(place) - loss, low, high, xtol=1e-12))
         return found if self.straight else float(np.exp(found))
 
+    def gap_at(self, tokens: float) -> float:
+        """The factor between the two budgets around a number of tokens."""
+        at = int(np.clip(np.searchsorted(self.tokens, tokens), 1, len(self.tokens) - 1))
+        return float(self.tokens[at] / self.tokens[at - 1])
+
     def weights(self, tokens: FloatArray) -> FloatArray:
         """How much each budget's loss moves the curve at each of (m,) numbers of tokens: (m, n)."""
         step = STEP * (self.losses[0] - self.losses[-1])

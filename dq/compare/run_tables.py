@@ -58,7 +58,12 @@ class RunTable(Result):
 
     @classmethod
     def of(
-        cls, runs: pl.DataFrame | RunTable, *, columns: Mapping[str, str] | None = None, name: str = "runs"
+        cls,
+        runs: pl.DataFrame | RunTable,
+        *,
+        columns: Mapping[str, str] | None = None,
+        needs: Sequence[str] = REQUIRED,
+        name: str = "runs",
     ) -> RunTable:
         """Check a frame of runs that is already in memory; see `read_runs`.
 
@@ -68,10 +73,17 @@ class RunTable(Result):
         if isinstance(runs, RunTable):
             return runs
         remedy = "pass a polars DataFrame, or read a file with `read_runs`"
-        return _checked(Cells.of(instance(runs, pl.DataFrame, name="runs", remedy=remedy), name=name), columns or {})
+        cells = Cells.of(instance(runs, pl.DataFrame, name="runs", remedy=remedy), name=name)
+        return _checked(cells, columns or {}, needs=needs)
 
 
-def read_runs(path: Path | str, *, columns: Mapping[str, str] | None = None, where: Sequence[str] = ()) -> RunTable:
+def read_runs(
+    path: Path | str,
+    *,
+    columns: Mapping[str, str] | None = None,
+    where: Sequence[str] = (),
+    needs: Sequence[str] = REQUIRED,
+) -> RunTable:
     """Read a CSV or Parquet table of runs.
 
     Args:
@@ -79,22 +91,23 @@ def read_runs(path: Path | str, *, columns: Mapping[str, str] | None = None, whe
         columns: the table's own names of columns, by ours: ``{"n_params": "N", "loss": "val_loss"}``.
         where: conditions on rows by the table's own names, all of which hold: ``["seed=1", "loss<4"]``; a row without
             a value meets none.
+        needs: columns that must be there: those of a law; a comparison at one size needs no ``n_params``.
 
     Raises:
         ConfigError: the mapping or a condition names a column that is not there.
         InputError: the file cannot be read, or a value in it cannot be used: names the line and the column.
         CompareError: rows contradict each other, or must not stand in one table.
     """
-    return _checked(read_cells(Path(path)).where(where), columns or {})
+    return _checked(read_cells(Path(path)).where(where), columns or {}, needs=needs)
 
 
-def _checked(cells: Cells, columns: Mapping[str, str]) -> RunTable:
+def _checked(cells: Cells, columns: Mapping[str, str], *, needs: Sequence[str]) -> RunTable:
     known = (*NUMBERS, *TEXTS)
     for ours in columns:
         if ours not in known:
             raise ConfigError(nearest(ours, known, what="kind of column"), field="columns")
     cells = cells.renamed(columns)
-    for ours in REQUIRED:
+    for ours in needs:
         if ours not in cells.names:
             raise ConfigError(_no_column(cells, ours), field="columns")
     if not len(cells):
@@ -103,9 +116,8 @@ def _checked(cells: Cells, columns: Mapping[str, str]) -> RunTable:
     _check_values(cells, frame)
     frame, warnings = _with_epochs(cells, frame)
     _check_kinds(cells, frame)
-    return RunTable(
-        name=cells.file, frame=frame, warnings=(*warnings, *_repeated_rows(cells, frame), *_spread(cells, frame))
-    )
+    spread = _spread(cells, frame) if "n_params" in needs else []
+    return RunTable(name=cells.file, frame=frame, warnings=(*warnings, *_repeated_rows(cells, frame), *spread))
 
 
 def _no_column(cells: Cells, ours: str) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 def size_of(difference: float, baseline: float) -> str:
     """Such as ``-0.026 bits per byte (-0.8 %)``: in bits per byte, and of the baseline's level."""
     percent = round(100 * difference / baseline, 1)
-    return f"{_signed(difference)} bits per byte ({f'{percent:+.1f}' if percent else '0.0'} %)"
+    return f"{signed(difference)} bits per byte ({f'{percent:+.1f}' if percent else '0.0'} %)"
 
 
 def range_of(low: float, high: float) -> str:
@@ -29,6 +29,15 @@ def _plain(value: float) -> str:
     return f"{value:.{_digits(value)}f}"
 
 
-def _signed(value: float) -> str:
+def tokens_of(number: float) -> str:
+    """A number of tokens: ``229,376``, and ``55B`` where all digits would be too many."""
+    for size, name in ((1e12, "T"), (1e9, "B"), (1e6, "M")):
+        if number >= max(size, 1e7):
+            return f"{number / size:.4g}{name}"
+    return f"{number:,.0f}"
+
+
+def signed(value: float) -> str:
+    """A difference with its sign, in as many places as seeds tell."""
     digits = _digits(value)
     return f"{round(value, digits) + 0.0:+.{digits}f}"

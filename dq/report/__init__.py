@@ -1,7 +1,8 @@
 """The answer for people: one HTML file that works offline."""
 
 from dq.report.build import build_report
+from dq.report.compared import build_comparison
 from dq.report.grids import build_grid_report
 from dq.report.page import MODULES
 
-__all__ = ["MODULES", "build_grid_report", "build_report"]
+__all__ = ["MODULES", "build_comparison", "build_grid_report", "build_report"]

@@ -1,5 +1,6 @@
 """A study: the grid of variants, seeds, sizes, budgets and rates, run, compared and concluded cell by cell."""
 
+from dq.study.compared import compare_workspace
 from dq.study.config import ControlsConfig, StudyConfig
 from dq.study.forecast import GridForecast, StudyForecast, forecast_grid, forecast_study
 from dq.study.grid_result import CellResult, GridResult
@@ -19,6 +20,7 @@ __all__ = [
     "StudyForecast",
     "StudyNoise",
     "StudyResult",
+    "compare_workspace",
     "forecast_grid",
     "forecast_study",
     "list_runs",

@@ -12,7 +12,7 @@ from dq.config import checked, load_yaml
 from dq.errors import ConfigError
 from dq.executors import LocalExecutor
 from dq.store import Workspace
-from dq.study import GridResult, StudyConfig, forecast_grid, noise_of_workspace, run_grid, run_study
+from dq.study import GridResult, StudyConfig, compare_workspace, forecast_grid, noise_of_workspace, run_grid, run_study
 from dq.study.cells import cells_of
 from dq.training import TrainingConfig, find_size, rates
 from dq.variants import Curated, Raw, TokenNoise
@@ -130,7 +130,16 @@ def test_tokens_are_looked_up_on_the_baselines_budgets_and_shown(own: World, fou
     path = tmp_path / "study.yaml"
     path.write_text(grid().model_dump_json(exclude={"budget_tokens"}))
     shown = run_dq("ablate", path, "--workspace", own.workspace.root)
-    assert "variant tokens are worth so many of raw curated 1,024" in " ".join(shown.stdout.split())
+    assert "variant tokens worth in raw curated 1,024" in " ".join(shown.stdout.split())
+    (compared,) = compare_workspace(own.workspace, study="grid")
+    (group,) = compared.groups
+    assert group.equivalence == worth.found and [cell.n_tokens for cell in group.budgets] == [1024.0, 2048.0]
+    for cell, budget in zip(found.cells[::-1], group.budgets, strict=True):
+        (judged,), (said,) = cell.result.comparison.variants, budget.found.differences  # type: ignore[union-attr]
+        assert (said.outcome, said.interval) == (judged.verdict.outcome, judged.verdict.interval)
+        assert (said.difference, said.n_seeds) == (judged.neutral.difference, 3)
+    with pytest.raises(ConfigError, match="unknown study `gird`; did you mean `grid`"):
+        compare_workspace(own.workspace, study="gird")
     page = (own.workspace.grid("grid") / "report/index.html").read_text()
     assert 'id="figure-equivalence"' in page and worth.found.variants[0].in_words in page
 

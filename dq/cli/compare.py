@@ -1,0 +1,158 @@
+"""`dq compare`: the variants of finished studies or of any table of runs, with intervals, in tables and in words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dq.cli import show
+from dq.cli.grids import show_equivalences
+from dq.cli.options import AsJson, Columns, Where, columns_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dq.compare import Difference, RunsComparison
+
+MAX_NOTES = 4
+
+
+def compare(
+    runs: Annotated[
+        Path, typer.Argument(metavar="RUNS", help="A workspace, or a table of runs: CSV or Parquet, a row a run.")
+    ],
+    study: Annotated[str | None, typer.Option("--study", help="One study of the workspace. Default: all.")] = None,
+    baseline: Annotated[
+        str | None, typer.Option("--baseline", help="The variant of a table that others are judged against.")
+    ] = None,
+    margin: Annotated[
+        float | None, typer.Option("--margin", help="The difference that matters, in the unit of a table's losses.")
+    ] = None,
+    columns: Columns = None,
+    where: Where = None,
+    figures: Annotated[
+        Path | None,
+        typer.Option("--figures", help="Folder for a page of figures, and each as SVG (PNG from the page)."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare variants with intervals: against the baseline, in all pairs, and by what their tokens are worth.
+
+    Example: dq compare runs.csv --columns loss=val_loss --baseline raw
+    """
+    if runs.is_dir():
+        _only_of(
+            runs, "a workspace", {"--baseline": baseline, "--margin": margin, "--columns": columns, "--where": where}
+        )
+        from dq.store import Workspace
+        from dq.study import compare_workspace
+
+        found = compare_workspace(Workspace(runs), study=study)
+    else:
+        _only_of(runs, "a table", {"--study": study})
+        from dq.compare import compare_runs, read_runs
+        from dq.compare.runs import NEEDS
+
+        table = read_runs(runs, columns=columns_of(columns), where=where or (), needs=NEEDS)
+        found = (compare_runs(table, baseline=baseline, margin=margin),)
+    page = None
+    if figures is not None:
+        from dq.report import build_comparison
+
+        page = build_comparison(found, figures)
+    if as_json:
+        from dq.compare import summary
+
+        show.json({"comparisons": [{**one.to_dict(), "summary": summary(one)} for one in found], "page": page})
+        return
+    for one in found:
+        _show(one, with_name=len(found) > 1)
+    if page is not None:
+        show.line(f"figures: {page}")
+
+
+def _only_of(runs: Path, what: str, others: dict[str, object]) -> None:
+    """Options that mean nothing for what is compared are refused."""
+    if given := [name for name, value in others.items() if value]:
+        raise typer.BadParameter(f"{runs} is {what}, which has no {given[0]}", param_hint=given[0])
+
+
+def _show(found: RunsComparison, *, with_name: bool) -> None:
+    from dq.compare import summary, tokens_of
+
+    if with_name:
+        show.line((f"study {found.name}", "bold"))
+    _show_differences(found)
+    _show_pairs(found)
+    groups = [(group.runs, group.equivalence) for group in found.groups if group.equivalence is not None]
+    show_equivalences(groups)
+    for group in found.groups:
+        for cell in group.budgets:
+            if cell.confirmed:
+                show.line(
+                    (f"{group.runs} {tokens_of(cell.n_tokens)} tokens: {cell.confirmed}".lstrip(), "bold"), wrap=True
+                )
+    for sentence in summary(found):
+        show.line(sentence, wrap=True)
+    notes = list(dict.fromkeys(note for group in found.groups for cell in group.budgets for note in cell.found.notes))
+    for note in notes[:MAX_NOTES]:
+        show.line((f"note: {note}", "dim"), wrap=True)
+    if len(notes) > MAX_NOTES:
+        show.line((f"and {len(notes) - MAX_NOTES:,} more notes (--json has all)", "dim"))
+    show.warnings(found.notes)
+
+
+def _show_differences(found: RunsComparison) -> None:
+    from dq.compare import tokens_of
+
+    named = ("runs",) if any(group.runs for group in found.groups) else ()
+    rows = [
+        (*((group.runs,) if named else ()), tokens_of(cell.n_tokens), *_row(one))
+        for group in found.groups
+        for cell in group.budgets
+        for one in cell.found.differences
+    ]
+    if rows:
+        show.table(
+            (*named, "tokens", "variant", "seeds", "difference", "%", "interval", "verdict"),
+            rows,
+            align="l" * len(named) + "rlrrrrl",
+            title=f"difference from {found.baseline}, {found.unit} (below 0 is better)",
+            more="comparisons",
+        )
+
+
+def _row(one: Difference) -> tuple[str, ...]:
+    interval = f"[{one.interval.low:+.3f}, {one.interval.high:+.3f}]" if one.interval else ""
+    return one.variant, str(one.n_seeds), f"{one.difference:+.4f}", f"{100 * one.relative:+.2f}", interval, one.outcome
+
+
+def _show_pairs(found: RunsComparison) -> None:
+    """All pairs of each cell that has three arms or more, the surest first."""
+    from dq.compare import tokens_of
+
+    several = len(found.groups) > 1 or any(len(group.budgets) > 1 for group in found.groups)
+    rows: list[Sequence[str]] = [
+        (
+            *([" ".join(filter(None, [group.runs, tokens_of(cell.n_tokens)]))] if several else []),
+            one.variant,
+            one.baseline,
+            f"{one.difference:+.4f}",
+            f"{one.p_holm:.2g}",
+            one.outcome,
+        )
+        for group in found.groups
+        for cell in group.budgets
+        for one in cell.found.pairs
+        if one.p_holm is not None
+    ]
+    if rows:
+        show.table(
+            (*(["at"] if several else []), "variant", "against", "difference", "p", "verdict"),
+            rows,
+            align="l" * several + "llrrl",
+            title="all pairs of a budget, its error of 5 % kept over all of them by Holm's rule",
+            more="pairs",
+        )

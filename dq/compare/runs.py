@@ -1,0 +1,237 @@
+"""Whole tables of runs compared: cell by cell (a size and a budget), and along the budgets of each size.
+
+Losses at two sizes or budgets are never pooled. A group is what differs in its budgets and variants alone; a cell is a
+group at one budget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from dq.compare.arms import ArmsComparison, Documents, Losses, compare_arms
+from dq.compare.equivalence import TokenEquivalence, equivalence_of
+from dq.compare.levels import ArmLosses, read_levels
+from dq.compare.run_tables import RunTable
+from dq.compare.verdict import check_margin
+from dq.errors import CompareError, ConfigError, listed, nearest
+from dq.results import Result
+
+MAX_SHARED_EPOCHS = 4
+"""Arms whose text is seen more often spread 1.3 to 1.8 times as much (measured), so they share no spread."""
+BASELINES = ("raw", "baseline", "base")
+"""What the baseline of a table is called, if nothing is said."""
+NEEDS = ("n_tokens", "loss")
+ONE_EPOCH = 1.0005
+ROUNDED = 1.02  # epochs are exact to a document a part
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """Arms of one size and budget."""
+
+    n_tokens: float
+    arms: Mapping[str, Losses]
+    epochs: Mapping[str, float] = field(default_factory=dict)
+    """How often arms see their text, as far as it is known."""
+    documents: Documents | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BudgetComparison(Result):
+    """A cell of which arms could be compared."""
+
+    n_tokens: float
+    found: ArmsComparison
+    confirmed: str = ""
+    """The best variant on fresh seeds, in words, where a study tried it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupComparison(Result):
+    """What differs in its budgets and variants alone."""
+
+    runs: str
+    """What its runs have in common, such as ``size 0.1M``; empty where there is one group."""
+    budgets: tuple[BudgetComparison, ...]
+    equivalence: TokenEquivalence | None
+    """Where the baseline has two budgets or more."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunsComparison(Result):
+    """A table of runs compared."""
+
+    name: str
+    """The file's or the study's."""
+    baseline: str
+    margin: float | None
+    """In the unit of the losses."""
+    unit: str
+    """Of the losses."""
+    groups: tuple[GroupComparison, ...]
+    notes: tuple[str, ...]
+
+    def to_frame(self) -> pl.DataFrame:
+        """Differences from the baseline: a row a group, budget and variant."""
+        rows = [
+            {"runs": group.runs, "n_tokens": cell.n_tokens, **_flat(one.to_dict())}
+            for group in self.groups
+            for cell in group.budgets
+            for one in cell.found.differences
+        ]
+        return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def _flat(row: dict[str, object]) -> dict[str, object]:
+    interval = row.pop("interval")
+    ends = interval if isinstance(interval, dict) else {}
+    return {**row, "low": ends.get("low"), "high": ends.get("high"), "interval_is": ends.get("label")}
+
+
+def compare_runs(
+    runs: RunTable | pl.DataFrame,
+    *,
+    baseline: str | None = None,
+    margin: float | None = None,
+    confidence: float = 0.95,
+) -> RunsComparison:
+    """Compare the variants of a table of runs, apart for each size and budget, and along the budgets.
+
+    Args:
+        runs: of `dq.compare.read_runs`, or a frame of the same columns: ``variant``, ``n_tokens``, ``loss``; ``seed``,
+            ``size`` or ``n_params``, ``epochs`` or ``n_unique`` as far as they are known. Where a variant has several
+            numbers of epochs, each is an arm of its own: ``base k=4``.
+        baseline: a variant; by default the one that is called raw, baseline or base.
+        margin: the difference that matters, in the unit of the losses; without it nothing is called equivalent.
+        confidence: of all variants of a cell together.
+
+    Raises:
+        ConfigError: the table has no variants, or none that is the baseline.
+        CompareError: the rows cannot be used, or no two arms stand at one size and budget or along budgets.
+    """
+    table = RunTable.of(runs, needs=NEEDS)
+    if margin is not None:
+        check_margin(margin)
+    if not table.has("variant"):
+        raise ConfigError(
+            f"{table.name}: no column `variant`; name the one that tells arms apart: variant=NAME", field="columns"
+        )
+    variants = table.frame["variant"].drop_nulls().unique().sort().to_list()
+    name = _baseline(table, variants, given=baseline)
+    groups = [
+        compare_group(label, cells, baseline=name, margin=margin, confidence=confidence)
+        for label, cells in _groups(table)
+    ]
+    groups = [one for one in groups if one.budgets or (one.equivalence and one.equivalence.variants)]
+    if not groups:
+        raise CompareError(
+            f"{table.name}: no variant stands beside {name!r} at one size and budget, or along its budgets; nothing to "
+            "compare"
+        )
+    return RunsComparison(
+        name=table.name, baseline=name, margin=margin, unit="loss", groups=tuple(groups), notes=table.warnings
+    )
+
+
+def compare_group(
+    label: str, cells: Sequence[Cell], *, baseline: str, margin: float | None = None, confidence: float = 0.95
+) -> GroupComparison:
+    """Compare the cells of a group, each alone, and look its variants up along the baseline's budgets.
+
+    Args:
+        label: what the runs have in common.
+        cells: at different budgets.
+        baseline: the arm that others are judged against; a cell without it is compared along the budgets only.
+        margin: as of `compare_runs`.
+        confidence: as of `compare_runs`.
+    """
+    budgets = [
+        BudgetComparison(
+            n_tokens=cell.n_tokens,
+            found=compare_arms(
+                cell.arms,
+                baseline=baseline,
+                margin=margin,
+                apart=often_seen(cell.epochs),
+                confidence=confidence,
+                documents=cell.documents,
+            ),
+        )
+        for cell in sorted(cells, key=lambda one: one.n_tokens)
+        if baseline in cell.arms and len(cell.arms) > 1
+    ]
+    arms = _along_budgets(cells)
+    several = baseline in arms and len(arms[baseline].by_tokens) > 1 and len(arms) > 1
+    return GroupComparison(
+        runs=label,
+        budgets=tuple(budgets),
+        equivalence=equivalence_of(arms, baseline=baseline, confidence=confidence) if several else None,
+    )
+
+
+def often_seen(epochs: Mapping[str, float]) -> dict[str, str]:
+    """Arms that share no spread for the number of their epochs, with the reason."""
+    return {
+        name: f"{n:.3g} epochs, more than {MAX_SHARED_EPOCHS}"
+        for name, n in epochs.items()
+        if n > MAX_SHARED_EPOCHS * ROUNDED
+    }
+
+
+def _along_budgets(cells: Sequence[Cell]) -> dict[str, ArmLosses]:
+    found: dict[str, dict[float, Losses]] = {}
+    for cell in cells:
+        for name, losses in cell.arms.items():
+            found.setdefault(name, {})[cell.n_tokens] = losses
+    return {name: ArmLosses(by_tokens) for name, by_tokens in found.items()}
+
+
+def _baseline(table: RunTable, variants: list[str], *, given: str | None) -> str:
+    if given is not None:
+        if given not in variants:
+            raise ConfigError(f"{table.name}: {nearest(given, variants, what='variant')}", field="baseline")
+        return given
+    for name in BASELINES:
+        if name in variants:
+            return name
+    raise ConfigError(f"{table.name}: which of {listed(variants)} are the others judged against?", field="baseline")
+
+
+def _groups(table: RunTable) -> Iterator[tuple[str, list[Cell]]]:
+    """The cells of every group, by its name."""
+    by = next((name for name in ("size", "n_params") if table.has(name)), None)
+    frame = _with_epochs_named(table.frame.filter(pl.col("variant").is_not_null()))
+    keys = frame[by].unique().sort().to_list() if by else [None]
+    for key in keys:
+        rows = frame if by is None else frame.filter(pl.col(by).eq_missing(key))
+        label = "" if len(keys) == 1 else f"size {key}" if by == "size" else f"{_short(key)} parameters"
+        yield label, [_cell(tokens, rows) for tokens in rows["n_tokens"].unique().sort()]
+
+
+def _with_epochs_named(frame: pl.DataFrame) -> pl.DataFrame:
+    """Each number of epochs of a variant as an arm of its own, where the table has several."""
+    if "epochs" not in frame.columns:
+        return frame
+    rounded = frame["epochs"].round_sig_figs(3)
+    several = frame.select(pl.col("epochs").round_sig_figs(3).n_unique().over("variant") > 1).to_series()
+    names = [
+        f"{name} k={epochs:g}" if many and epochs is not None and epochs > ONE_EPOCH else name
+        for name, epochs, many in zip(frame["variant"], rounded, several, strict=True)
+    ]
+    return frame.with_columns(pl.Series("variant", names, dtype=pl.String))
+
+
+def _cell(tokens: float, rows: pl.DataFrame) -> Cell:
+    here = rows.filter(pl.col("n_tokens") == tokens)
+    arms = {name: arm.by_tokens[tokens] for name, arm in read_levels(here).items()}
+    epochs: dict[str, float] = {}
+    if "epochs" in here.columns:
+        epochs = dict(here.group_by("variant").agg(pl.col("epochs").max()).drop_nulls().iter_rows())
+    return Cell(tokens, arms, epochs)
+
+
+def _short(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

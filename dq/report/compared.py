@@ -1,0 +1,121 @@
+"""The page of `dq compare`, and its figures as files: differences by budget, and what tokens are worth.
+
+Every panel is an SVG file of its own, with its title in it; the page saves any of them as PNG.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dq.compare import RunsComparison, summary, tokens_of
+from dq.report.colors import INK, colors_of
+from dq.report.equivalence import equivalence_panel
+from dq.report.page import Figure, write_page
+from dq.report.svg import TOP, WIDTH, Scale, dot, interval, line, linear_ticks, panel, tag, text, x_axis
+from dq.store import write_bytes_atomic
+
+ROW = 36
+MAX_ROWS = 40
+"""Arms of one panel; the rest are in the table."""
+
+
+def build_comparison(found: Sequence[RunsComparison], folder: Path) -> Path:
+    """Write the page and its panels into a folder, and return the page's path.
+
+    Raises:
+        MissingExtraError: the `report` extra is not installed.
+    """
+    parts = [(one, list(_figures(one))) for one in found]
+    page = write_page(
+        folder,
+        "compared.html",
+        name=", ".join(Path(one.name).name for one in found),
+        values={"parts": [(one.to_dict(), summary(one), figures) for one, figures in parts]},
+    )
+    names: set[str] = set()
+    for one, figures in parts:
+        for figure in figures:
+            for number, drawn in enumerate(figure.panels):
+                stem = re.sub(r"[^A-Za-z0-9._-]+", "_", f"{Path(one.name).stem}-{figure.id}-{number + 1}")
+                while stem in names:
+                    stem += "_"
+                names.add(stem)
+                write_bytes_atomic(folder / f"{stem}.svg", drawn.encode())
+    return page
+
+
+def _figures(found: RunsComparison) -> Iterator[Figure]:
+    record = found.to_dict()
+    names = sorted(
+        {
+            one["variant"]
+            for group in record["groups"]
+            for cell in group["budgets"]
+            for one in cell["found"]["differences"]
+        }
+        | {one["variant"] for group in record["groups"] for one in (group["equivalence"] or {}).get("variants", ())}
+    )
+    colors = colors_of(names, baseline=found.baseline)
+    panels = [
+        _differences(_title(group, cell["n_tokens"]), cell["found"]["differences"], colors, margin=found.margin)
+        for group in record["groups"]
+        for cell in group["budgets"]
+    ]
+    if panels:
+        yield Figure(
+            "differences",
+            f"Difference from {found.baseline}, {found.unit}",
+            "Below 0 is better. Bars are the intervals that hold for all variants of a panel together"
+            + ("; the band is the margin." if found.margin else "."),
+            panels,
+            [(name, colors[name]) for name in names],
+        )
+    worth = [
+        equivalence_panel(group["runs"] or "all budgets", group["equivalence"], colors)
+        for group in record["groups"]
+        if group["equivalence"] and group["equivalence"]["variants"]
+    ]
+    if worth:
+        yield Figure(
+            "equivalence",
+            f"What tokens are worth in tokens of {found.baseline}",
+            f"The line is {found.baseline}; read across from a variant's mark to it and down: that many of its tokens "
+            "reach the same loss. Beyond the line nothing is said.",
+            worth,
+            [(found.baseline, INK), *((name, colors[name]) for name in names)],
+        )
+
+
+def _title(group: Mapping[str, Any], n_tokens: float) -> str:
+    return ", ".join(filter(None, [group["runs"], f"{tokens_of(n_tokens)} tokens"]))
+
+
+def _differences(
+    title: str, rows: Sequence[Mapping[str, Any]], colors: Mapping[str, str], *, margin: float | None
+) -> str:
+    rows = rows[:MAX_ROWS]
+    ends = [end for one in rows if one["interval"] for end in (one["interval"]["low"], one["interval"]["high"])]
+    band = [-1.5 * margin, 1.5 * margin] if margin else []
+    values = [*ends, *(one["difference"] for one in rows), *band, 0.0]
+    scale = Scale(min(values), max(values), 12, WIDTH - 12)
+    bottom = TOP + ROW * len(rows) + 4
+    marks = ""
+    for number, one in enumerate(rows):
+        y, color = TOP + ROW * number, colors[one["variant"]]
+        if margin:
+            low, high = scale(-margin), scale(margin)
+            marks += tag("rect", x=low, y=y + 18, width=high - low, height=16, fill=INK, fill_opacity=0.1)
+        marks += line((scale(0), y + 18), (scale(0), y + 34))
+        marks += text(12, y + 13, one["variant"][:30], size=12)
+        marks += text(WIDTH - 12, y + 13, f"{one['difference']:+.4f}, {one['outcome']}", anchor="end", soft=True)
+        if found := one["interval"]:
+            marks += interval(scale, (found["low"], found["high"]), color, at=y + 26, across=True)
+        marks += dot(scale(one["difference"]), y + 26, color, tip=f"{one['variant']}: {one['difference']:+.4f}")
+    marks += x_axis(scale, linear_ticks(scale.low, scale.high), y=bottom)
+    marks += text(12, bottom + 32, "← better", soft=True) + text(
+        WIDTH - 12, bottom + 32, "worse →", anchor="end", soft=True
+    )
+    return panel(title, marks, height=bottom + 40)
