@@ -11,7 +11,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -53,6 +53,10 @@ class Parameter:
         return math.exp(min(inner, LARGEST_LOG)) if self.is_log else inner
 
 
+Slopes: TypeAlias = dict[str, "FloatArray | float"]
+"""Derivatives by parameter."""
+
+
 @dataclass(frozen=True)
 class Term:
     """A positive term of the loss, for K parameter vectors at n points.
@@ -63,7 +67,7 @@ class Term:
     """
 
     log: FloatArray
-    slopes: Mapping[str, FloatArray | float]
+    slopes: Slopes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,11 +76,13 @@ class Form:
 
     Attributes:
         meaning: its formula, and whose it is.
+        example: plausible values of every other parameter, published ones where there are: what it is tested with.
         fixed: values of parameters that are not fitted.
         tied: parameters that equal another one.
     """
 
     meaning: str
+    example: Mapping[str, float]
     fixed: Mapping[str, float] = field(default_factory=dict)
     tied: Mapping[str, str] = field(default_factory=dict)
 

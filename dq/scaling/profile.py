@@ -136,7 +136,7 @@ def _descended(solution: Solution, place: int, values: FloatArray, *, near: _Pat
         found = minimize(problem, again, held=place, steps=60)
         lower = np.stack([objective, *found.objective.reshape(2, -1)])
         choice, rows = lower.argmin(0), np.arange(len(values))
-        improved = objective - lower[choice, rows] > 1e-9 * np.abs(objective)
+        improved = lower[choice, rows] < (1 - 1e-9) * objective
         x = np.stack([x, *found.x.reshape(2, *x.shape)])[choice, rows]
         objective = lower[choice, rows]
         if not improved.any():

@@ -115,7 +115,7 @@ class _Descent:
         """Move where the proposal is lower; damp where it is not."""
         found = self.problem.expand(proposed, at + self.first, None if self.weights is None else self.weights[at])
         better = found.objective < self.objective[at]
-        progress = (self.objective[at] - found.objective)[better] / np.maximum(found.objective[better], 1e-30)
+        progress = self.objective[at[better]] / np.maximum(found.objective[better], 1e-30) - 1
         here, stay = at[better], at[~better]
         self.x[here], self.objective[here] = proposed[better], found.objective[better]
         self.gradient[here], self.bound[here] = found.gradient[better], found.bound[better]
