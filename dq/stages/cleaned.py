@@ -94,12 +94,25 @@ def clean_documents(view: View, config: CleanConfig, *, executor: Executor, step
     The record says how many documents changed, what was rewritten by kind, and how many documents the cleaner made
     equal to another one.
     """
-    corpus, cleaner = view.open(Documents, config.of), config.make()
+    return make_version(view, config.make(), of=config.of, version=config.version, executor=executor, step=step)
+
+
+def make_version(
+    view: View,
+    cleaner: Cleaner | CorpusCleaner,
+    *,
+    of: str,
+    version: str,
+    executor: Executor,
+    step: Step = QUIET,
+) -> Documents:
+    """The same with a cleaner that is there: whatever rewrites texts makes a version by it."""
+    corpus = view.open(Documents, of)
     stage = view.stage(
         Documents,
         name="clean",
-        of=config.version,
-        config={"of": config.of, "cleaner": cleaner.name, "version": cleaner.version, "options": cleaner.config()},
+        of=version,
+        config={"of": of, "cleaner": cleaner.name, "version": cleaner.version, "options": cleaner.config()},
         others={"corpus": corpus.record.fingerprint},
     )
     if stage.done() is None:
@@ -111,7 +124,7 @@ def clean_documents(view: View, config: CleanConfig, *, executor: Executor, step
         for task in tasks:
             counts.update(read_json(task.output))
         stage.commit({"counts": dict(sorted(counts.items())), "made_identical": _made_identical(corpus, tasks)})
-    return view.open(Documents, config.version)
+    return view.open(Documents, version)
 
 
 def _clean_shard(task: _ShardTask) -> None:

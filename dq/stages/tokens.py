@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -70,6 +70,30 @@ class TokenPool(Output):
         return np.take(self._tokens, places)
 
 
+class RewrittenTokens(TokenPool):
+    """The pool of a text version that noise made, by the tokenizer of the text without it.
+
+    Attributes:
+        ledger: of each rewriting, from the first, what it counted.
+    """
+
+    made_by: ClassVar = {"tokens_of_noise": 1}
+
+    @classmethod
+    def place(cls, view: View, of: str, /) -> Path:
+        """``tokens/<version>``."""
+        return view.workspace.tokens(of)
+
+    @classmethod
+    def need(cls, name: str, config: Any) -> Need:
+        """The version's text, and the tokenizer."""
+        return Need(Documents, config["version"]) if name == "corpus" else cls.needs[name]
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.ledger: tuple[Mapping[str, float], ...] = tuple(self.record.summary["ledger"])
+
+
 @dataclass(frozen=True)
 class _PartTask:
     """Rows [first, end) of a shard."""
@@ -95,22 +119,42 @@ def tokenize_documents(view: View, *, executor: Executor, step: Step = QUIET) ->
     if stage.done() is None:
         stage.start()
         corpus, tokenizer = view.open(Documents, "trained"), view.open(Tokenizer)
-        dtype = "<u2" if tokenizer.vocabulary_size <= MAX_U16 else "<u4"
-        by = (tokenizer.file, tokenizer.bos.id, dtype)
-        tasks = [
-            _PartTask(corpus.folder, shard, first, end, *by, stage.folder / f"{number:05d}.part")
-            for number, (shard, first, end) in enumerate(_parts(corpus))
-        ]
-        executor.run(_tokenize_part, tasks, output=lambda task: task.output, step=step)
-        _join(tasks, stage.folder)
-        lengths = read_parquet(stage.folder / LENGTHS)["length"]
-        stage.commit({"documents": len(lengths), "tokens": int(lengths.sum()), "dtype": dtype})
+        stage.commit(_tokenize(corpus, tokenizer, stage.folder, executor=executor, step=step))
     return view.open(TokenPool)
 
 
-def count_parts(view: View) -> int:
+def tokenize_rewritten(
+    view: View, versions: Sequence[str], *, executor: Executor, step: Step = QUIET
+) -> RewrittenTokens:
+    """Tokenise the last of some versions, each made from the one before, or find that it has been done."""
+    version, tokenizer = versions[-1], view.open(Tokenizer)
+    corpora = [view.open(Documents, one) for one in versions]
+    others = {"corpus": corpora[-1].record.fingerprint}
+    stage = view.stage(RewrittenTokens, of=version, config={"version": version}, uses=["tokenizer"], others=others)
+    if stage.done() is None:
+        stage.start()
+        made = _tokenize(corpora[-1], tokenizer, stage.folder, executor=executor, step=step)
+        stage.commit({**made, "ledger": [corpus.record.summary["counts"] for corpus in corpora]})
+    return view.open(RewrittenTokens, version)
+
+
+def count_parts(view: View, of: str = "trained") -> int:
     """Parts of shards that are tokenised, one after another or at a time."""
-    return sum(1 for _ in _parts(view.open(Documents, "trained")))
+    return sum(1 for _ in _parts(view.open(Documents, of)))
+
+
+def _tokenize(corpus: Corpus, tokenizer: Tokenizer, folder: Path, *, executor: Executor, step: Step) -> dict[str, Any]:
+    """Tokenise a version of the text into a folder; what the record says of it."""
+    dtype = "<u2" if tokenizer.vocabulary_size <= MAX_U16 else "<u4"
+    by = (tokenizer.file, tokenizer.bos.id, dtype)
+    tasks = [
+        _PartTask(corpus.folder, shard, first, end, *by, folder / f"{number:05d}.part")
+        for number, (shard, first, end) in enumerate(_parts(corpus))
+    ]
+    executor.run(_tokenize_part, tasks, output=lambda task: task.output, step=step)
+    _join(tasks, folder)
+    lengths = read_parquet(folder / LENGTHS)["length"]
+    return {"documents": len(lengths), "tokens": int(lengths.sum()), "dtype": dtype}
 
 
 def _parts(corpus: Corpus) -> Iterator[tuple[int, int, int]]:

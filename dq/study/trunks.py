@@ -60,7 +60,7 @@ def _at_first(run: PlannedRun) -> Variant:
 
 def _is_prefix(run: PlannedRun) -> bool:
     """Whether longer streams of what a run begins with begin as its own does, up to where it cools."""
-    if any(one.epochs > 1 and one.pool_tokens is None for one in _at_first(run).spec.composition()):
+    if any(one.grows for one in _at_first(run).spec.composition()):
         return False
     batch, windows = run.spec.training.batch_windows, run.spec.steps * run.spec.training.batch_windows
     whole = windows if run.variant.piece_tokens is None else windows - windows % BLOCK_WINDOWS

@@ -2,26 +2,38 @@
 
 from dq.variants.annealed import Trunk
 from dq.variants.config import StreamConfig
+from dq.variants.counts import Counts
 from dq.variants.documents import Universe
 from dq.variants.kind import Kind
 from dq.variants.kinds.curated import Curated
+from dq.variants.kinds.mixed import Mixed
 from dq.variants.kinds.noisy import Noisy
+from dq.variants.kinds.off_domain import OffDomain
 from dq.variants.kinds.raw import Raw
 from dq.variants.kinds.repeated import Repeated
-from dq.variants.manifest import Manifest, PartMeasure, Variant
+from dq.variants.manifest import Manifest, NoiseMeasure, PartMeasure
+from dq.variants.noise.exact_duplicates import ExactDuplicates
 from dq.variants.noise.replacement import TokenNoise
+from dq.variants.noise.shuffle import TokenShuffle
+from dq.variants.noise.truncation import Truncation
 from dq.variants.parts import Part
 from dq.variants.spec import KINDS, KindDescription, VariantSpec, describe_kinds
 from dq.variants.stream import Stream
 from dq.variants.universe import open_universe, variant_inputs
+from dq.variants.variant import Variant
 
 __all__ = [
     "KINDS",
+    "Counts",
     "Curated",
+    "ExactDuplicates",
     "Kind",
     "KindDescription",
     "Manifest",
+    "Mixed",
+    "NoiseMeasure",
     "Noisy",
+    "OffDomain",
     "Part",
     "PartMeasure",
     "Raw",
@@ -29,6 +41,8 @@ __all__ = [
     "Stream",
     "StreamConfig",
     "TokenNoise",
+    "TokenShuffle",
+    "Truncation",
     "Trunk",
     "Universe",
     "Variant",

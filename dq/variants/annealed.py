@@ -15,7 +15,7 @@ from dq.arrays import I32
 from dq.variants.stream import Stream
 
 if TYPE_CHECKING:
-    from dq.variants.manifest import Variant
+    from dq.variants.variant import Variant
 
 DRAWN_APART = 1_000_000
 """Added to the seed of a cooldown: beyond any that a trunk is drawn with."""

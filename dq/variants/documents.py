@@ -5,12 +5,19 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
 from dq.arrays import I64, U64
 from dq.text import content_keys
+
+if TYPE_CHECKING:
+    from dq.stages.tokens import RewrittenTokens
+    from dq.variants.ingredient import Layer
+
+CLUSTER_SIZE = "cluster_size"
+"""A value of every document that is no signal: how many documents the kept one of its cluster stands for."""
 
 Members: TypeAlias = Literal["all", "kept", "dropped"]
 """Documents that a part draws from: all that are available, those that are kept, those that a rule dropped."""
@@ -32,6 +39,8 @@ class Universe:
         made_identical: how many documents cleaning made equal to another one, after deduplication had looked.
         left_out: sources of which nothing is left after holding out and excluding; no variant has them.
         find_stand_ins: finds `stand_ins` when they are asked for; without it no document has a near-copy.
+        find_values: finds a signal of all documents by its name, or `cluster_size`.
+        find_pool: finds the token pool of documents whose text was rewritten.
     """
 
     lengths: np.ndarray[Any, np.dtype[np.int64]]
@@ -45,10 +54,30 @@ class Universe:
     made_identical: int = 0
     left_out: tuple[str, ...] = ()
     find_stand_ins: Callable[[], I64] | None = None
+    find_values: Callable[[str], np.ndarray[Any, Any]] | None = None
+    find_pool: Callable[[tuple[Layer, ...]], RewrittenTokens] | None = None
 
     def members(self, of: Members) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """Which documents these are: bool."""
         return {"all": self.available, "kept": self.kept, "dropped": self.dropped}[of]
+
+    def values(self, name: str) -> np.ndarray[Any, Any]:
+        """A signal of every document by its name, or `cluster_size`."""
+        assert self.find_values is not None, "open_universe gives one"
+        return self.find_values(name)
+
+    def pool(self, texts: tuple[Layer, ...]) -> RewrittenTokens:
+        """The tokens of every document whose text these layers rewrote."""
+        assert self.find_pool is not None, "open_universe gives one"
+        return self.find_pool(texts)
+
+    def lengths_after(self, layers: tuple[Layer, ...]) -> I64:
+        """Tokens of every document, with BOS, when these layers are done: int64."""
+        texts = tuple(layer for layer in layers if layer.cleaner is not None)
+        lengths = self.pool(texts).lengths if texts else self.lengths
+        for layer in layers:
+            lengths = layer.left(lengths - 1) + 1
+        return lengths
 
     def tokens_by_source(self, of: Members) -> dict[str, int]:
         """How many tokens the members of each available source have, by name."""

@@ -8,29 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 
-from dq.config import fingerprint
+from dq.arrays import I64
+from dq.errors import listed
 from dq.results import Result
-from dq.stages.tokens import TokenPool
-from dq.store import write_json_atomic, write_parquet
-from dq.variants.annealed import DRAWN_APART, AnnealedStream, Trunk
-from dq.variants.config import StreamConfig
 from dq.variants.documents import Universe
-from dq.variants.kind import Kind
-from dq.variants.near import near_copies, pool_near_copies
-from dq.variants.order import Drawing, StreamOrder, order_stream
-from dq.variants.parts import Part, make_parts
-from dq.variants.row import Row
-from dq.variants.stream import Stream
+from dq.variants.ingredient import Layer
+from dq.variants.near import near_copies
+from dq.variants.order import StreamOrder
+from dq.variants.parts import Part
 
-STREAM_VERSION = {"piece": 3, "document": 2}
-"""Raised when the same recipe gives another stream: runs of the old one are not mixed in. By unit."""
 WARN_DEVIATION = 0.02  # a part's tokens or unique tokens missing its target by more is a warning
+WARN_SHARE = 0.01  # of the budget, by which a source's share may differ from the study's without a word
+MAX_POOL_SHARE = 0.5  # past it the seeds of a study draw mostly the same text
 
 
 @dataclass(frozen=True)
@@ -52,12 +45,34 @@ class PartMeasure:
     pieces: int
     epochs: float
     near_copy_fraction: float
+    pool_tokens: int
+    """Of all documents that it may draw from, when what is done to them is done."""
+
+
+@dataclass(frozen=True)
+class NoiseMeasure:
+    """What one kind of noise did, measured.
+
+    Attributes:
+        kind: of noise.
+        dose: the share that was asked for.
+        measured: the share that it is: of the seeds' streams where tokens are rewritten or parts are the noise, else of
+            the pool.
+        unit: what is counted: ``tokens``, ``letters``, ``words``, ``bytes``.
+    """
+
+    kind: str
+    dose: float
+    measured: float
+    unit: str
 
 
 @dataclass(frozen=True)
 class Manifest(Result):
     """A variant at a budget: its recipe, its inputs' fingerprints, and the measured content of each seed's stream.
 
+    ``unique_tokens`` are those of each seed's whole stream: what two parts share counts once. ``source_shares`` are
+    measured over all seeds; ``shares`` are the study's. ``noise`` has the dose of each kind, asked and measured;
     ``noise_fraction`` is the share of the tokens, BOS and all, that noise rewrote in the documents of every seed's
     stream, each weighed by its tokens there: 0 where the kind has no noise. ``texts`` are the text versions that were
     judged, deduplicated and trained on, and ``made_identical`` counts the documents that cleaning made equal to another
@@ -74,8 +89,11 @@ class Manifest(Result):
     shares: Mapping[str, float]
     inputs: Mapping[str, str]
     parts: tuple[PartMeasure, ...]
+    unique_tokens: tuple[int, ...]
+    source_shares: Mapping[str, float]
     pool_near_copies: Mapping[str, float]
     noise_fraction: float
+    noise: tuple[NoiseMeasure, ...]
     texts: Mapping[str, str]
     made_identical: int
     left_out: tuple[str, ...]
@@ -84,157 +102,113 @@ class Manifest(Result):
     """What runs are trained on before this, where it is the cooldown alone: a variant's name and recipe, and tokens."""
 
 
-@dataclass(frozen=True)
-class Variant:
-    """A variant at a budget, ready to be measured and streamed.
+class Measured:
+    """What is measured of a variant's streams, seed by seed.
 
     Attributes:
-        shares: share of the budget per source; sums to 1.
-        inputs: fingerprints of what it is made from.
-        context: tokens a window predicts, and the most that a piece has.
-        trunk: what runs are trained on before it, where it is the cooldown alone.
+        parts: of every seed, in the order in which seeds were added.
+        unique_tokens: of every seed.
     """
 
-    name: str
-    spec: Kind
-    budget_tokens: int
-    shares: Mapping[str, float]
-    inputs: Mapping[str, str]
-    context: int
-    config: StreamConfig
-    trunk: Trunk | None = None
+    def __init__(self, universe: Universe, parts: Sequence[Part], *, budget_tokens: int) -> None:
+        self.parts: list[PartMeasure] = []
+        self.unique_tokens: tuple[int, ...] = ()
+        self._universe, self._parts, self._budget_tokens = universe, parts, budget_tokens
+        self._tokens, self._rewritten = 0, 0.0
+        self._by_layer: dict[int, tuple[Layer, float, float]] = {}  # of each layer, tokens and those it rewrote
+
+    def add(self, order: StreamOrder, *, seed: int) -> None:
+        """Measure the stream of a seed."""
+        # The last occurrence is cut at the budget.
+        lengths = np.diff(np.minimum(order.starts, self._budget_tokens))
+        near = near_copies(self._universe, order.pieces)
+        self.unique_tokens = (*self.unique_tokens, int(lengths[order.first].sum()))
+        for number, part in enumerate(self._parts):
+            mine = order.parts == number
+            first = mine & (order.copies == 0)
+            tokens, unique = int(lengths[mine].sum()), int(lengths[first].sum())
+            self.parts.append(
+                PartMeasure(
+                    part=part.name,
+                    seed=seed,
+                    target_tokens=part.tokens,
+                    tokens=tokens,
+                    target_unique_tokens=part.quota,
+                    unique_tokens=unique,
+                    documents=len(np.unique(order.documents[first])),
+                    pieces=int(first.sum()),
+                    epochs=tokens / unique if unique else 0.0,
+                    near_copy_fraction=int(lengths[mine & near].sum()) / max(1, tokens),
+                    pool_tokens=part.unique_available,
+                )
+            )
+            self._count_noise(part, order.documents[mine], order.pieces.lengths[mine])
+
+    def _count_noise(self, part: Part, documents: I64, lengths: I64) -> None:
+        """Each document weighed by its tokens in the stream."""
+        whole, tokens = part.lengths[documents], int(lengths.sum())
+        self._tokens += tokens
+        for layer in part.layers:
+            rewritten = float((layer.rewritten_tokens(whole - 1) * (lengths / whole)).sum())
+            of_bodies = float((lengths * (whole - 1) / whole).sum())
+            _, n, done = self._by_layer.get(id(layer), (layer, 0.0, 0.0))
+            self._by_layer[id(layer)] = layer, n + of_bodies, done + rewritten
+            self._rewritten += rewritten
 
     @property
-    def piece_tokens(self) -> int | None:
-        """The most tokens of what is drawn; None where documents are drawn whole."""
-        return self.context if self.config.unit == "piece" else None
+    def noise_fraction(self) -> float:
+        """The share of all tokens that noise in tokens rewrote."""
+        return self._rewritten / max(1, self._tokens)
 
-    def stream_fingerprint(self, seed: int) -> str:
-        """Identity of one seed's stream: the recipe and its inputs, not the variant's name or the other seeds.
+    def noise(self) -> tuple[NoiseMeasure, ...]:
+        """The dose of each layer, and of each kind whose dose is a share of the stream."""
+        total = sum(one.tokens for one in self.parts)
+        found = []
+        for kind in sorted({part.dosed for part in self._parts if part.dosed}):
+            parts = [part for part in self._parts if part.dosed == kind]
+            given = sum(one.tokens for one in self.parts if one.part in {part.name for part in parts})
+            found.append(NoiseMeasure(kind, sum(part.share for part in parts), given / total, "tokens"))
+        for part in self._parts:
+            for at, layer in enumerate(part.layers):
+                if id(layer) in self._by_layer:
+                    _, tokens, rewritten = self._by_layer.pop(id(layer))
+                    ledger = layer.ledger(self._universe, part.layers[:at])
+                    changed, of, unit = ledger or (rewritten, tokens, "tokens")
+                    found.append(NoiseMeasure(layer.label, layer.asked, changed / of if of else 0.0, unit))
+        return tuple(found)
 
-        What draws near-copies together has the duplicates among its inputs, and whole documents know no context.
-        """
-        recipe = [self.spec, self.budget_tokens, dict(self.shares), dict(self.inputs), seed]
-        cut = [] if self.piece_tokens is None else [self.piece_tokens]
-        behind = [] if self.trunk is None else [self.trunk.variant.stream_fingerprint(seed), self.trunk.tokens]
-        return fingerprint([STREAM_VERSION[self.config.unit], *recipe, *cut, *behind])
+    @property
+    def source_shares(self) -> dict[str, float]:
+        """Each source's share of all streams."""
+        tokens: dict[str, int] = {}
+        sources = {part.name: part.source for part in self._parts}
+        for one in self.parts:
+            tokens[sources[one.part]] = tokens.get(sources[one.part], 0) + one.tokens
+        total = sum(tokens.values())
+        return {source: count / total for source, count in sorted(tokens.items())}
 
-    def parts(self, universe: Universe) -> list[Part]:
-        """Its parts; raises BudgetError where one is too small, or one of the trunk's."""
-        if self.trunk is not None:
-            self.trunk.variant.parts(universe)
-        return make_parts(universe, self.spec, budget_tokens=self.budget_tokens, shares=self.shares, name=self.name)
-
-    def order(self, universe: Universe, seed: int) -> StreamOrder:
-        """Which piece stands where, for one seed; raises as `parts` does."""
-        return self._order(universe, self.parts(universe), seed)
-
-    def stream(self, universe: Universe, pool: TokenPool, *, seed: int, vocabulary_size: int) -> Stream:
-        """The tokens of one seed, without those of a trunk."""
-        drawn_with = self._drawn_with(seed)
-        noise = self.spec.noise(universe, vocabulary_size=vocabulary_size, seed=drawn_with)
-        mix_seed = None if self.piece_tokens is None else drawn_with
-        row = Row(self.order(universe, seed), pool, noise)
-        return Stream(row, budget_tokens=self.budget_tokens, context=self.context, mix_seed=mix_seed)
-
-    def whole_stream(
-        self, universe: Universe, pool: TokenPool, *, seed: int, vocabulary_size: int
-    ) -> Stream | AnnealedStream:
-        """What a run of one seed is trained on from its first step to its last."""
-        stream = self.stream(universe, pool, seed=seed, vocabulary_size=vocabulary_size)
-        if self.trunk is None:
-            return stream
-        trunk = self.trunk.variant.stream(universe, pool, seed=seed, vocabulary_size=vocabulary_size)
-        return AnnealedStream(trunk, stream, trunk_tokens=self.trunk.tokens)
-
-    def _drawn_with(self, seed: int) -> int:
-        return seed if self.trunk is None else seed + DRAWN_APART
-
-    def manifest(self, universe: Universe, seeds: Sequence[int]) -> Manifest:
-        """Measure every seed's stream.
-
-        Raises:
-            BudgetError: a part's pool is too small.
-        """
-        parts = self.parts(universe)
-        measures: list[PartMeasure] = []
-        rewritten, tokens = 0.0, 0
-        for seed in seeds:
-            order = self._order(universe, parts, seed)
-            measures += _measure(universe, order, parts, budget_tokens=self.budget_tokens, seed=seed)
-            whole = universe.lengths[order.documents]
-            rewritten += float((self.spec.rewritten_tokens(whole - 1) * (order.pieces.lengths / whole)).sum())
-            tokens += int(order.starts[-1])
-        return Manifest(
-            name=self.name,
-            spec=self.spec.model_dump(mode="json"),
-            budget_tokens=self.budget_tokens,
-            context=self.context,
-            stream=self.config.model_dump(mode="json"),
-            shares=dict(self.shares),
-            inputs=dict(self.inputs),
-            parts=tuple(measures),
-            pool_near_copies=pool_near_copies(universe, parts, piece_tokens=self.piece_tokens),
-            noise_fraction=rewritten / tokens,
-            texts=dict(universe.texts),
-            made_identical=universe.made_identical,
-            left_out=universe.left_out,
-            warnings=tuple(_warnings(measures)),
-            trunk=None if self.trunk is None else self.trunk.to_dict(),
-        )
-
-    def _order(self, universe: Universe, parts: Sequence[Part], seed: int) -> StreamOrder:
-        drawing = Drawing(self._drawn_with(seed), self.piece_tokens, self.config.draw)
-        return order_stream(universe, parts, drawing, budget_tokens=self.budget_tokens)
-
-    def write_manifest(self, folder: Path, universe: Universe, seeds: Sequence[int]) -> Manifest:
-        """Write ``manifest.json`` and the documents that each part draws from."""
-        manifest = self.manifest(universe, seeds)
-        folder.mkdir(parents=True, exist_ok=True)
-        columns: dict[str, np.ndarray[Any, np.dtype[np.bool_]]] = {}
-        for part in self.parts(universe):
-            columns[part.name] = np.zeros(len(universe.lengths), bool)
-            columns[part.name][part.documents] = True
-        write_parquet(folder / "documents.parquet", pl.DataFrame(columns))
-        write_json_atomic(folder / "manifest.json", manifest.to_dict())
-        return manifest
-
-
-def _measure(
-    universe: Universe, order: StreamOrder, parts: Sequence[Part], *, budget_tokens: int, seed: int
-) -> list[PartMeasure]:
-    # The last occurrence is cut at the budget.
-    lengths = np.diff(np.minimum(order.starts, budget_tokens))
-    near = near_copies(universe, order.pieces)
-    measures = []
-    for number, part in enumerate(parts):
-        mine = order.parts == number
-        first = mine & (order.copies == 0)
-        tokens, unique = int(lengths[mine].sum()), int(lengths[first].sum())
-        measures.append(
-            PartMeasure(
-                part=part.name,
-                seed=seed,
-                target_tokens=part.tokens,
-                tokens=tokens,
-                target_unique_tokens=part.quota,
-                unique_tokens=unique,
-                documents=len(np.unique(order.documents[first])),
-                pieces=int(first.sum()),
-                epochs=tokens / unique if unique else 0.0,
-                near_copy_fraction=int(lengths[mine & near].sum()) / max(1, tokens),
+    def warnings(self) -> list[str]:
+        """Parts off their target, and pools that are too small for seeds to differ in their text."""
+        found, drawn_from = [], {}
+        for m in self.parts:
+            for what, got, target in (
+                ("tokens", m.tokens, m.target_tokens),
+                ("unique tokens", m.unique_tokens, m.target_unique_tokens),
+            ):
+                if abs(got - target) > WARN_DEVIATION * target:
+                    found.append(f"seed {m.seed}: {m.part} has {got:,} {what}, {got / target - 1:+.1%} from its target")
+            if m.unique_tokens > MAX_POOL_SHARE * m.pool_tokens:
+                drawn_from[m.part] = f"{m.part} ({m.unique_tokens:,} of {m.pool_tokens:,})"
+        if drawn_from:
+            found.append(
+                f"more than half of a pool is drawn: {listed(list(drawn_from.values()))}; seeds share most of their "
+                "text, and spread less than fresh text would"
             )
-        )
-    return measures
+        return found
 
-
-def _warnings(measures: Sequence[PartMeasure]) -> list[str]:
-    found = []
-    for m in measures:
-        for what, got, target in (
-            ("tokens", m.tokens, m.target_tokens),
-            ("unique tokens", m.unique_tokens, m.target_unique_tokens),
-        ):
-            if abs(got - target) > WARN_DEVIATION * target:
-                found.append(f"seed {m.seed}: {m.part} has {got:,} {what}, {got / target - 1:+.1%} from its target")
-    return found
+    def warnings_of_shares(self, shares: Mapping[str, float]) -> list[str]:
+        """Sources whose share is not the study's."""
+        here = self.source_shares
+        both = [(name, here.get(name, 0.0), shares.get(name, 0.0)) for name in sorted({*here, *shares})]
+        said = [f"{name} {got:.1%} (study {due:.1%})" for name, got, due in both if abs(got - due) > WARN_SHARE]
+        return [f"shares of its own: {listed(said)}; a difference is of the mixture too"] if said else []

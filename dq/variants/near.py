@@ -49,11 +49,16 @@ def near_copies(universe: Universe, pieces: Pieces) -> Bools:
 
 def pool_near_copies(universe: Universe, parts: Sequence[Part], *, piece_tokens: int | None) -> dict[str, float]:
     """The share of each part's tokens that have a near-copy in some part, by the part's name."""
-    documents = np.concatenate([part.documents for part in parts])
-    pieces = cut_documents(universe, documents[_clustered(universe)[documents]], piece_tokens=piece_tokens)
-    near = pieces.take(near_copies(universe, pieces))
-    tokens = np.bincount(near.documents, weights=near.lengths, minlength=len(universe.lengths))
-    return {part.name: float(tokens[part.documents].sum() / universe.lengths[part.documents].sum()) for part in parts}
+    clustered = _clustered(universe)
+    each = [part.documents[clustered[part.documents]] for part in parts]
+    groups = [
+        cut_documents(documents, part.lengths[documents], piece_tokens=piece_tokens)
+        for part, documents in zip(parts, each, strict=True)
+    ]
+    pieces = Pieces.joined(groups)
+    owners = np.repeat(np.arange(len(parts)), [len(group) for group in groups])
+    tokens = np.bincount(owners, weights=pieces.lengths * near_copies(universe, pieces), minlength=len(parts))
+    return {part.name: float(near / part.unique_available) for part, near in zip(parts, tokens, strict=True)}
 
 
 def _clustered(universe: Universe) -> Bools:

@@ -14,7 +14,6 @@ import numpy as np
 
 from dq.arrays import I64, U64, Array
 from dq.text import mix64
-from dq.variants.documents import Universe
 
 
 @dataclass(frozen=True)
@@ -52,9 +51,8 @@ class Pieces:
         return np.where(self.begins == 0, content_keys, mix64(content_keys, self.begins))
 
 
-def cut_documents(universe: Universe, documents: I64, *, piece_tokens: int | None) -> Pieces:
-    """All pieces of documents, in their order; whole documents where ``piece_tokens`` is None."""
-    lengths = universe.lengths[documents]
+def cut_documents(documents: I64, lengths: I64, *, piece_tokens: int | None) -> Pieces:
+    """All pieces of documents of these lengths, in their order; whole documents where ``piece_tokens`` is None."""
     if piece_tokens is None:
         return Pieces(documents, np.zeros_like(lengths), lengths)
     counts = -(-lengths // piece_tokens)

@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 from pydantic import Field
 
 from dq.variants import kinds, noise
-from dq.variants.kind import Kind
+from dq.variants.kind import Kind, is_kind
 
 
 def _kinds_in(package: ModuleType) -> Iterator[type[Kind]]:
     """The kinds that the files of a package define: all that is not abstract."""
     for file in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
         for _, one in inspect.getmembers(importlib.import_module(file.name), inspect.isclass):
-            if issubclass(one, Kind) and one.__module__ == file.name and not inspect.isabstract(one):
+            if issubclass(one, Kind) and one.__module__ == file.name and is_kind(one):
                 yield one
 
 

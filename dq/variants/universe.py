@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
+import numpy as np
+
+from dq.errors import ConfigError, nearest
 from dq.stages.base import Need, View
 from dq.stages.duplicates import FoundDuplicates
 from dq.stages.fates import Fates
 from dq.stages.read import Documents
+from dq.stages.selection import Selected
+from dq.stages.signals import Signals
 from dq.stages.tokenizer import Tokenizer
 from dq.stages.tokens import TokenPool
 from dq.store import Workspace
 from dq.variants.config import StreamConfig
-from dq.variants.documents import Universe
+from dq.variants.derived import open_rewritten
+from dq.variants.documents import CLUSTER_SIZE, Universe
 from dq.variants.kind import Kind
 from dq.variants.near import find_stand_ins
 
@@ -38,7 +45,24 @@ def open_universe(workspace: Workspace) -> Universe:
         made_identical=int(view.record(Documents, "trained").summary.get("made_identical", 0)),
         left_out=view.open(Tokenizer).left_out,
         find_stand_ins=functools.partial(find_stand_ins, view, available),
+        find_values=functools.partial(_find_values, view),
+        find_pool=functools.partial(open_rewritten, view),
     )
+
+
+def _find_values(view: View, name: str) -> np.ndarray[Any, Any]:
+    """A signal of every document, or how many documents its cluster has.
+
+    Raises:
+        ConfigError: no rule of the job needs that signal, so it has not been computed.
+    """
+    if name == CLUSTER_SIZE:
+        return view.open(Selected).table[CLUSTER_SIZE].to_numpy()
+    signals = view.open(Signals)
+    if name not in (known := signals.record.summary["signals"]):
+        message = f"{nearest(name, [CLUSTER_SIZE, *known], what='signal of the workspace')}; a rule of the job adds one"
+        raise ConfigError(message, field="by")
+    return signals.table([name])[name].to_numpy()
 
 
 def variant_inputs(workspace: Workspace, spec: Kind, config: StreamConfig) -> dict[str, str]:

@@ -126,7 +126,7 @@ def test_a_variant_may_be_named_like_a_kind_or_a_class(tmp_path: Path) -> None:
     text = STUDY.replace("Repeated:", "repeated:").replace("epochs: 4", "epochs: 4\n    repeated: 1")
     assert refused(tmp_path, text, StudyConfig) == (
         8,
-        "unknown key `variants.repeated.repeated`; there are epochs, kind, pool_tokens, when_short",
+        "unknown key `variants.repeated.repeated`; there are base, counts, epochs, kind, pool_tokens, when_short",
     )
 
 
@@ -145,7 +145,7 @@ def test_an_unknown_key_is_named_before_the_missing_one_that_it_causes(tmp_path:
             StudyConfig,
             STUDY.replace("    epochs: 4\n", ""),
             5,
-            "`variants.Repeated`: give exactly one of `epochs` and `pool_tokens`",
+            "`variants.Repeated`: give exactly one of `epochs`, `pool_tokens` and `counts`",
         ),
         (JobConfig, "input: a.jsonl\n", 1, "`input`: Input should be a valid array (got 'a.jsonl')"),
         (JobConfig, "input: []\n", 1, "`input`: Tuple should have at least 1 item after validation, not 0"),

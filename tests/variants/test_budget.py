@@ -163,7 +163,7 @@ def test_a_pool_that_is_too_large_names_the_largest_and_is_repeated_where_that_i
 
 @pytest.mark.parametrize("settings", [{}, {"epochs": 2.0, "pool_tokens": 100}])
 def test_repeated_takes_epochs_or_a_pool(settings: Any) -> None:
-    with pytest.raises(ConfigError, match="give exactly one of `epochs` and `pool_tokens`"):
+    with pytest.raises(ConfigError, match="give exactly one of `epochs`, `pool_tokens` and `counts`"):
         Repeated(**settings)
 
 
@@ -206,16 +206,19 @@ def test_missing_a_target_by_over_two_percent_is_a_warning_and_less_is_not(world
     two = {"news": 0.5, "web": 0.5}
     large = universe(3, 6000)
     budget = fitting_budget(large, two, large.kept)
-    assert variant(CURATED, budget, two).manifest(large, [0]).warnings == ()
-    for warning in (warnings := variant(CURATED, 60, two).manifest(world, [0]).warnings):
+    assert variant(CURATED, budget // 3, two).manifest(large, [0]).warnings == ()
+    (half,) = variant(CURATED, budget, two).manifest(large, [0]).warnings
+    assert re.fullmatch(r"more than half of a pool is drawn: news/kept \(63,006 of 63,006\), web/kept \(.*", half)
+    found = variant(CURATED, 60, two).manifest(world, [0]).warnings
+    for warning in (warnings := [one for one in found if not one.startswith("shares of its own")]):
         assert re.fullmatch(
             r"seed 0: (news|web)/kept has [\d,]+ (unique )?tokens, [+-]\d+\.\d% from its target", warning
         )
     assert warnings
 
 
-@pytest.mark.parametrize(("kind", "dose"), [("noisy", 0.0), ("noisy", 1.01), ("token_noise", 0.0)])
-def test_a_dose_is_above_0_and_at_most_1(kind: str, dose: float) -> None:
+@pytest.mark.parametrize(("kind", "dose"), [("noisy", -0.1), ("noisy", 1.01), ("token_noise", -0.1)])
+def test_a_dose_is_a_share(kind: str, dose: float) -> None:
     with pytest.raises(ConfigError, match="dose"):
         (Noisy if kind == "noisy" else TokenNoise)(kind=kind, dose=dose)  # type: ignore[arg-type]
 

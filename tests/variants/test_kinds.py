@@ -23,10 +23,13 @@ from hypothesis import strategies as st
 
 import dq
 from dq.errors import BudgetError
-from dq.variants import KINDS, Curated, Kind, Noisy, Part, Raw, Repeated, TokenNoise, Universe, Variant, VariantSpec
+from dq.variants import KINDS, Curated, Kind, Noisy, Part, Raw, Repeated, Universe, Variant, VariantSpec
 from dq.variants import describe_kinds as described
-from dq.variants.kind import ROUNDING_TOKENS
-from dq.variants.noise.base import DosedNoise
+from dq.variants.ingredient import ROUNDING_TOKENS
+from dq.variants.kind import Composed
+from dq.variants.noise.base import Noise, TextRewriting, TokenRewriting
+from dq.variants.noise.copies import Copies
+from dq.variants.parts import shares_of
 from tests.variants.worlds import (
     CONTEXT,
     VOCABULARY,
@@ -38,16 +41,18 @@ from tests.variants.worlds import (
     simplest,
     specs_of,
     stream_of,
-    tokens_in,
     universe,
     variant,
 )
 
 UNITS = ("piece", "document")
 FEW = settings(max_examples=12, deadline=None)
+ABSTRACT = {Composed, Noise, TokenRewriting, TextRewriting, Copies}
 every_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.model_fields["kind"].default)
 noise_kinds = pytest.mark.parametrize(
-    "kind", [kind for kind in KINDS if issubclass(kind, DosedNoise)], ids=lambda kind: kind.model_fields["kind"].default
+    "kind",
+    [kind for kind in KINDS if issubclass(kind, TokenRewriting)],
+    ids=lambda kind: kind.model_fields["kind"].default,
 )
 
 
@@ -89,7 +94,7 @@ def a_case(data: st.DataObject, kind: type[Kind], documents: int = 80) -> Case:
 
 def longest_in(case: Case, part: Part) -> int:
     """The longest that is drawn of a part: a document, or a piece."""
-    longest = int(case.world.lengths[part.documents].max())
+    longest = int(part.lengths[part.documents].max())
     return longest if case.unit == "document" else min(CONTEXT, longest)
 
 
@@ -107,7 +112,7 @@ def subclasses(of: Any) -> set[type[Kind]]:
 
 def test_every_class_in_the_folders_is_a_kind_but_the_base_of_noise() -> None:
     defined = {one for one in subclasses(Kind) if one.__module__.startswith("dq.")}
-    assert defined == {*KINDS, DosedNoise}
+    assert defined == {*KINDS, *ABSTRACT}
     assert {one.__module__.split(".")[2] for one in KINDS} == {"kinds", "noise"}
 
 
@@ -168,7 +173,7 @@ def test_a_kind_is_described_with_its_settings_in_a_line(kind: type[Kind]) -> No
     one = next(one for one in described() if one.kind == kind.model_fields["kind"].default)
     assert {"kind", *one.fields} == set(kind.model_fields) >= set(simplest(kind).model_dump())
     assert one.meaning.endswith(".") and len(one.meaning) <= 100 and "\n" not in one.meaning
-    assert kind.__doc__ not in {Kind.__doc__, DosedNoise.__doc__}
+    assert kind.__doc__ not in {Kind.__doc__, *(one.__doc__ for one in ABSTRACT)}
 
 
 def test_no_kind_gives_the_stream_of_another(tmp_path: Path) -> None:
@@ -186,7 +191,6 @@ GOLDEN: list[tuple[Kind, str]] = [
     (Curated(), "abad614665a829e399bbba529d163cd032667f06f9c486343a0c214752d0db52"),
     (Repeated(epochs=3), "474b77bfbf29142e89cf1538709e6527fe10808c2732f7a52710d67f155edbe1"),
     (Noisy(dose=0.25), "2d2561278042110b504cbbeae69bfbc28f7976ed21d7751aa179844fddc47359"),
-    (TokenNoise(dose=0.4), "5ebff44e85257a9973235c80b805510c460f9fc000889e949a6fb4736b7bbfa4"),
 ]
 
 
@@ -213,7 +217,8 @@ def test_budget_shares_and_epochs_are_exact_to_one_document_a_part(kind: type[Ki
         assert abs(one.unique_tokens - part.quota) <= slack
         assert one.unique_tokens - part.quota < longest_in(case, part)
         assert one.epochs == (one.tokens / one.unique_tokens if one.unique_tokens else 0)
-    for source, share in case.shares.items():
+    for source in case.shares:
+        share = sum(part.share for part in parts if part.source == source)
         mine = sum(one.tokens for one in measured if one.part.startswith(f"{source}/"))
         assert abs(mine - case.budget * share) <= slack
 
@@ -226,7 +231,7 @@ def test_only_documents_of_the_composition_are_in_the_stream(kind: type[Kind], d
     order, parts = order_of(case.world, case.made, seed=case.seed)
     for number, part in enumerate(parts):
         mine = order.documents[order.parts == number]
-        members: Any = part.name.partition("/")[2]
+        members: Any = re.split("[+#]", part.name.partition("/")[2])[0]
         assert case.world.members(members)[mine].all() and (case.world.sources[mine] == part.source).all()
         _, times = np.unique(mine * 10_000 + order.pieces.begins[order.parts == number], return_counts=True)
         assert max(times, default=0) <= math.ceil(part.epochs - 1e-9)
@@ -244,18 +249,23 @@ def test_the_largest_budget_that_an_error_names_fits_and_a_larger_one_does_not(
     with pytest.raises(BudgetError) as caught:
         case.at(10_000_000).parts(case.world)
     found = re.fullmatch(
-        r"variant v: (news|web)/(all|kept|dropped) holds ([\d,]+) tokens and ([\d,]+) are needed; "
+        r"variant v: (news|web)/(all|kept|dropped)\S* holds ([\d,]+) tokens and ([\d,]+) are needed; "
         r"lower `budget_tokens` to at most ([\d,]+)(, or .+)?",
         str(caught.value),
     )
     assert found, caught.value
     available, needed, largest = (int(found[n].replace(",", "")) for n in (3, 4, 5))
     of: Any = found[2]
-    assert tokens_in(case.world, case.world.members(of), found[1]) == available < needed
+    lengths = case.world.lengths_after(case.spec.composition()[0].layers)
+    assert int(lengths[case.world.members(of) & (case.world.sources == found[1])].sum()) == available < needed
     assert abs(largest - most_tokens(case.world, case.spec, case.shares)) <= 1
     case.at(largest).parts(case.world)
     # One token of the budget is a fraction of one of the pool, of which a thousandth passes for rounding.
-    shares = [share * one.fraction / one.epochs for one in case.spec.composition() for share in case.shares.values()]
+    shares = [
+        share * one.fraction / one.epochs
+        for one in case.spec.composition()
+        for share in shares_of(one, case.world, case.shares).values()
+    ]
     with pytest.raises(BudgetError, match=f"to at most {largest:,}"):
         case.at(largest + 1 + math.ceil(ROUNDING_TOKENS / min(one for one in shares if one > 0))).parts(case.world)
 
@@ -317,7 +327,8 @@ def test_the_manifest_holds_what_the_stream_holds(
     world, tokens = case.world, pool(tmp_path_factory.mktemp("pool"), case.world)
     seeds = (case.seed, case.seed + 1)
     manifest = case.made.manifest(world, seeds)
-    names = [part.name for part in case.made.parts(world)]
+    parts = case.made.parts(world)
+    names = [part.name for part in parts]
     assert [(one.seed, one.part) for one in manifest.parts] == [(seed, name) for seed in seeds for name in names]
 
     rewritten, whole = 0.0, 0
@@ -325,25 +336,31 @@ def test_the_manifest_holds_what_the_stream_holds(
         stream = stream_of(world, tokens, case.made, seed=seed)
         counted = np.zeros((len(names), 3), int)
         drawn: list[set[int]] = [set() for _ in names]
-        seen: dict[tuple[int, int], list[int]] = {}
+        seen: list[dict[tuple[int, int], list[int]]] = [{} for _ in names]
+        of_text: set[tuple[tuple[str, ...], int, int]] = set()
+        unique = 0
         for at, (document, part) in enumerate(zip(stream.order.documents.tolist(), stream.order.parts, strict=True)):
             begin, end = stream.order.starts[at : at + 2].tolist()
             first, n_tokens = int(stream.order.pieces.begins[at]), end - begin
             here, clean = stream.row.tokens(begin, end), tokens.tokens(document)[first : first + n_tokens]
-            length, new = min(case.budget, end) - begin, (document, first) not in seen
+            length, new = min(case.budget, end) - begin, (document, first) not in seen[part]
+            layers = parts[part].layers
+            text = (tuple(layer.label for layer in layers), document, first)
+            unique, of_text = unique + length * (text not in of_text), of_text | {text}
             counted[part] += length, length * new, new
             drawn[part].add(document)
             assert (here[0] == 0) == (first == 0) and min(here[1:], default=1) > 0 and max(here) < VOCABULARY
-            assert seen.setdefault((document, first), here.tolist()) == here.tolist(), "the same in every epoch"
-            rewrites = case.spec.rewritten_tokens(np.array(world.lengths[document] - 1))
+            assert seen[part].setdefault((document, first), here.tolist()) == here.tolist(), "the same in every epoch"
+            total = parts[part].lengths[document]
+            rewrites = sum(int(layer.rewritten_tokens(np.array(total - 1))) for layer in layers)
             assert (here != clean).sum() <= rewrites
-            rewritten, whole = rewritten + rewrites * n_tokens / world.lengths[document], whole + n_tokens
+            rewritten, whole = rewritten + rewrites * n_tokens / total, whole + n_tokens
         assert [[one.tokens, one.unique_tokens, one.pieces] for one in manifest.parts if one.seed == seed] == (
             counted.tolist()
         )
+        assert manifest.unique_tokens[seeds.index(seed)] == unique
         assert [one.documents for one in manifest.parts if one.seed == seed] == [len(one) for one in drawn]
     assert manifest.noise_fraction == pytest.approx(rewritten / whole, abs=1e-12)
-    assert (case.spec.noise(world, vocabulary_size=VOCABULARY, seed=0) is None) == (not issubclass(kind, DosedNoise))
 
 
 # --- noise ----------------------------------------------------------------------------------------------------------
@@ -357,7 +374,7 @@ def test_noise_stays_within_its_dose_and_leaves_what_it_is_given_alone(
 ) -> None:
     # All tokens differ, and none is of the vocabulary.
     tokens = np.arange(VOCABULARY, VOCABULARY + n_tokens).astype(np.int32)
-    noise = kind(dose=dose).noise(universe(2, 40), vocabulary_size=VOCABULARY, seed=3)
+    noise = kind(dose=dose).rewriter(universe(2, 40), vocabulary_size=VOCABULARY, seed=3)
     noisy = noise(document, tokens)
     assert tokens.tolist() == list(range(VOCABULARY, VOCABULARY + n_tokens))
     assert noisy.shape == tokens.shape and noisy.dtype == np.int32
@@ -368,5 +385,5 @@ def test_noise_stays_within_its_dose_and_leaves_what_it_is_given_alone(
 @pytest.mark.parametrize("dose", [0.1, 0.5, 1.0])
 def test_noise_rewrites_nearly_all_that_its_dose_allows(kind: Any, dose: float) -> None:
     tokens = np.arange(1, VOCABULARY).astype(np.int32)
-    noise = kind(dose=dose).noise(universe(2, 40), vocabulary_size=VOCABULARY, seed=3)
+    noise = kind(dose=dose).rewriter(universe(2, 40), vocabulary_size=VOCABULARY, seed=3)
     assert (noise(5, tokens) != tokens).sum() == pytest.approx(dose * len(tokens), rel=0.1)

@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dq.variants import Raw, TokenNoise
-from dq.variants.kind import Noise
+from dq.variants.ingredient import Rewriter
 from tests.variants.worlds import VOCABULARY, all_tokens, permuted, pool, stream_of, universe, variant
 
 WORLD = universe(2, 40)
 
 
-def noise(dose: float, seed: int = 0) -> Noise:
-    return TokenNoise(dose=dose).noise(WORLD, vocabulary_size=VOCABULARY, seed=seed)
+def noise(dose: float, seed: int = 0) -> Rewriter:
+    return TokenNoise(dose=dose).rewriter(WORLD, vocabulary_size=VOCABULARY, seed=seed)
 
 
 def changed(dose: float, length: int, *, seed: int = 0, document: int = 5) -> set[int]:

@@ -13,8 +13,22 @@ from hypothesis import strategies as st
 
 from dq.stages.tokens import TokenPool
 from dq.store import Stage, write_bytes_atomic, write_parquet
-from dq.variants import Kind, Part, Repeated, Stream, StreamConfig, Universe, Variant
+from dq.variants import (
+    ExactDuplicates,
+    Kind,
+    Mixed,
+    OffDomain,
+    Part,
+    Raw,
+    Repeated,
+    Stream,
+    StreamConfig,
+    TokenNoise,
+    Universe,
+    Variant,
+)
 from dq.variants.order import StreamOrder
+from dq.variants.parts import shares_of
 
 VOCABULARY = 500
 MANY_EPOCHS = 12
@@ -153,6 +167,14 @@ CHOICES: dict[type[Kind], st.SearchStrategy[Kind]] = {
     Repeated: st.floats(1.5, 40).map(lambda epochs: Repeated(epochs=epochs))
     | st.integers(2, 40).map(lambda epochs: Repeated(epochs=epochs))
     | st.integers(50, 2000).map(lambda tokens: Repeated(pool_tokens=tokens)),
+    Mixed: st.floats(0.1, 0.9).map(lambda web: Mixed(weights={"news": 1 - web, "web": web}))
+    | st.floats(0.1, 0.9).map(
+        lambda raw: Mixed(weights={"a": raw, "b": 1 - raw}, of={"a": Raw(), "b": TokenNoise(dose=0.5)})
+    ),
+    OffDomain: st.floats(0.2, 0.9).map(lambda dose: OffDomain(sources=("web",), dose=dose)),
+    ExactDuplicates: st.tuples(st.floats(0.1, 0.5), st.integers(1, 5)).map(
+        lambda both: ExactDuplicates(dose=both[0], copies=both[1])
+    ),
 }
 """Of kinds that take one of several settings: the bounds of a field say nothing of that."""
 
@@ -184,8 +206,9 @@ def most_tokens(world: Universe, spec: Kind, shares: dict[str, float]) -> int:
     """
     limits = [MANY_EPOCHS * tokens for one in spec.composition() if (tokens := one.pool_tokens) is not None]
     for one in spec.composition():
-        for source, share in shares.items():
-            available = tokens_in(world, world.members(one.of), source)
+        lengths = world.lengths_after(one.layers)
+        for source, share in shares_of(one, world, shares).items():
+            available = int(lengths[world.members(one.of) & (world.sources == source)].sum())
             if one.fraction > 0 and (one.pool_tokens is None or available < one.pool_tokens * share):
                 limits.append(available * one.epochs / (share * one.fraction))
     return int(min(limits))

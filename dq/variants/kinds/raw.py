@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, final
 
-from dq.variants.kind import Ingredient, Kind
+from dq.variants.ingredient import Ingredient
+from dq.variants.kind import Kind
 
 
 @final

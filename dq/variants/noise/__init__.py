@@ -1,1 +1,1 @@
-"""Kinds of variants that rewrite tokens, one a file; see `dq.variants.kind`."""
+"""Kinds of variants that are noise, one a file: what is done to documents (`base`), or to a share of the stream."""

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Literal, final
+from typing import ClassVar, Literal, final
 
 import numpy as np
 
-from dq.variants.noise.base import F64, I32, DosedNoise
+from dq.arrays import F64, I32
+from dq.variants.noise.base import TokenRewriting
 
 
 @final
-class TokenNoise(DosedNoise):
-    """Raw documents with a share of each one's tokens replaced by random ones."""
+class TokenNoise(TokenRewriting):
+    """Documents with a share of each one's tokens replaced by other ones, at random."""
+
+    version: ClassVar[int] = 2
 
     kind: Literal["token_noise"] = "token_noise"
 
     def rewritten(self, tokens: I32, draws: F64, *, vocabulary_size: int) -> I32:
-        """Uniform draws from the vocabulary without BOS."""
-        del tokens
-        return 1 + (draws * (vocabulary_size - 1)).astype(np.int32)
+        """Uniform draws from the vocabulary without BOS and without the token that stands there."""
+        known = (tokens >= 1) & (tokens < vocabulary_size)
+        drawn = 1 + (draws * (vocabulary_size - 1 - known)).astype(np.int32)
+        return drawn + (known & (drawn >= tokens))
