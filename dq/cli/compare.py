@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +15,7 @@ from dq.cli.options import AsJson, Columns, Where, columns_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dq.compare import Difference, RunsComparison
+    from dq.compare import Difference, GroupComparison, RunsComparison, TokenEquivalence
 
 MAX_NOTES = 4
 
@@ -86,8 +87,9 @@ def _show(found: RunsComparison, *, with_name: bool) -> None:
         show.line((f"study {found.name}", "bold"))
     _show_differences(found)
     _show_pairs(found)
-    groups = [(group.runs, group.equivalence) for group in found.groups if group.equivalence is not None]
-    show_equivalences(groups)
+    show_equivalences([one for group in found.groups if (one := _worth(group, found.baseline))])
+    _show_epochs(found)
+    _show_along(found)
     for group in found.groups:
         for cell in group.budgets:
             if cell.confirmed:
@@ -127,6 +129,59 @@ def _show_differences(found: RunsComparison) -> None:
 def _row(one: Difference) -> tuple[str, ...]:
     interval = f"[{one.interval.low:+.3f}, {one.interval.high:+.3f}]" if one.interval else ""
     return one.variant, str(one.n_seeds), f"{one.difference:+.4f}", f"{100 * one.relative:+.2f}", interval, one.outcome
+
+
+def _worth(group: GroupComparison, baseline: str) -> tuple[str, TokenEquivalence] | None:
+    """What is not told again as the value of epochs."""
+    if (found := group.equivalence) is None:
+        return None
+    told = {one.worth.variant for each in group.epochs if each.fresh == baseline for one in each.points}
+    others = tuple(one for one in found.variants if one.variant not in told)
+    return group.runs, dataclasses.replace(found, variants=others)
+
+
+def _show_epochs(found: RunsComparison) -> None:
+    """What tokens seen again are worth, and R*."""
+    from dq.compare import tokens_of
+
+    for group in found.groups:
+        for one in group.epochs:
+            rows = [
+                (
+                    f"{p.epochs:.3g}",
+                    tokens_of(p.worth.tokens),
+                    tokens_of(p.n_unique),
+                    p.worth.in_words,
+                    "harmful" if p.harmful else "",
+                )
+                for p in one.points
+            ]
+            show.table(
+                ("epochs", "tokens", "unique", "worth", ""),
+                rows,
+                align="rrrll",
+                title=f"{group.runs} tokens of {one.fresh} seen once, for one of text seen again".lstrip(),
+                more="budgets",
+            )
+            show.line(one.r_star.in_words if one.r_star else str(one.missing), wrap=True)
+
+
+def _show_along(found: RunsComparison) -> None:
+    """The area between curves, and where they cross."""
+    named = ("runs",) if any(group.runs for group in found.groups) else ()
+    rows = [
+        (*((group.runs,) if named else ()), one.variant, str(len(one.tokens)), one.mean_in_words, one.in_words)
+        for group in found.groups
+        for one in group.along
+    ]
+    if rows:
+        show.table(
+            (*named, "variant", "budgets", "mean", "crossover"),
+            rows,
+            align="l" * len(named) + "lrrl",
+            title=f"along the budgets: mean difference from {found.baseline} (area between curves) and crossover",
+            more="variants",
+        )
 
 
 def _show_pairs(found: RunsComparison) -> None:

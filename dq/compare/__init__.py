@@ -9,6 +9,7 @@ A difference is variant minus baseline in bits per byte: below 0, the variant is
 
 from __future__ import annotations
 
+from dq.compare.along import Along, along_budgets
 from dq.compare.arms import ArmsComparison, Difference, Documents, Pair, compare_arms
 from dq.compare.controls import (
     ControlKind,
@@ -20,23 +21,27 @@ from dq.compare.controls import (
     judge_unigram,
 )
 from dq.compare.curves import Level, curves, levels, paired_curves
+from dq.compare.epochs import EpochsValue, Repeated, ValueOfEpochs, value_of_epochs
 from dq.compare.equivalence import Equivalence, TokenEquivalence, token_equivalence, tokens_to_match
 from dq.compare.family import Look, plan_looks
 from dq.compare.grid import StudyComparison, VariantComparison, compare_study
+from dq.compare.groups import BudgetComparison, Cell, GroupComparison, compare_group
 from dq.compare.levels import levels_of_losses
 from dq.compare.noise import Noise, noise_of
 from dq.compare.paired import Options, paired
 from dq.compare.power import detectable_at, power_of, seeds_in_words
+from dq.compare.r_star import RStar, effective_tokens, fit_r_star
 from dq.compare.reference import Reference
 from dq.compare.results import Comparison, Interval, MeanSquares, Outcome, Power, Verdict
 from dq.compare.run_tables import RunTable, read_runs
-from dq.compare.runs import BudgetComparison, Cell, GroupComparison, RunsComparison, compare_group, compare_runs
+from dq.compare.runs import RunsComparison, compare_runs
 from dq.compare.spread import ArmSpread, Pool, pooled_df
 from dq.compare.summary import summary
 from dq.compare.verdict import judge
 from dq.compare.words import range_of, size_of, tokens_of
 
 __all__ = [
+    "Along",
     "ArmSpread",
     "ArmsComparison",
     "BudgetComparison",
@@ -47,6 +52,7 @@ __all__ = [
     "ControlStatus",
     "Difference",
     "Documents",
+    "EpochsValue",
     "Equivalence",
     "GroupComparison",
     "Interval",
@@ -59,19 +65,25 @@ __all__ = [
     "Pair",
     "Pool",
     "Power",
+    "RStar",
     "Reference",
+    "Repeated",
     "RunTable",
     "RunsComparison",
     "StudyComparison",
     "TokenEquivalence",
+    "ValueOfEpochs",
     "VariantComparison",
     "Verdict",
+    "along_budgets",
     "compare_arms",
     "compare_group",
     "compare_runs",
     "compare_study",
     "curves",
     "detectable_at",
+    "effective_tokens",
+    "fit_r_star",
     "judge",
     "judge_aa",
     "judge_noise_control",
@@ -93,4 +105,5 @@ __all__ = [
     "token_equivalence",
     "tokens_of",
     "tokens_to_match",
+    "value_of_epochs",
 ]

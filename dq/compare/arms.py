@@ -18,7 +18,7 @@ import numpy as np
 from scipy import special
 
 from dq.compare.family import share_of
-from dq.compare.levels import common_seeds, natural
+from dq.compare.levels import Losses, common_seeds, natural
 from dq.compare.paired import Options, estimate_of, pair, t_interval
 from dq.compare.power import MIN_SEEDS
 from dq.compare.results import Interval, MeanSquares, Outcome
@@ -27,9 +27,6 @@ from dq.compare.tables import FloatArray, LossTable
 from dq.compare.verdict import judge
 from dq.errors import CompareError
 from dq.results import Result
-
-Losses = Mapping[str, float]
-"""Of an arm, by seed."""
 
 
 @dataclass(frozen=True)

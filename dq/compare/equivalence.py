@@ -12,17 +12,17 @@ at all budgets and in the variant moves together, and a part of it drops out. He
 from __future__ import annotations
 
 import dataclasses
-import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from scipy import special
 
+from dq.compare import seeds
 from dq.compare.levels import ArmLosses, common_seeds, read_levels
 from dq.compare.reference import Reference
 from dq.compare.results import joined
+from dq.compare.seeds import Spread
 from dq.compare.tables import FloatArray
 from dq.errors import CompareError
 from dq.results import Result
@@ -54,6 +54,8 @@ class Equivalence(Result):
     """Whether its seeds are the baseline's at every budget, so that noise in common drops out."""
     df: float | None
     """Of the interval; None without one."""
+    error: float | None
+    """Standard error of the difference from the curve there, in the unit of the losses."""
     gap: float | None
     """The factor between the two budgets of the baseline that the answer lies between."""
     missing: str | None
@@ -182,6 +184,7 @@ def tokens_to_match(
         n_seeds=len(runs),
         paired=bool(shared),
         df=None,
+        error=None,
         gap=None,
         missing=None,
     )
@@ -199,55 +202,23 @@ def tokens_to_match(
     return about if spread is None else _with_interval(about, reference, places, spread=spread)
 
 
-Spread = tuple[FloatArray, FloatArray]
-"""At each of (m,) places the standard error of the difference between the runs and the curve, and its df."""
-
-
 def _with_interval(found: Equivalence, reference: Reference, places: FloatArray, *, spread: Spread) -> Equivalence:
     """All tokens around the match at which the t test finds no difference."""
-    deviation, df = spread
-    quantile = special.stdtrit(df, 0.5 + found.confidence / 2)
-    excess = np.abs(found.loss - reference.loss_at(places)) - quantile * deviation
+    excess = np.abs(found.loss - reference.loss_at(places)) - spread.half_widths(found.confidence)
     at = int(np.searchsorted(places, found.baseline_tokens or 0.0))
     return dataclasses.replace(
         found,
-        low=_crossing(places, excess, range(at, -1, -1)),
-        high=_crossing(places, excess, range(at, len(places))),
-        df=float(df[at]),
+        low=seeds.crossing(places, excess, range(at, -1, -1)),
+        high=seeds.crossing(places, excess, range(at, len(places))),
+        df=float(spread.df[at]),
+        error=float(spread.error[at]),
         missing=None,
     )
 
 
 def _spread(weights: FloatArray, curve: ArmLosses | Reference, losses: FloatArray, *, paired: bool) -> Spread | None:
-    """Of seeds that all have; else of the runs and the curve apart, by Welch and Satterthwaite; None of single runs."""
+    """Of the runs and the curve; None of single runs."""
     if paired and isinstance(curve, ArmLosses):
-        by_seed = losses - weights @ curve.at(curve.seeds)
-        return _error(by_seed), np.full(len(by_seed), by_seed.shape[-1] - 1.0)
-    parts = [np.broadcast_to(losses, (len(weights), len(losses)))]
-    if isinstance(curve, ArmLosses) and curve.seeds:  # of one seed at all budgets, noise moves together
-        parts.append(weights @ curve.at(curve.seeds))
-    elif isinstance(curve, ArmLosses):
-        for column, tokens in zip(weights.T, curve.tokens, strict=True):
-            parts.append(column[:, None] * np.array(list(curve.by_tokens[tokens].values())))
-    if min(part.shape[-1] for part in parts) < 2:
-        return None
-    variances = np.stack([_error(part) ** 2 for part in parts], axis=-1)
-    dfs = np.array([part.shape[-1] - 1.0 for part in parts])
-    total = variances.sum(-1)
-    df = np.where(total > 0, total**2 / np.where(total > 0, (variances**2 / dfs).sum(-1), 1.0), dfs.min())
-    return np.sqrt(total), df
-
-
-def _error(samples: FloatArray) -> FloatArray:
-    """Standard error of the mean over the last axis."""
-    error: FloatArray = samples.std(-1, ddof=1) / np.sqrt(samples.shape[-1])
-    return error
-
-
-def _crossing(places: FloatArray, excess: FloatArray, steps: range) -> float | None:
-    """Where the excess first rises above 0 on the way; None where it does not before the places end."""
-    for inside, at in itertools.pairwise(steps):
-        if excess[at] > 0:
-            share = excess[inside] / (excess[inside] - excess[at])
-            return float(places[inside] * (places[at] / places[inside]) ** share)
-    return None
+        return seeds.of_seeds(losses - weights @ curve.at(curve.seeds))
+    runs = np.broadcast_to(losses, (len(weights), len(losses)))
+    return seeds.apart([runs, *(seeds.weighted(weights, curve) if isinstance(curve, ArmLosses) else [])])

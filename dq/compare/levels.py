@@ -21,6 +21,8 @@ LEVEL_COLUMNS: dict[str, type[pl.DataType] | pl.DataType] = {
     "n_tokens": pl.Float64,
     "loss": pl.Float64,
 }
+Losses = Mapping[str, float]
+"""Of an arm at one budget, by seed."""
 ENOUGH = 3  # seeds in common, for pairing by these alone
 
 

@@ -6,58 +6,23 @@ group at one budget.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import polars as pl
 
-from dq.compare.arms import ArmsComparison, Documents, Losses, compare_arms
-from dq.compare.equivalence import TokenEquivalence, equivalence_of
-from dq.compare.levels import ArmLosses, read_levels
+from dq.compare.groups import ONE_EPOCH, Cell, GroupComparison, compare_group
+from dq.compare.levels import read_levels
 from dq.compare.run_tables import RunTable
 from dq.compare.verdict import check_margin
 from dq.errors import CompareError, ConfigError, listed, nearest
 from dq.results import Result
 
-MAX_SHARED_EPOCHS = 4
-"""Arms whose text is seen more often spread 1.3 to 1.8 times as much (measured), so they share no spread."""
 BASELINES = ("raw", "baseline", "base")
 """What the baseline of a table is called, if nothing is said."""
+MANY = " k="
+"""Between a variant and how often it sees its text, in the name of an arm."""
 NEEDS = ("n_tokens", "loss")
-ONE_EPOCH = 1.0005
-ROUNDED = 1.02  # epochs are exact to a document a part
-
-
-@dataclass(frozen=True, eq=False)
-class Cell:
-    """Arms of one size and budget."""
-
-    n_tokens: float
-    arms: Mapping[str, Losses]
-    epochs: Mapping[str, float] = field(default_factory=dict)
-    """How often arms see their text, as far as it is known."""
-    documents: Documents | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class BudgetComparison(Result):
-    """A cell of which arms could be compared."""
-
-    n_tokens: float
-    found: ArmsComparison
-    confirmed: str = ""
-    """The best variant on fresh seeds, in words, where a study tried it."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class GroupComparison(Result):
-    """What differs in its budgets and variants alone."""
-
-    runs: str
-    """What its runs have in common, such as ``size 0.1M``; empty where there is one group."""
-    budgets: tuple[BudgetComparison, ...]
-    equivalence: TokenEquivalence | None
-    """Where the baseline has two budgets or more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,59 +101,6 @@ def compare_runs(
     )
 
 
-def compare_group(
-    label: str, cells: Sequence[Cell], *, baseline: str, margin: float | None = None, confidence: float = 0.95
-) -> GroupComparison:
-    """Compare the cells of a group, each alone, and look its variants up along the baseline's budgets.
-
-    Args:
-        label: what the runs have in common.
-        cells: at different budgets.
-        baseline: the arm that others are judged against; a cell without it is compared along the budgets only.
-        margin: as of `compare_runs`.
-        confidence: as of `compare_runs`.
-    """
-    budgets = [
-        BudgetComparison(
-            n_tokens=cell.n_tokens,
-            found=compare_arms(
-                cell.arms,
-                baseline=baseline,
-                margin=margin,
-                apart=often_seen(cell.epochs),
-                confidence=confidence,
-                documents=cell.documents,
-            ),
-        )
-        for cell in sorted(cells, key=lambda one: one.n_tokens)
-        if baseline in cell.arms and len(cell.arms) > 1
-    ]
-    arms = _along_budgets(cells)
-    several = baseline in arms and len(arms[baseline].by_tokens) > 1 and len(arms) > 1
-    return GroupComparison(
-        runs=label,
-        budgets=tuple(budgets),
-        equivalence=equivalence_of(arms, baseline=baseline, confidence=confidence) if several else None,
-    )
-
-
-def often_seen(epochs: Mapping[str, float]) -> dict[str, str]:
-    """Arms that share no spread for the number of their epochs, with the reason."""
-    return {
-        name: f"{n:.3g} epochs, more than {MAX_SHARED_EPOCHS}"
-        for name, n in epochs.items()
-        if n > MAX_SHARED_EPOCHS * ROUNDED
-    }
-
-
-def _along_budgets(cells: Sequence[Cell]) -> dict[str, ArmLosses]:
-    found: dict[str, dict[float, Losses]] = {}
-    for cell in cells:
-        for name, losses in cell.arms.items():
-            found.setdefault(name, {})[cell.n_tokens] = losses
-    return {name: ArmLosses(by_tokens) for name, by_tokens in found.items()}
-
-
 def _baseline(table: RunTable, variants: list[str], *, given: str | None) -> str:
     if given is not None:
         if given not in variants:
@@ -218,7 +130,7 @@ def _with_epochs_named(frame: pl.DataFrame) -> pl.DataFrame:
     rounded = frame["epochs"].round_sig_figs(3)
     several = frame.select(pl.col("epochs").round_sig_figs(3).n_unique().over("variant") > 1).to_series()
     names = [
-        f"{name} k={epochs:g}" if many and epochs is not None and epochs > ONE_EPOCH else name
+        f"{name}{MANY}{epochs:g}" if many and epochs is not None and epochs > ONE_EPOCH else name
         for name, epochs, many in zip(frame["variant"], rounded, several, strict=True)
     ]
     return frame.with_columns(pl.Series("variant", names, dtype=pl.String))
@@ -230,7 +142,8 @@ def _cell(tokens: float, rows: pl.DataFrame) -> Cell:
     epochs: dict[str, float] = {}
     if "epochs" in here.columns:
         epochs = dict(here.group_by("variant").agg(pl.col("epochs").max()).drop_nulls().iter_rows())
-    return Cell(tokens, arms, epochs)
+    fresh = {name: name.rpartition(MANY)[0] for name in arms if MANY in name}
+    return Cell(tokens, arms, epochs, fresh)
 
 
 def _short(value: object) -> str:

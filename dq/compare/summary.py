@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dq.compare.arms import Difference
+from dq.compare.groups import GroupComparison
 from dq.compare.results import Outcome, joined
-from dq.compare.runs import GroupComparison, RunsComparison
+from dq.compare.runs import RunsComparison
 from dq.compare.words import range_of, signed, tokens_of
 
 MAX_NAMED = 4

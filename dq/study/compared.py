@@ -91,10 +91,14 @@ def _read(path: Path) -> _Finished:
     losses = losses.filter(pl.col("variant").is_in(list(record["config"]["variants"])))
     sets, tokens = record["comparison"]["neutral_sets"], int(record["budget_tokens"])
     arms = read_levels(levels_of_losses(losses, sets=sets, n_tokens=tokens))
+    kinds = {name: variant["kind"] for name, variant in record["config"]["variants"].items()}
+    curated = next((name for name, kind in kinds.items() if kind == "curated"), None)
+    repeated = [name for name, kind in kinds.items() if kind == "repeated"] if curated else []
     cell = Cell(
         n_tokens=float(tokens),
         arms={name: arm.by_tokens[float(tokens)] for name, arm in arms.items()},
         epochs={name: _epochs(manifest) for name, manifest in record["manifests"].items() if name in arms},
+        fresh=dict.fromkeys(repeated, str(curated)),  # repeated text is curated text
         documents=Documents(LossTable.read(losses), sets),
     )
     return _Finished(record, cell)
