@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dq.compare.along import Along, along_budgets
 from dq.compare.arms import ArmsComparison, Difference, Documents, Pair, compare_arms
+from dq.compare.calibration import Calibration, calibrate_comparisons, false_over_looks
 from dq.compare.controls import (
     ControlKind,
     ControlOutcome,
@@ -45,6 +46,7 @@ __all__ = [
     "ArmSpread",
     "ArmsComparison",
     "BudgetComparison",
+    "Calibration",
     "Cell",
     "Comparison",
     "ControlKind",
@@ -76,6 +78,7 @@ __all__ = [
     "VariantComparison",
     "Verdict",
     "along_budgets",
+    "calibrate_comparisons",
     "compare_arms",
     "compare_group",
     "compare_runs",
@@ -83,6 +86,7 @@ __all__ = [
     "curves",
     "detectable_at",
     "effective_tokens",
+    "false_over_looks",
     "fit_r_star",
     "judge",
     "judge_aa",
