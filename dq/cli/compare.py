@@ -90,6 +90,7 @@ def _show(found: RunsComparison, *, with_name: bool) -> None:
     show_equivalences([one for group in found.groups if (one := _worth(group, found.baseline))])
     _show_epochs(found)
     _show_along(found)
+    _show_proxies(found)
     for group in found.groups:
         for cell in group.budgets:
             if cell.confirmed:
@@ -182,6 +183,35 @@ def _show_along(found: RunsComparison) -> None:
             title=f"along the budgets: mean difference from {found.baseline} (area between curves) and crossover",
             more="variants",
         )
+
+
+def _show_proxies(found: RunsComparison) -> None:
+    """Which cheaper runs would have chosen the same."""
+    from dq.compare import tokens_of
+
+    if (judged := found.proxies) is None:
+        return
+    rows = [
+        (
+            " ".join(filter(None, [one.runs, tokens_of(one.n_tokens)])),
+            f"{one.decision_accuracy:.0%}",
+            f"{one.told_accuracy:.0%}" if one.told_accuracy is not None else "none told",
+            one.choice,
+            f"{one.regret:+.4f}",
+        )
+        for one in judged.proxies
+    ]
+    target = " ".join(filter(None, [judged.runs, tokens_of(judged.n_tokens)]))
+    show.table(
+        ("proxy", "pairs in order", "of those told apart", "chooses", "regret"),
+        rows,
+        align="lrrlr",
+        title=f"smaller runs as proxies of {target} tokens",
+        more="proxies",
+    )
+    if judged.smallest is not None:
+        smallest = " ".join(filter(None, [judged.smallest.runs, tokens_of(judged.smallest.n_tokens)]))
+        show.line(f"the smallest that keeps the order of what is told apart there: {smallest} tokens", wrap=True)
 
 
 def _show_pairs(found: RunsComparison) -> None:

@@ -28,9 +28,11 @@ from dq.compare.family import Look, plan_looks
 from dq.compare.grid import StudyComparison, VariantComparison, compare_study
 from dq.compare.groups import BudgetComparison, Cell, GroupComparison, compare_group
 from dq.compare.levels import levels_of_losses
+from dq.compare.metrics import pass_at_k, signal_to_noise
 from dq.compare.noise import Noise, noise_of
 from dq.compare.paired import Options, paired
 from dq.compare.power import detectable_at, power_of, seeds_in_words
+from dq.compare.proxies import Proxies, Proxy
 from dq.compare.r_star import RStar, effective_tokens, fit_r_star
 from dq.compare.reference import Reference
 from dq.compare.results import Comparison, Interval, MeanSquares, Outcome, Power, Verdict
@@ -67,6 +69,8 @@ __all__ = [
     "Pair",
     "Pool",
     "Power",
+    "Proxies",
+    "Proxy",
     "RStar",
     "Reference",
     "Repeated",
@@ -98,12 +102,14 @@ __all__ = [
     "noise_of",
     "paired",
     "paired_curves",
+    "pass_at_k",
     "plan_looks",
     "pooled_df",
     "power_of",
     "range_of",
     "read_runs",
     "seeds_in_words",
+    "signal_to_noise",
     "size_of",
     "summary",
     "token_equivalence",

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
 from dq.compare.groups import ONE_EPOCH, Cell, GroupComparison, compare_group
 from dq.compare.levels import read_levels
+from dq.compare.proxies import Proxies, proxies_of
 from dq.compare.run_tables import RunTable
 from dq.compare.verdict import check_margin
 from dq.errors import CompareError, ConfigError, listed, nearest
@@ -38,6 +40,15 @@ class RunsComparison(Result):
     """Of the losses."""
     groups: tuple[GroupComparison, ...]
     notes: tuple[str, ...]
+
+    @property
+    def proxies(self) -> Proxies | None:
+        """Every size and budget as a proxy of the largest."""
+        return proxies_of(self.groups)
+
+    def record(self) -> dict[str, Any]:
+        """Every field, and the proxies."""
+        return {**super().record(), "proxies": self.proxies}
 
     def to_frame(self) -> pl.DataFrame:
         """Differences from the baseline: a row a group, budget and variant."""
