@@ -1,8 +1,8 @@
 """Which cheaper runs would have chosen the same: every size and budget as a proxy of the largest.
 
 Decision accuracy is the share of pairs of arms that are in the same order in both (DataDecide, arXiv 2504.11393);
-regret is how much worse at the target the arm is that the proxy would have chosen. Pairs that not even the target tells apart
-are coin tosses, so accuracy on those that it does is told beside it.
+regret is how much worse at the target the arm is that the proxy would have chosen. Pairs that not even the target tells
+apart are coin tosses, so accuracy on those that it does is told beside it.
 """
 
 from __future__ import annotations
