@@ -140,6 +140,6 @@ def _confirmed(record: Mapping[str, Any] | None) -> str:
     if record is None:
         return ""
     interval = record["interval"]
-    where = f"[{interval['low']:+.4f}, {interval['high']:+.4f}]" if interval else record["missing"]
+    where = f"95 % interval [{interval['low']:+.4f}, {interval['high']:+.4f}]" if interval else record["missing"]
     size = size_of(record["difference"], record["baseline_bits_per_byte"])
     return f"{record['variant']} on {len(record['seed_pairs'])} fresh seeds: {size} ({where})"
