@@ -29,7 +29,7 @@ from dq.study.placing import place_runs
 from dq.study.trunks import branch_steps, plan_trunks
 from dq.training import RunSpec, Schedule, read_run
 from dq.training.record import RunFolder
-from dq.variants import Universe, open_universe
+from dq.variants import Universe, foreseen_universe
 
 MEASURED_SECONDS = 3.0
 WARM_UP_STEPS = 2
@@ -134,7 +134,7 @@ def forecast_grid(
     devices_per_run: int = 1,
 ) -> GridForecast:
     """The same of a study of several cells; its arguments and errors."""
-    universe, cells = open_universe(workspace), cells_of(config)
+    universe, cells = foreseen_universe(workspace), cells_of(config)
     planned = [_once(plan_grid(cell.config, workspace, universe)) for cell in cells]
     waiting = [run for runs in planned for run in runs if read_run(workspace.run(run.run_id)) is None]
     about = _About(

@@ -31,7 +31,7 @@ from dq.study.outcome import (
 )
 from dq.study.registered import Registered, register, register_cells
 from dq.study.runner import RunOutcome, train_runs, write_manifests
-from dq.variants import Manifest, Universe, open_universe
+from dq.variants import Manifest, Universe, open_universe, rewrite_texts
 
 Train = Callable[[Sequence[PlannedRun]], list[RunOutcome]]
 
@@ -116,6 +116,8 @@ def run_grid(
         neutral = View.of(workspace).open(Heldout).neutral
         if not neutral:
             raise ConfigError(f"{workspace.root}: no neutral held-out set; add one under `heldout.neutral` of the job")
+        kinds = list(config.variants.values())
+        rewrite_texts(View.of(workspace), kinds, executor=executor, progress=progress)
         universe = open_universe(workspace)
         cells = [_planned(cell, workspace, universe, overwrite=overwrite) for cell in cells_of(config)]
         for cell in cells:  # all of them can be trained: now the studies begin

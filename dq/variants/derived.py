@@ -39,6 +39,11 @@ def open_rewritten(view: View, texts: tuple[Layer, ...]) -> RewrittenTokens:
     return view.open(RewrittenTokens, _names(view, texts)[-1])
 
 
+def is_rewritten(view: View, texts: tuple[Layer, ...]) -> bool:
+    """Whether that pool has been made."""
+    return (RewrittenTokens.place(view, _names(view, texts)[-1]) / "stage.json").exists()
+
+
 def _names(view: View, texts: tuple[Layer, ...]) -> tuple[str, ...]:
     return tuple(version for _, version, _ in _versions(view, texts))
 

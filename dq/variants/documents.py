@@ -13,7 +13,7 @@ from dq.arrays import I64, U64
 from dq.text import content_keys
 
 if TYPE_CHECKING:
-    from dq.stages.tokens import RewrittenTokens
+    from dq.stages.tokens import TokenPool
     from dq.variants.ingredient import Layer
 
 CLUSTER_SIZE = "cluster_size"
@@ -55,7 +55,7 @@ class Universe:
     left_out: tuple[str, ...] = ()
     find_stand_ins: Callable[[], I64] | None = None
     find_values: Callable[[str], np.ndarray[Any, Any]] | None = None
-    find_pool: Callable[[tuple[Layer, ...]], RewrittenTokens] | None = None
+    find_pool: Callable[[tuple[Layer, ...]], TokenPool] | None = None
 
     def members(self, of: Members) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """Which documents these are: bool."""
@@ -66,7 +66,7 @@ class Universe:
         assert self.find_values is not None, "open_universe gives one"
         return self.find_values(name)
 
-    def pool(self, texts: tuple[Layer, ...]) -> RewrittenTokens:
+    def pool(self, texts: tuple[Layer, ...]) -> TokenPool:
         """The tokens of every document whose text these layers rewrote."""
         assert self.find_pool is not None, "open_universe gives one"
         return self.find_pool(texts)

@@ -52,12 +52,12 @@ class Layer(ABC):
         del universe, vocabulary_size, seed
         return None
 
-    def ledger(self, universe: Universe, before: tuple[Layer, ...]) -> tuple[float, float, str] | None:
-        """What it changed, of how much, and in what: in the pool of all documents, ``before`` being done to them.
+    def ledger(self, universe: Universe, layers: tuple[Layer, ...], at: int) -> tuple[float, float, str] | None:
+        """What it changed, of how much, and in what: in the pool of all documents, as number ``at`` of ``layers``.
 
         None where it rewrites tokens: that is arithmetic, see `rewritten_tokens`.
         """
-        del universe, before
+        del universe, layers, at
         return None
 
     def rewritten_tokens(self, n_tokens: I64) -> I64:

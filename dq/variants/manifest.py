@@ -172,7 +172,7 @@ class Measured:
             for at, layer in enumerate(part.layers):
                 if id(layer) in self._by_layer:
                     _, tokens, rewritten = self._by_layer.pop(id(layer))
-                    ledger = layer.ledger(self._universe, part.layers[:at])
+                    ledger = layer.ledger(self._universe, part.layers, at)
                     changed, of, unit = ledger or (rewritten, tokens, "tokens")
                     found.append(NoiseMeasure(layer.label, layer.asked, changed / of if of else 0.0, unit))
         return tuple(found)

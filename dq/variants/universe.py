@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from typing import Any
 
@@ -18,8 +19,9 @@ from dq.stages.tokenizer import Tokenizer
 from dq.stages.tokens import TokenPool
 from dq.store import Workspace
 from dq.variants.config import StreamConfig
-from dq.variants.derived import open_rewritten
+from dq.variants.derived import is_rewritten, open_rewritten
 from dq.variants.documents import CLUSTER_SIZE, Universe
+from dq.variants.ingredient import Layer
 from dq.variants.kind import Kind
 from dq.variants.near import find_stand_ins
 
@@ -48,6 +50,16 @@ def open_universe(workspace: Workspace) -> Universe:
         find_values=functools.partial(_find_values, view),
         find_pool=functools.partial(open_rewritten, view),
     )
+
+
+def foreseen_universe(workspace: Workspace) -> Universe:
+    """The same for a forecast: text that noise is to rewrite, and has not yet, is as long as it is without."""
+    view = View.of(workspace)
+
+    def find_pool(texts: tuple[Layer, ...]) -> TokenPool:
+        return open_rewritten(view, texts) if is_rewritten(view, texts) else view.open(TokenPool)
+
+    return dataclasses.replace(open_universe(workspace), find_pool=find_pool)
 
 
 def _find_values(view: View, name: str) -> np.ndarray[Any, Any]:

@@ -337,16 +337,17 @@ def test_the_manifest_holds_what_the_stream_holds(
         counted = np.zeros((len(names), 3), int)
         drawn: list[set[int]] = [set() for _ in names]
         seen: list[dict[tuple[int, int], list[int]]] = [{} for _ in names]
-        of_text: set[tuple[tuple[str, ...], int, int]] = set()
+        sights: set[tuple[tuple[str, ...], int, int]] = set()
         unique = 0
         for at, (document, part) in enumerate(zip(stream.order.documents.tolist(), stream.order.parts, strict=True)):
             begin, end = stream.order.starts[at : at + 2].tolist()
-            first, n_tokens = int(stream.order.pieces.begins[at]), end - begin
-            here, clean = stream.row.tokens(begin, end), tokens.tokens(document)[first : first + n_tokens]
+            first, n_tokens, of_text = int(stream.order.pieces.begins[at]), end - begin, parts[part].texts
+            whole_text = (world.pool(of_text) if of_text else tokens).tokens(document)
+            here, clean = stream.row.tokens(begin, end), whole_text[first : first + n_tokens]
             length, new = min(case.budget, end) - begin, (document, first) not in seen[part]
             layers = parts[part].layers
             text = (tuple(layer.label for layer in layers), document, first)
-            unique, of_text = unique + length * (text not in of_text), of_text | {text}
+            unique, sights = unique + length * (text not in sights), sights | {text}
             counted[part] += length, length * new, new
             drawn[part].add(document)
             assert (here[0] == 0) == (first == 0) and min(here[1:], default=1) > 0 and max(here) < VOCABULARY

@@ -11,12 +11,13 @@ import polars as pl
 from hypothesis import Phase, find, settings
 from hypothesis import strategies as st
 
-from dq.stages.tokens import TokenPool
+from dq.stages.tokens import RewrittenTokens, TokenPool
 from dq.store import Stage, write_bytes_atomic, write_parquet
 from dq.variants import (
     ExactDuplicates,
     Kind,
     Mixed,
+    NearDuplicates,
     OffDomain,
     Part,
     Raw,
@@ -54,7 +55,7 @@ def universe(seed: int = 0, documents: int = 200, longest: int = 60) -> Universe
     judged[:2], available[:2] = True, True
     removed = rng.random(documents) < 0.1
     removed[:2] = False
-    return Universe(
+    world = Universe(
         lengths=lengths.astype(np.int64),
         sources=np.where(web, "web", "news").astype(object),
         content_keys=keys,
@@ -63,6 +64,7 @@ def universe(seed: int = 0, documents: int = 200, longest: int = 60) -> Universe
         kept=available & judged & ~removed,
         dropped=available & ~judged,
     )
+    return dataclasses.replace(world, find_pool=lambda texts: Rewritten(world, texts))
 
 
 def adversarial(shape: str, seed: int = 0) -> Universe:
@@ -112,6 +114,22 @@ def clustered(world: Universe, size: int, *, members: float = 0.4, seed: int = 0
     return dataclasses.replace(world, find_stand_ins=lambda: stand_ins)
 
 
+class Rewritten(RewrittenTokens):
+    """The pool of a world's documents when their text is rewritten: other tokens and lengths, by their content."""
+
+    def __init__(self, world: Universe, texts: tuple[Any, ...]) -> None:
+        seeds = [[int(key), len(texts), *map(ord, "".join(one.label for one in texts))] for key in world.content_keys]
+        longer = [int(np.random.default_rng(seed).integers(0, 5)) for seed in seeds]
+        self.lengths = world.lengths + np.array(longer)
+        self.offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(self.lengths)])
+        self.ledger = ({"changed": 1, "of": 4},) * len(texts)
+        bodies = [
+            np.append(0, np.random.default_rng(seed).integers(1, VOCABULARY, n - 1))
+            for seed, n in zip(seeds, self.lengths, strict=True)
+        ]
+        self._tokens = np.concatenate(bodies).astype("<u2")
+
+
 def tokens_in(world: Universe, members: np.ndarray[Any, Any], source: str) -> int:
     return int(world.lengths[members & (world.sources == source)].sum())
 
@@ -126,7 +144,8 @@ def permuted(world: Universe, order: np.ndarray[Any, Any]) -> Universe:
     arrays = {one.name: getattr(world, one.name) for one in dataclasses.fields(world)}
     moved = {name: values[order] for name, values in arrays.items() if isinstance(values, np.ndarray)}
     number = np.argsort(order)
-    return dataclasses.replace(world, **moved, find_stand_ins=lambda: number[world.stand_ins[order]])
+    there = dataclasses.replace(world, **moved, find_stand_ins=lambda: number[world.stand_ins[order]])
+    return dataclasses.replace(there, find_pool=lambda texts: Rewritten(there, texts))
 
 
 def pool(folder: Path, world: Universe, *, seed: int = 0) -> TokenPool:
@@ -172,6 +191,7 @@ CHOICES: dict[type[Kind], st.SearchStrategy[Kind]] = {
         lambda raw: Mixed(weights={"a": raw, "b": 1 - raw}, of={"a": Raw(), "b": TokenNoise(dose=0.5)})
     ),
     OffDomain: st.floats(0.2, 0.9).map(lambda dose: OffDomain(sources=("web",), dose=dose)),
+    NearDuplicates: st.floats(0.1, 0.5).map(lambda dose: NearDuplicates(dose=dose)),
     ExactDuplicates: st.tuples(st.floats(0.1, 0.5), st.integers(1, 5)).map(
         lambda both: ExactDuplicates(dose=both[0], copies=both[1])
     ),

@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 
 from dq.arrays import F64, I32, I64
 from dq.config import FieldFault
+from dq.stages.tokens import RewrittenTokens
 from dq.text import Cleaner, mix64, uniform
 from dq.variants.documents import Universe
 from dq.variants.ingredient import Ingredient, Layer, Rewriter
@@ -105,7 +106,9 @@ class TextRewriting(Noise, ABC):
             raise FieldFault(message, "base", "kind")
         return self
 
-    def ledger(self, universe: Universe, before: tuple[Layer, ...]) -> tuple[float, float, str]:
+    def ledger(self, universe: Universe, layers: tuple[Layer, ...], at: int) -> tuple[float, float, str]:
         """What its cleaner counted."""
-        counts = universe.pool((*before, self)).ledger[-1]
+        pool = universe.pool(tuple(layer for layer in layers if layer.cleaner is not None))
+        assert isinstance(pool, RewrittenTokens), "a manifest is of streams that are there"
+        counts = pool.ledger[at]  # text is rewritten first
         return counts["changed"], counts["of"], self.unit

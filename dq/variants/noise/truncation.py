@@ -22,7 +22,7 @@ class Truncation(Noise):
         """All but ``round(dose * n)``."""
         return np.asarray(n_tokens - np.rint(self.dose * n_tokens).astype(np.int64))
 
-    def ledger(self, universe: Universe, before: tuple[Layer, ...]) -> tuple[float, float, str]:
+    def ledger(self, universe: Universe, layers: tuple[Layer, ...], at: int) -> tuple[float, float, str]:
         """The tokens of all available documents that are cut."""
-        whole = universe.lengths_after(before)[universe.available] - 1
+        whole = universe.lengths_after(layers[:at])[universe.available] - 1
         return float((whole - self.left(whole)).sum()), float(whole.sum()), "tokens"
