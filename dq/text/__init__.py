@@ -8,6 +8,7 @@ from dq.text.buffers import TextBatch, Texts, arrow_array, string_array, text_ba
 from dq.text.characters import ASSIGNED, CODE_POINTS, character_classes, code_points, lowercase
 from dq.text.cleaner import Cleaned, Cleaner, CorpusCleaner
 from dq.text.dictionary import dictionary_words
+from dq.text.edits import draws, edited, of_pieces, places_of_dose
 from dq.text.hashing import content_keys, mix64, uniform
 from dq.text.kernels import flags as character_bits
 from dq.text.kernels.flags import TextTables, WordArrays
@@ -40,11 +41,15 @@ __all__ = [
     "code_points",
     "content_keys",
     "dictionary_words",
+    "draws",
+    "edited",
     "hash_of",
     "is_unicode_words",
     "lowercase",
     "mix64",
     "nfc_tables",
+    "of_pieces",
+    "places_of_dose",
     "spaceless_scripts",
     "split_words",
     "string_array",

@@ -10,8 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from dq.arrays import I64, offsets_of
-from dq.text import Cleaned, Cleaner, TextBatch, Texts
-from dq.text.edits import draws, edited, of_pieces
+from dq.text import Cleaned, Cleaner, TextBatch, Texts, draws, edited, of_pieces
 from dq.variants.noise.base import TextRewriting
 
 LINES = (

@@ -11,8 +11,7 @@ from typing import Any, ClassVar, Literal, TypeAlias, final
 import numpy as np
 
 from dq.arrays import I64
-from dq.text import Cleaned, Cleaner, TextBatch, Texts
-from dq.text.edits import draws, edited, of_pieces, places_of_dose
+from dq.text import Cleaned, Cleaner, TextBatch, Texts, draws, edited, of_pieces, places_of_dose
 from dq.variants.noise.base import TextRewriting
 
 Form: TypeAlias = Literal["keyboard", "ocr", "case", "diacritics"]

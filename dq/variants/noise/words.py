@@ -9,8 +9,7 @@ from typing import Any, ClassVar, Literal, final
 import numpy as np
 
 from dq.arrays import offsets_of
-from dq.text import Cleaned, Cleaner, TextBatch, Texts
-from dq.text.edits import draws, edited, of_pieces, places_of_dose
+from dq.text import Cleaned, Cleaner, TextBatch, Texts, draws, edited, of_pieces, places_of_dose
 from dq.variants.noise.base import TextRewriting
 
 BLANKS = (9, 10, 11, 12, 13, 32)
