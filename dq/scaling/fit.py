@@ -22,6 +22,7 @@ from dq.scaling.known import NamedLaw, law_named
 from dq.scaling.points import IntArray, Points
 from dq.scaling.problem import Problem
 from dq.scaling.profile import ParameterInterval, Profile, profile_of
+from dq.scaling.sensitivity import sensitivity_of
 from dq.scaling.solution import Solution, solve
 from dq.scaling.space import Space
 
@@ -172,6 +173,10 @@ class Fit(Result):
             groups = _numbered(self.table.frame[by])
         resamples = whole_number(resamples, name="resamples", least=2)
         return bootstrap_of(self.solution, groups, by=by, resamples=resamples, seed=seed)
+
+    def sensitivity(self) -> pl.DataFrame:
+        """The fitted parameters with other deltas and without the largest residuals: a row a ``change``."""
+        return sensitivity_of(self)
 
     def refit(self, runs: pl.DataFrame | RunTable, *, delta: float | None = None) -> Fit:
         """The same law, fixed and tied as here, fitted to other runs or with another delta."""
