@@ -114,6 +114,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "set": ["x"] * 12,
     })  # fmt: skip
     table.write_csv(place / "runs.csv")
+    points = ["n_params,n_tokens,loss", *(f"1e6,{n}e7,{2 + 1 / n + 0.001 * (-1) ** n}" for n in range(1, 9))]
+    (place / "law\u202e[b].csv").write_text("\n".join(points))
     rule = {"signal": "word_count", "minimum": 150, "reason": HOSTILE}
     (place / "rules.yaml").write_text(json.dumps({"name": HOSTILE, "rules": [rule]}))
     return place
@@ -131,6 +133,7 @@ WORK = [
     ("noise", "ws"),
     ("compare", "ws", "--figures", "figures\u202e[b]"),
     ("compare", "runs.csv", "--baseline", HOSTILE, "--where", "set=x"),
+    ("fit", "law\u202e[b].csv", "--law", "curve", "--figures", "fitted\u202e[b]"),
     ("score", FILE, "-o", f"{MARKUP.replace('/', '')}.parquet", "--signals", "word_count", *REPAIR),
     ("score", "pairs.jsonl", "-o", "s.parquet", "--signals", "word_count,unsegmented_script,spaceless_script", *REPAIR),
     ("filter", FILE, *RULES, "-o", "kept\u202e{b}", "--dropped", "dropped", *REPAIR),
@@ -163,6 +166,8 @@ FAULTS = [
     ("ablate", "study.yaml", "--budget-tokens", "8192", "--device", HOSTILE),
     ("noise", HOSTILE),
     ("compare", HOSTILE),
+    ("fit", HOSTILE),
+    ("fit", "law\u202e[b].csv", "--law", HOSTILE),
     ("compare", "runs.csv", "--baseline", f"{HOSTILE}x"),
     ("score", HOSTILE, "-o", "x.parquet"),
     ("score", FILE, "-o", "y.parquet", "--max-bad-fraction", "0"),

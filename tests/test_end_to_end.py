@@ -210,7 +210,7 @@ def test_every_dq_command_of_the_readme_works(
     commands = readme_commands()
     assert {command.split()[1] for command in commands} == {
         "quickstart", "recipes", "run", "ablate", "dedup", "audit", "score", "filter", "inspect", "rules", "signals",
-        "doctor", "presets", "runs", "noise", "compare",
+        "doctor", "presets", "runs", "noise", "compare", "fit",
     }  # fmt: skip
     rows = [{"id": f"d{n}", "text": "The old bridge of the town. " * n} for n in (1, 40)]
     (tmp_path / "docs.jsonl").write_text("\n".join(map(json.dumps, rows)))
@@ -219,6 +219,10 @@ def test_every_dq_command_of_the_readme_works(
         f"{arm},1000000,{seed},{3 + worse + 0.01 * seed}" for arm, worse in (("raw", 0), ("a", 1)) for seed in (0, 1, 2)
     ]
     (tmp_path / "runs.csv").write_text("\n".join(["variant,n_tokens,seed,val_loss", *losses]))
+    points = [
+        f"{n}e6,{d}e7,{1.8 + 1 / n**0.5 + 1 / d**0.4 + 0.001 * (-1) ** d}" for n in (1, 4, 16) for d in range(1, 8)
+    ]
+    (tmp_path / "grid.csv").write_text("\n".join(["n_params,n_tokens,loss", *points]))
     for command in commands:
         arguments = shlex.split(command)[1:]
         if arguments[0] == "ablate":

@@ -43,12 +43,13 @@ ALLOWED: dict[str, set[str]] = {
     "jobs": DATA | {"stages"},
     "files": DATA | {"stages"},
     "inspect": DATA | {"stages", "files"},
-    "report": BASE | {"corpus", "quality", "stages", "inspect", "variants", "compare"},
+    "report": BASE | {"corpus", "quality", "stages", "inspect", "variants", "compare", "scaling"},
     "interop": BASE | {"text", "corpus", "quality", "dedup"},
     "recipes": BASE,
     "doctor": BASE | {"text", "corpus"},
     "__main__": {"cli"},
-    "cli": DATA | {"stages", "recipes", "doctor", "jobs", "files", "inspect", "study", "mirrors", "report", "scaling"},
+    "cli": DATA
+    | {"stages", "recipes", "doctor", "jobs", "files", "inspect", "study", "mirrors", "report", "compare", "scaling"},
 }
 
 

@@ -7,21 +7,29 @@ from __future__ import annotations
 
 from dq.scaling.bootstrap import Bootstrap
 from dq.scaling.fit import Fit, FitOptions, FitStatus, fit, objective_at
+from dq.scaling.heldout import HeldOut
 from dq.scaling.identified import Identification, Identified
 from dq.scaling.known import LawDescription, describe_laws
 from dq.scaling.profile import ParameterInterval, Profile
+from dq.scaling.selection import Candidate, Selection, select
+from dq.scaling.summary import summary
 
 __all__ = [
     "Bootstrap",
+    "Candidate",
     "Fit",
     "FitOptions",
     "FitStatus",
+    "HeldOut",
     "Identification",
     "Identified",
     "LawDescription",
     "ParameterInterval",
     "Profile",
+    "Selection",
     "describe_laws",
     "fit",
     "objective_at",
+    "select",
+    "summary",
 ]

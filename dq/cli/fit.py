@@ -1,0 +1,173 @@
+"""`dq fit`: laws of the loss fitted to a table of runs, and what the runs determine of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dq.cli import show
+from dq.cli.options import AsJson, Columns, Where, columns_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dq.scaling import Fit, Identification, Selection
+
+DEFAULT_LAW = "chinchilla"
+DELTA = 1e-3
+
+
+def fit(
+    runs: Annotated[Path, typer.Argument(metavar="RUNS", help="A table of runs: CSV or Parquet, a row a run.")],
+    law: Annotated[
+        list[str] | None,
+        typer.Option("--law", help=f"A law, such as {DEFAULT_LAW} (the default) or coupled; several are compared."),
+    ] = None,
+    fixed: Annotated[
+        list[str] | None, typer.Option("--fix", metavar="NAME=VALUE", help="A parameter that is not fitted.")
+    ] = None,
+    tied: Annotated[
+        list[str] | None, typer.Option("--tie", metavar="NAME=OTHER", help="A parameter that equals another.")
+    ] = None,
+    delta: Annotated[
+        float, typer.Option("--delta", help="Where the Huber loss turns from a square to a line, in log loss.")
+    ] = DELTA,
+    overestimate_penalty: Annotated[
+        float,
+        typer.Option("--overestimate-penalty", help="Factor where the law lies above a run: 10 for a ladder."),
+    ] = 1.0,
+    resamples: Annotated[
+        int | None, typer.Option("--resamples", min=2, help="Refit so many resamples of whole runs too.")
+    ] = None,
+    columns: Columns = None,
+    where: Where = None,
+    figures: Annotated[
+        Path | None,
+        typer.Option("--figures", help="Folder for a page of figures, and each as SVG (PNG from the page)."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fit laws to runs: parameters with intervals, and in words what the runs determine and what they do not.
+
+    Example: dq fit runs.csv --columns loss=val_loss --law chinchilla --law coupled
+    """
+    from dq.compare import read_runs
+    from dq.scaling import FitOptions, select, summary
+    from dq.scaling import fit as fit_law
+
+    table = read_runs(runs, columns=columns_of(columns), where=where or ())
+    options = FitOptions(overestimate_penalty=overestimate_penalty)
+    names = law or [DEFAULT_LAW]
+    selection = None
+    if len(names) > 1:
+        if fixed or tied:
+            raise typer.BadParameter(
+                "parameters belong to one law: give one --law", param_hint="--fix" if fixed else "--tie"
+            )
+        selection = select(names, table, delta=delta, options=options)
+        fits: Sequence[Fit] = selection.fits
+    else:
+        fits = [
+            fit_law(names[0], table, delta=delta, fixed=_numbers(fixed), tied=_pairs(tied, "--tie"), options=options)
+        ]
+    asked = [(one, one.identified()) for one in fits]
+    page = _page(figures, name=runs.name, asked=asked) if figures is not None else None
+    boots = [one.bootstrap(resamples=resamples) if resamples is not None else None for one in fits]
+    if as_json:
+        records = [
+            {**one.to_dict(), "identified": found, "bootstrap": boot, "summary": summary(one, found)}
+            for (one, found), boot in zip(asked, boots, strict=True)
+        ]
+        show.json({"fits": records, "selection": selection, "page": page})
+        return
+    for (one, found), boot in zip(asked, boots, strict=True):
+        drawn = None if boot is None else {name: boot.interval(name) for name in one.fitted}
+        _show(one, found, {name: (i.low, i.high) for name, i in drawn.items()} if drawn else {})
+    if selection is not None:
+        _show_selection(selection)
+    if page is not None:
+        show.line(f"figures: {page}")
+
+
+def _pairs(given: Sequence[str] | None, flag: str) -> dict[str, str]:
+    pairs = [one.partition("=") for one in given or ()]
+    for name, sign, value in pairs:
+        if not (name and sign and value):
+            raise typer.BadParameter(f"{name + sign + value!r} is not NAME=VALUE, such as beta=alpha", param_hint=flag)
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def _numbers(given: Sequence[str] | None) -> dict[str, float]:
+    found = {}
+    for name, value in _pairs(given, "--fix").items():
+        try:
+            found[name] = float(value)
+        except ValueError:
+            raise typer.BadParameter(f"{value!r} is no number (for {name})", param_hint="--fix") from None
+    return found
+
+
+def _page(folder: Path, *, name: str, asked: Sequence[tuple[Fit, tuple[Identification, ...]]]) -> Path:
+    from dq.report import Fitted, build_fits
+    from dq.scaling import summary
+
+    parts = [Fitted(one, [one.profile(p) for p in one.fitted], summary(one, found)) for one, found in asked]
+    return build_fits(parts, folder, name=name)
+
+
+def _show(one: Fit, found: Sequence[Identification], drawn: dict[str, tuple[float | None, float | None]]) -> None:
+    from dq.scaling import summary
+
+    show.line((f"{one.law}", "bold"), f": {one.formula}", wrap=True)
+    rows = [
+        (
+            part.interval.name,
+            f"{part.interval.estimate:.5g}",
+            _ends(part.interval.low, part.interval.high),
+            *([_ends(*drawn[part.interval.name])] if drawn else []),
+            part.verdict.value,
+        )
+        for part in found
+    ]
+    rows += [(name, f"{one.params[name]:.5g}", "", *([""] if drawn else []), "fixed") for name in one.fixed]
+    rows += [
+        (name, f"{one.params[name]:.5g}", "", *([""] if drawn else []), f"tied to {other}")
+        for name, other in one.tied.items()
+    ]
+    more = ("resampled",) if drawn else ()
+    show.table(
+        ("parameter", "estimate", "95 %", *more, "the runs"),
+        rows,
+        align="lrr" + "r" * len(more) + "l",
+        title=f"objective {one.objective:.9g}, {one.status}, {one.agreeing:.0%} of starts agree",
+    )
+    for sentence in summary(one, found):
+        show.line(f"{sentence}.", wrap=True)
+    show.warnings(one.advice)
+
+
+def _ends(low: float | None, high: float | None) -> str:
+    ends = ("open" if end is None else f"{end:.4g}" for end in (low, high))
+    return " to ".join(ends)
+
+
+def _show_selection(found: Selection) -> None:
+    rows = [
+        (
+            one.law,
+            str(one.parameters),
+            f"{one.aic:.1f}",
+            f"{one.bic:.1f}",
+            *("" if part is None else f"{part.median_error:.2%}" for part in (one.held_out, one.left_out, one.rollout)),
+        )
+        for one in found.candidates
+    ]
+    show.table(
+        ("law", "fitted", "AIC", "BIC", "most compute", "each size", "rollout"),
+        rows,
+        title="median error on runs that were left out: the fifth of most compute, each size in turn, each size by the "
+        "smaller ones",
+    )
+    show.line(f"{found.words}.", wrap=True)
