@@ -10,7 +10,7 @@ import typer
 
 from dq.cli import show
 from dq.cli.grids import show_equivalences
-from dq.cli.options import AsJson, Columns, Where, columns_of
+from dq.cli.options import AsJson, Columns, Figures, Where, columns_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,10 +33,7 @@ def compare(
     ] = None,
     columns: Columns = None,
     where: Where = None,
-    figures: Annotated[
-        Path | None,
-        typer.Option("--figures", help="Folder for a page of figures, and each as SVG (PNG from the page)."),
-    ] = None,
+    figures: Figures = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare variants with intervals: against the baseline, in all pairs, and by what their tokens are worth.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dq.cli import show
-from dq.cli.options import AsJson, Columns, Where, columns_of
+from dq.cli.options import AsJson, Columns, Figures, Where, columns_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,10 +43,7 @@ def fit(
     ] = None,
     columns: Columns = None,
     where: Where = None,
-    figures: Annotated[
-        Path | None,
-        typer.Option("--figures", help="Folder for a page of figures, and each as SVG (PNG from the page)."),
-    ] = None,
+    figures: Figures = None,
     as_json: AsJson = False,
 ) -> None:
     """Fit laws to runs: parameters with intervals, and in words what the runs determine and what they do not.

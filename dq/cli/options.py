@@ -64,6 +64,10 @@ Where = Annotated[
     typer.Option("--where", metavar="CONDITION", help="Rows of a table to take: COLUMN=VALUE, !=, <, <=, >, >=."),
 ]
 
+Figures = Annotated[
+    Path | None, typer.Option("--figures", help="Folder for a page of figures, and each as SVG (PNG from the page).")
+]
+
 TextField = Annotated[str, typer.Option("--text-field", help="The field or column that holds the text.")]
 IdField = Annotated[str, typer.Option("--id-field", help="The one that holds the id. Without: file and row.")]
 SourceField = Annotated[str, typer.Option("--source-field", help="The one that holds the source.")]

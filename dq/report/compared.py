@@ -5,7 +5,6 @@ Every panel is an SVG file of its own, with its title in it; the page saves any 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,8 @@ from typing import Any
 from dq.compare import RunsComparison, summary, tokens_of
 from dq.report.colors import INK, colors_of
 from dq.report.equivalence import equivalence_panel
-from dq.report.page import Figure, write_page
+from dq.report.page import Figure, write_page, write_panels
 from dq.report.svg import TOP, WIDTH, Scale, dot, interval, line, linear_ticks, panel, tag, text, x_axis
-from dq.store import write_bytes_atomic
 
 ROW = 36
 MAX_ROWS = 40
@@ -35,15 +33,7 @@ def build_comparison(found: Sequence[RunsComparison], folder: Path) -> Path:
         name=", ".join(Path(one.name).name for one in found),
         values={"parts": [(one.to_dict(), summary(one), figures) for one, figures in parts]},
     )
-    names: set[str] = set()
-    for one, figures in parts:
-        for figure in figures:
-            for number, drawn in enumerate(figure.panels):
-                stem = re.sub(r"[^A-Za-z0-9._-]+", "_", f"{Path(one.name).stem}-{figure.id}-{number + 1}")
-                while stem in names:
-                    stem += "_"
-                names.add(stem)
-                write_bytes_atomic(folder / f"{stem}.svg", drawn.encode())
+    write_panels(folder, ((Path(one.name).stem, figure) for one, figures in parts for figure in figures))
     return page
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from dq.report.colors import INK, PALETTE
-from dq.report.page import Figure, write_page
+from dq.report.page import Figure, write_page, write_panels
 from dq.report.svg import (
     LEFT,
     RIGHT,
@@ -32,7 +31,6 @@ from dq.report.svg import (
     y_axis,
 )
 from dq.scaling import Fit, Profile
-from dq.store import write_bytes_atomic
 
 HEIGHT, BOTTOM = 250, 208
 MOST_SIZES = 6
@@ -60,11 +58,7 @@ def build_fits(found: Sequence[Fitted], folder: Path, *, name: str) -> Path:
     parts = [(one, list(_figures(one))) for one in found]
     values = {"parts": [(one.fit.to_dict(), _rows(one), one.sentences, figures) for one, figures in parts]}
     page = write_page(folder, "fitted.html", name=name, values=values)
-    for one, figures in parts:
-        for figure in figures:
-            for number, drawn in enumerate(figure.panels):
-                stem = re.sub(r"[^A-Za-z0-9._-]+", "_", f"{one.fit.law}-{figure.id}-{number + 1}")
-                write_bytes_atomic(folder / f"{stem}.svg", drawn.encode())
+    write_panels(folder, ((one.fit.law, figure) for one, figures in parts for figure in figures))
     return page
 
 

@@ -8,7 +8,8 @@ panels, which escape what they are given (`dq.report.svg`).
 from __future__ import annotations
 
 import importlib.resources
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,18 @@ def write_page(folder: Path, template: str, *, name: str, values: Mapping[str, A
     folder.mkdir(parents=True, exist_ok=True)
     write_bytes_atomic(folder / "index.html", html.encode())
     return folder / "index.html"
+
+
+def write_panels(folder: Path, figures: Iterable[tuple[str, Figure]]) -> None:
+    """Write every panel as an SVG file of its own, named after the figure and what it is of; no two alike."""
+    names: set[str] = set()
+    for of, figure in figures:
+        for number, drawn in enumerate(figure.panels):
+            stem = re.sub(r"[^A-Za-z0-9._-]+", "_", f"{of}-{figure.id}-{number + 1}")
+            while stem in names:
+                stem += "_"
+            names.add(stem)
+            write_bytes_atomic(folder / f"{stem}.svg", drawn.encode())
 
 
 def _file(name: str) -> str:

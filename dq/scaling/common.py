@@ -20,6 +20,17 @@ def coefficient(name: str, meaning: str, *, starts: tuple[float, ...] = COEFFICI
     return Parameter(name=name, meaning=meaning, starts=starts, low=-40.0, high=120.0, is_log=True)
 
 
+def of_fresh_text() -> tuple[Parameter, ...]:
+    """Chinchilla's five: E, A, B, alpha, beta."""
+    return (
+        floor(),
+        coefficient("A", "of the part that parameters reduce"),
+        coefficient("B", "of the part that tokens reduce"),
+        exponent("alpha", "of parameters"),
+        exponent("beta", "of tokens"),
+    )
+
+
 def exponent(name: str, meaning: str, *, starts: tuple[float, ...] = EXPONENT_STARTS) -> Parameter:
     """A power at which a part of the loss falls."""
     return Parameter(name=name, meaning=meaning, starts=starts, low=0.0, high=5.0)

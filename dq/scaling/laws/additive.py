@@ -7,7 +7,7 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from dq.scaling.common import coefficient, exponent, floor
+from dq.scaling.common import coefficient, exponent, of_fresh_text
 from dq.scaling.law import Form, Law, Parameter, Term
 from dq.scaling.points import FloatArray, Points
 
@@ -37,11 +37,7 @@ class AdditivePenalty(Law):
     def parameters(self) -> tuple[Parameter, ...]:
         """Chinchilla's, and the penalty's."""
         return (
-            floor(),
-            coefficient("A", "of the part that parameters reduce"),
-            coefficient("B", "of the part that tokens reduce"),
-            exponent("alpha", "of parameters"),
-            exponent("beta", "of tokens"),
+            *of_fresh_text(),
             coefficient("P", "of the penalty", starts=(-8.0, -4.0, 0.0)),
             exponent("delta", "of repetitions in the penalty", starts=(0.5, 1.0)),
             exponent("kappa", "of parameters per unique token in the penalty", starts=(0.0, 0.5)),

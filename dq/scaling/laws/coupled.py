@@ -7,7 +7,7 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from dq.scaling.common import coefficient, exponent, floor
+from dq.scaling.common import of_fresh_text
 from dq.scaling.law import Form, Law, Parameter, Slopes, Term
 from dq.scaling.points import FloatArray, Points
 
@@ -42,11 +42,7 @@ class Coupled(Law):
     def parameters(self) -> tuple[Parameter, ...]:
         """Five numbers, and what couples them."""
         return (
-            floor(),
-            coefficient("A", "of the part that parameters reduce"),
-            coefficient("B", "of the part that tokens reduce"),
-            exponent("alpha", "of parameters"),
-            exponent("beta", "of tokens"),
+            *of_fresh_text(),
             Parameter(name="k", meaning="coupling; 1 is none", starts=(0.3, 0.6, 1.0), low=0.02, high=5.0),
         )
 

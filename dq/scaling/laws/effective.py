@@ -9,7 +9,7 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from dq.scaling.common import coefficient, exponent, floor
+from dq.scaling.common import of_fresh_text
 from dq.scaling.law import Form, Law, Parameter, Slopes, Term
 from dq.scaling.points import FloatArray, Points
 
@@ -43,11 +43,7 @@ class EffectiveData(Law):
     def parameters(self) -> tuple[Parameter, ...]:
         """Chinchilla's, and how many repetitions are worth something."""
         return (
-            floor(),
-            coefficient("A", "of the part that parameters reduce"),
-            coefficient("B", "of the part that tokens reduce"),
-            exponent("alpha", "of parameters"),
-            exponent("beta", "of tokens"),
+            *of_fresh_text(),
             _limit("R_D", "repetitions that tokens are worth at most"),
             _limit("R_N", "the same for excess parameters"),
         )

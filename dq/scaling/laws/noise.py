@@ -7,7 +7,7 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from dq.scaling.common import coefficient, exponent, floor
+from dq.scaling.common import of_fresh_text
 from dq.scaling.law import Form, Law, Parameter, Slopes, Term
 from dq.scaling.points import FloatArray, Points
 
@@ -33,11 +33,7 @@ class NoiseExponent(Law):
     def parameters(self) -> tuple[Parameter, ...]:
         """Chinchilla's, and what noise costs."""
         return (
-            floor(),
-            coefficient("A", "of the part that parameters reduce"),
-            coefficient("B", "of the part that tokens reduce"),
-            exponent("alpha", "of parameters"),
-            exponent("beta", "of tokens"),
+            *of_fresh_text(),
             Parameter(name="gamma", meaning="of the clean share", starts=(0.0, 0.5), low=-3.0, high=10.0),
         )
 

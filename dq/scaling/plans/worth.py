@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
 
 from dq.errors import FitError
 from dq.results import Result
@@ -95,11 +94,6 @@ def repeat_or_noise(
             )
         )
     return tuple(found)
-
-
-def worth_frame(found: Sequence[RepeatOrNoise]) -> pl.DataFrame:
-    """A row a number of epochs."""
-    return pl.concat([one.to_frame() for one in found], how="vertical_relaxed")
 
 
 def _dose_of(noise: Surface, worth: FloatArray, *, n_params: float, seen: float) -> FloatArray:
