@@ -38,6 +38,7 @@ class Universe:
         texts: the text versions that were judged, deduplicated and trained on, by these names.
         made_identical: how many documents cleaning made equal to another one, after deduplication had looked.
         left_out: sources of which nothing is left after holding out and excluding; no variant has them.
+        bos_id: the token that begins every document; noise draws any other.
         find_stand_ins: finds `stand_ins` when they are asked for; without it no document has a near-copy.
         find_values: finds a signal of all documents by its name, or `cluster_size`.
         find_pool: finds the token pool of documents whose text was rewritten.
@@ -53,6 +54,7 @@ class Universe:
     texts: Mapping[str, str] = field(default_factory=dict)
     made_identical: int = 0
     left_out: tuple[str, ...] = ()
+    bos_id: int = 0
     find_stand_ins: Callable[[], I64] | None = None
     find_values: Callable[[str], np.ndarray[Any, Any]] | None = None
     find_pool: Callable[[tuple[Layer, ...]], TokenPool] | None = None

@@ -34,6 +34,7 @@ def open_universe(workspace: Workspace) -> Universe:
     """
     view = View.of(workspace)
     documents, fates = view.open(Documents, "trained").documents, view.open(Fates)
+    tokenizer = view.open(Tokenizer)
     available = fates.having("dropped", "removed", "kept")
     return Universe(
         lengths=view.open(TokenPool).lengths,
@@ -45,7 +46,8 @@ def open_universe(workspace: Workspace) -> Universe:
         dropped=fates.having("dropped"),
         texts=view.texts.model_dump(),
         made_identical=int(view.record(Documents, "trained").summary.get("made_identical", 0)),
-        left_out=view.open(Tokenizer).left_out,
+        left_out=tokenizer.left_out,
+        bos_id=tokenizer.bos.id,
         find_stand_ins=functools.partial(find_stand_ins, view, available),
         find_values=functools.partial(_find_values, view),
         find_pool=functools.partial(open_rewritten, view),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -49,6 +51,17 @@ def test_replacements_are_uniform_over_the_vocabulary_without_bos() -> None:
     assert counts[0] == 0 and len(counts) == VOCABULARY
     expected = 100_000 / (VOCABULARY - 1)
     assert abs(counts[1:] - expected).max() < 6 * np.sqrt(expected)
+
+
+@pytest.mark.parametrize("bos_id", [0, 7, VOCABULARY - 1])
+def test_no_token_becomes_itself_or_bos_wherever_that_stands_in_the_vocabulary(bos_id: int) -> None:
+    world = dataclasses.replace(WORLD, bos_id=bos_id)
+    rewrite = TokenNoise(dose=1.0).rewriter(world, vocabulary_size=VOCABULARY, seed=0)
+    tokens = np.repeat(np.delete(np.arange(VOCABULARY, dtype=np.int32), bos_id), 500)
+    drawn = rewrite(7, tokens)
+    assert not (drawn == tokens).any()
+    assert not (drawn == bos_id).any()
+    assert set(drawn.tolist()) == set(tokens.tolist())
 
 
 def test_seeds_and_documents_are_replaced_differently() -> None:

@@ -53,8 +53,8 @@ class TokenRewriting(Noise, ABC):
     """Decides what is rewritten. Default: each run's own seed does."""
 
     @abstractmethod
-    def rewritten(self, tokens: I32, draws: F64, *, vocabulary_size: int) -> I32:
-        """The new tokens of one document's chosen positions: int32, same shape; BOS (0) is none of them.
+    def rewritten(self, tokens: I32, draws: F64, *, vocabulary_size: int, bos_id: int) -> I32:
+        """The new tokens of one document's chosen positions: int32, same shape; BOS is none of them.
 
         Args:
             tokens: int32 (n,), what stands there, in an order that the seed decides.
@@ -76,7 +76,9 @@ class TokenRewriting(Noise, ABC):
             chosen = order[: int(self.rewritten_tokens(np.array(len(tokens))))]
             draws = uniform(mix64(*identity, chosen, drawn_with, WHAT))
             noisy = tokens.copy()
-            noisy[chosen] = self.rewritten(tokens[chosen], draws, vocabulary_size=vocabulary_size)
+            noisy[chosen] = self.rewritten(
+                tokens[chosen], draws, vocabulary_size=vocabulary_size, bos_id=universe.bos_id
+            )
             return noisy
 
         return rewrite

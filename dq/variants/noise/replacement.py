@@ -18,8 +18,11 @@ class TokenNoise(TokenRewriting):
 
     kind: Literal["token_noise"] = "token_noise"
 
-    def rewritten(self, tokens: I32, draws: F64, *, vocabulary_size: int) -> I32:
+    def rewritten(self, tokens: I32, draws: F64, *, vocabulary_size: int, bos_id: int) -> I32:
         """Uniform draws from the vocabulary without BOS and without the token that stands there."""
-        known = (tokens >= 1) & (tokens < vocabulary_size)
-        drawn = 1 + (draws * (vocabulary_size - 1 - known)).astype(np.int32)
-        return drawn + (known & (drawn >= tokens))
+        known = (tokens >= 0) & (tokens < vocabulary_size) & (tokens != bos_id)
+        drawn: I32 = (draws * (vocabulary_size - 1 - known)).astype(np.int32)
+        # One step over each of the two, the lower one first.
+        drawn += drawn >= np.where(known, np.minimum(tokens, bos_id), bos_id)
+        drawn += known & (drawn >= np.maximum(tokens, bos_id))
+        return drawn

@@ -16,7 +16,7 @@ class TokenShuffle(TokenRewriting):
 
     kind: Literal["token_shuffle"] = "token_shuffle"
 
-    def rewritten(self, tokens: I32, draws: F64, *, vocabulary_size: int) -> I32:
+    def rewritten(self, tokens: I32, draws: F64, *, vocabulary_size: int, bos_id: int) -> I32:
         """Each goes where the next one stood, in an order that the seed decides: none stays where it was."""
-        del draws, vocabulary_size
+        del draws, vocabulary_size, bos_id
         return np.roll(tokens, 1)
