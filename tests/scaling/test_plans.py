@@ -18,11 +18,13 @@ from dq.scaling.plans import (
     Questions,
     Surface,
     answer,
+    best_epochs,
     cheapest_lifetime,
     choose_variant,
     compute_optimal,
     forecast,
     read_forecast,
+    repeat_or_noise,
     sample_efficiency,
     saturation,
     score_forecast,
@@ -233,3 +235,68 @@ def test_several_variants_are_chosen_between() -> None:
     assert "curated before raw" in found.in_words[0]
     with pytest.raises(ConfigError, match="give both, or one variant"):
         answer(RunTable.of(table), Questions(flops=1e21))
+
+
+R_D, GAMMA = 15.4, 0.4
+
+
+def repeated_loss(n: float, d: float, u: float) -> float:
+    """Muennighoff's law where parameters are fewer than are optimal for U, with alpha = beta."""
+    worth = u * (1 + R_D * (1 - math.exp(-(d / u - 1) / R_D)))
+    return float(1.8 + 500.0 / n**0.35 + 1500.0 / worth**0.35)
+
+
+@pytest.fixture(scope="module")
+def repetition() -> Surface:
+    rows = [
+        {"n_params": n, "n_tokens": k * u, "n_unique": u, "loss": repeated_loss(n, k * u, u)}
+        for n in (1e6, 3e6, 1e7)
+        for u in (1e9, 4e9, 1.6e10)
+        for k in (1, 2, 4, 8, 16, 32)
+    ]
+    return Surface.of(fit("muennighoff", pl.DataFrame(rows), fixed={"R_N": 5.3}), resamples=10)
+
+
+def test_epochs_are_worth_what_the_law_says_and_a_dose_of_noise_as_much(repetition: Surface) -> None:
+    by_exponent = repeat_or_noise(repetition, GAMMA, n_params=3e6, unique_tokens=4e9, epochs=[2, 4, 16])
+    for one in by_exponent:
+        k = one.epochs
+        worth = (1 + R_D * (1 - math.exp(-(k - 1) / R_D))) / k
+        assert one.worth.value == pytest.approx(worth, rel=1e-3)
+        assert one.dose.value == pytest.approx(1 - worth ** (0.35 / GAMMA), rel=5e-3)
+    doses = [one.dose.value or 0 for one in by_exponent]
+    assert doses == sorted(doses)
+
+    rows = [
+        {"n_params": n, "n_tokens": d, "dose": q, "loss": 2.0 + 300 / n**0.3 + 1500.0 / (d**0.35 * (1 - q) ** GAMMA)}
+        for n in (1e6, 3e6, 1e7)
+        for d in (1e9, 4e9, 3e10)
+        for q in (0.0, 0.1, 0.3, 0.6)
+    ]
+    noise = Surface.of(fit("noise", pl.DataFrame(rows)), resamples=10)
+    for one, other in zip(
+        repeat_or_noise(repetition, noise, n_params=3e6, unique_tokens=4e9, epochs=[2, 4, 16]), by_exponent, strict=True
+    ):
+        assert one.dose.value == pytest.approx(other.dose.value, abs=5e-3)  # though of another floor and level
+
+
+def test_a_scarce_pool_is_repeated_as_brute_force_says(repetition: Surface) -> None:
+    flops, pool = 1e22, 4e9
+    plan = best_epochs(repetition, flops, unique_tokens=pool)
+    sizes = np.geomspace(1e6, 1e13, 40_001)
+    tokens = flops / 6 / sizes
+    law = repetition.loss({"n_params": sizes, "n_tokens": tokens, "n_unique": np.minimum(tokens, pool)})[0]
+    assert plan.n_params.value == pytest.approx(sizes[law.argmin()], rel=5e-3)
+    assert plan.loss.value == pytest.approx(law.min(), rel=1e-7)
+    assert plan.epochs.value == pytest.approx(tokens[law.argmin()] / pool, rel=5e-3)
+    assert (plan.cost.value or 0) > 0
+    plenty = best_epochs(repetition, flops, unique_tokens=1e15)
+    assert (plenty.epochs.value or 9) < 1
+    assert plenty.cost.value == pytest.approx(0, abs=1e-9)
+
+
+def test_laws_that_know_nothing_of_it_are_refused(exact: Surface) -> None:
+    with pytest.raises(FitError, match="knows nothing of repetition"):
+        best_epochs(exact, 1e20, unique_tokens=1e9)
+    with pytest.raises(FitError, match="knows nothing of repetition"):
+        repeat_or_noise(exact, GAMMA, n_params=1e6, unique_tokens=1e9, epochs=[2])
