@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pydantic
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 from dq.errors import ConfigError, nearest
 from dq.yaml import Node, YamlFaultError, line_of, parse_yaml, plain_data, shown
@@ -72,6 +72,14 @@ def _modules(value: Any) -> set[str]:
     if isinstance(value, (tuple, list, dict)):
         return set[str]().union(*map(_modules, value.values() if isinstance(value, dict) else value))
     return set()
+
+
+class SparseModel(StrictModel):
+    """A model whose records leave out what is not set: what was made before a setting was there stays what it is."""
+
+    @model_serializer(mode="wrap")
+    def _without_none(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in write(self).items() if value is not None}
 
 
 def canonical_json(value: Any) -> str:

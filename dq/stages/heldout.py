@@ -16,10 +16,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import Field, model_validator
 
 from dq.arrays import U64
-from dq.config import FieldFault, StrictModel
+from dq.config import FieldFault, SparseModel, StrictModel
 from dq.corpus import Corpus, InputSpec, ReadConfig
 from dq.dedup.overlap import quoted_share
 from dq.errors import ConfigError, InputError, listed
@@ -36,7 +36,7 @@ MAX_QUOTED = 0.2
 DRAW = 0x68656C64  # names this use of the content keys: independent of every other draw
 
 
-class NeutralSet(StrictModel):
+class NeutralSet(SparseModel):
     """Held-out text from elsewhere: no variant's home field, so verdicts are made on it."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$")
@@ -45,11 +45,6 @@ class NeutralSet(StrictModel):
     """Its files or samples; all of it is held out."""
     max_documents: int | None = Field(default=None, ge=1)
     """Most documents of it that are scored, where that is not the `max_documents` of all sets."""
-
-    @model_serializer(mode="wrap")
-    def _as_stated(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without what is not set, so that workspaces of before it could be set stay what they are."""
-        return {name: value for name, value in dump(self).items() if value is not None}
 
 
 class HeldoutConfig(StrictModel):

@@ -18,9 +18,9 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import polars as pl
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import Field, model_validator
 
-from dq.config import FieldFault, StrictModel, fingerprint
+from dq.config import FieldFault, SparseModel, fingerprint
 from dq.corpus import Corpus
 from dq.errors import InputError, require
 from dq.stages.base import Need, Output, View
@@ -37,7 +37,7 @@ MAX_TRIED = 200  # documents that are tried with a tokenizer of one's own
 DRAW = 0x746F6B  # names this use of the documents' keys, so that draws of different stages are independent
 
 
-class TokenizerConfig(StrictModel):
+class TokenizerConfig(SparseModel):
     """Which tokenizer: one that is trained, or a file."""
 
     vocab_size: int = Field(default=2048, ge=258, le=65_536)
@@ -57,11 +57,6 @@ class TokenizerConfig(StrictModel):
         if self.file is not None and trained:
             raise FieldFault("is for a tokenizer that is trained; leave it out beside `file`", trained[0])
         return self
-
-    @model_serializer(mode="wrap")
-    def _as_stated(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without what is not set, so that workspaces of before it could be set stay what they are."""
-        return {name: value for name, value in dump(self).items() if value is not None}
 
     @property
     def own_modules(self) -> tuple[str, ...]:

@@ -19,13 +19,11 @@ from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 from pydantic import (
     BeforeValidator,
     SerializeAsAny,
-    SerializerFunctionWrapHandler,
     ValidationError,
     field_validator,
-    model_serializer,
 )
 
-from dq.config import FieldFault, StrictModel
+from dq.config import FieldFault, SparseModel
 from dq.errors import nearest
 from dq.stages.base import Need
 from dq.stages.heldout import Heldout
@@ -42,7 +40,7 @@ def lower(field: str, most: float) -> str:
     return f"lower `{field}` to at most {math.floor(most + ROUNDING_TOKENS / 2):,}"
 
 
-class Kind(StrictModel, ABC):
+class Kind(SparseModel, ABC):
     """A kind of variant and its settings, as a study states them; the docstring's first line documents it."""
 
     version: ClassVar[int] = 1
@@ -56,11 +54,6 @@ class Kind(StrictModel, ABC):
     @abstractmethod
     def composition(self) -> tuple[Ingredient, ...]:
         """What it is made of; the fractions sum to 1."""
-
-    @model_serializer(mode="wrap")
-    def _without_none(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Settings that are not there are in no record: a kind gets new ones without renaming its finished runs."""
-        return {name: value for name, value in write(self).items() if value is not None}
 
     @property
     def bases(self) -> tuple[Kind, ...]:
