@@ -24,7 +24,7 @@ def compare(
     runs: Annotated[
         Path, typer.Argument(metavar="RUNS", help="A workspace, or a table of runs: CSV or Parquet, a row a run.")
     ],
-    study: Annotated[str | None, typer.Option("--study", help="One study of the workspace. Default: all.")] = None,
+    only: Annotated[str | None, typer.Option("--study", help="One study of the workspace. Default: all.")] = None,
     baseline: Annotated[
         str | None, typer.Option("--baseline", help="The variant of a table that others are judged against.")
     ] = None,
@@ -47,9 +47,9 @@ def compare(
         from dq.store import Workspace
         from dq.study import compare_workspace
 
-        found = compare_workspace(Workspace(runs), study=study)
+        found = compare_workspace(Workspace(runs), only=only)
     else:
-        _only_of(runs, "a table", {"--study": study})
+        _only_of(runs, "a table", {"--study": only})
         from dq.compare import compare_runs, read_runs
         from dq.compare.runs import NEEDS
 

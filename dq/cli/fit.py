@@ -20,7 +20,7 @@ DELTA = 1e-3
 
 
 def fit(
-    runs: Annotated[Path, typer.Argument(metavar="RUNS", help="A table of runs: CSV or Parquet, a row a run.")],
+    run_table: Annotated[Path, typer.Argument(metavar="TABLE", help="A table of runs: CSV or Parquet, a row a run.")],
     law: Annotated[
         list[str] | None,
         typer.Option("--law", help=f"A law, such as {DEFAULT_LAW} (the default) or coupled; several are compared."),
@@ -54,7 +54,7 @@ def fit(
     from dq.scaling import FitOptions, select, summary
     from dq.scaling import fit as fit_law
 
-    table = read_runs(runs, columns=columns_of(columns), where=where or ())
+    runs = read_runs(run_table, columns=columns_of(columns), where=where or ())
     options = FitOptions(overestimate_penalty=overestimate_penalty)
     names = law or [DEFAULT_LAW]
     selection = None
@@ -63,11 +63,11 @@ def fit(
             raise typer.BadParameter(
                 "parameters belong to one law: give one --law", param_hint="--fix" if fixed else "--tie"
             )
-        selection = select(names, table, delta=delta, options=options)
+        selection = select(names, runs, delta=delta, options=options)
         fits: Sequence[Fit] = selection.fits
     else:
         fits = [
-            fit_law(names[0], table, delta=delta, fixed=_numbers(fixed), tied=_pairs(tied, "--tie"), options=options)
+            fit_law(names[0], runs, delta=delta, fixed=_numbers(fixed), tied=_pairs(tied, "--tie"), options=options)
         ]
     asked = [(one, one.identified()) for one in fits]
     page = _page(figures, name=runs.name, asked=asked) if figures is not None else None

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 from dq.scaling.points import FloatArray, IntArray
 
@@ -35,7 +35,7 @@ class Spread:
 
     def allowed_rise(self, level: float) -> float:
         """How far the objective may rise within an interval for one number."""
-        return float(0.5 * stats.f.ppf(level, 1, self.df) * self.psi_squared / self.psi_slope)
+        return float(0.5 * special.fdtri(1, self.df, level) * self.psi_squared / self.psi_slope)
 
     @property
     def tau(self) -> float:
@@ -44,7 +44,7 @@ class Spread:
 
     def quantile(self, level: float) -> float:
         """Student's t for a two-sided interval."""
-        return float(stats.t.ppf(0.5 + level / 2, self.df))
+        return float(special.stdtrit(self.df, 0.5 + level / 2))
 
 
 @dataclass(frozen=True)

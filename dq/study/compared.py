@@ -23,8 +23,8 @@ from dq.store import Workspace, read_json, read_parquet
 UNIT = "bits per byte"
 
 
-def compare_workspace(workspace: Workspace, *, study: str | None = None) -> tuple[RunsComparison, ...]:
-    """Compare the runs of every finished study, or of one, a comparison a study.
+def compare_workspace(workspace: Workspace, *, only: str | None = None) -> tuple[RunsComparison, ...]:
+    """Compare the runs of every finished study, or of ``only`` one, a comparison a study.
 
     Raises:
         ConfigError: there is no such study.
@@ -35,12 +35,12 @@ def compare_workspace(workspace: Workspace, *, study: str | None = None) -> tupl
     names = sorted({path.parent.parent.name for path in paths})
     if not names:
         raise WorkspaceError(f"{workspace.root}: no finished study; `dq ablate` trains one")
-    if study is not None and study not in names:
-        raise ConfigError(f"{workspace.root}: {nearest(study, names, what='study')}", field="study")
+    if only is not None and only not in names:
+        raise ConfigError(f"{workspace.root}: {nearest(only, names, what='study')}", field="only")
     return tuple(
         _study(name, [path for path in paths if path.parent.parent.name == name])
         for name in names
-        if study in (None, name)
+        if only in (None, name)
     )
 
 

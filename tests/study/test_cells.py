@@ -131,7 +131,7 @@ def test_tokens_are_looked_up_on_the_baselines_budgets_and_shown(own: World, fou
     path.write_text(grid().model_dump_json(exclude={"budget_tokens"}))
     shown = run_dq("ablate", path, "--workspace", own.workspace.root)
     assert "variant tokens worth in raw curated 1,024" in " ".join(shown.stdout.split())
-    (compared,) = compare_workspace(own.workspace, study="grid")
+    (compared,) = compare_workspace(own.workspace, only="grid")
     (group,) = compared.groups
     assert group.equivalence == worth.found and [cell.n_tokens for cell in group.budgets] == [1024.0, 2048.0]
     for cell, budget in zip(found.cells[::-1], group.budgets, strict=True):
@@ -139,7 +139,7 @@ def test_tokens_are_looked_up_on_the_baselines_budgets_and_shown(own: World, fou
         assert (said.outcome, said.interval) == (judged.verdict.outcome, judged.verdict.interval)
         assert (said.difference, said.n_seeds) == (judged.neutral.difference, 3)
     with pytest.raises(ConfigError, match="unknown study `gird`; did you mean `grid`"):
-        compare_workspace(own.workspace, study="gird")
+        compare_workspace(own.workspace, only="gird")
     page = (own.workspace.grid("grid") / "report/index.html").read_text()
     assert 'id="figure-equivalence"' in page and worth.found.variants[0].in_words in page
 

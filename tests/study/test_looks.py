@@ -44,7 +44,7 @@ def test_a_decided_variant_gets_no_more_runs_and_the_winner_gets_fresh_ones(worl
     assert again is not None and again.seed_pairs == ((100, 100), (101, 101)) and again.interval is None
     assert result.confirmed.startswith(f"{again.variant} on 2 fresh seeds: -")
     assert "2 paired seeds of at least 3" in result.confirmed
-    (compared,) = compare_workspace(world.workspace, study="looked")
+    (compared,) = compare_workspace(world.workspace, only="looked")
     assert compared.groups[0].budgets[0].confirmed == result.confirmed
     assert len(result.runs) == sum(trained.values()) + 4
     assert json.loads((world.workspace.study("looked", 2048) / "comparison.json").read_text())["confirmation"]
