@@ -116,9 +116,10 @@ def _show_notes(cells: Sequence[CellResult]) -> None:
 def _show_controls(cells: Sequence[CellResult]) -> None:
     """How many passed; those that did not, one by one."""
     bare = [cell.label for cell in cells if cell.result is not None and len(cell.result.controls) <= 1]
-    if bare:  # halves of the baseline's seeds need no run
+    if bare:
         where = "any cell" if len(bare) == len(cells) else "; ".join(bare)
-        show.line((f"no control ran in {where}: nothing checks trainer and pools there", "yellow"), wrap=True)
+        alone = "halves of the baseline's seeds alone check it"
+        show.line((f"no control was trained in {where}: {alone}", "yellow"), wrap=True)
     judged = [(cell.label, control) for cell in cells if cell.result is not None for control in cell.result.controls]
     passed = sum(control.status == "passed" for _, control in judged)
     show.line(f"controls: {passed:,} of {len(judged):,} passed", wrap=True)

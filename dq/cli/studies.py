@@ -188,13 +188,14 @@ def _finish_study(
     """Train, compare, write the report, and say what was found."""
     from dq.errors import require_all
     from dq.executors import LocalExecutor
-    from dq.report import MODULES, build_grid_report, build_report
+    from dq.report import MODULES, build_grid_report, build_report, check_reportable
     from dq.store import Workspace
     from dq.study import GridResult, run_grid, run_study
 
     require_all({*config.modules(), *MODULES})
     place, executor = Workspace(workspace or config.workspace), LocalExecutor(workers) if workers else None
     run = run_grid if config.is_grid else run_study
+    check_reportable(place)
     with about_yaml(type(config)), show.progress() as progress:
         found = run(
             config,
@@ -299,8 +300,10 @@ def _show_verdict(found: VariantComparison) -> None:
 
 
 def _show_controls(controls: tuple[ControlOutcome, ...]) -> None:
-    if len(controls) <= 1:  # halves of the baseline's seeds need no run
-        show.line(("no control ran: nothing checks this study's trainer and pools", "yellow"), wrap=True)
+    if len(controls) <= 1:
+        show.line(
+            ("no control was trained: halves of the baseline's seeds alone check this study", "yellow"), wrap=True
+        )
     for control in controls:
         style = "dim" if control.status == "passed" else "bold red"
         show.line((f"control {control.kind}: {control.status}: {control.reason}", style), wrap=True)

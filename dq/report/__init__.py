@@ -2,8 +2,17 @@
 
 from dq.report.build import build_report
 from dq.report.compared import build_comparison
+from dq.report.data import check_reportable
 from dq.report.fitted import Fitted, build_fits
 from dq.report.grids import build_grid_report
 from dq.report.page import MODULES
 
-__all__ = ["MODULES", "Fitted", "build_comparison", "build_fits", "build_grid_report", "build_report"]
+__all__ = [
+    "MODULES",
+    "Fitted",
+    "build_comparison",
+    "build_fits",
+    "build_grid_report",
+    "build_report",
+    "check_reportable",
+]

@@ -97,6 +97,17 @@ def gather(workspace: Workspace, study: Path) -> ReportData:
     )
 
 
+def check_reportable(workspace: Workspace) -> None:
+    """Check before anything is trained that a report can be made of the job.
+
+    Raises:
+        WorkspaceError: one of its stages has not finished, or was made by another version of dq.
+    """
+    view = View.of(workspace)
+    for output in (Verdicts, Signals, Selected, Heldout, Planted):
+        view.record(output)
+
+
 def _version(package: str) -> str:
     try:
         return importlib.metadata.version(package)

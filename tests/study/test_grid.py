@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import shutil
@@ -12,6 +13,7 @@ import pytest
 
 from dq.errors import BudgetError, ConfigError, WorkspaceError
 from dq.jobs import run_job
+from dq.report import check_reportable
 from dq.stages.base import View
 from dq.stages.duplicates import FoundDuplicates
 from dq.store import Workspace
@@ -19,6 +21,7 @@ from dq.study import ControlsConfig, run_study
 from dq.study.grid import REPEAT, TOKEN_REPLACEMENT, fresh_runs, plan_grid
 from dq.training import TrainingConfig
 from dq.variants import Curated, Raw, Repeated, StreamConfig, TokenNoise, open_universe
+from tests.command import run_dq
 from tests.jobs.workspaces import changed
 from tests.study.conftest import Plan, World, tiny_study, with_controls
 
@@ -122,6 +125,20 @@ def test_other_rules_change_the_runs_of_curated_and_leave_those_of_raw(
             assert (now[key] == name) == (key[0] == "raw")
     assert not set(before.values()) & set(after(heldout={"document_bytes": 700}).values())
     assert after(heldout={}) == before
+
+
+def test_what_a_report_needs_is_missed_before_anything_is_trained(world: World, tmp_path: Path) -> None:
+    shutil.copytree(world.workspace.root, tmp_path / "copy")
+    check_reportable(Workspace(tmp_path / "copy"))
+    record = tmp_path / "copy" / "planted" / "stage.json"
+    record.write_text(json.dumps({**json.loads(record.read_text()), "version": 3}))
+    study = {"name": "s", "workspace": "copy", "budget_tokens": 4096, "margin_bits_per_byte": 0.02}
+    kinds = {name: {"kind": name} for name in ("raw", "curated")}
+    (tmp_path / "study.yaml").write_text(json.dumps({**study, "baseline": "raw", "variants": kinds}))
+    done = run_dq("ablate", "study.yaml", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.endswith("made by another version of dq; run the job again (stage `planted`)\n")
+    assert not (tmp_path / "copy" / "runs").exists()
 
 
 def test_runs_that_draw_clusters_depend_on_the_duplicates_and_others_of_all_documents_do_not(
