@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dq.cli import show
-from dq.cli.options import AsJson, Columns, Figures, Where, columns_of
+from dq.cli.options import AsJson, Columns, Figures, Laws, RunsTable, Where, columns_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,11 +20,8 @@ DELTA = 1e-3
 
 
 def fit(
-    run_table: Annotated[Path, typer.Argument(metavar="TABLE", help="A table of runs: CSV or Parquet, a row a run.")],
-    law: Annotated[
-        list[str] | None,
-        typer.Option("--law", help=f"A law, such as {DEFAULT_LAW} (the default) or coupled; several are compared."),
-    ] = None,
+    run_table: RunsTable,
+    law: Laws = None,
     fixed: Annotated[
         list[str] | None, typer.Option("--fix", metavar="NAME=VALUE", help="A parameter that is not fitted.")
     ] = None,

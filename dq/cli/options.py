@@ -55,6 +55,7 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what other
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, help="How many to show.")]
 
+RunsTable = Annotated[Path, typer.Argument(metavar="TABLE", help="A table of runs: CSV or Parquet, a row a run.")]
 Columns = Annotated[
     list[str] | None,
     typer.Option("--columns", metavar="OURS=THEIRS", help="What a table calls a column, such as loss=val_loss."),
@@ -64,6 +65,9 @@ Where = Annotated[
     typer.Option("--where", metavar="CONDITION", help="Rows of a table to take: COLUMN=VALUE, !=, <, <=, >, >=."),
 ]
 
+Laws = Annotated[
+    list[str] | None, typer.Option("--law", help="A law, such as chinchilla or coupled; several are compared.")
+]
 Figures = Annotated[
     Path | None, typer.Option("--figures", help="Folder for a page of figures, and each as SVG (PNG from the page).")
 ]
@@ -108,6 +112,28 @@ def columns_of(given: Collection[str] | None) -> dict[str, str]:
     if wrong := [one for one in pairs if not re.fullmatch(r"[^=]+=.+", one)]:
         raise typer.BadParameter(f"{wrong[0]!r} is not OURS=THEIRS, such as loss=val_loss", param_hint="--columns")
     return {ours.strip(): theirs.strip() for ours, _, theirs in (one.partition("=") for one in pairs)}
+
+
+def numbers_of(given: Collection[str] | None, *, flag: str) -> tuple[float, ...]:
+    """Numbers such as ``1e9``, ``70B`` or ``1.4T``, also several with commas between them."""
+    found = []
+    for one in (part.strip() for each in given or () for part in each.split(",")):
+        match = re.fullmatch(r"([\d.]+(?:[eE][+-]?\d+)?)([kMBT]?)", one)
+        try:
+            found.append(float(match[1]) * {"": 1.0, "k": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}[match[2]] if match else 0)
+        except ValueError:
+            match = None
+        if match is None:
+            raise typer.BadParameter(f"{one!r} is no number, such as 1e9, 350M, 70B or 1.4T", param_hint=flag)
+    return tuple(found)
+
+
+def number_of(given: str | None, *, flag: str) -> float | None:
+    """One such number, where there is any."""
+    found = numbers_of([given] if given is not None else None, flag=flag)
+    if len(found) > 1:
+        raise typer.BadParameter(f"{given!r} are several numbers; give one", param_hint=flag)
+    return found[0] if found else None
 
 
 def seconds_of(deadline: str | None) -> float | None:

@@ -15,7 +15,22 @@ import typer
 from typer.main import get_command
 
 from dq import __version__
-from dq.cli import about, compare, duplicates, fit, inspect, jobs, noise, quality, recipes, rules, runs, show, studies
+from dq.cli import (
+    about,
+    compare,
+    duplicates,
+    fit,
+    inspect,
+    jobs,
+    noise,
+    plan,
+    quality,
+    recipes,
+    rules,
+    runs,
+    show,
+    studies,
+)
 from dq.cli.options import explained, flags
 from dq.errors import DqError
 
@@ -63,6 +78,7 @@ app.command("ablate")(studies.ablate)
 app.command("runs")(runs.runs)
 app.command("noise")(noise.noise)
 app.command("fit")(fit.fit)
+app.command("plan")(plan.plan)
 app.command("compare")(compare.compare)
 app.command("score")(quality.score)
 app.command("filter")(quality.filter_documents)

@@ -46,7 +46,7 @@ def held_out_compute(fit: Fit, *, share: float = TOP_SHARE) -> HeldOut | None:
     compute = compute_of(fit.table.frame)
     bound = float(np.quantile(compute, 1 - share))
     above = compute > bound
-    return _scored(fit, [(~above, above)], what=f"the {share:.0%} of the runs with the most compute")
+    return _scored(fit, [(~above, above)], what=f"the {100 * share:g} % of the runs with the most compute")
 
 
 def leave_one_size_out(fit: Fit) -> HeldOut | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -19,6 +20,7 @@ from dq.scaling.plans import (
     Surface,
     answer,
     best_epochs,
+    cautions_on,
     cheapest_lifetime,
     choose_variant,
     compute_optimal,
@@ -31,8 +33,12 @@ from dq.scaling.plans import (
     tokens_for_loss,
     write_forecast,
 )
+from tests.scaling.tables import with_loss
 
 E, A, B, ALPHA, BETA = 1.69, 406.4, 410.7, 0.34, 0.28  # Hoffmann 2022
+
+
+LAWS = ("chinchilla", "gadre")
 
 
 def law(n: float, d: float, *, e: float = E, b: float = B) -> float:
@@ -68,7 +74,7 @@ def test_the_best_split_is_that_of_the_closed_form(exact: Surface) -> None:
     assert plan.loss.value == pytest.approx(law(plan.n_params.value or 0, plan.n_tokens.value or 0), rel=1e-6)
     rule = math.sqrt(flops / 120)
     assert plan.rule_cost.value == pytest.approx(law(rule, 20 * rule) - (plan.loss.value or 0), rel=1e-3)
-    assert "extrapolated" in plan.in_words
+    assert "extrapolated" in cautions_on([plan])[0]
 
 
 def test_intervals_of_a_plan_hold_the_truth_and_are_not_empty(noisy: Fit) -> None:
@@ -84,7 +90,7 @@ def test_a_law_of_one_size_has_no_best_size() -> None:
     runs = grid().filter(pl.col("n_params") == pl.col("n_params").min())
     plan = compute_optimal(Surface.of(fit("chinchilla", runs), resamples=5), 1e19)
     assert plan.n_params.value is None
-    assert "none parameters" in plan.in_words
+    assert "train more sizes" in plan.in_words
 
 
 def test_tokens_for_a_loss_reach_it_and_none_reach_below_the_floor(exact: Surface) -> None:
@@ -93,7 +99,10 @@ def test_tokens_for_a_loss_reach_it_and_none_reach_below_the_floor(exact: Surfac
     assert one.n_tokens.value == pytest.approx(3e10, rel=1e-4)
     assert other.n_tokens.value is None
     assert law(1e7, math.inf) > target
-    assert "never reach" in other.in_words
+    assert "never get to 2.523: no amount of text brings them below" in other.in_words
+    assert other.least_loss.value == pytest.approx(law(1e7, math.inf), rel=1e-3)
+    pool = tokens_for_loss(exact, target, sizes=[1e9], unique_tokens=1e10)[0]
+    assert "the pool has 10B, which leaves 20B to be found" in pool.in_words
 
 
 def test_efficiency_is_in_tokens_of_the_reference(exact: Surface) -> None:
@@ -201,28 +210,55 @@ def test_quantities_say_when_refits_have_no_value() -> None:
 
 def test_each_question_is_answered_whose_numbers_are_there() -> None:
     runs = RunTable.of(grid(noise=0.002))
-    found = answer(runs, Questions(flops=1e21, loss=2.3, sizes=(3e9, 1e9), n_tokens=6e10, inference_tokens=1e12))
+    found = answer(
+        runs, Questions(flops=1e21, loss=2.3, sizes=(3e9, 1e9), n_tokens=(6e10,), inference_tokens=1e12), laws=LAWS
+    )
     kinds = [type(one).__name__ for one in found.answers]
     split = ["ComputePlan", "ComputePlan", "Saturation"]
-    assert kinds == [*split, "EfficiencyPlan", "EfficiencyPlan", "EfficiencyPlan", "LifetimePlan"]
-    assert [one.law for one in found.fits] == ["chinchilla", "coupled"]
+    by_law = ["Prediction"] * 4 + ["EfficiencyPlan"] * 6 + ["LifetimePlan"] * 2
+    assert kinds == [*split, *by_law]
+    assert [one.law for one in found.bases] == [*LAWS]
+    assert found.forecaster == "chinchilla"  # which made the runs
+    assert len(found.by_question) == 7
     assert all(found.in_words)
+    assert "the runs determine" in found.bases[0].in_words
     with pytest.raises(ConfigError, match="nothing is asked"):
         answer(runs, Questions())
-    with pytest.raises(ConfigError, match="`loss` must be above 0"):
-        Questions(loss=-1.0)
     with pytest.raises(FitError, match="nothing is known of repetition"):
         answer(runs, Questions(flops=1e21, unique_tokens=1e9))
     with pytest.raises(ConfigError, match="did you mean"):
         answer(runs, Questions(flops=1e21), laws=["chinchila"])
+    with pytest.raises(FitError, match="law `curve` knows nothing of sizes"):
+        answer(runs, Questions(flops=1e21), laws=["curve"])
+    with pytest.raises(FitError, match="runs are too few for the 5 parameters of law `chinchilla`"):
+        answer(RunTable.of(runs.frame.gather_every(9)), Questions(flops=1e21))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"loss": -1.0}, "`loss` must be above 0"),
+        ({"epochs": (1.0,)}, "`epochs` must be above 1"),
+        ({"epochs": (2.0,), "sizes": (1e9,)}, "`epochs` asks nothing on its own: give a size .* and the unique tokens"),
+        ({"sizes": (1e9,), "flops": 1e21}, "`sizes` asks nothing"),
+        ({"n_tokens": (1e9,), "flops": 1e21}, "`n_tokens` asks nothing"),
+        ({"unique_tokens": 1e9}, "`unique_tokens` asks nothing"),
+        ({"loss": 2.0}, "`loss` asks nothing"),
+        ({"inference_tokens": 1e12, "flops": 1e21}, "`inference_tokens` asks nothing .* a target loss"),
+        ({"noise_exponent": 0.4, "flops": 1e21}, "`noise_exponent` asks nothing"),
+    ],
+)
+def test_a_number_that_answers_nothing_is_refused(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Questions(**wrong)
 
 
 def test_repeated_and_noisy_runs_stay_out_of_laws_of_fresh_text() -> None:
     fresh = grid().with_columns(n_unique=pl.col("n_tokens"), dose=pl.lit(0.0))
     repeated = fresh.with_columns(n_unique=pl.col("n_tokens") / 8, loss=pl.col("loss") + 0.3)
     noisy = fresh.with_columns(dose=pl.lit(0.4), loss=pl.col("loss") + 0.2)
-    found = answer(RunTable.of(pl.concat([fresh, repeated, noisy])), Questions(flops=1e21))
-    assert found.fits[0].params["E"] == pytest.approx(E, rel=1e-3)
+    found = answer(RunTable.of(pl.concat([fresh, repeated, noisy])), Questions(flops=1e21), laws=LAWS)
+    assert found.surfaces["chinchilla"].fit.params["E"] == pytest.approx(E, rel=1e-3)
     assert found.notes == ("laws of fresh text: 70 of 105 runs left out, repeated or noisy",)
 
 
@@ -231,9 +267,10 @@ def test_several_variants_are_chosen_between() -> None:
         grid(noise=0.002, seed=seed, b=b).with_columns(variant=pl.lit(name))
         for seed, (name, b) in enumerate({"raw": B, "curated": 0.8 * B}.items())
     ])  # fmt: skip
-    found = answer(RunTable.of(table), Questions(sizes=(1e10,), n_tokens=2e11), laws=["chinchilla"])
-    assert "curated before raw" in found.in_words[0]
-    with pytest.raises(ConfigError, match="give both, or one variant"):
+    found = answer(RunTable.of(table), Questions(sizes=(1e10,), n_tokens=(2e11,)), laws=["chinchilla"])
+    assert found.in_words[0].startswith("law `chinchilla`: curated, ")
+    assert "before raw" in found.in_words[0]
+    with pytest.raises(ConfigError, match=r"several variants \(curated, raw\): ask which is best at a size"):
         answer(RunTable.of(table), Questions(flops=1e21))
 
 
@@ -293,6 +330,25 @@ def test_a_scarce_pool_is_repeated_as_brute_force_says(repetition: Surface) -> N
     plenty = best_epochs(repetition, flops, unique_tokens=1e15)
     assert (plenty.epochs.value or 9) < 1
     assert plenty.cost.value == pytest.approx(0, abs=1e-9)
+
+
+def test_epochs_have_a_worth_without_any_noise_and_more_than_were_run_are_named(repetition: Surface) -> None:
+    seen, more = repeat_or_noise(repetition, None, n_params=3e6, unique_tokens=4e9, epochs=[32, 64])
+    assert (seen.dose.value, seen.noise, seen.caution) == (None, "", "")
+    assert "no run saw its text more than 32 times" in more.caution
+
+
+def test_a_half_life_of_epochs_has_intervals_too() -> None:
+    rows = [{"n_params": 1e8, "n_tokens": k * u, "n_unique": u} for u in (1e9, 4e9, 2e10) for k in (1, 2, 4, 9)]
+    example = {"E": 1.9, "B": 1200.0, "beta": 0.33, "tau": 3.0}
+    surface = Surface.of(fit("goyal", with_loss(pl.DataFrame(rows), "goyal", example, noise=1e-3)), resamples=20)
+    one = repeat_or_noise(surface, GAMMA, n_params=1e8, unique_tokens=4e9, epochs=[4])[0]
+    weight = [0.5 ** (j / 3) for j in range(4)]
+    worth = math.exp(sum(w * math.log((j + 1) / max(j, 1)) for j, w in enumerate(weight))) / 4
+    assert one.worth.value == pytest.approx(worth, rel=0.02)
+    assert (one.worth.low or 0) < worth < (one.worth.high or 0)
+    with pytest.raises(FitError, match="knows nothing of sizes"):
+        best_epochs(surface, 1e20, unique_tokens=1e9)
 
 
 def test_laws_that_know_nothing_of_it_are_refused(exact: Surface) -> None:

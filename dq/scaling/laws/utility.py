@@ -67,5 +67,9 @@ def _worth(epochs: FloatArray, log_tau: FloatArray) -> tuple[FloatArray, FloatAr
     full = np.minimum(np.floor(epochs).astype(np.int64), len(done))
     begun = np.exp(-rate * full) * np.log(np.minimum(epochs / full, 1 + 1 / full))
     before = full - 1  # epochs after the first that are complete
-    sums, slopes = (np.pad(np.cumsum(one, axis=1), ((0, 0), (1, 0)))[:, before] for one in (whole, rate * done * whole))
+    before = np.broadcast_to(before, (len(rate), before.shape[-1]))
+    sums, slopes = (
+        np.take_along_axis(np.pad(np.cumsum(one, axis=1), ((0, 0), (1, 0))), before, axis=1)
+        for one in (whole, rate * done * whole)
+    )
     return sums + begun, slopes + rate * full * begun

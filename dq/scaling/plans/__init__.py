@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from dq.scaling.plans.ask import Plans, Questions, answer
+from dq.scaling.plans.ask import Plans, answer
+from dq.scaling.plans.basis import Basis
 from dq.scaling.plans.choice import VariantChoice, choose_variant
 from dq.scaling.plans.efficiency import EfficiencyPlan, sample_efficiency, tokens_for_loss
 from dq.scaling.plans.epochs import EpochPlan, best_epochs
 from dq.scaling.plans.forecast import Forecast, ForecastScore, forecast, read_forecast, score_forecast, write_forecast
 from dq.scaling.plans.lifetime import LifetimePlan, cheapest_lifetime
 from dq.scaling.plans.optimal import ComputePlan, compute_optimal
+from dq.scaling.plans.prediction import Prediction, predict_runs
 from dq.scaling.plans.quantity import Quantity
+from dq.scaling.plans.questions import Questions
+from dq.scaling.plans.reply import Reply, cautions_on
 from dq.scaling.plans.saturation import Saturation, saturation
 from dq.scaling.plans.surface import Surface
 from dq.scaling.plans.worth import RepeatOrNoise, repeat_or_noise
 
 __all__ = [
+    "Basis",
     "ComputePlan",
     "EfficiencyPlan",
     "EpochPlan",
@@ -22,18 +27,22 @@ __all__ = [
     "ForecastScore",
     "LifetimePlan",
     "Plans",
+    "Prediction",
     "Quantity",
     "Questions",
     "RepeatOrNoise",
+    "Reply",
     "Saturation",
     "Surface",
     "VariantChoice",
     "answer",
     "best_epochs",
+    "cautions_on",
     "cheapest_lifetime",
     "choose_variant",
     "compute_optimal",
     "forecast",
+    "predict_runs",
     "read_forecast",
     "repeat_or_noise",
     "sample_efficiency",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import polars as pl
 
@@ -13,71 +15,55 @@ from dq.errors import ConfigError, FitError, nearest
 from dq.results import Result
 from dq.scaling.fit import Fit, FitOptions, fit
 from dq.scaling.known import describe_laws
-from dq.scaling.plans.choice import VariantChoice, choose_variant
-from dq.scaling.plans.efficiency import EfficiencyPlan, sample_efficiency, tokens_for_loss
-from dq.scaling.plans.epochs import EpochPlan, best_epochs
-from dq.scaling.plans.lifetime import LifetimePlan, cheapest_lifetime
-from dq.scaling.plans.optimal import ComputePlan, compute_optimal
-from dq.scaling.plans.saturation import Saturation, saturation
+from dq.scaling.plans.basis import Basis
+from dq.scaling.plans.choice import choose_variant
+from dq.scaling.plans.efficiency import sample_efficiency, tokens_for_loss
+from dq.scaling.plans.epochs import best_epochs
+from dq.scaling.plans.lifetime import cheapest_lifetime
+from dq.scaling.plans.optimal import compute_optimal
+from dq.scaling.plans.prediction import predict_runs
+from dq.scaling.plans.questions import Questions
+from dq.scaling.plans.reply import Reply
+from dq.scaling.plans.saturation import saturation
 from dq.scaling.plans.surface import Surface
-from dq.scaling.plans.worth import RepeatOrNoise, repeat_or_noise
+from dq.scaling.plans.worth import repeat_or_noise
 
 FRESH = ("chinchilla", "coupled")
 """Two forms by default: what they agree on is of the runs, the rest of the form."""
-REPETITION = "muennighoff"
+REPETITION = ("muennighoff", "lovelace")
+"""By one, epochs are worth ever less; by the other, they may harm."""
 NOISE = "noise"
 ROUNDING = 1e-6
-Answer = ComputePlan | Saturation | EpochPlan | EfficiencyPlan | LifetimePlan | RepeatOrNoise | VariantChoice
-
-
-@dataclass(frozen=True, kw_only=True)
-class Questions:
-    """What is asked; each question is answered whose numbers are there.
-
-    Attributes:
-        flops: training compute: how to split it, what twice as much buys; with ``unique_tokens``, how often to repeat.
-        sizes: parameters, with ``loss``: tokens that reach it; with ``n_tokens``: tokens at the other sizes that do as
-            well as the first; with ``unique_tokens`` and ``epochs``: whether to repeat or to add noise.
-        n_tokens: training tokens.
-        unique_tokens: of a pool that is to be repeated.
-        epochs: how often.
-        loss: nats; with ``inference_tokens``: the cheapest model over its life.
-        inference_tokens: read and written in its life.
-        noise_exponent: assumed, where no run has noise.
-    """
-
-    flops: float | None = None
-    sizes: tuple[float, ...] = ()
-    n_tokens: float | None = None
-    unique_tokens: float | None = None
-    epochs: tuple[float, ...] = ()
-    loss: float | None = None
-    inference_tokens: float | None = None
-    noise_exponent: float | None = None
-
-    def __post_init__(self) -> None:
-        numbers = {name: value if isinstance(value, tuple) else (value,) for name, value in vars(self).items()}
-        for name, values in numbers.items():
-            if wrong := [one for one in values if one is not None and not 0 < one < float("inf")]:
-                raise ConfigError(f"`{name}` must be above 0 (got {wrong[0]:g})", field=name)
-        if wrong := [one for one in self.epochs if one <= 1]:
-            raise ConfigError(
-                f"`epochs` must be above 1 (got {wrong[0]:g}): one epoch is no repetition", field="epochs"
-            )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plans(Result):
     """The answers, and the fits they rest on."""
 
-    answers: tuple[Answer, ...]
-    fits: tuple[Fit, ...]
+    questions: Questions
+    answers: tuple[Reply, ...]
+    bases: tuple[Basis, ...]
     notes: tuple[str, ...]
+    surfaces: dict[str, Surface]
+    """The fitted laws with their refits, by law; empty where variants were compared."""
+    forecaster: str | None
+    """The law that forecasts: of those that predict, the one that erred least on the most compute."""
+
+    def record(self) -> dict[str, Any]:
+        """All but what only figures need, and the fits in its place."""
+        found = super().record()
+        return {**found, "surfaces": {name: one.fit for name, one in self.surfaces.items()}}
 
     @property
     def in_words(self) -> tuple[str, ...]:
         """A sentence an answer."""
         return tuple(one.in_words for one in self.answers)
+
+    @property
+    def by_question(self) -> dict[str, tuple[Reply, ...]]:
+        """The answers to each question together, in the order of asking."""
+        asked = dict.fromkeys(one.question for one in self.answers)
+        return {question: tuple(one for one in self.answers if one.question == question) for question in asked}
 
 
 def answer(
@@ -98,8 +84,18 @@ def answer(
     asked = _Asked(runs, questions, tuple(laws), options or FitOptions())
     answers = tuple(asked.choice() if asked.variants else asked.plans())
     if not answers:
-        raise ConfigError(_what_can_be_asked(several=bool(asked.variants)))
-    return Plans(answers=answers, fits=tuple(asked.fits.values()), notes=tuple(asked.notes))
+        raise ConfigError(_what_can_be_asked(asked.variants))
+    bases = {name: Basis.of(one.fit) for name, one in asked.surfaces.items()}
+    errors = {name: bases[name].held_out for name in asked.predicting}
+    best = min(asked.predicting, key=lambda name: one.median_error if (one := errors[name]) else math.inf, default=None)
+    return Plans(
+        questions=questions,
+        answers=answers,
+        bases=tuple(bases.values()),
+        notes=tuple(asked.notes),
+        surfaces=asked.surfaces,
+        forecaster=best,
+    )
 
 
 @dataclass
@@ -110,7 +106,8 @@ class _Asked:
     questions: Questions
     laws: tuple[str, ...]
     options: FitOptions
-    fits: dict[str, Fit] = field(default_factory=dict)
+    surfaces: dict[str, Surface] = field(default_factory=dict)
+    predicting: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @cached_property
@@ -121,44 +118,47 @@ class _Asked:
         names = tuple(self.runs.frame["variant"].drop_nulls().unique().sort())
         return names if len(names) > 1 else ()
 
-    def plans(self) -> Iterator[Answer]:
+    def plans(self) -> Iterator[Reply]:
         """Answers about one kind of text."""
         ask = self.questions
         if ask.flops is not None:
-            surfaces = [self.fresh(name) for name in self.fresh_laws]
-            yield from (compute_optimal(one, ask.flops) for one in surfaces)
-            if len(surfaces) > 1:
-                yield saturation(surfaces, ask.flops)
+            yield from (compute_optimal(one, ask.flops) for one in self.fresh)
+            if len(self.fresh) > 1:
+                yield saturation(self.fresh, ask.flops)
             if ask.unique_tokens is not None:
-                yield best_epochs(self.repetition, ask.flops, unique_tokens=ask.unique_tokens)
+                yield from (best_epochs(one, ask.flops, unique_tokens=ask.unique_tokens) for one in self.repetition)
+        if targets := ask.targets():
+            laws = self.fresh if ask.unique_tokens is None else self.repetition
+            for surface in laws:
+                self.predicting.append(surface.fit.law)
+                yield from predict_runs(surface.fit, targets)
         if ask.loss is not None and ask.sizes:
-            yield from tokens_for_loss(self.fresh(self.fresh_laws[0]), ask.loss, sizes=ask.sizes)
-        if ask.n_tokens is not None and len(ask.sizes) > 1:
-            first, *others = ask.sizes
-            surface = self.fresh(self.fresh_laws[0])
-            yield from sample_efficiency(surface, n_params=first, n_tokens=ask.n_tokens, sizes=others)
+            for surface in self.fresh:
+                yield from tokens_for_loss(surface, ask.loss, sizes=ask.sizes, unique_tokens=ask.unique_tokens)
+        first, *others = ask.sizes or (0.0,)
+        for n_tokens in ask.n_tokens if others else ():
+            for surface in self.fresh:
+                yield from sample_efficiency(surface, n_params=first, n_tokens=n_tokens, sizes=others)
         if ask.loss is not None and ask.inference_tokens is not None:
-            surface = self.fresh(self.fresh_laws[0])
-            yield cheapest_lifetime(surface, ask.loss, inference_tokens=ask.inference_tokens)
-        if ask.unique_tokens is not None and ask.epochs and ask.sizes:
-            for size in ask.sizes:
-                yield from repeat_or_noise(
-                    self.repetition, self.noise, n_params=size, unique_tokens=ask.unique_tokens, epochs=ask.epochs
-                )
+            yield from (cheapest_lifetime(s, ask.loss, inference_tokens=ask.inference_tokens) for s in self.fresh)
+        yield from self._worth()
 
-    def choice(self) -> Iterator[Answer]:
+    def _worth(self) -> Iterator[Reply]:
+        ask = self.questions
+        for size in ask.sizes if ask.epochs else ():
+            pool = {"n_params": size, "unique_tokens": ask.unique_tokens or 0.0}
+            for surface in self.repetition:
+                yield from repeat_or_noise(surface, self.noise, epochs=ask.epochs, **pool)
+
+    def choice(self) -> Iterator[Reply]:
         """Answers about several variants."""
         ask = self.questions
-        if ask.n_tokens is None or not ask.sizes:
-            return
-        for law in self.fresh_laws:
+        targets = [{"n_params": n, "n_tokens": d} for n in ask.sizes for d in ask.n_tokens]
+        for law in self.fresh_laws if targets else ():
             fits = {
-                name: fit(law, self._fresh_runs(pl.col("variant") == name), options=self.options)
-                for name in self.variants
+                name: self._fitted(law, self._fresh_runs(pl.col("variant") == name), of=name) for name in self.variants
             }
-            self.fits |= {f"{law} {name}": one for name, one in fits.items()}
-            for size in ask.sizes:
-                yield choose_variant(fits, {"n_params": size, "n_tokens": ask.n_tokens})
+            yield from (choose_variant(fits, at) for at in targets)
 
     @cached_property
     def fresh_laws(self) -> tuple[str, ...]:
@@ -166,32 +166,34 @@ class _Asked:
         return self._laws_that_read(lambda columns: not {"n_unique", "epochs", "dose"} & columns) or FRESH
 
     @cached_property
-    def repetition(self) -> Surface:
-        """A law of repetition, fitted to all clean runs."""
-        name = next(iter(self._laws_that_read(lambda columns: bool({"n_unique", "epochs"} & columns))), REPETITION)
+    def fresh(self) -> list[Surface]:
+        """The laws of fresh, clean text, fitted."""
+        return [self._surface(name, self._fresh_runs()) for name in self.fresh_laws]
+
+    @cached_property
+    def repetition(self) -> list[Surface]:
+        """Laws of repetition, fitted to all clean runs."""
+        names = self._laws_that_read(lambda columns: bool({"n_unique", "epochs"} & columns)) or REPETITION
         if not self.runs.has("n_unique"):
             raise FitError(
                 f"{self.runs.name}: no column `n_unique` or `epochs`: nothing is known of repetition", field="columns"
             )
-        return self._surface(name, _without_noise(self.runs.frame))
+        runs = RunTable.of(_without_noise(self.runs.frame), name=self.runs.name)
+        return [self._surface(name, runs) for name in names]
 
     @cached_property
-    def noise(self) -> Surface | float:
-        """A law of noise, or the exponent that is assumed."""
+    def noise(self) -> Surface | float | None:
+        """The exponent that is assumed, or a law of noise; None where no run has any."""
         if self.questions.noise_exponent is not None:
             return self.questions.noise_exponent
-        if not self.runs.has("dose"):
-            raise FitError(
-                f"{self.runs.name}: no column `dose`: nothing is known of noise; assume a `noise_exponent` (about "
-                "0.4 for replaced tokens)",
-                field="noise_exponent",
+        if not self.runs.has("dose") or not (self.runs.frame["dose"].fill_null(0.0) > 0).any():
+            self.notes.append(
+                "no run has noise (a column `dose` above 0), so repetition is not compared with it; a noise exponent "
+                "can be assumed (about 0.4 where tokens are replaced)"
             )
+            return None
         name = next(iter(self._laws_that_read(lambda columns: "dose" in columns)), NOISE)
-        return self._surface(name, _seen_once(self.runs.frame))
-
-    def fresh(self, name: str) -> Surface:
-        """A law of fresh, clean text."""
-        return self._surface(name, self._fresh_runs())
+        return self._surface(name, RunTable.of(_seen_once(self.runs.frame), name=self.runs.name))
 
     def _fresh_runs(self, *conditions: pl.Expr) -> RunTable:
         frame = self.runs.frame.filter(*conditions)
@@ -201,10 +203,19 @@ class _Asked:
             self.notes += [note] if note not in self.notes else []
         return RunTable.of(kept, name=self.runs.name)
 
-    def _surface(self, law: str, frame: pl.DataFrame | RunTable) -> Surface:
-        if law not in self.fits:
-            self.fits[law] = fit(law, RunTable.of(frame, name=self.runs.name), options=self.options)
-        return Surface.of(self.fits[law])
+    def _surface(self, law: str, runs: RunTable) -> Surface:
+        if law not in self.surfaces:
+            self.surfaces[law] = Surface.of(self._fitted(law, runs))
+        return self.surfaces[law]
+
+    def _fitted(self, law: str, runs: RunTable, *, of: str = "") -> Fit:
+        """The law, or an error that says which question or variant had too few runs for it."""
+        try:
+            return fit(law, runs, options=self.options)
+        except FitError as error:
+            which = f" of variant {of!r}" if of else ""
+            left = f" ({self.notes[-1]})" if self.notes else ""
+            raise FitError(f"{error}{which}{left}", field=error.field) from None
 
     def _laws_that_read(self, reads: Callable[[set[str]], bool]) -> tuple[str, ...]:
         columns = {one.name: set(one.columns) for one in describe_laws()}
@@ -222,10 +233,13 @@ def _without_noise(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.filter(pl.col("dose").fill_null(0.0) == 0) if "dose" in frame.columns else frame
 
 
-def _what_can_be_asked(*, several: bool) -> str:
-    if several:
-        return "a table of several variants answers which is best at `sizes` and `n_tokens`: give both, or one variant"
+def _what_can_be_asked(variants: Sequence[str]) -> str:
+    if variants:
+        return (
+            f"the table has several variants ({', '.join(variants)}): ask which is best at a size and a number of "
+            "training tokens, or keep the rows of one"
+        )
     return (
-        "nothing is asked: give `flops`; `sizes` with `loss`, with `n_tokens`, or with `unique_tokens` and `epochs`; "
-        "or `loss` with `inference_tokens`"
+        "nothing is asked: give compute; sizes with training tokens, with a target loss, or with epochs of a pool; or "
+        "a target loss with tokens of use"
     )

@@ -11,9 +11,11 @@ import polars as pl
 from dq.errors import ConfigError
 from dq.results import Result
 from dq.scaling.fit import Fit
-from dq.scaling.plans.optimal import beyond_in_words
 from dq.scaling.plans.quantity import Quantity, short
+from dq.scaling.plans.reply import Reply
 from dq.scaling.plans.surface import Surface, training_flops
+
+NAMED = {"n_params": "parameters", "n_tokens": "tokens"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +38,7 @@ class VariantAt(Result):
 
 
 @dataclass(frozen=True, kw_only=True)
-class VariantChoice(Result):
+class VariantChoice(Reply):
     """Which variant a law of each says is best at a scale.
 
     Attributes:
@@ -46,7 +48,6 @@ class VariantChoice(Result):
         decided: whether its difference from every other one excludes 0, at a level shared by all of them.
         seen: variants by their mean loss at the largest point that all have, the best first: often the better guess
             (DataDecide). Empty where they have none in common.
-        beyond: times the compute of the largest run.
     """
 
     law: str
@@ -54,20 +55,28 @@ class VariantChoice(Result):
     variants: tuple[VariantAt, ...]
     decided: bool
     seen: tuple[str, ...]
-    beyond: float
+
+    @property
+    def question(self) -> str:
+        """As a user would ask it."""
+        target = ", ".join(f"{short(value)} {NAMED.get(name, name)}" for name, value in self.at.items())
+        return f"Which variant at {target}?"
 
     @property
     def in_words(self) -> str:
         """The choice, or that there is none."""
         best, second = self.variants[:2]
-        target = ", ".join(f"{name} {short(value)}" for name, value in self.at.items())
-        words = f"at {target}: {best.variant} before {second.variant} by {second.difference.in_words('nats')}"
-        if not self.decided:
-            words = f"{words}; undecided: {best.variant} is best in {best.wins:.0%} of the refits"
-        words = f"{words}; choosing {best.variant} loses {best.regret:.2g} nats on average"
+        gap = f"{second.difference.in_words('nats')} before {second.variant}"
+        if self.decided:
+            words = f"law `{self.law}`: {best.variant}, {gap}"
+        else:
+            words = f"law `{self.law}`: undecided; {best.variant} is {gap}, and best in {best.wins:.0%} of the refits"
+        words = f"{words}; choosing it loses {short(best.regret, digits=2)} nats on average"
         if self.seen and self.seen[0] != best.variant:
             words = f"{words}; among runs of all variants {self.seen[0]} was best, and that is often the better guess"
-        return f"{words}{beyond_in_words(self.beyond)}"
+        elif self.seen:
+            words = f"{words}; it was best among runs of all variants too"
+        return words
 
 
 def choose_variant(fits: Mapping[str, Fit], at: Mapping[str, float], *, level: float = 0.95) -> VariantChoice:

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from dq.errors import FitError
-from dq.results import Result
-from dq.scaling.plans.optimal import beyond_in_words
-from dq.scaling.plans.quantity import Quantity, short
+from dq.scaling.plans.quantity import OF_LOSS, Quantity, short
+from dq.scaling.plans.reply import Reply
 from dq.scaling.plans.surface import Surface, least_over_sizes
 from dq.scaling.points import FLOPS_PER_PARAMETER_AND_TOKEN, FloatArray
 
 
 @dataclass(frozen=True, kw_only=True)
-class EpochPlan(Result):
+class EpochPlan(Reply):
     """The size and epochs at which a unique pool and compute give the least loss.
 
     Attributes:
@@ -27,7 +26,7 @@ class EpochPlan(Result):
         epochs: how often the pool is seen; at most 1 where it is larger than what is seen.
         loss: nats.
         cost: nats by which it is worse than if all text were fresh.
-        beyond: times the largest run that was fitted.
+        most_epochs: of the runs that were fitted.
     """
 
     law: str
@@ -38,26 +37,47 @@ class EpochPlan(Result):
     epochs: Quantity
     loss: Quantity
     cost: Quantity
-    beyond: float
+    most_epochs: float
+
+    @property
+    def question(self) -> str:
+        """As a user would ask it."""
+        return f"How often should {short(self.unique_tokens)} unique tokens be repeated with {short(self.flops)} FLOPs?"
 
     @property
     def in_words(self) -> str:
         """How often to repeat."""
-        words = (
-            f"with {short(self.unique_tokens)} unique tokens and {short(self.flops)} FLOPs: "
-            f"{self.epochs.in_words('epochs')} of {self.n_params.in_words('parameters')}, loss {self.loss.in_words()}; "
-            f"fresh text would be {self.cost.in_words('nats')} better"
+        if self.epochs.value is None:
+            return f"law `{self.law}`: the runs leave the best size open; train more sizes"
+        what = (
+            f"law `{self.law}`: {self.epochs.in_words('epochs')} of a model of {self.n_params.in_words('parameters')}"
         )
-        return f"{words}{beyond_in_words(self.beyond)}"
+        if self.epochs.value <= 1:
+            return f"{what}: the pool is enough, and nothing is repeated"
+        return (
+            f"{what}, {self.n_tokens.in_words('tokens')} in all, for a loss of {self.loss.in_words(digits=OF_LOSS)}; "
+            f"if all text were new, the best split would be {self.cost.in_words('nats')} lower"
+        )
+
+    @property
+    def caution(self) -> str:
+        """Whether it lies beyond the runs."""
+        if self.epochs.value is not None and self.epochs.value > self.most_epochs:
+            return (
+                f"no run saw its text more than {short(self.most_epochs)} times: nothing is known of so many epochs; "
+                "repeat less, or run such a one"
+            )
+        return ""
 
 
 def best_epochs(surface: Surface, flops: float, *, unique_tokens: float) -> EpochPlan:
     """The best split where no more than the pool is unique.
 
     Raises:
-        FitError: the law knows nothing of repetition.
+        FitError: the law knows nothing of repetition or of sizes.
     """
     require_repetition(surface)
+    surface.require_sizes()
 
     def loss(n_params: FloatArray, pool: float) -> FloatArray:
         n_tokens = flops / (FLOPS_PER_PARAMETER_AND_TOKEN * n_params)
@@ -75,8 +95,15 @@ def best_epochs(surface: Surface, flops: float, *, unique_tokens: float) -> Epoc
         epochs=Quantity.of(n_tokens / unique_tokens),
         loss=Quantity.of(least),
         cost=Quantity.of(least - fresh),
+        most_epochs=most_epochs_of(surface),
         beyond=flops / surface.largest_compute,
     )
+
+
+def most_epochs_of(surface: Surface) -> float:
+    """Of the runs that were fitted."""
+    runs = surface.fit.table.frame
+    return float((runs["n_tokens"] / runs["n_unique"]).max() or 1.0)  # type: ignore[arg-type]
 
 
 def require_repetition(surface: Surface) -> None:

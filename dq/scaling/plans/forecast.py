@@ -58,6 +58,7 @@ class ForecastScore(Result):
     """How a forecast did.
 
     Attributes:
+        law: that forecast.
         scored: a row a target that has run: its columns, ``forecast``, ``low``, ``high``, ``loss``, ``error`` (share
             of the loss; above 0 where the run was worse) and ``inside``.
         waiting: targets that have not run.
@@ -66,6 +67,7 @@ class ForecastScore(Result):
 
     FRAME = "scored"
 
+    law: str
     scored: pl.DataFrame
     waiting: int
     beyond: float
@@ -95,7 +97,7 @@ def forecast(fit: Fit, targets: Sequence[Mapping[str, float]], *, level: float =
         if len(_rows_of(fit.table.frame, one)):
             named = ", ".join(f"{name} {short(value)}" for name, value in one.items())
             raise FitError(
-                f"{fit.table.name}: has run {named} already; a forecast comes before its targets", field="at"
+                f"{fit.table.name}: has run {named} already; a forecast comes before its targets", field="forecast"
             )
     found = fit.predict(frame, level=level)
     return Forecast(
@@ -170,7 +172,9 @@ def score_forecast(found: Forecast, runs: RunTable) -> ForecastScore:
             }
         )
         largest = max(largest, float(training_flops(target.columns["n_params"], target.columns["n_tokens"])))
-    return ForecastScore(scored=pl.DataFrame(rows), waiting=waiting, beyond=largest / found.largest_flops)
+    return ForecastScore(
+        law=found.law, scored=pl.DataFrame(rows), waiting=waiting, beyond=largest / found.largest_flops
+    )
 
 
 def _rows_of(runs: pl.DataFrame, target: Mapping[str, float]) -> pl.DataFrame:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dq.results import Result
-from dq.scaling.plans.quantity import Quantity, short
-from dq.scaling.plans.surface import Surface, least_over_sizes, training_flops
+from dq.scaling.plans.quantity import OF_LOSS, Quantity, short
+from dq.scaling.plans.reply import Reply
+from dq.scaling.plans.surface import MOST, MOST_PARAMS, Surface, least_over_sizes, training_flops
 from dq.scaling.points import FloatArray
 
 INFERENCE = 2.0
@@ -16,7 +16,7 @@ INFERENCE = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class LifetimePlan(Result):
+class LifetimePlan(Reply):
     """The model that reaches a loss at the least FLOPs of training and use together.
 
     Attributes:
@@ -28,6 +28,7 @@ class LifetimePlan(Result):
         flops: of training and use, 6 N D + 2 N T.
         training_only_params: parameters of the model that is cheapest to train to that loss.
         saving: share of the FLOPs that the other model would take in its life.
+        least_loss: with more parameters and tokens than there are.
     """
 
     law: str
@@ -38,17 +39,26 @@ class LifetimePlan(Result):
     flops: Quantity
     training_only_params: Quantity
     saving: Quantity
+    least_loss: Quantity
+
+    @property
+    def question(self) -> str:
+        """As a user would ask it."""
+        goal = f"a loss of {short(self.loss, digits=OF_LOSS)}"
+        return f"Which model gives {goal} cheapest over a life of {short(self.inference_tokens)} tokens of use?"
 
     @property
     def in_words(self) -> str:
         """What to train for use."""
-        goal = f"a loss of {self.loss:g} and {short(self.inference_tokens)} tokens of use"
         if self.n_params.value is None:
-            return f"{goal}: out of reach of any size, by law `{self.law}`"
+            return (
+                f"law `{self.law}`: none; no size and no amount of text gets below "
+                f"{self.least_loss.in_words(digits=OF_LOSS)}"
+            )
         return (
-            f"{goal} are cheapest with {self.n_params.in_words('parameters')} and {self.n_tokens.in_words('tokens')} "
-            f"of training; the model cheapest to train has {self.training_only_params.in_words('parameters')}, and "
-            f"this one saves a share of {self.saving.in_words()} of its FLOPs"
+            f"law `{self.law}`: {self.n_params.in_words('parameters')} trained on {self.n_tokens.in_words('tokens')}; "
+            f"the model that is cheapest to train has {self.training_only_params.in_words('parameters')}, and over "
+            f"its life the smaller one saves {self.saving.in_words('%')} of the FLOPs"
         )
 
 
@@ -67,13 +77,17 @@ def cheapest_lifetime(surface: Surface, loss: float, *, inference_tokens: float)
     n_params, flops = least_over_sizes(lifetime)
     cheapest, trained = least_over_sizes(training)
     other = trained + INFERENCE * cheapest * inference_tokens
+    n_tokens = tokens(n_params[:, None])[:, 0]
+    trains = Quantity.of(training_flops(n_params, n_tokens))
     return LifetimePlan(
         law=surface.fit.law,
         loss=loss,
         inference_tokens=inference_tokens,
         n_params=Quantity.of(n_params),
-        n_tokens=Quantity.of(tokens(n_params[:, None])[:, 0]),
+        n_tokens=Quantity.of(n_tokens),
         flops=Quantity.of(flops),
         training_only_params=Quantity.of(cheapest),
         saving=Quantity.of(1 - flops / other),
+        least_loss=Quantity.of(surface.loss({"n_params": MOST_PARAMS, "n_tokens": MOST})[:, 0]),
+        beyond=(trains.value or 0.0) / surface.largest_compute,
     )

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dq.results import Result
-from dq.scaling.plans.quantity import Quantity, short
+from dq.scaling.plans.quantity import OF_LOSS, Quantity, short
+from dq.scaling.plans.reply import Reply
 from dq.scaling.plans.surface import Surface, least_over_sizes
 from dq.scaling.points import FLOPS_PER_PARAMETER_AND_TOKEN, FloatArray
 
@@ -16,7 +16,7 @@ RULE = 20.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class ComputePlan(Result):
+class ComputePlan(Reply):
     """The split of a budget of compute at which the law's loss is least, and what a rule of thumb would cost.
 
     Attributes:
@@ -28,7 +28,6 @@ class ComputePlan(Result):
         loss: nats.
         rule_params: parameters with 20 tokens each.
         rule_cost: nats by which that is worse.
-        beyond: times the largest run that was fitted.
     """
 
     law: str
@@ -39,22 +38,38 @@ class ComputePlan(Result):
     loss: Quantity
     rule_params: float
     rule_cost: Quantity
-    beyond: float
+
+    @property
+    def question(self) -> str:
+        """As a user would ask it."""
+        return f"How are {short(self.flops)} FLOPs best split between parameters and tokens?"
 
     @property
     def in_words(self) -> str:
         """What to train."""
-        words = (
-            f"{short(self.flops)} FLOPs are best spent on {self.n_params.in_words('parameters')} and "
-            f"{self.n_tokens.in_words('tokens')}: {self.tokens_per_parameter.in_words('tokens a parameter')}, loss "
-            f"{self.loss.in_words()}; {RULE:g} tokens a parameter ({short(self.rule_params)} parameters) would cost "
-            f"{self.rule_cost.in_words('nats')}"
+        if self.n_params.value is None:
+            return f"law `{self.law}`: the runs leave the best size open, between any two; train more sizes"
+        held = _holds(self.n_params, self.rule_params)
+        inside = "" if held is None else ", inside that interval" if held else ", outside that interval"
+        return (
+            f"law `{self.law}`: {self.n_params.in_words('parameters')} on {self.n_tokens.in_words('tokens')}, "
+            f"{self.tokens_per_parameter.in_words('tokens a parameter')}, for a loss of "
+            f"{self.loss.in_words(digits=OF_LOSS)}; the rule of {RULE:g} tokens a parameter "
+            f"({short(self.rule_params)} parameters{inside}) would cost {self.rule_cost.in_words('nats')} more"
         )
-        return f"{words}{beyond_in_words(self.beyond)}"
+
+
+def _holds(interval: Quantity, value: float) -> bool | None:
+    return None if interval.low is None or interval.high is None else interval.low <= value <= interval.high
 
 
 def compute_optimal(surface: Surface, flops: float) -> ComputePlan:
-    """The best split by a law of fresh text: found numerically, whatever the law."""
+    """The best split by a law of fresh text: found numerically, whatever the law.
+
+    Raises:
+        FitError: the law knows nothing of sizes.
+    """
+    surface.require_sizes()
 
     def loss(n_params: FloatArray) -> FloatArray:
         return surface.loss({"n_params": n_params, "n_tokens": flops / (FLOPS_PER_PARAMETER_AND_TOKEN * n_params)})
@@ -73,8 +88,3 @@ def compute_optimal(surface: Surface, flops: float) -> ComputePlan:
         rule_cost=Quantity.of(loss(np.array([rule]))[:, 0] - least),
         beyond=flops / surface.largest_compute,
     )
-
-
-def beyond_in_words(beyond: float) -> str:
-    """A warning where a plan lies beyond the runs."""
-    return f" (at {short(beyond)} times the compute of the largest run: extrapolated)" if beyond > 1.0 else ""

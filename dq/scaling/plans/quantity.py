@@ -13,6 +13,8 @@ from dq.scaling.points import FloatArray
 LEVEL = 0.95
 MOSTLY = 0.975
 """Share of the refits that must have a number at all for it to have an interval."""
+OF_LOSS = 4
+"""Digits of a loss; three are enough of all else."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,21 +44,29 @@ class Quantity(Result):
         value = float(values[0]) if math.isfinite(values[0]) else None
         return cls(value=value, low=low, high=high, reached=reached)
 
-    def in_words(self, unit: str = "") -> str:
-        """Such as ``70.2B parameters [40.1B, 102B]``."""
-        unit = f" {unit}" if unit else ""
-        if self.value is None:
-            return f"none{unit}"
-        if self.low == self.high == self.value:  # stated, not estimated
-            return f"{short(self.value)}{unit}"
-        if self.low is None or self.high is None:
-            return f"{short(self.value)}{unit} (no interval: {self.reached:.0%} of the refits have a value)"
-        return f"{short(self.value)}{unit} [{short(self.low)}, {short(self.high)}]"
+    def in_words(self, unit: str = "", *, digits: int = 3) -> str:
+        """Such as ``70.2B parameters [40.1B, 102B]``; a share in the unit ``%`` is written as such."""
+
+        def written(one: float) -> str:
+            if unit == "nats":
+                return f"{one:.4f}"
+            return short(100 * one if unit == "%" else one, digits=digits)
+
+        value, low, high = (None if one is None else written(one) for one in (self.value, self.low, self.high))
+        named = f" {unit}" if unit else ""
+        if value is None:
+            return f"no number of{named}" if unit else "no number"
+        if low == high == value:  # stated, or known to every digit
+            return f"{value}{named}"
+        if low is None or high is None:
+            return f"{value}{named} [no interval: {self.reached:.0%} of the refits have a value]"
+        return f"{value}{named} [{low}, {high}]"
 
 
-def short(value: float) -> str:
-    """Three digits and a letter: 70.2B, 1.41T, 3.25, 1.3e+21."""
+def short(value: float, *, digits: int = 3) -> str:
+    """Few digits and a letter: 70.2B, 1.41T, 3.25, 1.3e21."""
     for limit, letter in ((1e15, ""), (1e12, "T"), (1e9, "B"), (1e6, "M"), (1e4, "k")):
         if abs(value) >= limit:
-            return f"{value:.3g}" if not letter else f"{float(f'{value / limit:.3g}'):g}{letter}"
-    return f"{value:.4g}"
+            scaled = value / limit if letter else value
+            return f"{float(f'{scaled:.{digits}g}'):g}{letter}".replace("e+", "e")
+    return f"{float(f'{value:.{digits}g}'):g}".replace("e-0", "e-")

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from dq.errors import ConfigError
 from dq.results import Result
-from dq.scaling.plans.optimal import beyond_in_words
 from dq.scaling.plans.quantity import Quantity, short
+from dq.scaling.plans.reply import Reply
 from dq.scaling.plans.surface import Surface, least_over_sizes
 from dq.scaling.points import FLOPS_PER_PARAMETER_AND_TOKEN
 
@@ -33,12 +33,11 @@ class Doubling(Result):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Saturation(Result):
+class Saturation(Reply):
     """What a doubling buys under each law."""
 
     flops: float
     by_law: tuple[Doubling, ...]
-    beyond: float
 
     @property
     def answer(self) -> str:
@@ -54,16 +53,19 @@ class Saturation(Result):
         return "between" if min(lows) >= SATURATED and max(highs) <= UNDER_SCALED else "undecided"
 
     @property
+    def question(self) -> str:
+        """As a user would ask it."""
+        return f"What would twice {short(self.flops)} FLOPs buy?"
+
+    @property
     def in_words(self) -> str:
         """The loss that a doubling removes, and the rule of thumb."""
         each = "; ".join(
-            f"{one.nats.in_words('nats')} by law `{one.law}`, a share of {one.share.in_words()}" for one in self.by_law
+            f"law `{one.law}`: {one.nats.in_words('nats')}, {one.share.in_words('%')} of the loss"
+            for one in self.by_law
         )
-        return (
-            f"twice {short(self.flops)} FLOPs lower the loss by {each}: {self.answer} (rules of thumb: over "
-            f"{UNDER_SCALED:.0%} of the loss a doubling is under-scaled, under 1 to {SATURATED:.0%} saturated)"
-            f"{beyond_in_words(self.beyond)}"
-        )
+        rules = f"over {100 * UNDER_SCALED:g} % a doubling is under-scaled, below 1 to {100 * SATURATED:g} % saturated"
+        return f"{each}; by the rules of thumb ({rules}) {self.answer}"
 
 
 def saturation(surfaces: Sequence[Surface], flops: float) -> Saturation:

@@ -48,6 +48,14 @@ class Surface:
         """Whether the law reads a column."""
         return column in self.fit.solution.problem.law.columns
 
+    def require_sizes(self) -> None:
+        """Raise FitError where the law knows no sizes, and so no best one."""
+        if not self.reads("n_params"):
+            raise FitError(
+                f"law `{self.fit.law}` knows nothing of sizes; take one that reads `n_params`, such as chinchilla",
+                field="law",
+            )
+
     def loss(self, columns: Mapping[str, FloatArray | float]) -> FloatArray:
         """The loss in nats, (K, n).
 

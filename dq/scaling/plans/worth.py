@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from dq.errors import FitError
-from dq.results import Result
-from dq.scaling.plans.epochs import require_repetition
+from dq.scaling.plans.epochs import most_epochs_of, require_repetition
 from dq.scaling.plans.quantity import Quantity, short
+from dq.scaling.plans.reply import Reply
 from dq.scaling.plans.surface import Surface
 from dq.scaling.points import FloatArray
 
@@ -22,39 +22,57 @@ DOSES = np.linspace(0.0, 0.995, 200)
 
 
 @dataclass(frozen=True, kw_only=True)
-class RepeatOrNoise(Result):
+class RepeatOrNoise(Reply):
     """For one number of epochs: their worth, and the dose of noise at which fresh text is worth no more.
 
     Attributes:
+        law: of repetition.
         epochs: how often the good pool is seen.
         n_params: of the model.
         unique_tokens: of the good pool; in either case epochs times as many tokens are seen.
         worth: fresh tokens that reach the same loss, as a share of the tokens seen.
         dose: share of noise at which as many tokens, each seen once, reach the same loss. Below it noisy text is
             better, above it repetition. None: even the largest dose is better than repeating.
-        noise: the law of noise, or the exponent that was assumed.
+        noise: the law of noise, or the exponent that was assumed; empty where there is neither, and no dose then.
+        most_epochs: of the runs that were fitted.
     """
 
+    law: str
     epochs: float
     n_params: float
     unique_tokens: float
     worth: Quantity
     dose: Quantity
     noise: str
+    most_epochs: float
+
+    @property
+    def question(self) -> str:
+        """As a user would ask it."""
+        pool = f"{short(self.unique_tokens)} good tokens ({short(self.n_params)} parameters)"
+        return f"Repeat {pool} or add worse text?" if self.noise else f"What are epochs of {pool} worth?"
 
     @property
     def in_words(self) -> str:
         """When to repeat."""
-        seen = f"{self.epochs:g} epochs of {short(self.unique_tokens)} good tokens"
-        words = f"{seen} are worth {self.worth.in_words()} of as many fresh ones"
+        words = f"law `{self.law}`: {self.epochs:g} epochs are worth {self.worth.in_words('%')} of as many new tokens"
+        if not self.noise:
+            return words
         if self.dose.value is None:
-            return f"{words}; text of any dose of noise is better by {self.noise}"
-        return f"{words}, as is new text with a dose of noise of {self.dose.in_words()} ({self.noise})"
+            return f"{words}; new text is better whatever its noise ({self.noise})"
+        return f"{words}; new text with less noise than {self.dose.in_words('%')} is better ({self.noise})"
+
+    @property
+    def caution(self) -> str:
+        """Whether runs saw their text as often."""
+        if self.epochs <= self.most_epochs:
+            return ""
+        return f"no run saw its text more than {short(self.most_epochs)} times: beyond, nothing is known of epochs"
 
 
 def repeat_or_noise(
     repetition: Surface,
-    noise: Surface | float,
+    noise: Surface | float | None,
     *,
     n_params: float,
     unique_tokens: float,
@@ -65,7 +83,8 @@ def repeat_or_noise(
     Args:
         repetition: a law of repetition.
         noise: a law that reads ``dose``; or the noise exponent gamma of B / (D^beta Q^gamma), Q = 1 - dose, with the
-            beta of the law of repetition (Subramanyam 2025 found about 0.4 for replaced tokens).
+            beta of the law of repetition (Subramanyam 2025 found about 0.4 for replaced tokens); None: only what epochs
+            are worth.
         n_params: of the model.
         unique_tokens: of the good pool.
         epochs: numbers of epochs, each above 1.
@@ -81,16 +100,20 @@ def repeat_or_noise(
         worth = (repetition.tokens_to_match(repeated, {"n_params": n_params}) / seen)[:, 0]
         if isinstance(noise, Surface):
             dose, named = _dose_of(noise, worth, n_params=n_params, seen=seen), f"law `{noise.fit.law}`"
+        elif noise is None:
+            dose, named = np.full_like(worth, np.nan), ""
         else:
             dose, named = 1 - worth ** (_beta(repetition) / noise), f"a noise exponent of {noise:g}"
         found.append(
             RepeatOrNoise(
+                law=repetition.fit.law,
                 epochs=k,
                 n_params=n_params,
                 unique_tokens=unique_tokens,
                 worth=Quantity.of(worth),
                 dose=Quantity.of(dose),
                 noise=named,
+                most_epochs=most_epochs_of(repetition),
             )
         )
     return tuple(found)

@@ -1,0 +1,80 @@
+"""`dq plan`: answers that fit a screen, forecasts that stay, errors that name the option."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tests.command import run_dq
+from tests.scaling.tables import CHINCHILLA, grid, with_loss
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("plans")
+    runs = with_loss(grid(), "chinchilla", CHINCHILLA, noise=0.002, seed=1)
+    runs.rename({"loss": "val"}).write_csv(folder / "r.csv")
+    ended = with_loss(pl.DataFrame({"n_params": [7e9], "n_tokens": [1.4e11]}), "chinchilla", CHINCHILLA)
+    pl.concat([runs, ended]).rename({"loss": "val"}).write_csv(folder / "later.csv")
+    return folder
+
+
+SHARED = ("--columns", "loss=val", "--law", "chinchilla")
+
+
+def test_a_plan_in_words_with_a_forecast_that_is_scored_and_stays(place: Path) -> None:
+    asked = ("plan", "r.csv", *SHARED, "--compute", "1e21", "--n-params", "7B", "--n-tokens", "140B")
+    done = run_dq(*asked, "--forecast", "f.json", cwd=place)
+    assert done.returncode == 0, done.stderr
+    assert "How are 1e21 FLOPs best split between parameters and tokens?" in done.stdout
+    assert "the rule of 20 tokens a parameter" in " ".join(done.stdout.split())
+    assert "times the compute of the largest run" in " ".join(done.stdout.split())
+    assert "fitted without the 20 % of the runs with the most compute" in " ".join(done.stdout.split())
+    assert all(len(one) <= 80 for one in done.stdout.splitlines() if not one.startswith("forecast"))
+    assert "forecast by law `chinchilla`: f.json" in done.stdout
+    again = run_dq(*asked, "--forecast", "f.json", cwd=place)
+    assert again.returncode == 1
+    assert "f.json: exists, and a forecast is never replaced" in again.stderr
+    waiting = run_dq("plan", "r.csv", "--columns", "loss=val", "--score", "f.json", cwd=place)
+    assert "none of the 1 targets has run" in waiting.stdout
+    scored = run_dq("plan", "later.csv", "--columns", "loss=val", "--score", "f.json", "--json", cwd=place)
+    record = json.loads(scored.stdout)
+    assert record["summary"].startswith("1 of 1 targets inside their intervals, 1 within 1%")
+    late = run_dq("plan", "later.csv", *asked[2:], "--forecast", "g.json", cwd=place)
+    assert "has run n_params 7B, n_tokens 140B already" in late.stderr
+    assert not (place / "g.json").exists()
+
+
+def test_answers_in_json_have_numbers_words_and_what_they_rest_on(place: Path) -> None:
+    shared = ("plan", "r.csv", *SHARED, "--target-loss", "2.5", "--n-params", "350M", "--json")
+    found = json.loads(run_dq(*shared, cwd=place).stdout)
+    (one,) = found["answers"]
+    assert one["n_tokens"]["low"] < one["n_tokens"]["value"] < one["n_tokens"]["high"]
+    assert one["question"] == "How many tokens does a loss of 2.5 take?"
+    assert found["bases"][0]["held_out"]["median_error"] < 0.01
+    assert set(found["surfaces"]["chinchilla"]["params"]) >= {"E", "alpha"}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ((), "nothing is asked: give compute"),
+        (("--compute", "many"), "'many' is no number, such as 1e9, 350M, 70B or 1.4T"),
+        (("--compute", "1e20,1e21"), "are several numbers; give one"),
+        (("--compute", "0"), "--compute must be above 0"),
+        (("--epochs", "4"), "--epochs asks nothing on its own: give a size (parameters) and the unique tokens"),
+        (("--compute", "1e21", "--unique-tokens", "1B"), "no column `n_unique` or `epochs`"),
+        (("--compute", "1e21", "--forecast", "x.json"), "name the runs to come by --n-params and --n-tokens"),
+        (("--score", "none.json"), "none.json: No such file"),
+        (("--score", "none.json", "--compute", "1e21"), "a forecast is scored on its own"),
+    ],
+)
+def test_what_cannot_be_answered_is_one_line_that_names_the_option(
+    place: Path, options: tuple[str, ...], message: str
+) -> None:
+    done = run_dq("plan", "r.csv", "--columns", "loss=val", *options, cwd=place)
+    assert done.returncode in (1, 2)
+    assert message in done.stderr.splitlines()[0]
