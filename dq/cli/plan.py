@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dq.cli import show
-from dq.cli.options import AsJson, Columns, Laws, RunsTable, Where, columns_of, number_of, numbers_of
+from dq.cli.options import AsJson, Columns, Figures, Laws, RunsTable, Where, columns_of, number_of, numbers_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,6 +55,7 @@ def plan(
     ] = None,
     columns: Columns = None,
     where: Where = None,
+    figures: Figures = None,
     as_json: AsJson = False,
 ) -> None:
     """Plan by laws: what to train, how often to repeat, what more buys, and which variant at another scale.
@@ -76,27 +77,42 @@ def plan(
     )
     runs = read_runs(run_table, columns=columns_of(columns), where=where or ())
     if score is not None:
-        if asked != Questions() or law or forecast:
+        if asked != Questions() or law or forecast or figures:
             raise typer.BadParameter("a forecast is scored on its own: leave out what is asked", param_hint="--score")
         _score(score, runs, as_json=as_json)
         return
-    _plan(runs, asked, law=law or [], forecast=forecast, as_json=as_json)
+    _plan(runs, asked, law=law or [], forecast=forecast, figures=figures, as_json=as_json)
 
 
-def _plan(runs: RunTable, asked: Questions, *, law: list[str], forecast: Path | None, as_json: bool) -> None:
+def _plan(
+    runs: RunTable,
+    asked: Questions,
+    *,
+    law: list[str],
+    forecast: Path | None,
+    figures: Path | None,
+    as_json: bool,
+) -> None:
     from dq.scaling.plans import answer
 
     if forecast is not None and not asked.targets():
         raise typer.BadParameter("name the runs to come by --n-params and --n-tokens", param_hint="--forecast")
     found = answer(runs, asked, laws=law)
     written = _forecast(found, forecast) if forecast is not None else None
+    page = None
+    if figures is not None:
+        from dq.report import build_plans
+
+        page = build_plans(found, figures, name=runs.name)
     if as_json:
-        show.json({**found.to_dict(), "forecast": written})
+        show.json({**found.to_dict(), "forecast": written, "page": page})
         return
     _show(found)
     show.warnings(runs.warnings)
     if written is not None:
         show.line(f"forecast by law `{written.law}`: {forecast}; score it with --score once its runs have ended")
+    if page is not None:
+        show.line(f"figures: {page}")
 
 
 def _forecast(found: Plans, path: Path) -> Forecast:

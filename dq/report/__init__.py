@@ -6,6 +6,7 @@ from dq.report.data import check_reportable
 from dq.report.fitted import Fitted, build_fits
 from dq.report.grids import build_grid_report
 from dq.report.page import MODULES
+from dq.report.planned import build_plans
 
 __all__ = [
     "MODULES",
@@ -13,6 +14,7 @@ __all__ = [
     "build_comparison",
     "build_fits",
     "build_grid_report",
+    "build_plans",
     "build_report",
     "check_reportable",
 ]

@@ -79,9 +79,15 @@ def log_ticks(low: float, high: float, *, most: int = 6) -> Ticks:
     return found[:: math.ceil(len(found) / most)]
 
 
+def power_ticks(low: float, high: float, *, most: int = 6) -> Ticks:
+    """Powers of ten between two values as 1e18: for numbers that have no letter."""
+    powers = range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)
+    return [(10.0**p, f"1e{p}") for p in powers[:: max(1, math.ceil(len(powers) / most))]]
+
+
 def short_number(value: float) -> str:
-    """Such as 500, 20k, 1.5M."""
-    for size, name in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+    """Such as 500, 20k, 1.5M, 1.4T."""
+    for size, name in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
         if value >= size:
             return f"{value / size:.3g}{name}"
     return f"{value:.3g}"

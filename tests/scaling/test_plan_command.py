@@ -22,6 +22,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+LOVELACE = {"E": 1.9, "A": 520.0, "B": 1500.0, "alpha": 0.35, "beta": 0.35, "P": 0.01, "delta": 0.9, "kappa": 0.5}
 SHARED = ("--columns", "loss=val", "--law", "chinchilla")
 
 
@@ -46,6 +47,25 @@ def test_a_plan_in_words_with_a_forecast_that_is_scored_and_stays(place: Path) -
     late = run_dq("plan", "later.csv", *asked[2:], "--forecast", "g.json", cwd=place)
     assert "has run n_params 7B, n_tokens 140B already" in late.stderr
     assert not (place / "g.json").exists()
+
+
+def test_the_page_draws_what_was_asked_with_bands(tmp_path: Path) -> None:
+    pools = grid(sizes=4, budgets=4).join(pl.DataFrame({"k": [1.0, 3.0, 9.0]}), how="cross")
+    table = pools.select("n_params", "n_tokens", n_unique=pl.col("n_tokens") / pl.col("k"))
+    with_loss(table, "lovelace", LOVELACE, noise=0.002).write_csv(tmp_path / "r.csv")
+    asked = ("--compute", "1e20", "--n-params", "1B", "--n-tokens", "20B", "--unique-tokens", "4B", "--epochs", "2,4")
+    laws = ("--law", "chinchilla", "--law", "lovelace", "--noise-exponent", "0.4", "--figures", "page")
+    done = run_dq("plan", "r.csv", *asked, *laws, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "epochs  law" in done.stdout
+    drawn = {one.name: one.read_text() for one in (tmp_path / "page").glob("*.svg")}
+    named = {f"plan-{one}.svg" for one in ("split-1", "doubling-1", "loss-1", "epochs-1", "epochs-2")}
+    assert set(drawn) == named
+    assert all("nan" not in one for one in drawn.values())
+    assert all(drawn[one].count("<polygon") == 1 for one in named - {"plan-loss-1.svg"})
+    html = (tmp_path / "page" / "index.html").read_text()
+    assert "Repeat 4B good tokens (1B parameters) or add worse text?" in html
+    assert "What the answers rest on" in html
 
 
 def test_answers_in_json_have_numbers_words_and_what_they_rest_on(place: Path) -> None:

@@ -8,6 +8,7 @@ from dq.scaling.plans.choice import VariantChoice, choose_variant
 from dq.scaling.plans.efficiency import EfficiencyPlan, sample_efficiency, tokens_for_loss
 from dq.scaling.plans.epochs import EpochPlan, best_epochs
 from dq.scaling.plans.forecast import Forecast, ForecastScore, forecast, read_forecast, score_forecast, write_forecast
+from dq.scaling.plans.frontier import frontier
 from dq.scaling.plans.lifetime import LifetimePlan, cheapest_lifetime
 from dq.scaling.plans.optimal import ComputePlan, compute_optimal
 from dq.scaling.plans.prediction import Prediction, predict_runs
@@ -42,6 +43,7 @@ __all__ = [
     "choose_variant",
     "compute_optimal",
     "forecast",
+    "frontier",
     "predict_runs",
     "read_forecast",
     "repeat_or_noise",

@@ -45,7 +45,7 @@ class EfficiencyPlan(Reply):
         if self.reference is None:
             return f"How many tokens does a loss of {short(self.loss.value or 0, digits=OF_LOSS)} take?"
         n_params, n_tokens = self.reference
-        return f"What takes another size to be as good as {short(n_params)} parameters on {short(n_tokens)} tokens?"
+        return f"What makes another size as good as {short(n_params)} parameters on {short(n_tokens)} tokens?"
 
     @property
     def in_words(self) -> str:

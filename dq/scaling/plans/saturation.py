@@ -78,12 +78,13 @@ def saturation(surfaces: Sequence[Surface], flops: float) -> Saturation:
         raise ConfigError("what a doubling buys depends on the form of the law: fit at least two", field="law")
     return Saturation(
         flops=flops,
-        by_law=tuple(_doubling(one, flops) for one in surfaces),
+        by_law=tuple(doubling(one, flops) for one in surfaces),
         beyond=2 * flops / max(one.largest_compute for one in surfaces),
     )
 
 
-def _doubling(surface: Surface, flops: float) -> Doubling:
+def doubling(surface: Surface, flops: float) -> Doubling:
+    """What twice the compute buys by one law."""
     now, then = (
         least_over_sizes(
             lambda sizes, budget=budget: surface.loss(  # type: ignore[misc]
