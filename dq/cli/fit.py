@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dq.scaling import Fit, Identification, Selection
+    from dq.scaling.plans import Approaches
 
 DEFAULT_LAW = "chinchilla"
 DELTA = 1e-3
@@ -38,6 +39,9 @@ def fit(
     resamples: Annotated[
         int | None, typer.Option("--resamples", min=2, help="Refit so many resamples of whole runs too.")
     ] = None,
+    isoflop: Annotated[
+        bool, typer.Option("--isoflop", help="The best size by compute without a law too: parabolas, envelope.")
+    ] = False,
     columns: Columns = None,
     where: Where = None,
     figures: Figures = None,
@@ -67,20 +71,23 @@ def fit(
             fit_law(names[0], runs, delta=delta, fixed=_numbers(fixed), tied=_pairs(tied, "--tie"), options=options)
         ]
     asked = [(one, one.identified()) for one in fits]
-    page = _page(figures, name=runs.name, asked=asked) if figures is not None else None
+    ways = _ways(fits) if isoflop else None
+    page = _page(figures, name=runs.name, asked=asked, ways=ways) if figures is not None else None
     boots = [one.bootstrap(resamples=resamples) if resamples is not None else None for one in fits]
     if as_json:
         records = [
             {**one.to_dict(), "identified": found, "bootstrap": boot, "summary": summary(one, found)}
             for (one, found), boot in zip(asked, boots, strict=True)
         ]
-        show.json({"fits": records, "selection": selection, "page": page})
+        show.json({"fits": records, "selection": selection, "approaches": ways, "page": page})
         return
     for (one, found), boot in zip(asked, boots, strict=True):
         drawn = None if boot is None else {name: boot.interval(name) for name in one.fitted}
         _show(one, found, {name: (i.low, i.high) for name, i in drawn.items()} if drawn else {})
     if selection is not None:
         _show_selection(selection)
+    if ways is not None:
+        _show_ways(ways)
     if page is not None:
         show.line(f"figures: {page}")
 
@@ -103,12 +110,27 @@ def _numbers(given: Sequence[str] | None) -> dict[str, float]:
     return found
 
 
-def _page(folder: Path, *, name: str, asked: Sequence[tuple[Fit, tuple[Identification, ...]]]) -> Path:
+def _ways(fits: Sequence[Fit]) -> Approaches:
+    from dq.scaling.plans import Surface, approaches
+
+    fresh = [one for one in fits if set(one.solution.problem.law.columns) == {"n_params", "n_tokens"}]
+    if not fresh:
+        raise typer.BadParameter("give a --law of parameters and tokens, such as chinchilla", param_hint="--isoflop")
+    return approaches([Surface.of(one) for one in fresh])
+
+
+def _page(
+    folder: Path,
+    *,
+    name: str,
+    asked: Sequence[tuple[Fit, tuple[Identification, ...]]],
+    ways: Approaches | None,
+) -> Path:
     from dq.report import Fitted, build_fits
     from dq.scaling import summary
 
     parts = [Fitted(one, [one.profile(p) for p in one.fitted], summary(one, found)) for one, found in asked]
-    return build_fits(parts, folder, name=name)
+    return build_fits(parts, folder, name=name, ways=ways)
 
 
 def _show(one: Fit, found: Sequence[Identification], drawn: dict[str, tuple[float | None, float | None]]) -> None:
@@ -165,3 +187,30 @@ def _show_selection(found: Selection) -> None:
         "smaller ones",
     )
     show.line(f"{found.words}.", wrap=True)
+
+
+def _show_ways(found: Approaches) -> None:
+    if found.isoflop is not None:
+        rows = [
+            (
+                f"{one['flops']:.3g}",
+                str(one["runs"]),
+                f"{one['smallest']:.3g}",
+                f"{one['largest']:.3g}",
+                f"{one['n_params']:.3g}",
+                f"{one['n_tokens']:.3g}",
+                f"{one['loss']:.4f}",
+                f"{one['off_centre']:+.2f}",
+            )
+            for one in found.isoflop.levels.to_dicts()
+        ]
+        show.table(
+            ("FLOPs", "runs", "sizes from", "to", "best N", "its D", "loss", "off centre"),
+            rows,
+            align="r" * 8,
+            title="isoFLOP: the least loss by a parabola in log N a level (off centre: 0 amid the sizes, 1 at an end)",
+            more="levels",
+        )
+    for sentence in found.in_words:
+        show.line(f"{sentence}.", wrap=True)
+    show.warnings([*(found.isoflop.warnings if found.isoflop else ()), *found.notes])

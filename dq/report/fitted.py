@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from dq.report.colors import INK, PALETTE
+from dq.report.isoflops import isoflop_figures
 from dq.report.page import Figure, write_page, write_panels
 from dq.report.svg import (
     LEFT,
@@ -31,6 +32,7 @@ from dq.report.svg import (
     y_axis,
 )
 from dq.scaling import Fit, Profile
+from dq.scaling.plans import Approaches
 
 HEIGHT, BOTTOM = 250, 208
 MOST_SIZES = 6
@@ -49,16 +51,25 @@ class Fitted:
     sentences: Sequence[str]
 
 
-def build_fits(found: Sequence[Fitted], folder: Path, *, name: str) -> Path:
+def build_fits(found: Sequence[Fitted], folder: Path, *, name: str, ways: Approaches | None = None) -> Path:
     """Write the page and its panels into a folder, and return the page's path.
+
+    Args:
+        found: the fits.
+        folder: made where it is missing.
+        name: of the table.
+        ways: the best size by compute without a law, if it was asked for.
 
     Raises:
         MissingExtraError: the `report` extra is not installed.
     """
     parts = [(one, list(_figures(one))) for one in found]
     values = {"parts": [(one.fit.to_dict(), _rows(one), one.sentences, figures) for one, figures in parts]}
-    page = write_page(folder, "fitted.html", name=name, values=values)
+    beside = isoflop_figures(ways) if ways is not None else []
+    words = ways.in_words if ways is not None else ()
+    page = write_page(folder, "fitted.html", name=name, values={**values, "beside": beside, "words": words})
     write_panels(folder, ((one.fit.law, figure) for one, figures in parts for figure in figures))
+    write_panels(folder, (("runs", figure) for figure in beside))
     return page
 
 

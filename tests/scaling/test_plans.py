@@ -259,7 +259,7 @@ def test_repeated_and_noisy_runs_stay_out_of_laws_of_fresh_text() -> None:
     noisy = fresh.with_columns(dose=pl.lit(0.4), loss=pl.col("loss") + 0.2)
     found = answer(RunTable.of(pl.concat([fresh, repeated, noisy])), Questions(flops=1e21), laws=LAWS)
     assert found.surfaces["chinchilla"].fit.params["E"] == pytest.approx(E, rel=1e-3)
-    assert found.notes == ("laws of fresh text: 70 of 105 runs left out, repeated or noisy",)
+    assert found.notes[0] == "laws of fresh text: 70 of 105 runs left out, repeated or noisy"
 
 
 def test_several_variants_are_chosen_between() -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dq.scaling.plans.approaches import Approach, Approaches, SplitWithoutLaw, approaches
 from dq.scaling.plans.ask import Plans, answer
 from dq.scaling.plans.basis import Basis
 from dq.scaling.plans.choice import VariantChoice, choose_variant
 from dq.scaling.plans.efficiency import EfficiencyPlan, sample_efficiency, tokens_for_loss
+from dq.scaling.plans.envelope import Envelope, envelope
 from dq.scaling.plans.epochs import EpochPlan, best_epochs
 from dq.scaling.plans.forecast import Forecast, ForecastScore, forecast, read_forecast, score_forecast, write_forecast
 from dq.scaling.plans.frontier import frontier
+from dq.scaling.plans.isoflop import Isoflop, isoflop
 from dq.scaling.plans.lifetime import LifetimePlan, cheapest_lifetime
 from dq.scaling.plans.optimal import ComputePlan, compute_optimal
 from dq.scaling.plans.prediction import Prediction, predict_runs
@@ -20,12 +23,16 @@ from dq.scaling.plans.surface import Surface
 from dq.scaling.plans.worth import RepeatOrNoise, repeat_or_noise
 
 __all__ = [
+    "Approach",
+    "Approaches",
     "Basis",
     "ComputePlan",
     "EfficiencyPlan",
+    "Envelope",
     "EpochPlan",
     "Forecast",
     "ForecastScore",
+    "Isoflop",
     "LifetimePlan",
     "Plans",
     "Prediction",
@@ -34,16 +41,20 @@ __all__ = [
     "RepeatOrNoise",
     "Reply",
     "Saturation",
+    "SplitWithoutLaw",
     "Surface",
     "VariantChoice",
     "answer",
+    "approaches",
     "best_epochs",
     "cautions_on",
     "cheapest_lifetime",
     "choose_variant",
     "compute_optimal",
+    "envelope",
     "forecast",
     "frontier",
+    "isoflop",
     "predict_runs",
     "read_forecast",
     "repeat_or_noise",

@@ -15,6 +15,7 @@ from dq.errors import ConfigError, FitError, nearest
 from dq.results import Result
 from dq.scaling.fit import Fit, FitOptions, fit
 from dq.scaling.known import describe_laws
+from dq.scaling.plans.approaches import approaches
 from dq.scaling.plans.basis import Basis
 from dq.scaling.plans.choice import choose_variant
 from dq.scaling.plans.efficiency import sample_efficiency, tokens_for_loss
@@ -123,6 +124,9 @@ class _Asked:
         ask = self.questions
         if ask.flops is not None:
             yield from (compute_optimal(one, ask.flops) for one in self.fresh)
+            ways = approaches(self.fresh)
+            yield from ways.splits(ask.flops)
+            self.notes += ways.notes
             if len(self.fresh) > 1:
                 yield saturation(self.fresh, ask.flops)
             if ask.unique_tokens is not None:

@@ -42,7 +42,7 @@ class ComputePlan(Reply):
     @property
     def question(self) -> str:
         """As a user would ask it."""
-        return f"How are {short(self.flops)} FLOPs best split between parameters and tokens?"
+        return split_question(self.flops)
 
     @property
     def in_words(self) -> str:
@@ -57,6 +57,11 @@ class ComputePlan(Reply):
             f"{self.loss.in_words(digits=OF_LOSS)}; the rule of {RULE:g} tokens a parameter "
             f"({short(self.rule_params)} parameters{inside}) would cost {self.rule_cost.in_words('nats')} more"
         )
+
+
+def split_question(flops: float) -> str:
+    """How a user would ask for the best split."""
+    return f"How are {short(flops)} FLOPs best split between parameters and tokens?"
 
 
 def _holds(interval: Quantity, value: float) -> bool | None:
