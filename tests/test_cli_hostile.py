@@ -130,6 +130,10 @@ WORK = [
     ("ablate", "study.yaml", "--budget-tokens", "4096", "--dry-run"),
     ("runs", "ws", "--mirror", "tensorboard=board\u202e[b]"),
     ("runs", "ws", "--curves", "curves\u202e[b].csv"),
+    ("variants", "list", "study.yaml", "--budget-tokens", "4096"),
+    ("variants", "show", "study.yaml", "raw", "--budget-tokens", "4096"),
+    ("variants", "verify", "study.yaml", "--budget-tokens", "4096"),
+    ("variants", "export", "study.yaml", "raw", "-o", "exported\u202e[b]", "--format", "jsonl"),
     ("noise", "ws"),
     ("compare", "ws", "--figures", "figures\u202e[b]"),
     ("compare", "runs.csv", "--baseline", HOSTILE, "--where", "set=x"),
@@ -165,6 +169,10 @@ FAULTS = [
     ("runs", HOSTILE),
     ("ablate", "study.yaml", "--deadline", HOSTILE),
     ("ablate", "study.yaml", "--budget-tokens", "8192", "--device", HOSTILE),
+    ("variants", "list", "study.yaml", "--workspace", HOSTILE.replace("/", "")),
+    ("variants", "show", "study.yaml", HOSTILE),
+    ("variants", "verify", "study.yaml", HOSTILE),
+    ("variants", "export", "study.yaml", HOSTILE, "-o", HOSTILE, "--format", "ds"),
     ("noise", HOSTILE),
     ("compare", HOSTILE),
     ("fit", HOSTILE),
@@ -220,7 +228,7 @@ def test_markup_in_a_name_stays_text(screens: list[str]) -> None:
 
 
 def test_the_same_commands_in_a_pipe_print_no_control_character_at_all(folder: Path, screens: list[str]) -> None:
-    fresh = [command for command in WORK if command[0] in ("inspect", "audit", "rules", "run", "ablate", "dedup")]
+    fresh = [command for command in WORK if command[0] in ("inspect", "audit", "rules", "run", "ablate", "dedup", "variants")]
     for command in [*fresh, *FAULTS]:
         for arguments in (command, (*command, "--json")):
             done = run_dq(*arguments, cwd=folder)

@@ -210,7 +210,7 @@ def test_every_dq_command_of_the_readme_works(
     commands = readme_commands()
     assert {command.split()[1] for command in commands} == {
         "quickstart", "recipes", "run", "ablate", "dedup", "audit", "score", "filter", "inspect", "rules", "signals",
-        "doctor", "presets", "runs", "noise", "compare", "fit", "plan",
+        "doctor", "presets", "runs", "noise", "compare", "fit", "plan", "variants",
     }  # fmt: skip
     rows = [{"id": f"d{n}", "text": "The old bridge of the town. " * n} for n in (1, 40)]
     (tmp_path / "docs.jsonl").write_text("\n".join(map(json.dumps, rows)))
@@ -229,6 +229,8 @@ def test_every_dq_command_of_the_readme_works(
             path = next((argument for argument in arguments if argument.endswith(".yaml")), "ablations/quickstart.yaml")
             short = BUDGET if path.endswith("quickstart.yaml") else [*BUDGET, "--seeds", "1"]  # others train anew
             arguments = ["ablate", path, *short, *(["--dry-run"] if "--dry-run" in arguments else [])]
+        if arguments[0] == "variants":
+            arguments += BUDGET[:2]
         if arguments[0] == "quickstart":
             arguments = ["quickstart", *BUDGET]
         done = run_dq(*arguments, cwd=tmp_path)

@@ -30,6 +30,7 @@ from dq.cli import (
     runs,
     show,
     studies,
+    variants,
 )
 from dq.cli.options import explained, flags
 from dq.errors import DqError
@@ -106,6 +107,16 @@ app.add_typer(
 )
 app.add_typer(
     _group("Check what a step did against the truth on a sample.", duplicates=duplicates.audit_duplicates), name="audit"
+)
+app.add_typer(
+    _group(
+        "Look at the streams of a study, prove what is in them, write them for other trainers.",
+        list=variants.list_variants,
+        show=variants.show_variant,
+        verify=variants.verify_variants,
+        export=variants.export_variant,
+    ),
+    name="variants",
 )
 app.add_typer(
     _group(

@@ -27,7 +27,6 @@ from dq.corpus.quarantine import RowCounts
 from dq.errors import ConfigError, WorkspaceError
 from dq.executors import QUIET, Executor, LocalExecutor, Progress, require_live_polars
 from dq.files.named import Named, lines_writer
-from dq.files.output import claimed
 from dq.files.own import lines_with, rows_with
 from dq.files.pieces import PieceTask, Scoring, counted, cut, join_quarantine, run_pieces, undone_without_text
 from dq.files.score import ScoreTask, score_piece, score_tasks
@@ -36,6 +35,7 @@ from dq.files.tally import Tally
 from dq.quality import QuantileRule, RuleSet, a_rule_set
 from dq.results import Result
 from dq.store import Stage, read_parquet
+from dq.store.claimed import claimed
 
 VERSION = 5
 SCRATCH = ".pieces"  # in the folder of the kept documents: tallies and quarantines of pieces, until all are done

@@ -25,13 +25,13 @@ from dq.corpus.quarantine import QUARANTINE, RowCounts
 from dq.errors import ConfigError, WorkspaceError
 from dq.executors import QUIET, Executor, LocalExecutor, Progress, require_live_polars
 from dq.files.named import LINES, export_table
-from dq.files.output import claimed
 from dq.files.pieces import PieceTask, Scoring, counted, cut, join_quarantine, run_pieces, undone_without_text
 from dq.files.tables import join_tables, table_writer, with_columns
 from dq.quality import DEFAULT_SIGNALS
 from dq.quality.rules import script_signal
 from dq.results import Result
 from dq.store import FolderLock, Stage, local
+from dq.store.claimed import claimed
 
 VERSION = 3
 ENDINGS = (".parquet", *LINES, ".csv")

@@ -8,23 +8,39 @@ from dq.study.noise import StudyNoise, noise_of_workspace
 from dq.study.outcome import StudyResult
 from dq.study.run import run_grid, run_study
 from dq.study.runs import RunProgress, Runs, list_runs
+from dq.study.variants import (
+    ListedVariant,
+    ShownVariant,
+    export,
+    list_variants,
+    show_variant,
+    usual_study,
+    verify_variants,
+)
 
 __all__ = [
     "CellResult",
     "ControlsConfig",
     "GridForecast",
     "GridResult",
+    "ListedVariant",
     "RunProgress",
     "Runs",
+    "ShownVariant",
     "StudyConfig",
     "StudyForecast",
     "StudyNoise",
     "StudyResult",
     "compare_workspace",
+    "export",
     "forecast_grid",
     "forecast_study",
     "list_runs",
+    "list_variants",
     "noise_of_workspace",
     "run_grid",
     "run_study",
+    "show_variant",
+    "usual_study",
+    "verify_variants",
 ]

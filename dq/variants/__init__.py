@@ -5,6 +5,8 @@ from dq.variants.config import StreamConfig
 from dq.variants.counts import Counts
 from dq.variants.derived import rewrite_texts
 from dq.variants.documents import Universe
+from dq.variants.export import Export, export_variant
+from dq.variants.formats import FORMATS
 from dq.variants.kind import Kind
 from dq.variants.kinds.curated import Curated
 from dq.variants.kinds.mixed import Mixed
@@ -26,14 +28,17 @@ from dq.variants.spec import KINDS, KindDescription, VariantSpec, describe_kinds
 from dq.variants.stream import Stream
 from dq.variants.universe import foreseen_universe, open_universe, variant_inputs
 from dq.variants.variant import Variant
+from dq.variants.verified import Verified, Verifier
 
 __all__ = [
+    "FORMATS",
     "KINDS",
     "Boilerplate",
     "Characters",
     "Counts",
     "Curated",
     "ExactDuplicates",
+    "Export",
     "Kind",
     "KindDescription",
     "Manifest",
@@ -55,8 +60,11 @@ __all__ = [
     "Universe",
     "Variant",
     "VariantSpec",
+    "Verified",
+    "Verifier",
     "Words",
     "describe_kinds",
+    "export_variant",
     "foreseen_universe",
     "open_universe",
     "rewrite_texts",

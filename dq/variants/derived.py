@@ -36,12 +36,17 @@ def rewrite_texts(
 
 def open_rewritten(view: View, texts: tuple[Layer, ...]) -> RewrittenTokens:
     """The pool of documents whose text these layers rewrote; raises WorkspaceError where it has not been made."""
-    return view.open(RewrittenTokens, _names(view, texts)[-1])
+    return view.open(RewrittenTokens, version_of(view, texts))
 
 
 def is_rewritten(view: View, texts: tuple[Layer, ...]) -> bool:
     """Whether that pool has been made."""
-    return (RewrittenTokens.place(view, _names(view, texts)[-1]) / "stage.json").exists()
+    return (RewrittenTokens.place(view, version_of(view, texts)) / "stage.json").exists()
+
+
+def version_of(view: View, texts: tuple[Layer, ...]) -> str:
+    """The name of the text version that these layers make."""
+    return _names(view, texts)[-1]
 
 
 def _names(view: View, texts: tuple[Layer, ...]) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ import numpy as np
 from dq.arrays import I64
 from dq.errors import listed
 from dq.results import Result
+from dq.variants.digest import order_digest
 from dq.variants.documents import Universe
 from dq.variants.ingredient import Layer
 from dq.variants.near import near_copies
@@ -71,8 +72,9 @@ class NoiseMeasure:
 class Manifest(Result):
     """A variant at a budget: its recipe, its inputs' fingerprints, and the measured content of each seed's stream.
 
-    ``unique_tokens`` are those of each seed's whole stream: what two parts share counts once. ``source_shares`` are
-    measured over all seeds; ``shares`` are the study's. ``noise`` has the dose of each kind, asked and measured;
+    ``unique_tokens`` are those of each seed's whole stream: what two parts share counts once. ``digests`` are SHA-256
+    of what stands where in each (`dq.variants.digest`). ``source_shares`` are measured over all seeds;
+    ``shares`` are the study's. ``noise`` has the dose of each kind, asked and measured;
     ``noise_fraction`` is the share of the tokens, BOS and all, that noise rewrote in the documents of every seed's
     stream, each weighed by its tokens there: 0 where the kind has no noise. ``texts`` are the text versions that were
     judged, deduplicated and trained on, and ``made_identical`` counts the documents that cleaning made equal to another
@@ -90,6 +92,7 @@ class Manifest(Result):
     inputs: Mapping[str, str]
     parts: tuple[PartMeasure, ...]
     unique_tokens: tuple[int, ...]
+    digests: tuple[str, ...]
     source_shares: Mapping[str, float]
     pool_near_copies: Mapping[str, float]
     noise_fraction: float
@@ -108,11 +111,13 @@ class Measured:
     Attributes:
         parts: of every seed, in the order in which seeds were added.
         unique_tokens: of every seed.
+        digests: of every seed, of what stands where.
     """
 
     def __init__(self, universe: Universe, parts: Sequence[Part], *, budget_tokens: int) -> None:
         self.parts: list[PartMeasure] = []
         self.unique_tokens: tuple[int, ...] = ()
+        self.digests: tuple[str, ...] = ()
         self._universe, self._parts, self._budget_tokens = universe, parts, budget_tokens
         self._tokens, self._rewritten = 0, 0.0
         self._by_layer: dict[int, tuple[Layer, float, float]] = {}  # of each layer, tokens and those it rewrote
@@ -123,6 +128,7 @@ class Measured:
         lengths = np.diff(np.minimum(order.starts, self._budget_tokens))
         near = near_copies(self._universe, order.pieces)
         self.unique_tokens = (*self.unique_tokens, int(lengths[order.first].sum()))
+        self.digests = (*self.digests, order_digest(self._universe, order, budget_tokens=self._budget_tokens))
         for number, part in enumerate(self._parts):
             mine = order.parts == number
             first = mine & (order.copies == 0)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dq.arrays import I32, I64, offsets_of
+from dq.arrays import I32, I64, Array, offsets_of
 from dq.stages.tokens import TokenPool
 from dq.variants.ingredient import Rewriter
 from dq.variants.order import StreamOrder
@@ -74,6 +74,15 @@ class Row:
         lengths = _lengths(self.order.starts[first : last + 1], begin, end)
         unique: I64 = self.places(begin, end)[np.repeat(self.order.first[first:last], lengths)]
         return unique
+
+    def following(self, at: int, count: int) -> Array:
+        """Tokens of occurrence ``at``'s document behind it, so many where there are: the piece ends within its text."""
+        document, end = int(self.order.documents[at]), int(self.order.pieces.begins[at] + self.order.pieces.lengths[at])
+        part = self.order.parts[at]
+        noisy = self._noisy[part]
+        tokens = noisy.tokens(document) if noisy else self._pools[self._pool_of[part]].tokens(document)
+        behind: Array = tokens[end : end + count]
+        return behind
 
     def _gather(self, places: I64, out: I32) -> None:
         if len(self._pools) == 1:

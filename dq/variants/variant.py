@@ -120,6 +120,7 @@ class Variant:
             inputs=dict(self.inputs),
             parts=tuple(measured.parts),
             unique_tokens=measured.unique_tokens,
+            digests=measured.digests,
             source_shares=measured.source_shares,
             pool_near_copies=pool_near_copies(universe, parts, piece_tokens=self.piece_tokens),
             noise_fraction=measured.noise_fraction,

@@ -11,9 +11,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from dq.errors import WorkspaceError
-from dq.store import FolderLock, Stage, check_files, read_json, read_record
 from dq.store.contents import LOCK, RECORD, STARTED
-from dq.store.files import PARTIAL
+from dq.store.files import PARTIAL, read_json
+from dq.store.lock import FolderLock
+from dq.store.stage import Stage, check_files, read_record
 
 
 @contextmanager
