@@ -228,7 +228,8 @@ def test_markup_in_a_name_stays_text(screens: list[str]) -> None:
 
 
 def test_the_same_commands_in_a_pipe_print_no_control_character_at_all(folder: Path, screens: list[str]) -> None:
-    fresh = [command for command in WORK if command[0] in ("inspect", "audit", "rules", "run", "ablate", "dedup", "variants")]
+    again = ("inspect", "audit", "rules", "run", "ablate", "dedup", "variants")
+    fresh = [command for command in WORK if command[0] in again]
     for command in [*fresh, *FAULTS]:
         for arguments in (command, (*command, "--json")):
             done = run_dq(*arguments, cwd=folder)

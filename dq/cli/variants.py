@@ -25,7 +25,7 @@ Seed = Annotated[int, typer.Option("--seed", min=0, help="Whose stream: document
 
 
 def list_variants(
-    study: Study, workspace: WorkspaceFolder = None, budget_tokens: BudgetTokens = None, as_json: AsJson = False
+    recipe: Study, workspace: WorkspaceFolder = None, budget_tokens: BudgetTokens = None, as_json: AsJson = False
 ) -> None:
     """List the variants of a study: tokens, unique tokens, epochs and documents by source. Trains nothing.
 
@@ -33,7 +33,7 @@ def list_variants(
     """
     from dq.study import list_variants
 
-    config, place = _opened(study, workspace, budget_tokens)
+    config, place = _opened(recipe, workspace, budget_tokens)
     with about_yaml(type(config)):
         found = list_variants(config, place)
     if as_json:
@@ -68,8 +68,8 @@ def _warned(found: Sequence[ListedVariant]) -> Iterator[str]:
 
 
 def show_variant(
-    study: Study,
-    variant: Variant,
+    recipe: Study,
+    name: Variant,
     workspace: WorkspaceFolder = None,
     budget_tokens: BudgetTokens = None,
     seed: Seed = 0,
@@ -82,9 +82,9 @@ def show_variant(
     """
     from dq.study import show_variant
 
-    config, place = _opened(study, workspace, budget_tokens)
+    config, place = _opened(recipe, workspace, budget_tokens)
     with about_yaml(type(config)):
-        found = show_variant(config, place, variant, seed=seed, limit=limit)
+        found = show_variant(config, place, name, seed=seed, limit=limit)
     if as_json:
         show.json(found)
         return
@@ -136,8 +136,8 @@ def _show_parts(manifest: Manifest) -> None:
 
 
 def verify_variants(
-    study: Study,
-    variant: Annotated[str | None, typer.Argument(metavar="[VARIANT]", help="One of them. Default: all.")] = None,
+    recipe: Study,
+    name: Annotated[str | None, typer.Argument(metavar="[VARIANT]", help="One of them. Default: all.")] = None,
     workspace: WorkspaceFolder = None,
     budget_tokens: BudgetTokens = None,
     as_json: AsJson = False,
@@ -148,9 +148,9 @@ def verify_variants(
     """
     from dq.study import verify_variants
 
-    config, place = _opened(study, workspace, budget_tokens)
+    config, place = _opened(recipe, workspace, budget_tokens)
     with about_yaml(type(config)), show.progress() as progress:
-        found = verify_variants(config, place, variant, progress=progress)
+        found = verify_variants(config, place, name, progress=progress)
     if as_json:
         show.json({"verified": found})
         return
@@ -163,8 +163,8 @@ def verify_variants(
 
 
 def export_variant(
-    study: Study,
-    variant: Variant,
+    recipe: Study,
+    name: Variant,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write into.")],
     format: Annotated[  # noqa: A002
         Literal["jsonl", "parquet", "ds", "megatron", "nanochat"],
@@ -182,10 +182,10 @@ def export_variant(
     """
     from dq.study import export
 
-    config, place = _opened(study, workspace, budget_tokens)
+    config, place = _opened(recipe, workspace, budget_tokens)
     with about_yaml(type(config)), show.progress() as progress:
         found = export(
-            config, place, variant, output=output, format=format, seed=seed, overwrite=overwrite, progress=progress
+            config, place, name, output=output, format=format, seed=seed, overwrite=overwrite, progress=progress
         )
     if as_json:
         show.json(found)

@@ -5,8 +5,7 @@ from dq.variants.config import StreamConfig
 from dq.variants.counts import Counts
 from dq.variants.derived import rewrite_texts
 from dq.variants.documents import Universe
-from dq.variants.export import Export, export_variant
-from dq.variants.formats import FORMATS
+from dq.variants.export import FORMATS, Export, export_variant
 from dq.variants.kind import Kind
 from dq.variants.kinds.curated import Curated
 from dq.variants.kinds.mixed import Mixed

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from dq.errors import ConfigError, nearest
-from dq.executors import QUIET, Progress
+from dq.executors import QUIET, Progress, Step
 from dq.results import Result
 from dq.stages.base import View
 from dq.stages.heldout import Heldout
@@ -21,11 +22,24 @@ from dq.store.contents import RECORD, STARTED
 from dq.variants.digest import order_digest
 from dq.variants.documents import Universe
 from dq.variants.exported import Exported
-from dq.variants.formats import FORMATS
+from dq.variants.formats.datatrove import write_ds
+from dq.variants.formats.jsonl import write_jsonl
+from dq.variants.formats.megatron import write_megatron
+from dq.variants.formats.nanochat import write_nanochat
+from dq.variants.formats.parquet import write_parquet
 from dq.variants.variant import Variant
 
 VERSION = 1
 MANIFEST = "manifest.json"
+Format: TypeAlias = Callable[[Exported, Path, Step], None]
+FORMATS: Mapping[str, Format] = {
+    "jsonl": write_jsonl,
+    "parquet": write_parquet,
+    "ds": write_ds,
+    "megatron": write_megatron,
+    "nanochat": write_nanochat,
+}
+TEXTS = ("jsonl", "parquet", "nanochat")
 
 
 @dataclass(frozen=True)
@@ -122,7 +136,7 @@ def open_exported(view: View, universe: Universe, variant: Variant, *, seed: int
 def _about(exported: Exported, variant: Variant, output: Path, *, format: str, seed: int) -> Export:  # noqa: A002
     order, (inexact, of) = exported.row.order, exported.tokenizer.inexact
     names = sorted(path.name for path in output.iterdir() if path.name not in (RECORD, STARTED, MANIFEST))
-    warned = inexact and format in ("jsonl", "parquet", "nanochat")
+    warned = inexact and format in TEXTS
     said = (
         f"the tokenizer does not return text as it was: {inexact:,} of {of:,} sampled texts differ from their tokens'"
     )
