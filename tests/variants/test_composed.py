@@ -72,10 +72,11 @@ def test_each_document_is_seen_as_often_as_its_cluster_is_large_up_to_a_cap(seed
     budget = fitting_budget(world, shares, world.kept)
     order, parts = order_of(world, variant(spec, budget, shares, unit=unit), seed=seed)
     pieces = order.documents * 10_000 + order.pieces.begins
-    seen, times = np.unique(pieces, return_counts=True)
-    wanted = np.minimum(sizes, most)[seen // 10_000]
-    # The very last pieces of a part are cut where it has given its share.
-    assert (times <= wanted).all() and (wanted - times).sum() <= most * (len(parts) + 1)
+    seen, at, times = np.unique(pieces, return_index=True, return_counts=True)
+    wanted, lengths = np.minimum(sizes, most)[seen // 10_000], order.pieces.lengths[at]
+    # Where a part has given its share, what its last piece overshoots by, all its copies, is missing of later copies.
+    assert (times <= wanted).all()
+    assert int(((wanted - times) * lengths).sum()) <= (most + 2) * int(lengths.max()) * len(parts)
     assert set(order.copies[np.isin(pieces, seen[wanted == 1])].tolist()) <= {0}
 
 
