@@ -12,6 +12,7 @@ from dq.scaling.identified import Identification, Identified
 from dq.scaling.known import LawDescription, describe_laws
 from dq.scaling.profile import ParameterInterval, Profile
 from dq.scaling.selection import Candidate, Selection, select
+from dq.scaling.sharing import Sharing, fits_by_variant, sharing
 from dq.scaling.summary import summary
 
 __all__ = [
@@ -27,9 +28,12 @@ __all__ = [
     "ParameterInterval",
     "Profile",
     "Selection",
+    "Sharing",
     "describe_laws",
     "fit",
+    "fits_by_variant",
     "objective_at",
     "select",
+    "sharing",
     "summary",
 ]

@@ -218,6 +218,11 @@ def fit(
     space = Space.of(named.law, fixed=fixed, tied=tied)
     if not space.free:
         raise ConfigError("`fixed`: every parameter is fixed, none is left to fit; see `objective_at`", field="fixed")
+    if table.has("variant") and (variants := table.frame["variant"].n_unique()) > 1:
+        notes.append(
+            f"runs of {variants} variants are fitted as one text, but filters move exponents too: fit each alone, and "
+            "test what they share"
+        )
     problem = _problem(named, table, space, delta=delta)
     problem = replace(problem, overestimate_penalty=options.overestimate_penalty)
     solution = solve(problem, _clusters(table))
