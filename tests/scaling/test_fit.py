@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from scipy.optimize import least_squares
 from scipy.optimize import minimize as scipy_minimize
 
 from dq.errors import DqError
@@ -49,6 +50,27 @@ def test_no_other_solver_finds_less(noisy: Fit) -> None:
     start = np.array([math.log(1.8), 6.2, 7.6, 0.35, 0.37])
     found = [scipy_minimize(objective, start, method=method, tol=1e-14).fun for method in ("BFGS", "Nelder-Mead")]
     assert noisy.objective <= min(found) * (1 + 1e-6)
+
+
+def test_no_trust_region_finds_less_in_the_coupled_form() -> None:
+    """Its six parameters trade with each other in a long valley; scipy's Huber loss on residuals is ours exactly."""
+    truth = {**CHINCHILLA, "k": 0.6}
+    runs = with_loss(grid(), "coupled", truth, noise=0.002, seed=5)
+    log_n, log_d, log_loss = (np.log(runs[name].to_numpy()) for name in ("n_params", "n_tokens", "loss"))
+
+    def residuals(x: np.ndarray[tuple[int], np.dtype[np.float64]]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+        parts = np.logaddexp(x[1] - x[3] * log_n, x[2] - x[4] * log_d)
+        apart: np.ndarray[tuple[int], np.dtype[np.float64]] = np.logaddexp(x[0], x[5] * parts) - log_loss
+        return apart
+
+    ours = fit("coupled", runs)
+    exact = {"xtol": 1e-12, "ftol": 1e-12, "gtol": 1e-14}
+    starts = [
+        np.array([0.5, scale, scale, slope, slope, k]) for scale in (5.0, 15.0) for slope, k in ((0.3, 1), (0.6, 0.5))
+    ]
+    found = [least_squares(residuals, one, loss="huber", f_scale=1e-3, x_scale="jac", **exact).cost for one in starts]
+    assert min(found) == pytest.approx(ours.objective, rel=1e-6)
+    assert ours.objective <= min(found) * (1 + 1e-6)
 
 
 def test_predictions_hold_the_truth_and_widen_beyond_the_runs(noisy: Fit) -> None:
