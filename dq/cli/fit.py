@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dq.cli import show
+from dq.cli.fit_checks import show_collapse, show_sharing
 from dq.cli.options import AsJson, Columns, Figures, Laws, RunsTable, Where, columns_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dq.compare import RunTable
     from dq.scaling import Fit, Identification, Selection
     from dq.scaling.plans import Approaches
 
@@ -47,6 +47,9 @@ def fit(
         list[str] | None,
         typer.Option("--share", metavar="NAME", help="Test whether variants share a parameter, such as beta."),
     ] = None,
+    collapse: Annotated[
+        bool, typer.Option("--collapse", help="Check tuning: do curves, over their final loss, fall on one another?")
+    ] = False,
     columns: Columns = None,
     where: Where = None,
     figures: Figures = None,
@@ -60,13 +63,21 @@ def fit(
     from dq.scaling import FitOptions, select, summary
     from dq.scaling import fit as fit_law
 
+    if collapse:
+        if law or fixed or tied or resamples or isoflop or shared or delta != DELTA or overestimate_penalty != 1.0:
+            raise typer.BadParameter(
+                "curves are checked without a law: leave out what is of one", param_hint="--collapse"
+            )
+        runs = read_runs(run_table, columns=columns_of(columns), where=where or (), needs=("n_tokens", "loss"))
+        show_collapse(runs, figures=figures, as_json=as_json)
+        return
     runs = read_runs(run_table, columns=columns_of(columns), where=where or ())
     options = FitOptions(overestimate_penalty=overestimate_penalty)
     names = law or [DEFAULT_LAW]
     if shared:
         if len(names) > 1 or isoflop or figures or resamples or tied or overestimate_penalty != 1.0:
             raise typer.BadParameter("one law of each variant: only --fix and --delta go with it", param_hint="--share")
-        _share(names[0], runs, shared, delta=delta, fixed=_numbers(fixed), as_json=as_json)
+        show_sharing(names[0], runs, shared, delta=delta, fixed=_numbers(fixed), as_json=as_json)
         return
     selection = None
     if len(names) > 1:
@@ -100,46 +111,6 @@ def fit(
         _show_ways(ways)
     if page is not None:
         show.line(f"figures: {page}")
-
-
-def _share(
-    law: str, runs: RunTable, shared: list[str], *, delta: float, fixed: dict[str, float], as_json: bool
-) -> None:
-    """All of the parameters together, and each alone where there are several."""
-    from dq.scaling import fits_by_variant, sharing
-
-    fits = fits_by_variant(law, runs, delta=delta, fixed=fixed)
-    asked = [shared, *([[one] for one in shared] if len(shared) > 1 else [])]
-    found = [sharing(fits, one) for one in asked]
-    if as_json:
-        show.json({"fits": fits, "sharing": found})
-        return
-    names = next(iter(fits.values())).fitted
-    show.table(
-        ("variant", "runs", *names),
-        [(name, str(one.n_runs), *(f"{one.params[p]:.4g}" for p in names)) for name, one in fits.items()],
-        title=f"law `{law}` fitted to each variant alone",
-        more="variants",
-    )
-    show.table(
-        ("shared", "rise", "saves", "p by F", "p", "verdict"),
-        [
-            (
-                ", ".join(one.parameters),
-                f"{one.rise:.3g}",
-                str(one.df),
-                f"{one.p_f:.2g}",
-                f"{one.p:.2g}",
-                "refused" if one.refused else "may be",
-            )
-            for one in found
-        ],
-        align="lrrrrl",
-        title="one value for all variants: rise of the objective, and its chance where they do share it (p by refits)",
-    )
-    for each in found:
-        show.line(f"{each.in_words}.", wrap=True)
-    show.warnings(list(dict.fromkeys(note for one in fits.values() for note in one.advice)))
 
 
 def _pairs(given: Sequence[str] | None, flag: str) -> dict[str, str]:

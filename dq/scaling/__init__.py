@@ -6,6 +6,7 @@ Knows tables only: numpy, scipy, polars. A law is one file of `dq.scaling.laws`.
 from __future__ import annotations
 
 from dq.scaling.bootstrap import Bootstrap
+from dq.scaling.collapse import Collapse, collapse
 from dq.scaling.fit import Fit, FitOptions, FitStatus, fit, objective_at
 from dq.scaling.heldout import HeldOut
 from dq.scaling.identified import Identification, Identified
@@ -18,6 +19,7 @@ from dq.scaling.summary import summary
 __all__ = [
     "Bootstrap",
     "Candidate",
+    "Collapse",
     "Fit",
     "FitOptions",
     "FitStatus",
@@ -29,6 +31,7 @@ __all__ = [
     "Profile",
     "Selection",
     "Sharing",
+    "collapse",
     "describe_laws",
     "fit",
     "fits_by_variant",
