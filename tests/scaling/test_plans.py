@@ -15,6 +15,7 @@ from dq.compare import RunTable
 from dq.errors import ConfigError, FitError, InputError
 from dq.scaling import Fit, fit
 from dq.scaling.plans import (
+    BackTest,
     Quantity,
     Questions,
     Surface,
@@ -25,6 +26,7 @@ from dq.scaling.plans import (
     choose_variant,
     compute_optimal,
     forecast,
+    predict_runs,
     read_forecast,
     repeat_or_noise,
     sample_efficiency,
@@ -33,6 +35,7 @@ from dq.scaling.plans import (
     tokens_for_loss,
     write_forecast,
 )
+from dq.scaling.plans.back_test import look_ahead
 from tests.scaling.tables import with_loss
 
 E, A, B, ALPHA, BETA = 1.69, 406.4, 410.7, 0.34, 0.28  # Hoffmann 2022
@@ -199,6 +202,36 @@ def test_what_has_run_is_not_forecast_and_what_is_no_forecast_is_one_line(noisy:
             read_forecast(tmp_path / "f.json")
     with pytest.raises(InputError, match="No such file"):
         read_forecast(tmp_path / "none.json")
+
+
+def bent(runs: pl.DataFrame) -> pl.DataFrame:
+    """Losses that leave the law ever more from 1e19 FLOPs on."""
+    over = (6 * pl.col("n_params") * pl.col("n_tokens") / 1e19).log().clip(0, None)
+    return runs.with_columns(loss=pl.col("loss") * (0.001 * over**2).exp())
+
+
+def test_a_forecast_is_as_wide_as_the_law_missed_when_it_looked_as_far_ahead() -> None:
+    at = [{"n_params": 6e9, "n_tokens": 6e11}]
+    truth = bent(pl.DataFrame(at).with_columns(loss=pl.lit(law(6e9, 6e11))))["loss"][0]
+    wrong = fit("chinchilla", bent(grid(noise=0.001)))
+    (ahead,), plain = look_ahead(wrong, at), wrong.predict(pl.DataFrame(at))
+    assert ahead.tested is not None
+    assert ahead.tested.factor == pytest.approx(ahead.beyond)
+    assert not plain["run_low"][0] <= truth <= plain["run_high"][0]
+    assert ahead.row["run_low"] <= truth <= ahead.row["run_high"]
+    assert forecast(wrong, at).targets[0].high == ahead.row["run_high"]
+    assert f"before, it was {ahead.tested.error:.1%} off" in predict_runs(wrong, at)[0].in_words
+    assert look_ahead(wrong, [{"n_params": 1e8, "n_tokens": 2e9}])[0].tested is None
+    hundredfold = BackTest(factor=10.0, seen=20, ahead=5, error=0.01)
+    assert hundredfold.at(100.0) == pytest.approx(0.02)
+    assert hundredfold.at(2.0) == 0.01
+
+
+def test_variants_without_fresh_runs_are_named() -> None:
+    again = grid().with_columns(n_unique=pl.col("n_tokens") / 4, variant=pl.lit("repeated"))
+    fresh = grid().with_columns(n_unique=pl.col("n_tokens"), variant=pl.lit("raw"))
+    with pytest.raises(FitError, match="all 35 runs of repeated repeat their text or have noise"):
+        answer(RunTable.of(pl.concat([fresh, again])), Questions(sizes=(1e9,), n_tokens=(1e10,)), laws=["chinchilla"])
 
 
 def test_quantities_say_when_refits_have_no_value() -> None:

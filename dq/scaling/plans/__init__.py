@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dq.scaling.plans.approaches import Approach, Approaches, SplitWithoutLaw, approaches
 from dq.scaling.plans.ask import Plans, answer
+from dq.scaling.plans.back_test import BackTest, back_test
 from dq.scaling.plans.basis import Basis
 from dq.scaling.plans.choice import VariantChoice, choose_variant
 from dq.scaling.plans.efficiency import EfficiencyPlan, sample_efficiency, tokens_for_loss
@@ -25,6 +26,7 @@ from dq.scaling.plans.worth import RepeatOrNoise, repeat_or_noise
 __all__ = [
     "Approach",
     "Approaches",
+    "BackTest",
     "Basis",
     "ComputePlan",
     "EfficiencyPlan",
@@ -46,6 +48,7 @@ __all__ = [
     "VariantChoice",
     "answer",
     "approaches",
+    "back_test",
     "best_epochs",
     "cautions_on",
     "cheapest_lifetime",

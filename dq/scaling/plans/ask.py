@@ -202,6 +202,13 @@ class _Asked:
     def _fresh_runs(self, *conditions: pl.Expr) -> RunTable:
         frame = self.runs.frame.filter(*conditions)
         kept = _seen_once(_without_noise(frame))
+        if kept.is_empty():
+            of = f" of {', '.join(frame['variant'].unique())}" if self.variants else ""
+            raise FitError(
+                f"{self.runs.name}: all {len(frame):,} runs{of} repeat their text or have noise, so no law of fresh "
+                "text can be fitted; leave them out, or add runs of one epoch",
+                field="where",
+            )
         if len(kept) < len(frame):
             note = f"laws of fresh text: {len(frame) - len(kept):,} of {len(frame):,} runs left out, repeated or noisy"
             self.notes += [note] if note not in self.notes else []

@@ -17,6 +17,7 @@ from dq.config import StrictModel, fingerprint
 from dq.errors import ConfigError, FitError, InputError
 from dq.results import Result
 from dq.scaling.fit import Fit
+from dq.scaling.plans.back_test import look_ahead
 from dq.scaling.plans.quantity import LEVEL, short
 from dq.scaling.plans.surface import training_flops
 from dq.scaling.points import compute_of
@@ -87,19 +88,17 @@ class ForecastScore(Result):
 
 
 def forecast(fit: Fit, targets: Sequence[Mapping[str, float]], *, level: float = LEVEL) -> Forecast:
-    """What a fit says of runs to come.
+    """What a fit says of runs to come, in intervals that count how it did when it looked as far ahead before.
 
     Raises:
         FitError: one of them is among the runs that were fitted.
     """
-    frame = pl.DataFrame([dict(one) for one in targets])
     for one in targets:
         if len(_rows_of(fit.table.frame, one)):
             named = ", ".join(f"{name} {short(value)}" for name, value in one.items())
             raise FitError(
                 f"{fit.table.name}: has run {named} already; a forecast comes before its targets", field="forecast"
             )
-    found = fit.predict(frame, level=level)
     return Forecast(
         law=fit.law,
         params=fit.params,
@@ -108,8 +107,8 @@ def forecast(fit: Fit, targets: Sequence[Mapping[str, float]], *, level: float =
         largest_flops=float(compute_of(fit.table.frame).max()),
         level=level,
         targets=tuple(
-            Target(columns=dict(one), loss=row["loss"], low=row["run_low"], high=row["run_high"])
-            for one, row in zip(targets, found.to_dicts(), strict=True)
+            Target(columns=dict(one), loss=ahead.row["loss"], low=ahead.row["run_low"], high=ahead.row["run_high"])
+            for one, ahead in zip(targets, look_ahead(fit, targets, level=level), strict=True)
         ),
     )
 

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import polars as pl
-
 from dq.scaling.fit import Fit
+from dq.scaling.plans.back_test import BackTest, look_ahead
 from dq.scaling.plans.quantity import OF_LOSS, short
 from dq.scaling.plans.reply import Reply
-from dq.scaling.plans.surface import training_flops
-from dq.scaling.points import compute_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +20,8 @@ class Prediction(Reply):
         at: the point, by what the law reads.
         loss: nats.
         low: with ``high``, where the law itself lies, at 95 %.
-        run_low: with ``run_high``, where one run would end.
+        run_low: with ``run_high``, where one run would end; at least as wide as the back-test.
+        tested: how far the law missed when it looked as far ahead before; None within the runs.
     """
 
     law: str
@@ -33,6 +31,7 @@ class Prediction(Reply):
     high: float
     run_low: float
     run_high: float
+    tested: BackTest | None
 
     @property
     def question(self) -> str:
@@ -47,20 +46,20 @@ class Prediction(Reply):
         loss, low, high, run_low, run_high = (
             short(one, digits=OF_LOSS) for one in (self.loss, self.low, self.high, self.run_low, self.run_high)
         )
-        return f"law `{self.law}`: a loss of {loss} [{low}, {high}]; one run ends between {run_low} and {run_high}"
+        words = f"law `{self.law}`: a loss of {loss} [{low}, {high}]; one run ends between {run_low} and {run_high}"
+        return words if self.tested is None else f"{words} (before, it was {self.tested.in_words})"
 
 
 def predict_runs(fit: Fit, targets: Sequence[Mapping[str, float]]) -> tuple[Prediction, ...]:
     """The loss that a law gives at each target."""
-    largest = float(compute_of(fit.table.frame).max())
-    found = fit.predict(pl.DataFrame([dict(one) for one in targets]))
     ends = ("loss", "low", "high", "run_low", "run_high")
     return tuple(
         Prediction(
             law=fit.law,
             at=dict(one),
-            beyond=float(training_flops(one["n_params"], one["n_tokens"])) / largest,
-            **{name: row[name] for name in ends},
+            beyond=ahead.beyond,
+            tested=ahead.tested,
+            **{name: ahead.row[name] for name in ends},
         )
-        for one, row in zip(targets, found.to_dicts(), strict=True)
+        for one, ahead in zip(targets, look_ahead(fit, targets), strict=True)
     )
