@@ -9,7 +9,7 @@ import typer
 
 from dq.cli import show
 from dq.cli.fit_checks import show_collapse, show_sharing
-from dq.cli.options import AsJson, Columns, Figures, Laws, RunsTable, Where, columns_of
+from dq.cli.options import AsJson, Columns, Figures, Laws, Resamples, RunsTable, Where, columns_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,9 +37,7 @@ def fit(
         float,
         typer.Option("--overestimate-penalty", help="Factor where the law lies above a run: 10 for a ladder."),
     ] = 1.0,
-    resamples: Annotated[
-        int | None, typer.Option("--resamples", min=2, help="Refit so many resamples of whole runs too.")
-    ] = None,
+    resamples: Resamples = None,
     isoflop: Annotated[
         bool, typer.Option("--isoflop", help="The best size by compute without a law too: parabolas, envelope.")
     ] = False,

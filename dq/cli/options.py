@@ -68,6 +68,9 @@ Where = Annotated[
 Laws = Annotated[
     list[str] | None, typer.Option("--law", help="A law, such as chinchilla or coupled; several are compared.")
 ]
+Resamples = Annotated[
+    int | None, typer.Option("--resamples", min=2, help="Refits to resampled whole runs, for intervals.")
+]
 Figures = Annotated[
     Path | None, typer.Option("--figures", help="Folder for a page of figures, and each as SVG (PNG from the page).")
 ]

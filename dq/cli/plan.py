@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dq.cli import show
-from dq.cli.options import AsJson, Columns, Figures, Laws, RunsTable, Where, columns_of, number_of, numbers_of
+from dq.cli.options import (
+    AsJson,
+    Columns,
+    Figures,
+    Laws,
+    Resamples,
+    RunsTable,
+    Where,
+    columns_of,
+    number_of,
+    numbers_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,6 +58,7 @@ def plan(
         Number, typer.Option("--inference-tokens", metavar="T", help="Of use: the cheapest model of a target loss.")
     ] = None,
     law: Laws = None,
+    resamples: Resamples = None,
     forecast: Annotated[
         Path | None, typer.Option("--forecast", help="Write the losses of --n-params at --n-tokens before they run.")
     ] = None,
@@ -77,11 +89,11 @@ def plan(
     )
     runs = read_runs(run_table, columns=columns_of(columns), where=where or ())
     if score is not None:
-        if asked != Questions() or law or forecast or figures:
+        if asked != Questions() or law or resamples or forecast or figures:
             raise typer.BadParameter("a forecast is scored on its own: leave out what is asked", param_hint="--score")
         _score(score, runs, as_json=as_json)
         return
-    _plan(runs, asked, law=law or [], forecast=forecast, figures=figures, as_json=as_json)
+    _plan(runs, asked, law=law or [], resamples=resamples, forecast=forecast, figures=figures, as_json=as_json)
 
 
 def _plan(
@@ -89,15 +101,16 @@ def _plan(
     asked: Questions,
     *,
     law: list[str],
+    resamples: int | None,
     forecast: Path | None,
     figures: Path | None,
     as_json: bool,
 ) -> None:
-    from dq.scaling.plans import answer
+    from dq.scaling.plans import RESAMPLES, answer
 
     if forecast is not None and not asked.targets():
         raise typer.BadParameter("name the runs to come by --n-params and --n-tokens", param_hint="--forecast")
-    found = answer(runs, asked, laws=law)
+    found = answer(runs, asked, laws=law, resamples=resamples or RESAMPLES)
     written = _forecast(found, forecast) if forecast is not None else None
     page = None
     if figures is not None:

@@ -290,7 +290,9 @@ def test_repeated_and_noisy_runs_stay_out_of_laws_of_fresh_text() -> None:
     fresh = grid().with_columns(n_unique=pl.col("n_tokens"), dose=pl.lit(0.0))
     repeated = fresh.with_columns(n_unique=pl.col("n_tokens") / 8, loss=pl.col("loss") + 0.3)
     noisy = fresh.with_columns(dose=pl.lit(0.4), loss=pl.col("loss") + 0.2)
-    found = answer(RunTable.of(pl.concat([fresh, repeated, noisy])), Questions(flops=1e21), laws=LAWS)
+    found = answer(
+        RunTable.of(pl.concat([fresh, repeated, noisy])), Questions(flops=1e21), laws=["chinchilla"], resamples=10
+    )
     assert found.surfaces["chinchilla"].fit.params["E"] == pytest.approx(E, rel=1e-3)
     assert found.notes[0] == "laws of fresh text: 70 of 105 runs left out, repeated or noisy"
 
@@ -300,7 +302,7 @@ def test_several_variants_are_chosen_between() -> None:
         grid(noise=0.002, seed=seed, b=b).with_columns(variant=pl.lit(name))
         for seed, (name, b) in enumerate({"raw": B, "curated": 0.8 * B}.items())
     ])  # fmt: skip
-    found = answer(RunTable.of(table), Questions(sizes=(1e10,), n_tokens=(2e11,)), laws=["chinchilla"])
+    found = answer(RunTable.of(table), Questions(sizes=(1e10,), n_tokens=(2e11,)), laws=["chinchilla"], resamples=40)
     assert found.in_words[0].startswith("law `chinchilla`: curated, ")
     assert "before raw" in found.in_words[0]
     with pytest.raises(ConfigError, match=r"several variants \(curated, raw\): ask which is best at a size"):

@@ -20,10 +20,11 @@ from dq.scaling.plans.quantity import Quantity
 from dq.scaling.plans.questions import Questions
 from dq.scaling.plans.reply import Reply, cautions_on
 from dq.scaling.plans.saturation import Saturation, saturation
-from dq.scaling.plans.surface import Surface
+from dq.scaling.plans.surface import RESAMPLES, Surface
 from dq.scaling.plans.worth import RepeatOrNoise, repeat_or_noise
 
 __all__ = [
+    "RESAMPLES",
     "Approach",
     "Approaches",
     "BackTest",

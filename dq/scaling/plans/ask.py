@@ -26,7 +26,7 @@ from dq.scaling.plans.prediction import predict_runs
 from dq.scaling.plans.questions import Questions
 from dq.scaling.plans.reply import Reply
 from dq.scaling.plans.saturation import saturation
-from dq.scaling.plans.surface import Surface
+from dq.scaling.plans.surface import RESAMPLES, Surface
 from dq.scaling.plans.worth import repeat_or_noise
 
 FRESH = ("chinchilla", "coupled")
@@ -68,7 +68,12 @@ class Plans(Result):
 
 
 def answer(
-    runs: RunTable, questions: Questions, *, laws: Sequence[str] = (), options: FitOptions | None = None
+    runs: RunTable,
+    questions: Questions,
+    *,
+    laws: Sequence[str] = (),
+    options: FitOptions | None = None,
+    resamples: int = RESAMPLES,
 ) -> Plans:
     """Fit what the questions need, and answer them.
 
@@ -77,12 +82,13 @@ def answer(
         questions: see `Questions`.
         laws: in place of the usual ones; those that read unique tokens or a dose serve the questions about these.
         options: of every fit.
+        resamples: refits to resampled runs, for intervals.
 
     Raises:
         ConfigError: nothing can be answered by these numbers.
         FitError: the runs cannot carry a law.
     """
-    asked = _Asked(runs, questions, tuple(laws), options or FitOptions())
+    asked = _Asked(runs, questions, tuple(laws), options or FitOptions(), resamples)
     answers = tuple(asked.choice() if asked.variants else asked.plans())
     if not answers:
         raise ConfigError(_what_can_be_asked(asked.variants))
@@ -107,6 +113,7 @@ class _Asked:
     questions: Questions
     laws: tuple[str, ...]
     options: FitOptions
+    resamples: int
     surfaces: dict[str, Surface] = field(default_factory=dict)
     predicting: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -122,9 +129,13 @@ class _Asked:
     def plans(self) -> Iterator[Reply]:
         """Answers about one kind of text."""
         ask = self.questions
+        if ask.unique_tokens is not None and not self.runs.has("n_unique"):
+            raise FitError(
+                f"{self.runs.name}: no column `n_unique` or `epochs`: nothing is known of repetition", field="columns"
+            )
         if ask.flops is not None:
             yield from (compute_optimal(one, ask.flops) for one in self.fresh)
-            ways = approaches(self.fresh)
+            ways = approaches(self.fresh, resamples=self.resamples)
             yield from ways.splits(ask.flops)
             self.notes += ways.notes
             if len(self.fresh) > 1:
@@ -162,7 +173,7 @@ class _Asked:
             fits = {
                 name: self._fitted(law, self._fresh_runs(pl.col("variant") == name), of=name) for name in self.variants
             }
-            yield from (choose_variant(fits, at) for at in targets)
+            yield from (choose_variant(fits, at, resamples=self.resamples) for at in targets)
 
     @cached_property
     def fresh_laws(self) -> tuple[str, ...]:
@@ -178,10 +189,6 @@ class _Asked:
     def repetition(self) -> list[Surface]:
         """Laws of repetition, fitted to all clean runs."""
         names = self._laws_that_read(lambda columns: bool({"n_unique", "epochs"} & columns)) or REPETITION
-        if not self.runs.has("n_unique"):
-            raise FitError(
-                f"{self.runs.name}: no column `n_unique` or `epochs`: nothing is known of repetition", field="columns"
-            )
         runs = RunTable.of(_without_noise(self.runs.frame), name=self.runs.name)
         return [self._surface(name, runs) for name in names]
 
@@ -216,7 +223,7 @@ class _Asked:
 
     def _surface(self, law: str, runs: RunTable) -> Surface:
         if law not in self.surfaces:
-            self.surfaces[law] = Surface.of(self._fitted(law, runs))
+            self.surfaces[law] = Surface.of(self._fitted(law, runs), resamples=self.resamples)
         return self.surfaces[law]
 
     def _fitted(self, law: str, runs: RunTable, *, of: str = "") -> Fit:

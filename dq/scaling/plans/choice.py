@@ -13,7 +13,7 @@ from dq.results import Result
 from dq.scaling.fit import Fit
 from dq.scaling.plans.quantity import Quantity, short
 from dq.scaling.plans.reply import Reply
-from dq.scaling.plans.surface import Surface, training_flops
+from dq.scaling.plans.surface import RESAMPLES, Surface, training_flops
 
 NAMED = {"n_params": "parameters", "n_tokens": "tokens"}
 
@@ -79,20 +79,23 @@ class VariantChoice(Reply):
         return words
 
 
-def choose_variant(fits: Mapping[str, Fit], at: Mapping[str, float], *, level: float = 0.95) -> VariantChoice:
+def choose_variant(
+    fits: Mapping[str, Fit], at: Mapping[str, float], *, level: float = 0.95, resamples: int = RESAMPLES
+) -> VariantChoice:
     """Compare variants at a scale by laws fitted to each alone.
 
     Args:
         fits: by variant, all of one law.
         at: the columns that the law reads.
         level: of all differences from the best together (Bonferroni).
+        resamples: refits of each law.
 
     Raises:
         ConfigError: there are fewer than two variants, or several laws.
     """
     if len(fits) < 2 or len({one.law for one in fits.values()}) > 1:
         raise ConfigError("a choice takes at least two variants, all fitted with one law", field="fits")
-    surfaces = {name: Surface.of(one, seed=seed) for seed, (name, one) in enumerate(fits.items())}
+    surfaces = {name: Surface.of(one, resamples=resamples, seed=seed) for seed, (name, one) in enumerate(fits.items())}
     names = list(fits)
     losses = np.stack([surfaces[name].loss(at)[:, 0] for name in names])  # (variants, K)
     order = np.argsort(losses[:, 0], kind="stable")

@@ -64,9 +64,14 @@ class LifetimePlan(Reply):
 
 def cheapest_lifetime(surface: Surface, loss: float, *, inference_tokens: float) -> LifetimePlan:
     """The least of 6 N D + 2 N T over sizes, each trained just to the loss."""
+    known: dict[bytes, FloatArray] = {}
 
     def tokens(n_params: FloatArray) -> FloatArray:
-        return surface.tokens_to_match(np.array(loss), {"n_params": n_params})
+        """Sought once for sizes that both searches begin with."""
+        key = n_params.tobytes()
+        if key not in known:
+            known[key] = surface.tokens_to_match(np.array(loss), {"n_params": n_params})
+        return known[key]
 
     def training(n_params: FloatArray) -> FloatArray:
         return training_flops(n_params, tokens(n_params))

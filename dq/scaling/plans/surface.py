@@ -16,7 +16,8 @@ RESAMPLES = 500
 LEAST, MOST = 1.0, 1e22
 """Tokens between which a target is sought."""
 LEAST_PARAMS, MOST_PARAMS = 1e3, 1e15
-HALVINGS = 70
+HALVINGS = 44
+"""Of 51 in log tokens: to 3e-12."""
 GRID, FINE = 241, 41
 
 
