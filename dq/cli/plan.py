@@ -34,28 +34,30 @@ Several = list[str] | None
 def plan(
     run_table: RunsTable,
     flops: Annotated[
-        Number, typer.Option("--compute", metavar="FLOPS", help="How to split it, and what twice as much buys.")
+        Number, typer.Option("--compute", metavar="FLOPS", help="How to split it, and what twice as much would buy.")
     ] = None,
     sizes: Annotated[
-        Several, typer.Option("--n-params", metavar="N", help="Sizes of models, such as 350M,7B; see the others.")
+        Several, typer.Option("--n-params", metavar="N", help="Sizes of models, such as 350M,7B, for what follows.")
     ] = None,
     n_tokens: Annotated[
         Several, typer.Option("--n-tokens", metavar="D", help="Training tokens: what these sizes reach with them.")
     ] = None,
     loss: Annotated[
-        Number, typer.Option("--target-loss", metavar="NATS", help="Tokens that take these sizes there.")
+        Number, typer.Option("--target-loss", metavar="NATS", help="What tokens take these sizes to it.")
     ] = None,
     unique_tokens: Annotated[
         Number, typer.Option("--unique-tokens", metavar="U", help="A pool: with --compute, how often to repeat it.")
     ] = None,
     epochs: Annotated[
-        Several, typer.Option("--epochs", metavar="K", help="Of the pool: what they are worth, beside noisy text.")
+        Several, typer.Option("--epochs", metavar="K", help="Times the pool is seen: what they are worth.")
     ] = None,
     noise_exponent: Annotated[
-        Number, typer.Option("--noise-exponent", metavar="G", help="Assumed of noise, such as 0.4; else from runs.")
+        Number,
+        typer.Option("--noise-exponent", metavar="G", help="Sets noisy text beside epochs (0.4: replaced tokens)."),
     ] = None,
     inference_tokens: Annotated[
-        Number, typer.Option("--inference-tokens", metavar="T", help="Of use: the cheapest model of a target loss.")
+        Number,
+        typer.Option("--inference-tokens", metavar="T", help="Tokens of use: the cheapest model for a target loss."),
     ] = None,
     law: Laws = None,
     resamples: Resamples = None,

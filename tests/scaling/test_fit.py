@@ -84,6 +84,16 @@ def test_predictions_hold_the_truth_and_widen_beyond_the_runs(noisy: Fit) -> Non
     assert noisy.predict({"n_params": 1e8, "n_tokens": 2e9}, level=0.5)["high"][0] < found["high"][0]
 
 
+@pytest.mark.needs_shared
+def test_resampled_public_runs_spread_as_published(shared: Path) -> None:
+    """Besiroglu 2024: standard errors A 124.58, B 1293.23, E .03, alpha .02, beta .02, the last three rounded."""
+    drawn = fit("chinchilla", public_runs(shared)).bootstrap(resamples=1000).frame
+    spread = {name: float(np.std(drawn[name].to_numpy())) for name in ("A", "B", "E", "alpha", "beta")}
+    assert spread["A"] == pytest.approx(124.58, rel=0.1)
+    assert spread["B"] == pytest.approx(1293.23, rel=0.2)
+    assert [round(spread[name], 2) for name in ("E", "alpha", "beta")] == [0.03, 0.02, 0.02]
+
+
 def test_bootstrap_agrees_with_profile_and_repeats(noisy: Fit) -> None:
     found = noisy.bootstrap(resamples=200, seed=5)
     assert found.frame.equals(noisy.bootstrap(resamples=200, seed=5).frame)

@@ -86,6 +86,14 @@ def test_effective_data_gives_the_published_losses() -> None:
     assert found == pytest.approx([2.2256440889984477, 2.2269634075087867], rel=1e-12)
 
 
+@pytest.mark.parametrize(("unique", "size"), [(100e6, 5098651.7658), (400e6, 20394607.0615), (1.5e9, 76479776.4805)])
+def test_parameters_beyond_the_published_optimum_of_a_pool_are_worth_nothing(unique: float, size: float) -> None:
+    runs = pl.DataFrame({"n_params": [1e13], "n_tokens": [unique], "n_unique": [unique]})
+    (loss,) = with_loss(runs, "muennighoff", {**BASE, "R_D": 15.0, "R_N": 0.01})["loss"]  # N' = 1.01 U_N
+    of_size = loss - BASE["E"] - BASE["B"] / unique ** BASE["alpha"]
+    assert (BASE["A"] / of_size) ** (1 / BASE["alpha"]) / 1.01 == pytest.approx(size, rel=1e-8)
+
+
 @pytest.fixture(scope="module")
 def repeated_runs(shared: Path) -> pl.DataFrame:
     path = shared / "data/runs/datablations_c4_runs.csv"
@@ -101,6 +109,9 @@ def refitted(repeated_runs: pl.DataFrame) -> Fit:
 def test_the_published_point_is_only_a_local_optimum(repeated_runs: pl.DataFrame, refitted: Fit) -> None:
     published = objective_at("muennighoff", repeated_runs, {**BASE, **DECAY})
     assert published == pytest.approx(0.0158259353, rel=1e-8)
+    loss = repeated_runs["loss"].to_numpy()
+    missed = loss - with_loss(repeated_runs.drop("loss"), "muennighoff", {**BASE, **DECAY})["loss"].to_numpy()
+    assert 1 - (missed**2).sum() / ((loss - loss.mean()) ** 2).sum() == pytest.approx(0.77220461, abs=1e-7)
     assert refitted.objective < published
     assert fit("muennighoff", repeated_runs).objective < 0.8 * refitted.objective
 

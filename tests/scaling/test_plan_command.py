@@ -86,6 +86,12 @@ def test_answers_in_json_have_numbers_words_and_what_they_rest_on(place: Path) -
     assert set(found["surfaces"]["chinchilla"]["params"]) >= {"E", "alpha"}
 
 
+def test_a_bad_table_is_named_by_line_and_column(tmp_path: Path) -> None:
+    (tmp_path / "r.csv").write_text("n_params,n_tokens,val\n1e7,1e9,3.1\n1e7,2e9,nan\n")
+    done = run_dq("plan", "r.csv", "--columns", "loss=val", "--compute", "1e20", cwd=tmp_path)
+    assert "r.csv, line 3, column `val`: the value is infinite or NaN; did the run diverge?" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
