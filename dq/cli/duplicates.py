@@ -18,6 +18,7 @@ from dq.cli.options import (
     MaxBad,
     OptionalInputs,
     Overwrite,
+    PageText,
     SourceField,
     SourceFrom,
     TextField,
@@ -73,6 +74,7 @@ def dedup(
     memory: Memory = "4GB",
     workers: Workers = None,
     text_field: TextField = "text",
+    page_text: PageText = "main",
     id_field: IdField = "id",
     source_field: SourceField = "source",
     source_from: SourceFrom = "entry",
@@ -106,7 +108,8 @@ def dedup(
         return
     if not inputs:
         raise typer.BadParameter("name the files to deduplicate", param_hint="IN")
-    fields = {"text_field": text_field, "id_field": id_field, "source_field": source_field, "source_from": source_from}
+    fields: dict[str, str] = {"text_field": text_field, "id_field": id_field, "source_field": source_field}
+    fields |= {"source_from": source_from, "page_text": page_text}
     specs = input_specs(inputs, **fields)
     read = ReadConfig(max_bad_fraction=max_bad_fraction)
     if dry_run:

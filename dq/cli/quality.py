@@ -17,6 +17,7 @@ from dq.cli.options import (
     MaxBad,
     Models,
     Overwrite,
+    PageText,
     Preset,
     RulesFile,
     SourceField,
@@ -45,6 +46,7 @@ def score(
     model: Models = None,
     words: Words = "unicode",
     text_field: TextField = "text",
+    page_text: PageText = "main",
     id_field: IdField = "id",
     source_field: SourceField = "source",
     source_from: SourceFrom = "entry",
@@ -61,7 +63,8 @@ def score(
     from dq.files.score import score_files
 
     names = None if signals is None else [name.strip() for name in signals.split(",") if name.strip()]
-    fields = {"text_field": text_field, "id_field": id_field, "source_field": source_field, "source_from": source_from}
+    fields: dict[str, str] = {"text_field": text_field, "id_field": id_field, "source_field": source_field}
+    fields |= {"source_from": source_from, "page_text": page_text}
     specs = input_specs(inputs, **fields)
     scoring = _scoring(words, model, max_bad_fraction)
     executor = LocalExecutor(worker_count(workers))
@@ -91,6 +94,7 @@ def filter_documents(
     any_script: AnyScript = False,
     words: Words = "unicode",
     text_field: TextField = "text",
+    page_text: PageText = "main",
     id_field: IdField = "id",
     source_field: SourceField = "source",
     source_from: SourceFrom = "entry",
@@ -107,7 +111,8 @@ def filter_documents(
     from dq.files.filter import filter_files
     from dq.files.named import Named
 
-    fields = {"text_field": text_field, "id_field": id_field, "source_field": source_field, "source_from": source_from}
+    fields: dict[str, str] = {"text_field": text_field, "id_field": id_field, "source_field": source_field}
+    fields |= {"source_from": source_from, "page_text": page_text}
     scoring = _scoring(words, model, max_bad_fraction)
     judging = rule_set(preset, rules, models=[one.name for one in scoring.models])
     with show.progress() as progress:

@@ -49,6 +49,8 @@ class InputSpec(StrictModel):
     """The field that holds the id; rows without one are named by file and row."""
     source_field: str = "source"
     """The field that holds the source, where `source` is not given."""
+    page_text: Literal["main", "all", "html"] = "main"
+    """What of a web page in a WARC or ARC file is its text: the main content, all that is shown, or the HTML itself."""
 
     @property
     def own_modules(self) -> tuple[str, ...]:

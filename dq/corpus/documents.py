@@ -39,6 +39,8 @@ class BadRow:
     first_bytes: bytes
     fields: tuple[str, ...] = ()
     """The names of its fields, where the one of the text is not among them."""
+    offset: int | None = None
+    """Where in the file it is stored, if its format tells."""
 
 
 Document: TypeAlias = tuple[str, str, str, str]

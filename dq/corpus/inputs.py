@@ -148,7 +148,11 @@ def _expand(spec: InputSpec, name: str) -> tuple[list[InputFile], Sequence[str]]
         return [InputFile(SampleFile(spec.sample), SampleFormat(), spec, name)], ()
     entries = spec.path if isinstance(spec.path, tuple) else (str(spec.path),)
     found = [_found(entry) for entry in entries]
-    files = [InputFile(file, _format_of(file), spec, _source(spec, file, name)) for one in found for file in one.files]
+    files = [
+        InputFile(file, _format_of(file).for_entry(spec), spec, _source(spec, file, name))
+        for one in found
+        for file in one.files
+    ]
     return files, [other for one in found for other in one.left_out]
 
 

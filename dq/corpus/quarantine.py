@@ -164,9 +164,10 @@ def quarantine(path: Path, counts: RowCounts) -> Iterator[Callable[[Batch], None
 
 
 def _line(name: str, row: BadRow) -> bytes:
-    """File, line (or row, from 1), reason, first bytes."""
+    """File, line (or row, from 1), reason, first bytes; the offset in the file where its format tells."""
+    where = {"file": name, "line": row.line} | ({} if row.offset is None else {"offset": row.offset})
     first = row.first_bytes.decode("utf-8", "replace")
-    return orjson.dumps({"file": name, "line": row.line, "reason": row.reason, "first_bytes": first}) + b"\n"
+    return orjson.dumps({**where, "reason": row.reason, "first_bytes": first}) + b"\n"
 
 
 def _some(names: Sequence[str]) -> str:

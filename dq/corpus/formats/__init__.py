@@ -10,6 +10,7 @@ from dq.corpus.formats.json_values import JsonValues
 from dq.corpus.formats.jsonl import JsonLines
 from dq.corpus.formats.parquet import Parquet
 from dq.corpus.formats.recognised import recognised
+from dq.corpus.formats.warc import Warc
 from dq.corpus.places import File
 from dq.errors import InputError
 
@@ -22,11 +23,12 @@ __all__ = [
     "JsonLines",
     "JsonValues",
     "Parquet",
+    "Warc",
     "format_of",
     "recognised",
 ]
 
-FORMATS: tuple[Format[Any], ...] = (JsonLines(), JsonValues(), Parquet())
+FORMATS: tuple[Format[Any], ...] = (JsonLines(), JsonValues(), Parquet(), Warc())
 """Every format that dq reads."""
 _PLAIN_ENDINGS = tuple(ending for one in FORMATS for ending in one.endings)
 ENDINGS = tuple(ending + packed for ending in _PLAIN_ENDINGS for packed in ("", *PACKED_ENDINGS))

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import ClassVar, Generic, TypeVar
 
 from dq.corpus.batches import Batch
+from dq.corpus.config import InputSpec
 from dq.corpus.documents import BadRow, Origin, Row
 from dq.corpus.formats.compression import unpacked_bytes
 from dq.corpus.places import File
@@ -27,6 +28,14 @@ class Format(ABC, Generic[Part]):
     """What their names end with, before that of a compression; none where another format's names hold them too."""
     sample_ending: ClassVar[str] = ".jsonl"
     """How a forecast stores the sample that stands for them: what it reads about as fast."""
+
+    def for_entry(self, spec: InputSpec) -> Format[Part]:  # noqa: ARG002
+        """The same format, with what an entry of the input says of it.
+
+        Raises:
+            MissingExtra: it needs a library that is not installed.
+        """
+        return self
 
     def cut(self, file: File, *, max_bytes: int) -> list[tuple[Part | None, int]]:  # noqa: ARG002
         """Parts of about ``max_bytes``, in order, each with its size when it is unpacked, or about that.

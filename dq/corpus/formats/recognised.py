@@ -12,6 +12,8 @@ from dq.corpus.formats.json_values import JsonValues, is_json_values
 from dq.corpus.formats.jsonl import BOM, JsonLines
 from dq.corpus.formats.parquet import MAGIC as PARQUET
 from dq.corpus.formats.parquet import Parquet
+from dq.corpus.formats.records import ARC_BEGINS, WARC_BEGINS
+from dq.corpus.formats.warc import Warc
 from dq.corpus.places import File
 from dq.errors import InputError
 
@@ -41,7 +43,6 @@ FOREIGN = (
     (b"\x89HDF", "HDF5", CONVERT),
     (b"\x93NUMPY", "a NumPy array", CONVERT),
     (b"%PDF-", "PDF", CONVERT),
-    (b"WARC/", "WARC", CONVERT),
     (b"\x00\x00\xfe\xff", "UTF-32", UTF8.format("UTF-32")),
     (b"\xff\xfe\x00\x00", "UTF-32", UTF8.format("UTF-32")),
     (b"\xff\xfe", "UTF-16", UTF8.format("UTF-16")),
@@ -68,6 +69,10 @@ def recognised(file: File) -> Format:  # type: ignore[type-arg]
         raise InputError(f"{file.name}: holds {what[0]}; {what[1]}, or leave it out of the input")
     if head.startswith(PARQUET):
         return Parquet()
+    if WARC_BEGINS.match(head) or ARC_BEGINS.match(head):
+        return Warc()
+    if file.magic and not head and _has(file, Warc.endings):
+        return Warc()  # its first member is damaged, others may not be
     text = head.lstrip(BOM + b" \t\r\n")
     if text and not text.startswith((b"{", b"[")) and (named := _named(file)):
         raise InputError(f"{file.name}: holds no {named}, as its name says; {FETCH}, or leave it out of the input")
@@ -76,9 +81,15 @@ def recognised(file: File) -> Format:  # type: ignore[type-arg]
 
 def _named(file: File) -> str:
     """What a file is by its name, and not by its bytes."""
-    name = file.name.lower()
-    packed = next((one.name for one in COMPRESSIONS if name.endswith(one.endings)), "")
-    return packed if packed and compression_of(file) is None else "Parquet" * (".parquet" in name)
+    packed = next((one.name for one in COMPRESSIONS if file.name.lower().endswith(one.endings)), "")
+    if packed and compression_of(file) is None:
+        return packed
+    return "Parquet" if _has(file, Parquet.endings) else "WARC" if _has(file, Warc.endings) else ""
+
+
+def _has(file: File, endings: tuple[str, ...]) -> bool:
+    """Whether the name has one of them, before that of a compression."""
+    return any(ending in file.name.lower() for ending in endings)
 
 
 def _head(file: File) -> bytes:

@@ -1,0 +1,111 @@
+"""HTML pages as text, by resiliparse: what they say, or their main content; with title and charset.
+
+Its time grows with the depth of a page times its length, so a page nested deeper than browsers build it (512 in
+Chromium) is refused before it is parsed: a megabyte then takes about two seconds at most, and not minutes.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from dq.errors import require
+
+PageText: TypeAlias = Literal["main", "all", "html"]
+"""What of a page is its text: the main content without menus, all that is shown, or the HTML itself."""
+MAX_DEPTH = 512
+TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]*)[^<>]*?(/?)>")
+VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"}
+ENDED_BY_NEXT = {"p", "li", "dt", "dd", "option", "optgroup", "tr", "td", "th", "thead", "tbody", "tfoot", "rp", "rt"}
+FLAT = VOID | ENDED_BY_NEXT | {"html", "head", "body"}
+"""Elements that make no page deep."""
+SHAPES = {"path", "circle", "ellipse", "rect", "line", "polygon", "polyline", "use", "stop", "image", "text", "tspan"}
+DRAWING = SHAPES | {"svg", "g", "defs", "lineargradient", "radialgradient", "clippath", "mask", "symbol"}
+"""Elements of SVG, of which `/>` is the end; of those of HTML it is not."""
+CHARSET = re.compile(r"charset\s*=\s*[\"']?\s*([\w.:-]+)", re.I)
+SPACES = re.compile(r"\s+")
+
+
+class PageError(Exception):
+    """A page that is not parsed; the message is the reason as quarantines call it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page: its text, its title (empty without one) and the charset that it was read by."""
+
+    text: str
+    title: str
+    charset: str
+
+
+def check_parser() -> None:
+    """Raise MissingExtra where there is no parser."""
+    _resiliparse()
+
+
+def read_page(raw: bytes, *, content_type: str, what: PageText) -> Page:
+    """The text of a page.
+
+    Args:
+        raw: as it was sent.
+        content_type: as the server gave it; its charset comes before what the page says of itself.
+        what: of the page.
+
+    Raises:
+        PageError: it is nested too deep, or no HTML that can be parsed.
+    """
+    html, charset = decoded(raw, content_type=content_type, is_html=True)
+    if what == "html":
+        return Page(html, "", charset)
+    if is_deep(html):
+        raise PageError("page_too_deep")
+    extract, tree_of, _ = _resiliparse()
+    try:
+        tree = tree_of(html)
+        text = extract(tree, main_content=what == "main", alt_texts=False, links=False, list_bullets=False)
+    except (ValueError, RuntimeError):
+        raise PageError("broken_html") from None
+    return Page(text, SPACES.sub(" ", tree.title or "").strip(), charset)
+
+
+def decoded(raw: bytes, *, content_type: str, is_html: bool) -> tuple[str, str]:
+    """Text by the charset that the server named, else by what the bytes say; and that charset."""
+    encodings = _resiliparse()[2]
+    named = CHARSET.search(content_type)
+    charset = encodings.map_encoding_to_html5(named[1], fallback_utf8=False) if named else None
+    charset = charset or encodings.detect_encoding(raw, from_html_meta=is_html) or "utf-8"
+    try:
+        return encodings.bytes_to_str(raw, charset), charset
+    except LookupError:
+        return raw.decode("utf-8", "replace"), "utf-8"
+
+
+def is_deep(html: str) -> bool:
+    """Whether more than `MAX_DEPTH` elements are open at once; exact only where a bound does not say no already."""
+    marks = np.frombuffer(html.encode("utf-8", "replace") + b"  ", np.uint8)
+    at = np.flatnonzero(marks == ord("<"))
+    behind = marks[at + 1]
+    steps = np.where(behind == ord("/"), -1, ((behind | 32) >= ord("a")) & ((behind | 32) <= ord("z")))
+    depth = np.cumsum(steps)
+    if not len(depth) or (depth - np.minimum(np.minimum.accumulate(depth), 0)).max() <= MAX_DEPTH:
+        return False
+    open_elements, drawing = 0, False
+    for close, name, ended in TAG.findall(html):
+        kind = name.lower()
+        drawing = kind == "svg" or (drawing and kind in DRAWING)
+        if kind not in FLAT and not (drawing and ended):
+            open_elements = max(0, open_elements + (-1 if close else 1))
+            if open_elements > MAX_DEPTH:
+                return True
+    return False
+
+
+@functools.cache
+def _resiliparse() -> tuple[Any, Any, Any]:
+    extract = require("resiliparse.extract.html2text").extract_plain_text
+    return extract, require("resiliparse.parse.html").HTMLTree.parse, require("resiliparse.parse.encoding")

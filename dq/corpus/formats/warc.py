@@ -1,0 +1,88 @@
+"""WARC, WET and ARC files: the pages and texts that a crawler fetched are rows, each with its address and date.
+
+Only answers of status 200 that are HTML or plain text are documents, and what others made of them (`conversion`); the
+rest of an archive (requests, metadata, images, redirects) is passed over, as it is no text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from dq.corpus.config import InputSpec
+from dq.corpus.documents import FIRST_BYTES, BadRow, Row
+from dq.corpus.formats.base import RowFormat
+from dq.corpus.formats.http_response import BodyError, HttpResponse
+from dq.corpus.formats.pages import PageError, PageText, check_parser, decoded, read_page
+from dq.corpus.formats.records import Record, records
+from dq.corpus.places import File
+
+HTML = ("text/html", "application/xhtml+xml")
+PLAIN = "text/plain"
+OK = 200
+FIELDS = {"warc-date": "date", "warc-identified-content-language": "language"}
+
+
+@dataclass(frozen=True)
+class Warc(RowFormat[None]):
+    """Archives of a crawl."""
+
+    endings: ClassVar = (".warc", ".wet", ".arc")
+    page_text: PageText = "main"
+
+    def for_entry(self, spec: InputSpec) -> Warc:
+        """With what the entry says of pages."""
+        check_parser()
+        return Warc(spec.page_text)
+
+    def rows(self, file: File, *, max_document_bytes: int, part: None = None) -> Iterator[Row | BadRow]:
+        """The documents of the file, and its damage."""
+        del part
+        for record in records(file, max_block_bytes=max_document_bytes):
+            found = self._row(record, max_document_bytes)
+            if found is not None:
+                yield found
+
+    def _row(self, record: Record, max_document_bytes: int) -> Row | BadRow | None:
+        """The document of a record, or its fault; None where it is neither."""
+        try:
+            if record.fault is not None:
+                raise BodyError(record.fault)
+            content_type, body = _content(record, max_document_bytes)
+            return self._document(record, content_type, body)
+        except (BodyError, PageError) as error:
+            return BadRow(record.number, str(error), record.block[:FIRST_BYTES], offset=record.offset)
+
+    def _document(self, record: Record, content_type: str, body: bytes) -> Row | None:
+        kind = content_type.partition(";")[0].strip().lower()
+        if kind not in (*HTML, PLAIN):
+            return None
+        fields: dict[str, str] = {"id": record.headers.get("warc-record-id", "").strip("<>").removeprefix("urn:uuid:")}
+        fields |= {"url": _address(record.headers)}
+        fields |= {name: record.headers[header] for header, name in FIELDS.items() if header in record.headers}
+        if kind == PLAIN:
+            text, charset = decoded(body, content_type=content_type, is_html=False)
+        else:
+            page = read_page(body, content_type=content_type, what=self.page_text)
+            text, charset = page.text, page.charset
+            fields |= {"title": page.title} if page.title else {}
+        return Row({**fields, "charset": charset, "text": text}, record.number)
+
+
+def _content(record: Record, max_bytes: int) -> tuple[str, bytes]:
+    """What kind of text a record holds, and the text; no kind where it holds none."""
+    headers = record.headers
+    kind, said = headers.get("warc-type"), headers.get("content-type", "")
+    if kind == "conversion" or (kind == "resource" and not _address(headers).startswith("metadata:")):
+        return said, record.block
+    response = HttpResponse.of(record.block) if kind == "response" else None
+    if response is None or response.status != OK:
+        return "", b""
+    said = response.headers.get("content-type") or headers.get("warc-identified-payload-type", "")
+    return said, response.body(max_bytes=max_bytes) if said.lower().startswith((*HTML, PLAIN)) else b""
+
+
+def _address(headers: dict[str, str]) -> str:
+    """What was fetched; Wget writes it in brackets."""
+    return headers.get("warc-target-uri", "").strip("<>")

@@ -1,0 +1,291 @@
+"""WARC, WET and ARC: every text is read, damage costs the record it is in, and hostile pages cost little."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import time
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+from backports import zstd
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dq.corpus.documents import Row
+from dq.corpus.formats.http_response import HttpResponse
+from dq.corpus.formats.pages import MAX_DEPTH, is_deep
+from dq.corpus.formats.records import records as our_records
+from dq.corpus.inputs import find_inputs
+from dq.errors import InputError
+from tests.command import run_dq
+from tests.corpus.crawl import answer, bad, crawl, good, page, record, rows, written
+
+
+def test_texts_are_documents_and_the_rest_of_a_crawl_is_passed_over(tmp_path: Path) -> None:
+    records = [
+        *crawl(2),
+        record("response", answer(b"\x89PNG", kind="image/png"), number=7),
+        record("response", answer(b"moved", status=301), number=8),
+        record("revisit", b"", number=9),
+        record("metadata", b"a: b\r\n", number=10),
+        record("response", answer(b"plain text", kind="text/plain"), number=11),
+        record(
+            "conversion", "Grüße".encode(), number=12, Content_Type="text/plain", WARC_Identified_Content_Language="deu"
+        ),
+        record("resource", b"<p>kept</p>", number=13, Content_Type="text/html"),
+        record("resource", b"log", number=14, Content_Type="text/plain", WARC_Target_URI="<metadata://wget.log>"),
+        record("response", b"dns answer", number=15, WARC_Target_URI="dns:example.org"),
+    ]
+    found = good(rows(written(tmp_path / "a.warc.gz", records)))
+    assert [one.fields["id"] for one in found] == ["0000", "0001", "0011", "0012", "0013"]
+    assert found[1].fields == {
+        "id": "0001",
+        "url": "https://example.org/1",
+        "date": "2024-05-18T01:58:10Z",
+        "title": "Page 1",
+        "charset": "utf-8",
+        "text": f"Text of page 1: {' '.join(f'word1x{i}' for i in range(300))}.",
+    }
+    assert [one.fields["text"] for one in found[2:]] == ["plain text", "Grüße", "kept"]
+    assert found[3].fields["language"] == "deu"
+    assert [one.line for one in found] == [3, 5, 10, 11, 12]
+
+
+LAYOUTS: dict[str, Callable[[list[bytes]], bytes]] = {
+    "a.warc": b"".join,
+    "members.warc.gz": lambda records: b"".join(gzip.compress(one) for one in records),
+    "one.warc.gz": lambda records: gzip.compress(b"".join(records)),
+    "padded.warc.gz": lambda records: b"".join(gzip.compress(one) + bytes(700) for one in records),
+    "blocks.warc.gz": lambda records: b"".join(
+        gzip.compress(b"".join(records)[at : at + 1000]) for at in range(0, sum(map(len, records)), 1000)
+    ),
+    "a.warc.zst": lambda records: b"".join(zstd.compress(one) for one in records),
+    "unix.warc": lambda records: b"".join(records).replace(b"\r\n\r\nHTTP", b"\n\nHTTP"),
+}
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_the_layout_of_a_file_changes_nothing(tmp_path: Path, name: str) -> None:
+    records = crawl(6)
+    (tmp_path / name).write_bytes(LAYOUTS[name](records))
+    found = rows(tmp_path / name)
+    assert not bad(found)
+    assert [one.fields for one in good(found)] == [
+        one.fields for one in good(rows(written(tmp_path / "x.warc.gz", records)))
+    ]
+    assert len(found) == 6
+
+
+def test_damage_costs_the_record_that_it_is_in_and_is_listed_with_its_offset(tmp_path: Path) -> None:
+    packed = [gzip.compress(one) for one in crawl(6)]
+    hurt, at = bytearray(packed[6]), sum(map(len, packed[:6]))  # the answer of page 2
+    hurt[len(hurt) // 2 : len(hurt) // 2 + 40] = bytes(40)
+    (tmp_path / "a.warc.gz").write_bytes(b"".join([*packed[:6], hurt, *packed[7:]]))
+    found = rows(tmp_path / "a.warc.gz")
+    assert [one.fields["id"] for one in good(found)] == ["0000", "0001", "0003", "0004", "0005"]
+    assert [(one.line, one.offset, one.reason) for one in bad(found)] == [(7, at, "damaged_gzip")]
+    (tmp_path / "b.warc.gz").write_bytes(b"".join([*packed[:6], packed[6][:-200], *packed[7:]]))  # a member is cut
+    assert [one.fields["id"] for one in good(rows(tmp_path / "b.warc.gz"))] == ["0000", "0001", "0003", "0004", "0005"]
+    (tmp_path / "c.warc.gz").write_bytes(b"".join(packed)[:-100])  # the end is missing
+    assert [one.reason for one in bad(rows(tmp_path / "c.warc.gz"))] == ["truncated_record"]
+    assert len(good(rows(tmp_path / "c.warc.gz"))) == 5
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bytes])
+@pytest.mark.parametrize(
+    ("hurt", "reasons"),
+    [
+        (lambda raw: re.sub(rb"Content-Length: \d+", b"Content-Length: many", raw), ["broken_record"]),
+        (lambda raw: raw.replace(b"WARC/1.0", b"WARK/1.0"), ["broken_record"]),
+        (lambda raw: raw.replace(b"WARC-Date: 2024-05-18T01:58:10Z", b"a line without its colon"), ["broken_record"]),
+        (lambda raw: b"x" * 100_000 + raw, ["broken_record"]),
+    ],
+)
+def test_a_record_that_is_none_hides_no_other(
+    tmp_path: Path, pack: Callable[[bytes], bytes], hurt: Callable[[bytes], bytes], reasons: list[str]
+) -> None:
+    records = crawl(3)
+    records[4] = hurt(records[4])
+    (tmp_path / "a.warc").write_bytes(b"".join(pack(one) for one in records))
+    found = rows(tmp_path / "a.warc")
+    assert {"0000", "0002"} <= {one.fields["id"] for one in good(found)}
+    assert [one.reason for one in bad(found)] == reasons
+
+
+def test_a_length_past_the_end_of_its_member_takes_nothing_of_the_next(tmp_path: Path) -> None:
+    records = crawl(3)
+    records[4] = record("response", page(1), number=1, length=50_000)
+    found = rows(written(tmp_path / "a.warc.gz", records))
+    assert [one.fields["id"] for one in good(found)] == ["0000", "0002"]
+    assert [one.reason for one in bad(found)] == ["broken_record"]
+
+
+PACKED = b"".join(gzip.compress(one) for one in crawl(4))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.tuples(st.integers(0, len(PACKED) - 1), st.integers(0, 255)), max_size=3), st.integers(1, len(PACKED))
+)
+def test_whatever_is_done_to_an_archive_it_is_read_or_refused(
+    tmp_path: Path, changes: list[tuple[int, int]], size: int
+) -> None:
+    hurt = bytearray(PACKED)
+    for at, value in changes:
+        hurt[at] = value
+    (tmp_path / "a.warc.gz").write_bytes(hurt[:size])
+    try:
+        found = rows(tmp_path / "a.warc.gz")
+    except InputError as error:  # its first bytes are no gzip any more
+        assert "a.warc.gz" in str(error)
+        return
+    assert len(good(found)) <= 4
+    first_change = min([at for at, _ in changes] + [size])
+    whole = [one for one in range(4) if sum(len(gzip.compress(r)) for r in crawl(4)[: 3 + 2 * one]) <= first_change]
+    assert [f"{one:04d}" for one in whole] == [one.fields["id"] for one in good(found)][: len(whole)]
+
+
+def test_bodies_are_unpacked_as_servers_sent_them(tmp_path: Path) -> None:
+    html = b"<html><body><p>The same words on every page.</p></body></html>"
+    chunks = b"1a\r\n" + html[:26] + b"\r\n" + f"{len(html) - 26:x};x=1\r\n".encode() + html[26:] + b"\r\n0\r\n\r\n"
+    raw = zlib.compressobj(wbits=31)
+    bodies = [
+        answer(html),
+        answer(chunks, Transfer_Encoding="chunked"),
+        answer(html, Transfer_Encoding="chunked"),  # the crawler joined them, and kept the header
+        answer(gzip.compress(html), Content_Encoding="gzip"),
+        answer(html, Content_Encoding="gzip"),
+        answer(gzip.compress(html)),
+        answer(zlib.compress(html), Content_Encoding="deflate"),
+        answer(html, Content_Encoding="br"),
+        answer(raw.compress(html) + raw.flush(zlib.Z_FULL_FLUSH), Content_Encoding="gzip"),  # cut
+        answer(chunks[:-5], Transfer_Encoding="chunked"),
+        answer(html, kind="text/html"),
+        answer("<p>The same words on every page.</p>".encode("utf-16"), kind="text/html; charset=utf-16"),
+        answer(html, kind="TEXT/HTML ; Charset='no-such'"),
+    ]
+    found = rows(written(tmp_path / "a.warc.gz", [record("response", one) for one in bodies]))
+    assert [one.fields["text"] for one in good(found)] == ["The same words on every page."] * len(bodies)
+    lost = [answer(b"\x0b\x02\x80\0\x01", Content_Encoding="br"), answer(b"\x1f\x8b\x08" + bytes(30))]
+    found = rows(written(tmp_path / "b.warc.gz", [record("response", one) for one in lost]))
+    assert [one.reason for one in bad(found)] == ["unknown_content_encoding", "damaged_body"]
+
+
+def test_charsets_are_those_of_the_server_then_of_the_page_then_of_the_bytes(tmp_path: Path) -> None:
+    text = "Überraschungen für größere Bären"
+    said = f"<meta charset=latin-1><p>{text}</p>".encode("latin-1")
+    bodies = [
+        answer(f"<p>{text}</p>".encode("latin-1"), kind="text/html; charset=ISO-8859-1"),
+        answer(said, kind="text/html"),
+        answer(f"<p>{text}</p>".encode(), kind="text/html"),
+        answer(f"<p>{text}</p>".encode("cp1252"), kind="text/html"),
+    ]
+    found = good(rows(written(tmp_path / "a.warc.gz", [record("response", one) for one in bodies])))
+    assert [one.fields["text"] for one in found] == [text] * 4
+
+
+def test_what_of_a_page_is_its_text_is_chosen(tmp_path: Path) -> None:
+    menu = "<nav><ul><li><a href=a>Menu one</a></li><li><a href=b>Menu two</a></li></ul></nav>"
+    html = f"<html><body>{menu}<main><p>{'The article says something. ' * 20}</p></main></body></html>"
+    path = written(tmp_path / "a.warc.gz", [record("response", answer(html.encode()))])
+    by_what = {what: good(rows(path, page_text=what))[0].fields["text"] for what in ("main", "all", "html")}
+    assert "article" in by_what["main"] and "Menu" not in by_what["main"]
+    assert "article" in by_what["all"] and "Menu one" in by_what["all"] and "<p>" not in by_what["all"]
+    assert by_what["html"] == html
+
+
+def test_arc_files_hold_the_same_pages(tmp_path: Path) -> None:
+    head = b"1 1 Test\nURL IP-address Archive-date Content-type Archive-length\n"
+    records = [b"filedesc://a.arc 0.0.0.0 20080430204825 text/plain %d\n" % len(head) + head]
+    for number, extra in enumerate(("", " 200 checksum - 1234 a.arc")):  # version 2 has more fields
+        address = (
+            f"http://example.org/with space/{number} 10.0.0.1 20080430204825 text/html{extra} {len(page(number))}\n"
+        )
+        records.append(address.encode() + page(number) + b"\n")
+    (tmp_path / "a.arc").write_bytes(b"".join(records))
+    for path in (written(tmp_path / "a.arc.gz", records), tmp_path / "a.arc"):
+        found = rows(path)
+        assert not bad(found)
+        assert [one.fields["title"] for one in good(found)] == ["Page 0", "Page 1"]
+        assert good(found)[1].fields["url"] == "http://example.org/with space/1"
+        assert good(found)[1].fields["date"] == "2008-04-30T20:48:25Z"
+
+
+def test_what_is_too_large_is_not_held(tmp_path: Path) -> None:
+    bomb = answer(gzip.compress(bytes(50_000_000), 9), Content_Encoding="gzip")
+    records = [record("response", answer(b"<p>" + b"x" * 3_000_000)), record("response", bomb), *crawl(1)]
+    found = rows(written(tmp_path / "a.warc.gz", records))
+    assert [(one.line, one.reason) for one in bad(found)] == [(1, "record_too_large"), (2, "record_too_large")]
+    assert len(good(found)) == 1
+
+
+@pytest.mark.parametrize(
+    "html",
+    ["<div>", "<div>a", "<font><a><i>", "<b>x<p>", "<path/>", "<svg><div><path/>", "<p><span>"],
+)
+def test_deep_pages_are_refused_before_they_are_parsed(tmp_path: Path, html: str) -> None:
+    raw = answer(html.encode() * (1_000_000 // len(html)))
+    path = written(tmp_path / "a.warc.gz", [record("response", raw), *crawl(1)])
+    started = time.process_time()
+    found = rows(path, limit=10_000_000)
+    assert time.process_time() - started < 5  # minutes, when it is parsed
+    assert [one.reason for one in bad(found)] == ["page_too_deep"]
+    assert len(good(found)) == 1
+
+
+def test_long_pages_are_not_deep() -> None:
+    assert not is_deep("<ul>" + "<li>one<br><img src=a>" * 5000 + "</ul>")
+    assert not is_deep("<svg>" + "<path d='m 0 0'/>" * 5000 + "</svg>")
+    assert not is_deep("<div>" * MAX_DEPTH + "</div>" * MAX_DEPTH)
+    assert not is_deep("</div>" * 9000 + "<div>" * MAX_DEPTH)
+    assert is_deep("</div>" * 9000 + "<div>" * (MAX_DEPTH + 1) + "</div>" * 9000)
+    assert not is_deep("")
+
+
+def test_a_crawl_is_filtered_from_the_command_line(tmp_path: Path) -> None:
+    written(tmp_path / "a.warc.gz", crawl(30))
+    (tmp_path / "b.warc.wet.gz").write_bytes(
+        gzip.compress(record("conversion", b"some words", Content_Type="text/plain"))
+    )
+    done = run_dq("filter", "a.warc.gz", "b.warc.wet.gz", "--preset", "fineweb", "-o", "kept.parquet", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    done = run_dq("score", "a.warc.gz", "--page-text", "html", "-o", "scores.parquet", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    scores = pl.read_parquet(tmp_path / "scores.parquet")
+    assert scores["id"].to_list() == [f"{number:04d}" for number in range(30)]
+    assert scores["char_count"].to_list() == [len(page(number).partition(b"\r\n\r\n")[2]) for number in range(30)]
+
+
+@pytest.mark.needs_shared
+@pytest.mark.parametrize("name", ["aut-example.warc.gz", "cc-whirlwind.warc.gz", "dolma-sample-0000.warc.gz"])
+def test_records_are_those_that_fastwarc_finds(shared: Path, name: str) -> None:
+    """FastWARC shares no line with ours; addresses and stored bodies are compared."""
+    warc = pytest.importorskip("fastwarc.warc")
+    file = find_inputs([str(shared / "data/warc" / name)]).files[0].file
+    ours = list(our_records(file, max_block_bytes=1 << 30))
+    assert all(one.fault is None for one in ours)
+    with (shared / "data/warc" / name).open("rb") as stream:
+        theirs = [
+            (str(one.record_type).rpartition(".")[2], one.headers.get("WARC-Target-URI"), one.reader.read())
+            for one in warc.ArchiveIterator(stream, parse_http=False)
+        ]
+    assert [(one.headers["warc-type"], one.headers.get("warc-target-uri"), one.block) for one in ours] == theirs
+    assert {HttpResponse.of(one.block).status for one in ours if one.headers["warc-type"] == "response"} >= {200}
+
+
+@pytest.mark.needs_shared
+def test_an_arc_and_the_warc_made_of_it_have_the_same_texts(shared: Path) -> None:
+    texts = [
+        {
+            one.fields["url"]: one.fields["text"]
+            for one in rows(shared / "data/warc" / name, limit=64_000_000)
+            if isinstance(one, Row)
+        }
+        for name in ("aut-example.arc.gz", "aut-example.warc.gz")
+    ]
+    assert len(texts[0]) > 100
+    assert texts[0] == texts[1]
