@@ -1,13 +1,15 @@
 """The manifest of a variant: what was asked, what each seed's stream really holds. Fits and reports use the measured.
 
-The order is a formula and is not stored; `documents.parquet` beside the manifest marks the documents a variant may
-draw from, part by part.
+Neither the order nor the documents are stored, for both follow from the recipe and what it was made from: a digest of
+each stands in the manifest, and a hundred of these are small beside a pool.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ import numpy as np
 from dq.arrays import I64
 from dq.errors import listed
 from dq.results import Result
+from dq.store import write_bytes_atomic
 from dq.variants.digest import order_digest
 from dq.variants.documents import Universe
 from dq.variants.ingredient import Layer
@@ -73,7 +76,8 @@ class Manifest(Result):
     """A variant at a budget: its recipe, its inputs' fingerprints, and the measured content of each seed's stream.
 
     ``unique_tokens`` are those of each seed's whole stream: what two parts share counts once. ``digests`` are SHA-256
-    of what stands where in each (`dq.variants.digest`). ``source_shares`` are measured over all seeds;
+    of what stands where in each (`dq.variants.digest`), ``members`` of the documents that each part may draw from.
+    ``source_shares`` are measured over all seeds;
     ``shares`` are the study's. ``noise`` has the dose of each kind, asked and measured;
     ``noise_fraction`` is the share of the tokens, BOS and all, that noise rewrote in the documents of every seed's
     stream, each weighed by its tokens there: 0 where the kind has no noise. ``texts`` are the text versions that were
@@ -93,6 +97,7 @@ class Manifest(Result):
     parts: tuple[PartMeasure, ...]
     unique_tokens: tuple[int, ...]
     digests: tuple[str, ...]
+    members: str
     source_shares: Mapping[str, float]
     pool_near_copies: Mapping[str, float]
     noise_fraction: float
@@ -103,6 +108,17 @@ class Manifest(Result):
     warnings: tuple[str, ...]
     trunk: Mapping[str, Any] | None = None
     """What runs are trained on before this, where it is the cooldown alone: a variant's name and recipe, and tokens."""
+
+
+def write_manifest(path: Path, manifest: Manifest) -> None:
+    """Write JSON that people can read and that is short: a field a line, and of the parts a measure a line."""
+    lines = []
+    for name, value in manifest.to_dict().items():
+        text = json.dumps(value, ensure_ascii=False)
+        if name == "parts":
+            text = "[\n" + ",\n".join(f"    {json.dumps(row, ensure_ascii=False)}" for row in value) + "\n  ]"
+        lines.append(f"  {json.dumps(name)}: {text}")
+    write_bytes_atomic(path, ("{\n" + ",\n".join(lines) + "\n}\n").encode())
 
 
 class Measured:

@@ -5,20 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import polars as pl
 
 from dq.config import fingerprint
 from dq.stages.tokens import TokenPool
-from dq.store import write_json_atomic, write_parquet
 from dq.variants.annealed import DRAWN_APART, AnnealedStream, Trunk
 from dq.variants.config import StreamConfig
+from dq.variants.digest import members_digest
 from dq.variants.documents import Universe
 from dq.variants.ingredient import rewriter_of
 from dq.variants.kind import Kind
-from dq.variants.manifest import Manifest, Measured
+from dq.variants.manifest import Manifest, Measured, write_manifest
 from dq.variants.near import pool_near_copies
 from dq.variants.order import Drawing, StreamOrder, order_stream
 from dq.variants.parts import Part, make_parts
@@ -121,6 +117,7 @@ class Variant:
             parts=tuple(measured.parts),
             unique_tokens=measured.unique_tokens,
             digests=measured.digests,
+            members=members_digest(universe, parts),
             source_shares=measured.source_shares,
             pool_near_copies=pool_near_copies(universe, parts, piece_tokens=self.piece_tokens),
             noise_fraction=measured.noise_fraction,
@@ -137,13 +134,8 @@ class Variant:
         return order_stream(universe, parts, drawing, budget_tokens=self.budget_tokens)
 
     def write_manifest(self, folder: Path, universe: Universe, seeds: Sequence[int]) -> Manifest:
-        """Write ``manifest.json`` and the documents that each part draws from."""
+        """Write ``manifest.json``."""
         manifest = self.manifest(universe, seeds)
         folder.mkdir(parents=True, exist_ok=True)
-        columns: dict[str, np.ndarray[Any, np.dtype[np.bool_]]] = {}
-        for part in self.parts(universe):
-            columns[part.name] = np.zeros(len(universe.lengths), bool)
-            columns[part.name][part.documents] = True
-        write_parquet(folder / "documents.parquet", pl.DataFrame(columns))
-        write_json_atomic(folder / "manifest.json", manifest.to_dict())
+        write_manifest(folder / "manifest.json", manifest)
         return manifest

@@ -22,7 +22,7 @@ from dq.results import Result
 from dq.stages.base import View
 from dq.stages.fates import Fates
 from dq.stages.heldout import Heldout
-from dq.store import read_json, read_parquet
+from dq.store import read_json
 from dq.variants.documents import Universe
 from dq.variants.ingredient import Layer
 from dq.variants.texts_checked import CheckedTexts
@@ -82,27 +82,18 @@ class Verifier:
                 f"{folder / 'manifest.json'}: `{place}` is {_short(there)} there, and {_short(now)} by the documents; "
                 f"{AGAIN}"
             )
-        self._check_members(variant, folder)
+        self._check_members(variant)
         drawn = np.zeros(len(self._universe.lengths), np.bool_)
         for texts, documents in self._drawn(variant, seeds):
             self._texts.check(documents, texts, step=step)
             drawn |= documents
         return Verified(variant.name, variant.budget_tokens, seeds, int(drawn.sum()), made.digests)
 
-    def _check_members(self, variant: Variant, folder: Path) -> None:
-        """The documents that each part may draw from are those of the folder, and none is withheld."""
-        table = read_parquet(folder / "documents.parquet")
+    def _check_members(self, variant: Variant) -> None:
+        """No part may draw from what is withheld."""
         for part in variant.parts(self._universe):
-            mine = np.zeros(len(self._universe.lengths), np.bool_)
-            mine[part.documents] = True
-            if part.name not in table.columns or not np.array_equal(table[part.name].to_numpy(), mine):
-                raise WorkspaceError(
-                    f"{folder / 'documents.parquet'}: {part.name} draws from other documents than are marked; {AGAIN}"
-                )
-            if (mine & self._heldout.withheld).any():
-                raise WorkspaceError(
-                    f"{self._heldout.folder}: withholds what {part.name} draws from; run the job again"
-                )
+            if self._heldout.withheld[part.documents].any():
+                raise WorkspaceError(f"{self._heldout.folder}: withholds documents of {part.name}; run the job again")
 
     def _drawn(self, variant: Variant, seeds: Sequence[int]) -> list[tuple[tuple[Layer, ...], Bools]]:
         """By the layers that rewrite text: the documents of which a stream has a piece."""

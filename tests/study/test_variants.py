@@ -187,6 +187,7 @@ def test_text_that_is_not_what_the_noise_makes_is_found_though_its_tokens_are_it
         (("parts", 0, "tokens"), 7),
         (("unique_tokens", 1), 7),
         (("digests", 0), "0" * 64),
+        (("members",), "0" * 64),
         (("noise", 0, "measured"), 0.5),
         (("source_shares",), {}),
         (("spec", "dose"), 0.3),
@@ -208,16 +209,6 @@ def test_a_manifest_that_states_anything_else_is_refused_by_its_field(
         refused(planned, "noise", rf"manifest\.json: `{place[0]}.* by the documents; .*`dq ablate` writes it anew")
     finally:
         path.write_bytes(before)
-
-
-def test_documents_marked_for_a_part_that_it_does_not_draw_from_are_found(copy: Workspace) -> None:
-    path = folder_of(copy, "curated") / "documents.parquet"
-    marks = pl.read_parquet(path)
-    name = marks.columns[0]
-    flipped = marks[name].to_numpy().copy()
-    flipped[3] ^= True
-    marks.with_columns(pl.Series(name, flipped)).write_parquet(path)
-    refused(copy, "curated", r"documents\.parquet: \S+ draws from other documents than are marked")
 
 
 def test_a_held_out_document_that_is_let_in_is_found(copy: Workspace) -> None:
