@@ -29,7 +29,7 @@ from dq.stages.heldout import Heldout
 from dq.stages.tokenizer import Tokenizer
 from dq.stages.tokens import TokenPool
 from dq.store import Workspace, read_json, read_parquet, write_json_atomic, write_parquet
-from dq.study.config import MAX_SEEDS, StudyConfig
+from dq.study.config import CONTROL_PREFIX, MAX_SEEDS, StudyConfig
 from dq.study.grid import TOKEN_REPLACEMENT, PlannedRun, fresh_runs
 from dq.study.heldout_tokens import tokenized_sets, unigram_bits_per_byte
 from dq.study.registered import Registered
@@ -82,14 +82,20 @@ class StudyResult(Result):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What is not as it was fixed before the first run, which runs diverged or are missing; a sentence each."""
+        """What is not as it was fixed, which runs diverged or are missing, what manifests say; a sentence each."""
         changed = (f"since the study was registered: {change}" for change in self.registered.changes)
         diverged = [f"diverged: {listed(list(self.diverged))}"] if self.diverged else []
         missing = [f"missing: {run}: {why}" for run, why in self.missing.items()]
         if len(missing) > MAX_MISSING:
             missing[MAX_MISSING:] = [f"missing: {len(missing) - MAX_MISSING:,} runs more"]
         again = ["the same command trains what is missing"] if missing else []
-        return (*changed, *diverged, *missing, *again)
+        streams = [
+            f"{name}: {warning}"
+            for name, manifest in self.manifests.items()
+            for warning in manifest.warnings
+            if not name.startswith(CONTROL_PREFIX)
+        ]
+        return (*changed, *diverged, *streams, *missing, *again)
 
     def record(self) -> dict[str, Any]:
         """What `--json` prints and a study's `comparison.json` holds: no tables of documents and points."""

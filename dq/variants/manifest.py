@@ -212,15 +212,20 @@ class Measured:
     def warnings(self) -> list[str]:
         """Parts off their target, and pools that are too small for seeds to differ in their text."""
         found, drawn_from = [], {}
+        off: dict[tuple[str, str], tuple[float, str]] = {}  # by part and measure: by how much, and in words
         for m in self.parts:
             for what, got, target in (
                 ("tokens", m.tokens, m.target_tokens),
                 ("unique tokens", m.unique_tokens, m.target_unique_tokens),
             ):
-                if abs(got - target) > WARN_DEVIATION * target:
-                    found.append(f"seed {m.seed}: {m.part} has {got:,} {what}, {got / target - 1:+.1%} from its target")
+                if abs(got - target) > max(WARN_DEVIATION * target, off.get((m.part, what), (0.0, ""))[0]):
+                    said = f"{m.part} {got / target - 1:+.1%} {what} (seed {m.seed})"
+                    off[m.part, what] = abs(got - target), said
             if m.unique_tokens > MAX_POOL_SHARE * m.pool_tokens:
                 drawn_from[m.part] = f"{m.part} ({m.unique_tokens:,} of {m.pool_tokens:,})"
+        if off:
+            worst = [said for _, said in sorted(off.values(), reverse=True)]
+            found.append(f"off their target by over {WARN_DEVIATION:.0%}, in the worst seed: {listed(worst)}")
         if drawn_from:
             found.append(
                 f"more than half of a pool is drawn: {listed(list(drawn_from.values()))}; seeds share most of their "

@@ -98,6 +98,12 @@ def make_parts(
     ]
 
 
+def suffices(universe: Universe, spec: Kind, *, budget_tokens: int, shares: Mapping[str, float]) -> bool:
+    """Whether the pool of every part is as large as its quota."""
+    parts = _unchecked(universe, spec, budget_tokens=budget_tokens, shares=shares)
+    return not any(_is_short(part, part.unique_available) for part in parts)
+
+
 def _unchecked(universe: Universe, spec: Kind, *, budget_tokens: int, shares: Mapping[str, float]) -> list[Part]:
     """The parts, whether or not their pools suffice."""
     composition = spec.composition()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -12,6 +13,10 @@ from pydantic import Field
 from dq.variants.documents import Universe
 from dq.variants.ingredient import Ingredient
 from dq.variants.kind import Composed, lower
+from dq.variants.parts import suffices
+
+STEPS = 10_000
+"""Doses that are named are such parts, rounded to what is within the limits."""
 
 
 @final
@@ -35,14 +40,17 @@ class Noisy(Composed):
     ) -> Sequence[str]:
         """The nearest dose at which the kept and the dropped documents of every source suffice, if there is one."""
         smaller = lower("budget_tokens", fill * budget_tokens)
-        if self.base is not None:
+        dropped = universe.tokens_by_source("dropped")
+        most = min(1.0, *(dropped.get(s, 0) / (budget_tokens * share) for s, share in shares.items() if share > 0))
+        largest = math.floor(most * STEPS)
+
+        def fits(steps: int) -> bool:
+            spec = self.model_copy(update={"dose": steps / STEPS})
+            return suffices(universe, spec, budget_tokens=budget_tokens, shares=shares)
+
+        if largest <= 0 or not fits(largest):  # what is below needs more of the base
             return [smaller]
-        kept, dropped = universe.tokens_by_source("kept"), universe.tokens_by_source("dropped")
-        needed = {source: budget_tokens * share for source, share in shares.items() if share > 0}
-        # Rounded to a dose that is within the limits.
-        least = math.ceil(max(0.0, *(1 - kept.get(s, 0) / n for s, n in needed.items())) * 10_000) / 10_000
-        most = math.floor(min(1.0, *(dropped.get(s, 0) / n for s, n in needed.items())) * 10_000) / 10_000
-        if most <= 0 or least > most:
-            return [smaller]
-        dose = f"lower `dose` to at most {most:g}" if self.dose > most else f"raise `dose` to at least {least:g}"
-        return [smaller, dose]
+        if self.dose > most:
+            return [smaller, f"lower `dose` to at most {largest / STEPS:g}"]
+        least = bisect.bisect_left(range(largest), True, key=fits)
+        return [smaller, f"raise `dose` to at least {least / STEPS:g}"]
