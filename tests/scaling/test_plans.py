@@ -220,7 +220,7 @@ def test_a_forecast_is_as_wide_as_the_law_missed_when_it_looked_as_far_ahead() -
     assert not plain["run_low"][0] <= truth <= plain["run_high"][0]
     assert ahead.row["run_low"] <= truth <= ahead.row["run_high"]
     assert forecast(wrong, at).targets[0].high == ahead.row["run_high"]
-    assert f"before, it was {ahead.tested.error:.1%} off" in predict_runs(wrong, at)[0].in_words
+    assert f"before, it was {100 * ahead.tested.error:.1f} % off" in predict_runs(wrong, at)[0].in_words
     assert look_ahead(wrong, [{"n_params": 1e8, "n_tokens": 2e9}])[0].tested is None
     hundredfold = BackTest(factor=10.0, seen=20, ahead=5, error=0.01)
     assert hundredfold.at(100.0) == pytest.approx(0.02)

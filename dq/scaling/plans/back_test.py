@@ -47,7 +47,7 @@ class BackTest(Result):
     @property
     def in_words(self) -> str:
         """What it did."""
-        return f"{self.error:.1%} off at up to {short(self.factor)} times the compute of {self.seen:,} earlier runs"
+        return f"{100 * self.error:.1f} % off at up to {short(self.factor)} times the compute of {self.seen:,} earlier runs"
 
 
 def back_test(fit: Fit, beyond: float) -> BackTest | None:
