@@ -195,8 +195,9 @@ class _Test:
         targets, separate, at = [], np.zeros(resamples), 0
         for number, one in enumerate(self.each):
             n = len(one.problem)
-            scale = np.sqrt(n / max(1, n - len(one.x)))
-            noise = scale * draw.choice(one.residuals - np.median(one.residuals), (resamples, n))
+            # As many residuals as parameters are as good as 0 by fitting, and tell nothing (see `spread.smoothed`).
+            kept = np.argsort(np.abs(one.residuals))[min(len(one.x), n - 2) :]
+            noise = draw.choice(one.residuals[kept], (resamples, n))
             targets.append(fitted[at : at + n] + noise)
             start = self.tied.x[self.joint.place(number)]
             separate += _least(replace(one.problem, log_loss=targets[-1]), [start, one.x])

@@ -47,7 +47,8 @@ class BackTest(Result):
     @property
     def in_words(self) -> str:
         """What it did."""
-        return f"{100 * self.error:.1f} % off at up to {short(self.factor)} times the compute of {self.seen:,} earlier runs"
+        error = f"{100 * self.error:.1f} % off"
+        return f"{error} at up to {short(self.factor)} times the compute of {self.seen:,} earlier runs"
 
 
 def back_test(fit: Fit, beyond: float) -> BackTest | None:
