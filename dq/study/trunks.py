@@ -1,9 +1,10 @@
-"""Which runs of a study share their first steps: those that differ in length, within a factor of 4, or in annealing.
+"""Which runs of a study share their first steps: those that differ in their length, or in annealing.
 
-The longest of them trains for all up to where the next one cools (`dq.training.trunk`). Over more than a factor of 4 a
-common rate would be far from what either end wants: by the rule it falls as budget^-0.3, so 1.5 times over a factor
-of 4. A stream is a prefix of a longer one where nothing is repeated a fixed number of times, through its last whole
-block of mixed windows; what is planned here is checked window by window before it is relied on.
+The longest of them trains for all up to where the next one cools (`dq.training.trunk`), however much longer it is. Runs
+of other rates never share, and by the rules every budget has its own, but for those within a factor of 2 of the study's
+`trunk_tokens`: so 1 to 16 epochs of a fixed pool have one trunk where rates are stated. A stream is a prefix of a
+longer one where nothing is repeated a fixed number of times, through its last whole block of mixed windows; what is
+planned here is checked window by window before it is relied on.
 """
 
 from __future__ import annotations
@@ -16,8 +17,6 @@ from dq.study.grid import REPEAT, PlannedRun
 from dq.training.trunk import shared_steps
 from dq.variants import Variant
 from dq.variants.stream import BLOCK_WINDOWS
-
-MAX_FACTOR = 4
 
 
 def plan_trunks(runs: Sequence[PlannedRun]) -> dict[str, list[PlannedRun]]:
@@ -41,7 +40,7 @@ def plan_trunks(runs: Sequence[PlannedRun]) -> dict[str, list[PlannedRun]]:
 def branch_steps(longest: PlannedRun, run: PlannedRun) -> int:
     """Steps of a run that another, as long or longer, can do for it; 0 where it cannot."""
     same_budget = longest.spec.steps == run.spec.steps
-    if longest.spec.steps > MAX_FACTOR * (run.spec.steps + 1) or not (same_budget or _is_prefix(run)):
+    if not (same_budget or _is_prefix(run)):
         return 0
     return shared_steps(longest.spec, run.spec)
 

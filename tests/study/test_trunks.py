@@ -46,15 +46,25 @@ def shared(plan: Plan, config: StudyConfig) -> dict[tuple[str, int, int], tuple[
     }
 
 
-def test_budgets_within_a_factor_of_four_share_where_streams_are_prefixes(plan: Plan) -> None:
+def test_budgets_share_where_streams_are_prefixes(plan: Plan) -> None:
     budgets = (TWO_BLOCKS, 2 * TWO_BLOCKS, 4 * TWO_BLOCKS, TWO_BLOCKS // 2)
     config = tiny_study(budgets_tokens=budgets, budget_tokens=TWO_BLOCKS, training=STATED, variants=KINDS, seeds=1)
     found = shared(plan, config)
     for arm in ("raw", "curated", "noise", "few"):
         assert found[arm, 0, TWO_BLOCKS] == (4 * TWO_BLOCKS, 26)
         assert found[arm, 0, 2 * TWO_BLOCKS] == (4 * TWO_BLOCKS, 51)
-        assert (arm, 0, TWO_BLOCKS // 2) not in found  # eight times less than the longest
-    assert not any(arm == "repeated" for arm, _, _ in found) and len(found) == 8
+        assert found[arm, 0, TWO_BLOCKS // 2] == (4 * TWO_BLOCKS, 13)
+    assert not any(arm == "repeated" for arm, _, _ in found) and len(found) == 12
+
+
+def test_one_trunk_serves_one_to_sixteen_epochs_of_a_fixed_pool(plan: Plan) -> None:
+    budgets = tuple(epochs * TWO_BLOCKS // 2 for epochs in (1, 2, 4, 8, 16))
+    variants = {"raw": Raw(), "few": Repeated(pool_tokens=TWO_BLOCKS // 2)}
+    config = tiny_study(budgets_tokens=budgets, budget_tokens=budgets[0], training=STATED, variants=variants, seeds=1)
+    found = shared(plan, config)
+    assert {budget: at for (arm, _, budget), (at, _) in found.items() if arm == "few"} == dict.fromkeys(
+        budgets[:-1], budgets[-1]
+    )
 
 
 @pytest.mark.parametrize(
