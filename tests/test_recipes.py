@@ -14,9 +14,18 @@ from dq.study.cells import cells_of
 MODELS: dict[str, type[BaseModel]] = {"pipelines": JobConfig, "ablations": StudyConfig}
 
 
+STUDY_OF_A_JOB = "pipelines/build_variants.yaml"  # beside the job whose workspace it is of
+
+
 @pytest.mark.parametrize("name", list_recipes())
 def test_every_recipe_is_valid(name: str) -> None:
-    assert load_yaml(recipe_path(name), MODELS[name.partition("/")[0]])
+    model = StudyConfig if name == STUDY_OF_A_JOB else MODELS[name.partition("/")[0]]
+    assert load_yaml(recipe_path(name), model)
+
+
+def test_the_variants_are_of_the_workspace_of_the_fineweb_job() -> None:
+    job = load_yaml(recipe_path("pipelines/fineweb.yaml"), JobConfig)
+    assert load_yaml(recipe_path(STUDY_OF_A_JOB), StudyConfig).workspace == job.workspace
 
 
 def test_the_quickstart_study_runs_its_controls_with_enough_tokens() -> None:

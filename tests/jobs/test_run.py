@@ -200,6 +200,17 @@ def test_another_preset_rebuilds_its_signals_verdicts_and_selection_alone(
     assert contents(workspace) == contents(finished.workspace)
 
 
+def test_another_bound_of_a_rule_rebuilds_verdicts_and_selection_alone(
+    finished: Finished, workspace: Workspace
+) -> None:
+    bounds = [{"signal": "word_count", "minimum": minimum, "reason": "short"} for minimum in (60, 120)]
+    run_job(changed(finished.config, quality={"rules": bounds[:1]}), workspace)
+    before, kept_before = touched(workspace), kept_ids(workspace)
+    run_job(changed(finished.config, quality={"rules": bounds[1:]}), workspace)
+    assert rebuilt(before, touched(workspace)) == {"verdicts/original", "selection/original", "fates"}
+    assert kept_ids(workspace) < kept_before
+
+
 def test_another_threshold_rebuilds_what_depends_on_duplicates_alone(finished: Finished, workspace: Workspace) -> None:
     before = touched(workspace)
     run_job(changed(finished.config, dedup={"threshold": 0.99}), workspace)
