@@ -31,6 +31,10 @@ def compare(
     margin: Annotated[
         float | None, typer.Option("--margin", help="The difference that matters, in the unit of a table's losses.")
     ] = None,
+    reference: Annotated[
+        Path | None,
+        typer.Option("--reference", help="A curve from elsewhere, CSV or Parquet of n_tokens and loss, to match."),
+    ] = None,
     columns: Columns = None,
     where: Where = None,
     figures: Figures = None,
@@ -41,9 +45,8 @@ def compare(
     Example: dq compare runs.csv --columns loss=val_loss --baseline raw
     """
     if runs.is_dir():
-        _only_of(
-            runs, "a workspace", {"--baseline": baseline, "--margin": margin, "--columns": columns, "--where": where}
-        )
+        of_tables = {"--baseline": baseline, "--margin": margin, "--reference": reference}
+        _only_of(runs, "a workspace", {**of_tables, "--columns": columns, "--where": where})
         from dq.store import Workspace
         from dq.study import compare_workspace
 
@@ -53,8 +56,11 @@ def compare(
         from dq.compare import compare_runs, read_runs
         from dq.compare.runs import NEEDS
 
-        table = read_runs(runs, columns=columns_of(columns), where=where or (), needs=NEEDS)
-        found = (compare_runs(table, baseline=baseline, margin=margin),)
+        names = columns_of(columns)
+        table = read_runs(runs, columns=names, where=where or (), needs=NEEDS)
+        mapped = {ours: theirs for ours, theirs in names.items() if ours in NEEDS}
+        curve = None if reference is None else read_runs(reference, columns=mapped, needs=NEEDS)
+        found = (compare_runs(table, baseline=baseline, margin=margin, reference=curve),)
     page = None
     if figures is not None:
         from dq.report import build_comparison
@@ -85,6 +91,7 @@ def _show(found: RunsComparison, *, with_name: bool) -> None:
     _show_differences(found)
     _show_pairs(found)
     show_equivalences([one for group in found.groups if (one := _worth(group, found.baseline))])
+    show_equivalences([(group.runs, group.matched) for group in found.groups if group.matched])
     _show_epochs(found)
     _show_along(found)
     _show_proxies(found)

@@ -144,6 +144,26 @@ def equivalence_of(
     return dataclasses.replace(about, variants=tuple(found))
 
 
+def matched_by(
+    arms: Mapping[str, ArmLosses], curve: Reference, *, name: str, confidence: float = 0.95
+) -> TokenEquivalence:
+    """Look up every arm on a curve from elsewhere, such as a published one, which is taken as exact.
+
+    Args:
+        arms: by name.
+        curve: losses in the unit of theirs.
+        name: of the curve.
+        confidence: of each interval.
+    """
+    found = [
+        tokens_to_match(curve, runs, names=(arm, name), tokens=tokens, confidence=confidence)
+        for arm, losses in arms.items()
+        for tokens, runs in sorted(losses.by_tokens.items())
+    ]
+    tokens, losses = tuple(curve.tokens.tolist()), tuple(curve.losses.tolist())
+    return TokenEquivalence(baseline=name, tokens=tokens, losses=losses, variants=tuple(found))
+
+
 def curve_of(arm: ArmLosses, *, straight: bool = False) -> Reference:
     """The curve of an arm's mean losses."""
     return Reference(tokens=arm.tokens, losses=arm.means, straight=straight)

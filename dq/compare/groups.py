@@ -55,6 +55,8 @@ class GroupComparison(Result):
     """Every variant with two budgets in common with the baseline."""
     epochs: tuple[ValueOfEpochs, ...]
     """Repeated text against the same text seen once, wherever that makes a curve."""
+    matched: TokenEquivalence | None = None
+    """Every arm on a curve from elsewhere, where one is given."""
 
 
 def compare_group(
@@ -84,7 +86,7 @@ def compare_group(
         for cell in sorted(cells, key=lambda one: one.n_tokens)
         if baseline in cell.arms and len(cell.arms) > 1
     ]
-    arms = _along_budgets(cells)
+    arms = arms_of(cells)
     several = baseline in arms and len(arms[baseline].by_tokens) > 1 and len(arms) > 1
     return GroupComparison(
         runs=label,
@@ -104,7 +106,8 @@ def often_seen(epochs: Mapping[str, float]) -> dict[str, str]:
     }
 
 
-def _along_budgets(cells: Sequence[Cell]) -> dict[str, ArmLosses]:
+def arms_of(cells: Sequence[Cell]) -> dict[str, ArmLosses]:
+    """The arms of cells at different budgets."""
     found: dict[str, dict[float, Losses]] = {}
     for cell in cells:
         for name, losses in cell.arms.items():

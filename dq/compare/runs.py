@@ -7,14 +7,16 @@ group at one budget.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
 
-from dq.compare.groups import ONE_EPOCH, Cell, GroupComparison, compare_group
+from dq.compare.equivalence import matched_by
+from dq.compare.groups import ONE_EPOCH, Cell, GroupComparison, arms_of, compare_group
 from dq.compare.levels import read_levels
 from dq.compare.proxies import Proxies, proxies_of
+from dq.compare.reference import Reference
 from dq.compare.run_tables import RunTable
 from dq.compare.verdict import check_margin
 from dq.errors import CompareError, ConfigError, listed, nearest
@@ -72,6 +74,7 @@ def compare_runs(
     *,
     baseline: str | None = None,
     margin: float | None = None,
+    reference: RunTable | pl.DataFrame | None = None,
     confidence: float = 0.95,
 ) -> RunsComparison:
     """Compare the variants of a table of runs, apart for each size and budget, and along the budgets.
@@ -82,6 +85,8 @@ def compare_runs(
             numbers of epochs, each is an arm of its own: ``base k=4``.
         baseline: a variant; by default the one that is called raw, baseline or base.
         margin: the difference that matters, in the unit of the losses; without it nothing is called equivalent.
+        reference: a curve from elsewhere, ``n_tokens`` and ``loss`` in the same unit, a row a point: how many of its
+            tokens reach what each arm reached. It is taken as exact; of several rows at the same tokens, their mean.
         confidence: of all variants of a cell together.
 
     Raises:
@@ -101,7 +106,14 @@ def compare_runs(
         compare_group(label, cells, baseline=name, margin=margin, confidence=confidence)
         for label, cells in _groups(table)
     ]
-    groups = [one for one in groups if one.budgets or (one.equivalence and one.equivalence.variants)]
+    if reference is not None:
+        elsewhere = RunTable.of(reference, needs=NEEDS, name="reference")
+        curve, of = _curve(elsewhere), elsewhere.name
+        groups = [
+            replace(one, matched=matched_by(arms_of(cells), curve, name=of, confidence=confidence))
+            for one, (_, cells) in zip(groups, _groups(table), strict=True)
+        ]
+    groups = [one for one in groups if one.budgets or one.matched or (one.equivalence and one.equivalence.variants)]
     if not groups:
         raise CompareError(
             f"{table.name}: no variant stands beside {name!r} at one size and budget, or along its budgets; nothing to "
@@ -112,11 +124,21 @@ def compare_runs(
     )
 
 
+def _curve(reference: RunTable) -> Reference:
+    points = reference.frame.group_by("n_tokens").agg(pl.col("loss").mean()).sort("n_tokens")
+    try:
+        return Reference(tokens=points["n_tokens"].to_numpy(), losses=points["loss"].to_numpy())
+    except CompareError as error:
+        raise CompareError(f"{reference.name}: {error}") from None
+
+
 def _baseline(table: RunTable, variants: list[str], *, given: str | None) -> str:
     if given is not None:
         if given not in variants:
             raise ConfigError(f"{table.name}: {nearest(given, variants, what='variant')}", field="baseline")
         return given
+    if len(variants) == 1:
+        return variants[0]
     for name in BASELINES:
         if name in variants:
             return name

@@ -106,9 +106,40 @@ def test_the_command_compares_a_file_under_its_own_names_and_draws_it(tmp_path: 
     assert found["groups"][0]["equivalence"]["variants"][0]["in_words"] in words and found["summary"]
 
 
+def elsewhere() -> pl.DataFrame:
+    """The curve that raw runs of 0.1M parameters scatter about, at budgets of its own."""
+    tokens = np.geomspace(20_000, 1_000_000, 9)
+    return pl.DataFrame({"n_tokens": tokens, "loss": 2 + 1.4 * (tokens / 1e5) ** -0.3})
+
+
+def test_every_arm_is_looked_up_on_a_curve_from_elsewhere(tmp_path: Path) -> None:
+    small = table().filter(pl.col("size") == "0.1M")
+    (group,) = compare_runs(small, reference=elsewhere()).groups
+    assert group.matched is not None and group.matched.baseline == "reference"
+    for one in group.matched.variants:
+        worth = {"raw": 1.0, "curated": 1.2, "noisy": 0.8}[one.variant]
+        assert one.ratio == pytest.approx(worth, rel=0.03) and not one.paired and one.df == 3
+        assert one.low is not None and one.high is not None and one.low < one.baseline_tokens < one.high  # type: ignore[operator]
+    alone = compare_runs(small.filter(pl.col("variant") == "curated"), reference=elsewhere())
+    assert alone.groups[0].matched is not None and not alone.groups[0].budgets
+    beyond = compare_runs(small.with_columns(pl.col("loss") - 1.5), reference=elsewhere()).groups[0].matched
+    assert beyond is not None and {one.in_words for one in beyond.variants} == {"none in range"}
+    with pytest.raises(CompareError, match="reference: the loss does not fall"):
+        compare_runs(small, reference=elsewhere().with_columns(loss=pl.lit(2.0)))
+    with pytest.raises(CompareError, match="reference: 1 budget: a curve needs at least 2"):
+        compare_runs(small, reference=elsewhere().head(1))
+    elsewhere().rename({"loss": "val_loss"}).write_parquet(tmp_path / "published.parquet")
+    table().rename({"loss": "val_loss", "variant": "data"}).write_csv(tmp_path / "runs.csv")
+    mapped = ("--columns", "loss=val_loss,variant=data", "--where", "size=0.1M")
+    shown = run_dq("compare", "runs.csv", "--reference", "published.parquet", *mapped, cwd=tmp_path)
+    assert shown.returncode == 0, shown.stderr
+    assert "worth in published.parquet" in shown.stdout and max(map(len, shown.stdout.splitlines())) <= 80
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (("--reference", "none.csv"), "none.csv"),
         (("--columns", "loss"), "'loss' is not OURS=THEIRS"),
         (("--study", "x"), "is a table, which has no --study"),
         (("--baseline", "rawr"), "--baseline: "),
