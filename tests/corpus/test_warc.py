@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import sys
 import time
 import zlib
 from collections.abc import Callable
@@ -17,10 +18,10 @@ from hypothesis import strategies as st
 
 from dq.corpus.documents import Row
 from dq.corpus.formats.http_response import HttpResponse
-from dq.corpus.formats.pages import MAX_DEPTH, is_deep
+from dq.corpus.formats.pages import MAX_DEPTH, is_deep, libraries
 from dq.corpus.formats.records import records as our_records
 from dq.corpus.inputs import find_inputs
-from dq.errors import InputError
+from dq.errors import InputError, MissingExtraError
 from tests.command import run_dq
 from tests.corpus.crawl import answer, bad, crawl, good, page, record, rows, written
 
@@ -237,6 +238,24 @@ def test_deep_pages_are_refused_before_they_are_parsed(tmp_path: Path, html: str
     assert len(good(found)) == 1
 
 
+def test_what_looks_like_members_costs_little_and_a_flood_of_headers_too(tmp_path: Path) -> None:
+    first, *_ = [gzip.compress(one) for one in crawl(1)]
+    (tmp_path / "a.warc.gz").write_bytes(first + first[:40] + b"\x1f\x8b\x08\0" * 60_000)
+    flood = b"HTTP/1.1 200 OK\r\n" + b"a:b\r\n" * 500_000
+    written(tmp_path / "b.warc.gz", [record("response", flood), *crawl(1)])
+    chunks = answer(b"1\r\nx\r\n" * 200_000, Transfer_Encoding="chunked", kind="text/plain")
+    written(tmp_path / "c.warc.gz", [record("response", chunks)])
+    started = time.process_time()
+    assert [one.reason for one in bad(rows(tmp_path / "a.warc.gz"))] == ["damaged_gzip"]
+    assert len(good(rows(tmp_path / "b.warc.gz", limit=50_000_000))) == 1
+    assert len(good(rows(tmp_path / "c.warc.gz", limit=50_000_000))[0].fields["text"]) == 200_000
+    assert time.process_time() - started < 10
+    large = record("response", answer(b"<p>x</p>" * 1_500_000))
+    assert [one.reason for one in bad(rows(written(tmp_path / "d.warc.gz", [large]), limit=50_000_000))] == [
+        "page_too_large"
+    ]
+
+
 def test_long_pages_are_not_deep() -> None:
     assert not is_deep("<ul>" + "<li>one<br><img src=a>" * 5000 + "</ul>")
     assert not is_deep("<svg>" + "<path d='m 0 0'/>" * 5000 + "</svg>")
@@ -289,3 +308,15 @@ def test_an_arc_and_the_warc_made_of_it_have_the_same_texts(shared: Path) -> Non
     ]
     assert len(texts[0]) > 100
     assert texts[0] == texts[1]
+
+
+def test_without_its_library_the_extra_is_named_before_anything_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(tmp_path / "a.warc.gz", crawl(1))
+    for name in ("resiliparse", *(one for one in sys.modules if one.startswith("resiliparse."))):
+        monkeypatch.setitem(sys.modules, name, None)
+    libraries.cache_clear()
+    with pytest.raises(MissingExtraError, match="resiliparse is not installed; run: pip install resiliparse"):
+        find_inputs([path])
+    libraries.cache_clear()

@@ -33,7 +33,7 @@ class Format(ABC, Generic[Part]):
         """The same format, with what an entry of the input says of it.
 
         Raises:
-            MissingExtra: it needs a library that is not installed.
+            MissingExtraError: it needs a library that is not installed.
         """
         return self
 

@@ -15,6 +15,7 @@ CHUNK = re.compile(rb"\s*([0-9a-fA-F]{1,8})[ \t]*(?:;[^\n]{0,200})?\r?\n")
 BREAK = re.compile(rb"\r?\n\r?\n")
 HEADER = re.compile(rb"^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n]*)", re.M)
 GZIP, DEFLATE = b"\x1f\x8b", (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
+MAX_HEAD_BYTES = 1 << 18
 OTHER_CODINGS = ("br", "zstd", "compress")
 
 
@@ -36,8 +37,8 @@ class HttpResponse:
         status = STATUS.match(block)
         if status is None:
             return cls(0, {}, block)
-        found = BREAK.search(block)
-        head, body = (block, b"") if found is None else (block[: found.start()], block[found.end() :])
+        found = BREAK.search(block, 0, MAX_HEAD_BYTES)
+        head, body = (block[:MAX_HEAD_BYTES], b"") if found is None else (block[: found.start()], block[found.end() :])
         headers: dict[str, str] = {}
         for name, value in HEADER.findall(head, status.end()):
             headers.setdefault(name.decode("ascii").lower(), value.decode("latin-1").strip())
@@ -62,14 +63,14 @@ class HttpResponse:
 
 def _joined(body: bytes) -> bytes:
     """The chunks of a body; the body where it is not in chunks, and all there are where the last is cut."""
-    parts, at = [], 0
+    joined, at = bytearray(), 0
     while found := CHUNK.match(body, at):
         size = int(found[1], 16)
         if not size:
             break
-        parts.append(body[found.end() : found.end() + size])
+        joined += body[found.end() : found.end() + size]
         at = found.end() + size
-    return b"".join(parts) if parts else body
+    return bytes(joined) or body
 
 
 def _unpacked(body: bytes, *, max_bytes: int) -> bytes:

@@ -18,6 +18,7 @@ from dq.errors import require
 PageText: TypeAlias = Literal["main", "all", "html"]
 """What of a page is its text: the main content without menus, all that is shown, or the HTML itself."""
 MAX_DEPTH = 512
+MAX_BYTES = 10_000_000  # of UTF-8; Common Crawl keeps 1 to 5 MB of a page
 TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]*)[^<>]*?(/?)>")
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"}
 ENDED_BY_NEXT = {"p", "li", "dt", "dd", "option", "optgroup", "tr", "td", "th", "thead", "tbody", "tfoot", "rp", "rt"}
@@ -44,8 +45,12 @@ class Page:
 
 
 def check_parser() -> None:
-    """Raise MissingExtra where there is no parser."""
-    _resiliparse()
+    """See that pages can be parsed.
+
+    Raises:
+        MissingExtraError: resiliparse is not installed.
+    """
+    libraries()
 
 
 def read_page(raw: bytes, *, content_type: str, what: PageText) -> Page:
@@ -57,14 +62,16 @@ def read_page(raw: bytes, *, content_type: str, what: PageText) -> Page:
         what: of the page.
 
     Raises:
-        PageError: it is nested too deep, or no HTML that can be parsed.
+        PageError: it is too large or nested too deep, or no HTML that can be parsed.
     """
     html, charset = decoded(raw, content_type=content_type, is_html=True)
     if what == "html":
         return Page(html, "", charset)
+    if len(raw) > MAX_BYTES:
+        raise PageError("page_too_large")
     if is_deep(html):
         raise PageError("page_too_deep")
-    extract, tree_of, _ = _resiliparse()
+    extract, tree_of, _ = libraries()
     try:
         tree = tree_of(html)
         text = extract(tree, main_content=what == "main", alt_texts=False, links=False, list_bullets=False)
@@ -75,7 +82,7 @@ def read_page(raw: bytes, *, content_type: str, what: PageText) -> Page:
 
 def decoded(raw: bytes, *, content_type: str, is_html: bool) -> tuple[str, str]:
     """Text by the charset that the server named, else by what the bytes say; and that charset."""
-    encodings = _resiliparse()[2]
+    encodings = libraries()[2]
     named = CHARSET.search(content_type)
     charset = encodings.map_encoding_to_html5(named[1], fallback_utf8=False) if named else None
     charset = charset or encodings.detect_encoding(raw, from_html_meta=is_html) or "utf-8"
@@ -106,6 +113,7 @@ def is_deep(html: str) -> bool:
 
 
 @functools.cache
-def _resiliparse() -> tuple[Any, Any, Any]:
+def libraries() -> tuple[Any, Any, Any]:
+    """The parts of resiliparse that are used: how text is taken out, how pages are parsed, and charsets."""
     extract = require("resiliparse.extract.html2text").extract_plain_text
     return extract, require("resiliparse.parse.html").HTMLTree.parse, require("resiliparse.parse.encoding")

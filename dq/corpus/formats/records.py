@@ -22,6 +22,7 @@ WARC_BEGINS, ARC_BEGINS = re.compile(WARC), re.compile(ARC)
 NEXT = re.compile(b"(?m)^(?:" + WARC + b"|" + ARC + b")")
 LONGEST_LINE = 1 << 14
 MAX_HEADERS = 1000
+MAX_CANDIDATES = 10_000  # places behind damage that look like a member and are none, before the rest is given up
 DAMAGE = (zlib.error, EOFError)
 
 
@@ -138,7 +139,9 @@ class _Reader:
     def past_damage(self) -> bool:
         """Go to the next member that can be read and begins a record; whether there is one."""
         self._drop(len(self._held))
-        while self._members.skip():
+        for _ in range(MAX_CANDIDATES):
+            if not self._members.skip():
+                return False
             try:
                 if self._fill() and _begins(self._held, 0):
                     return True
