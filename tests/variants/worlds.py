@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import zlib
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from dq.stages.tokens import RewrittenTokens, TokenPool
 from dq.store import Stage, write_bytes_atomic, write_parquet
+from dq.text.hashing import mix64
 from dq.variants import (
     ExactDuplicates,
     Kind,
@@ -118,16 +120,13 @@ class Rewritten(RewrittenTokens):
     """The pool of a world's documents when their text is rewritten: other tokens and lengths, by their content."""
 
     def __init__(self, world: Universe, texts: tuple[Any, ...]) -> None:
-        seeds = [[int(key), len(texts), *map(ord, "".join(one.label for one in texts))] for key in world.content_keys]
-        longer = [int(np.random.default_rng(seed).integers(0, 5)) for seed in seeds]
-        self.lengths = world.lengths + np.array(longer)
+        keys, version = world.content_keys, zlib.crc32("|".join(one.label for one in texts).encode())
+        self.lengths = world.lengths + (mix64(keys, version) % 5).astype(np.int64)
         self.offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(self.lengths)])
         self.ledger = ({"changed": 1, "of": 4},) * len(texts)
-        bodies = [
-            np.append(0, np.random.default_rng(seed).integers(1, VOCABULARY, n - 1))
-            for seed, n in zip(seeds, self.lengths, strict=True)
-        ]
-        self._tokens = np.concatenate(bodies).astype("<u2")
+        places = np.arange(self.offsets[-1]) - np.repeat(self.offsets[:-1], self.lengths)
+        drawn = mix64(np.repeat(keys, self.lengths), version, places) % (VOCABULARY - 1)
+        self._tokens = np.where(places == 0, 0, drawn + 1).astype("<u2")
 
 
 def tokens_in(world: Universe, members: np.ndarray[Any, Any], source: str) -> int:
