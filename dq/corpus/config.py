@@ -27,6 +27,8 @@ def _plain_paths(value: Any) -> Any:
 
 
 Paths: TypeAlias = Annotated[str | tuple[str, ...] | None, PlainValidator(_paths), PlainSerializer(_plain_paths)]
+PageText: TypeAlias = Literal["main", "all", "html"]
+"""What of a page is its text: the main content without menus, all that is shown, or the HTML itself."""
 SampleName = Literal["news", "web", "factbook"]
 HTML_SAMPLES = ("web", "factbook")  # whose text is converted when they are read
 
@@ -49,7 +51,7 @@ class InputSpec(StrictModel):
     """The field that holds the id; rows without one are named by file and row."""
     source_field: str = "source"
     """The field that holds the source, where `source` is not given."""
-    page_text: Literal["main", "all", "html"] = "main"
+    page_text: PageText = "main"
     """What of a web page in a WARC or ARC file is its text: the main content, all that is shown, or the HTML itself."""
 
     @property

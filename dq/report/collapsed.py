@@ -8,7 +8,7 @@ import polars as pl
 
 from dq.report.colors import PALETTE
 from dq.report.page import Figure, write_page, write_panels
-from dq.report.svg import LEFT, RIGHT, TOP, WIDTH, Scale, linear_ticks, panel, path, text, x_axis, y_axis
+from dq.report.svg import LEFT, RIGHT, TOP, WIDTH, Scale, below, linear_ticks, panel, path, x_axis, y_axis
 from dq.scaling import Collapse
 
 HEIGHT, BOTTOM = 260, 216
@@ -43,6 +43,6 @@ def _panel(found: Collapse, group: int, colors: dict[str, str]) -> str:
         rows = points.filter(pl.col("run") == run)
         places = [(x(share), y(loss)) for share, loss in zip(rows["share"], rows["normalised"], strict=True)]
         marks += path(places, colors.get(run, OTHERS))
-    marks += text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, "share of the run's tokens", anchor="middle", soft=True)
+    marks += below("share of the run's tokens", height=HEIGHT)
     title = "all runs" if ratio is None else f"{float(ratio):.3g} tokens a parameter"  # type: ignore[arg-type]
     return panel(title, marks, height=HEIGHT)

@@ -16,6 +16,8 @@ from dq.report.page import Figure, write_page, write_panels
 from dq.report.svg import TOP, WIDTH, Scale, dot, interval, line, linear_ticks, panel, tag, text, x_axis
 
 ROW = 36
+LOOKED_UP = ("equivalence", "matched")
+"""Arms on the baseline's curve, and on one from elsewhere."""
 MAX_ROWS = 40
 """Arms of one panel; the rest are in the table."""
 
@@ -39,16 +41,18 @@ def build_comparison(found: Sequence[RunsComparison], folder: Path) -> Path:
 
 def _figures(found: RunsComparison) -> Iterator[Figure]:
     record = found.to_dict()
-    names = sorted(
-        {
-            one["variant"]
-            for group in record["groups"]
-            for cell in group["budgets"]
-            for one in cell["found"]["differences"]
-        }
-        | {one["variant"] for group in record["groups"] for one in (group["equivalence"] or {}).get("variants", ())}
-    )
-    colors = colors_of(names, baseline=found.baseline)
+    judged = {
+        one["variant"]
+        for group in record["groups"]
+        for cell in group["budgets"]
+        for one in cell["found"]["differences"]
+    }
+    looked_up = {name: [one for one in record["groups"] if one[name] and one[name]["variants"]] for name in LOOKED_UP}
+    arms = {
+        name: {one["variant"] for each in groups for one in each[name]["variants"]}
+        for name, groups in looked_up.items()
+    }
+    colors = colors_of(sorted(judged.union(*arms.values())), baseline=found.baseline)
     panels = [
         _differences(_title(group, cell["n_tokens"]), cell["found"]["differences"], colors, margin=found.margin)
         for group in record["groups"]
@@ -61,22 +65,19 @@ def _figures(found: RunsComparison) -> Iterator[Figure]:
             "Below 0 is better. Bars are the intervals that hold for all variants of a panel together"
             + ("; the band is the margin." if found.margin else "."),
             panels,
-            [(name, colors[name]) for name in names],
+            [(name, colors[name]) for name in sorted(judged)],
         )
-    worth = [
-        equivalence_panel(group["runs"] or "all budgets", group["equivalence"], colors)
-        for group in record["groups"]
-        if group["equivalence"] and group["equivalence"]["variants"]
-    ]
-    if worth:
-        yield Figure(
-            "equivalence",
-            f"What tokens are worth in tokens of {found.baseline}",
-            f"The line is {found.baseline}; read across from a variant's mark to it and down: that many of its tokens "
-            "reach the same loss. Beyond the line nothing is said.",
-            worth,
-            [(found.baseline, INK), *((name, colors[name]) for name in names)],
-        )
+    for name, groups in looked_up.items():
+        if arms[name]:
+            curve = groups[0][name]["baseline"]
+            yield Figure(
+                name,
+                f"What tokens are worth in tokens of {curve}",
+                f"The line is {curve}; read across from a variant's mark to it and down: that many of its tokens reach "
+                "the same loss. Beyond the line nothing is said.",
+                [equivalence_panel(one["runs"] or "all budgets", one[name], colors) for one in groups],
+                [(curve, INK), *((arm, colors[arm]) for arm in sorted(arms[name]))],
+            )
 
 
 def _title(group: Mapping[str, Any], n_tokens: float) -> str:

@@ -15,12 +15,12 @@ from dq.report.svg import (
     TOP,
     WIDTH,
     Scale,
+    below,
     dot,
     linear_ticks,
     log_ticks,
     panel,
     path,
-    text,
     x_axis,
     y_axis,
 )
@@ -50,7 +50,7 @@ def equivalence_panel(title: str, found: Mapping[str, Any], colors: Mapping[str,
     for one in found["variants"]:
         tip = f"{one['variant']}: {one['loss']:.4f} at {one['tokens']:,.0f} tokens, {one['in_words']}"
         drawn += dot(x(one["tokens"]), y(one["loss"]), colors[one["variant"]], tip=tip, diamond=True, size=5.0)
-    drawn += text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, "budget, tokens", anchor="middle", soft=True)
+    drawn += below("budget, tokens", height=HEIGHT)
     return panel(title, drawn, height=HEIGHT)
 
 

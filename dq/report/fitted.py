@@ -19,6 +19,8 @@ from dq.report.svg import (
     TOP,
     WIDTH,
     Scale,
+    across,
+    below,
     dot,
     line,
     linear_ticks,
@@ -27,7 +29,6 @@ from dq.report.svg import (
     path,
     short_number,
     tag,
-    text,
     x_axis,
     y_axis,
 )
@@ -106,9 +107,9 @@ def _curves(fit: Fit) -> tuple[str, list[tuple[str, str]]]:
     tokens = np.geomspace(low, high, CURVE_POINTS)
     lines = [fit.predict({"n_params": [size] * CURVE_POINTS, "n_tokens": tokens.tolist()}) for size in chosen]
     losses = [value for one in lines for value in (*one["loss"], *runs["loss"])]
-    x, y = _x(low, high), Scale(min(losses), max(losses), BOTTOM, TOP)
+    x, y = across(low, high), Scale(min(losses), max(losses), BOTTOM, TOP)
     marks = y_axis(y, linear_ticks(y.low, y.high), right=WIDTH - RIGHT)
-    marks += x_axis(x, log_ticks(low, high, most=5), y=BOTTOM) + _below("tokens (log scale)")
+    marks += x_axis(x, log_ticks(low, high, most=5), y=BOTTOM) + below("tokens (log scale)", height=HEIGHT)
     legend = []
     for size, one, color in zip(chosen, lines, PALETTE, strict=False):
         upper = [(x(t), y(v)) for t, v in zip(tokens, one["high"], strict=True)]
@@ -126,7 +127,7 @@ def _curves(fit: Fit) -> tuple[str, list[tuple[str, str]]]:
 def _residuals(fit: Fit, column: str) -> str:
     runs = fit.residuals
     low, high = _ends(runs[column])
-    x, widest = _x(low, high), max(100 * float(np.abs(runs["residual"].to_numpy()).max()), 1e-6)
+    x, widest = across(low, high), max(100 * float(np.abs(runs["residual"].to_numpy()).max()), 1e-6)
     y = Scale(-widest, widest, BOTTOM, TOP)
     marks = y_axis(y, linear_ticks(y.low, y.high), right=WIDTH - RIGHT)
     marks += x_axis(x, log_ticks(low, high, most=5), y=BOTTOM) + line((LEFT, y(0)), (WIDTH - RIGHT, y(0)))
@@ -134,7 +135,9 @@ def _residuals(fit: Fit, column: str) -> str:
         tip = f"{short_number(run[column])}: {100 * run['residual']:+.2f} % (loss {run['loss']:.4f})"
         marks += dot(x(run[column]), y(100 * run["residual"]), PALETTE[0], tip=tip, size=2.6)
     what = {"n_params": "parameters", "n_tokens": "tokens"}[column]
-    return panel(f"{fit.law}: residuals in % by {what}", marks + _below(f"{what} (log scale)"), height=HEIGHT)
+    return panel(
+        f"{fit.law}: residuals in % by {what}", marks + below(f"{what} (log scale)", height=HEIGHT), height=HEIGHT
+    )
 
 
 def _profile(profile: Profile, *, is_log: bool) -> str:
@@ -156,17 +159,9 @@ def _profile(profile: Profile, *, is_log: bool) -> str:
     marks += dot(x(interval.estimate), y(0.0), INK, tip=f"{interval.name} = {interval.estimate:.4g}", diamond=True)
     ends = [f"{one:.3g}" if one is not None else "open" for one in (interval.low, interval.high)]
     title = f"{interval.name}: {interval.estimate:.4g} ({ends[0]} to {ends[1]})"
-    return panel(title, marks + _below(interval.name), height=HEIGHT)
+    return panel(title, marks + below(interval.name, height=HEIGHT), height=HEIGHT)
 
 
 def _ends(column: pl.Series) -> tuple[float, float]:
     values = column.to_numpy()
     return float(values.min()), max(float(values.max()), 1.01 * float(values.min()))
-
-
-def _x(low: float, high: float) -> Scale:
-    return Scale(low, high, LEFT + 8, WIDTH - RIGHT - 8, is_log=True)
-
-
-def _below(words: str) -> str:
-    return text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, words, anchor="middle", soft=True)

@@ -14,7 +14,22 @@ from dq.report.build import build_report
 from dq.report.colors import INK, colors_of
 from dq.report.equivalence import equivalence_panels
 from dq.report.page import Figure, write_page
-from dq.report.svg import LEFT, RIGHT, TOP, WIDTH, Scale, dot, interval, line, linear_ticks, panel, path, text, y_axis
+from dq.report.svg import (
+    LEFT,
+    RIGHT,
+    TOP,
+    WIDTH,
+    Scale,
+    below,
+    dot,
+    interval,
+    line,
+    linear_ticks,
+    panel,
+    path,
+    text,
+    y_axis,
+)
 from dq.report.svg import short_number as short
 from dq.store import Workspace, read_json
 
@@ -146,7 +161,7 @@ def _panel(title: str, cells: Sequence[_Cell], axes: _Axes) -> str:
         marks += path([(at, y(one["neutral"]["difference"])) for at, one in mine], axes.colors[name])
         for at, one in mine:
             marks += _mark(at, one, y, color=axes.colors[name])
-    marks += text((LEFT + right) / 2, HEIGHT - 8, "budget, tokens", anchor="middle", soft=True)
+    marks += below("budget, tokens", height=HEIGHT, right=right)
     return panel(title, marks, height=HEIGHT)
 
 

@@ -13,6 +13,7 @@ from dq.report.svg import (
     TOP,
     WIDTH,
     Scale,
+    below,
     dot,
     line,
     linear_ticks,
@@ -20,7 +21,6 @@ from dq.report.svg import (
     panel,
     path,
     power_ticks,
-    text,
     x_axis,
     y_axis,
 )
@@ -59,7 +59,7 @@ def _parabolas(found: Isoflop, levels: pl.DataFrame) -> str:
     room = 0.05 * (max(losses) - min(losses))
     y = Scale(min(losses) - room, max(losses) + room, BOTTOM, TOP)
     marks = y_axis(y, linear_ticks(y.low, y.high), right=WIDTH - RIGHT)
-    marks += x_axis(x, log_ticks(x.low, x.high, most=5), y=BOTTOM) + _below("parameters (log scale)")
+    marks += x_axis(x, log_ticks(x.low, x.high, most=5), y=BOTTOM) + below("parameters (log scale)", height=HEIGHT)
     for one, color in zip(levels.to_dicts(), PALETTE, strict=False):
         along = np.geomspace(one["smallest"], one["largest"], CURVE)
         drawn = one["loss"] + one["bend"] * (np.log(along) - np.log(one["n_params"])) ** 2
@@ -79,7 +79,9 @@ def _power(found: Isoflop, ways: Approaches) -> str:
     x = Scale(0.9 * flops[0], 1.1 * flops[1], LEFT, WIDTH - RIGHT, is_log=True)
     y = Scale(0.8 * min(sizes), 1.2 * max(sizes), BOTTOM, TOP, is_log=True)
     marks = y_axis(y, log_ticks(y.low, y.high, most=6), right=WIDTH - RIGHT)
-    marks += x_axis(x, power_ticks(x.low, x.high, most=5), y=BOTTOM) + _below("training FLOPs (log scale)")
+    marks += x_axis(x, power_ticks(x.low, x.high, most=5), y=BOTTOM) + below(
+        "training FLOPs (log scale)", height=HEIGHT
+    )
     for optima in lowest:
         for c, n in zip(optima["flops"], optima["n_params"], strict=True):
             if x.holds(c):
@@ -90,7 +92,3 @@ def _power(found: Isoflop, ways: Approaches) -> str:
         tip = f"{short(one['flops'])} FLOPs: {short(one['n_params'])} parameters"
         marks += dot(x(one["flops"]), y(one["n_params"]), color, tip=tip, diamond=True)
     return panel(f"best N by compute: C^{found.exponent.value or 0:.3f}", marks, height=HEIGHT)
-
-
-def _below(words: str) -> str:
-    return text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, words, anchor="middle", soft=True)

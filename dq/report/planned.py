@@ -17,6 +17,8 @@ from dq.report.svg import (
     TOP,
     WIDTH,
     Scale,
+    across,
+    below,
     dot,
     interval,
     line,
@@ -97,7 +99,7 @@ def _along(found: Plans, splits: Sequence[ComputePlan]) -> dict[str, pl.DataFram
 def _sizes(along: Mapping[str, pl.DataFrame], runs: pl.DataFrame, *, at: float) -> str:
     compute, sizes = compute_of(runs), runs["n_params"].to_numpy()
     rows = pl.concat(along.values())
-    x = _across(float(rows["flops"].min()), float(rows["flops"].max()))  # type: ignore[arg-type]
+    x = across(float(rows["flops"].min()), float(rows["flops"].max()))  # type: ignore[arg-type]
     values = [*rows["n_params_low"], *rows["n_params_high"], *rows["rule"], *sizes]
     y = Scale(min(values), max(values), BOTTOM, TOP, is_log=True)
     marks = y_axis(y, log_ticks(y.low, y.high, most=6), right=WIDTH - RIGHT) + _compute_axis(x)
@@ -114,7 +116,7 @@ def _sizes(along: Mapping[str, pl.DataFrame], runs: pl.DataFrame, *, at: float) 
 
 def _doublings(along: Mapping[str, pl.DataFrame], *, at: float) -> str:
     rows = pl.concat(along.values())
-    x = _across(float(rows["flops"].min()), float(rows["flops"].max()))  # type: ignore[arg-type]
+    x = across(float(rows["flops"].min()), float(rows["flops"].max()))  # type: ignore[arg-type]
     highest = min(HIGHEST_SHARE, max(*rows["share_high"], 1.2 * UNDER_SCALED))
     y = Scale(0.0, 100 * highest, BOTTOM, TOP)
     marks = y_axis(y, linear_ticks(y.low, y.high), right=WIDTH - RIGHT) + _compute_axis(x)
@@ -155,7 +157,7 @@ def _epochs(found: Sequence[RepeatOrNoise], laws: Sequence[str]) -> Iterator[str
 
 
 def _by_epochs(found: Sequence[RepeatOrNoise], laws: Sequence[str], *, field: str, title: str) -> str:
-    x = _across(found[0].epochs, max(found[-1].epochs, 1.01 * found[0].epochs))
+    x = across(found[0].epochs, max(found[-1].epochs, 1.01 * found[0].epochs))
     y = Scale(0.0, 100.0, BOTTOM, TOP)
     marks = y_axis(y, linear_ticks(0.0, 100.0), right=WIDTH - RIGHT)
     marks += x_axis(x, [(one, f"{one:g}") for one in dict.fromkeys(each.epochs for each in found)], y=BOTTOM)
@@ -169,7 +171,7 @@ def _by_epochs(found: Sequence[RepeatOrNoise], laws: Sequence[str], *, field: st
             marks += _band(pl.DataFrame(rows), "v", (x, y), color=color)
             for row in rows:
                 marks += dot(x(row["flops"]), y(row["v"]), color, tip=f"{law}: {row['v']:.3g} %", size=3.0)
-    marks += text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, "epochs (log scale)", anchor="middle", soft=True)
+    marks += below("epochs (log scale)", height=HEIGHT)
     return panel(title, marks, height=HEIGHT)
 
 
@@ -186,10 +188,5 @@ def _band(rows: pl.DataFrame, name: str, scales: tuple[Scale, Scale], *, color: 
     return tag("polygon", points=shape, fill=color, fill_opacity=0.18) + path(middle, color)
 
 
-def _across(low: float, high: float) -> Scale:
-    return Scale(low, high, LEFT + 8, WIDTH - RIGHT - 8, is_log=True)
-
-
 def _compute_axis(x: Scale) -> str:
-    below = text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, "training FLOPs (log scale)", anchor="middle", soft=True)
-    return x_axis(x, power_ticks(x.low, x.high, most=5), y=BOTTOM) + below
+    return x_axis(x, power_ticks(x.low, x.high, most=5), y=BOTTOM) + below("training FLOPs (log scale)", height=HEIGHT)

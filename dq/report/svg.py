@@ -116,6 +116,16 @@ def text(x: float, y: float, words: str, *, anchor: str = "start", soft: bool = 
     )  # fmt: skip
 
 
+def below(words: str, *, height: int, right: float = WIDTH - RIGHT) -> str:
+    """What the axis below a panel measures."""
+    return text((LEFT + right) / 2, height - 8, words, anchor="middle", soft=True)
+
+
+def across(low: float, high: float) -> Scale:
+    """The logarithmic scale of a panel's whole width."""
+    return Scale(low, high, LEFT + 8, WIDTH - RIGHT - 8, is_log=True)
+
+
 def line(start: Place, end: Place, **attributes: object) -> str:
     """A straight line."""
     (x1, y1), (x2, y2) = start, end

@@ -131,8 +131,12 @@ def test_every_arm_is_looked_up_on_a_curve_from_elsewhere(tmp_path: Path) -> Non
     elsewhere().rename({"loss": "val_loss"}).write_parquet(tmp_path / "published.parquet")
     table().rename({"loss": "val_loss", "variant": "data"}).write_csv(tmp_path / "runs.csv")
     mapped = ("--columns", "loss=val_loss,variant=data", "--where", "size=0.1M")
-    shown = run_dq("compare", "runs.csv", "--reference", "published.parquet", *mapped, cwd=tmp_path)
+    shown = run_dq("compare", "runs.csv", "--reference", "published.parquet", *mapped, "--figures", "f", cwd=tmp_path)
     assert shown.returncode == 0, shown.stderr
+    assert (
+        "tokens of published.parquet"
+        in (tmp_path / "f/runs-matched-1.svg").read_text() + (tmp_path / "f/index.html").read_text()
+    )
     assert "worth in published.parquet" in shown.stdout and max(map(len, shown.stdout.splitlines())) <= 80
 
 

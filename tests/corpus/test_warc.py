@@ -88,9 +88,15 @@ def test_damage_costs_the_record_that_it_is_in_and_is_listed_with_its_offset(tmp
     (tmp_path / "a.warc.gz").write_bytes(b"".join([*packed[:6], hurt, *packed[7:]]))
     found = rows(tmp_path / "a.warc.gz")
     assert [one.fields["id"] for one in good(found)] == ["0000", "0001", "0003", "0004", "0005"]
-    assert [(one.line, one.offset, one.reason) for one in bad(found)] == [(7, at, "damaged_gzip")]
+    assert [(one.line, one.offset, one.reason) for one in bad(found)] == [(7, at, "damaged_record")]
     (tmp_path / "b.warc.gz").write_bytes(b"".join([*packed[:6], packed[6][:-200], *packed[7:]]))  # a member is cut
     assert [one.fields["id"] for one in good(rows(tmp_path / "b.warc.gz"))] == ["0000", "0001", "0003", "0004", "0005"]
+    streams = [zstd.compress(one) for one in crawl(6)]
+    streams[6] = streams[6][: len(streams[6]) // 2] + bytes(40) + streams[6][len(streams[6]) // 2 + 40 :]
+    (tmp_path / "d.warc.zst").write_bytes(b"".join(streams))
+    found = rows(tmp_path / "d.warc.zst")
+    assert [one.fields["id"] for one in good(found)] == ["0000", "0001", "0003", "0004", "0005"]
+    assert [(one.line, one.offset) for one in bad(found)] == [(7, sum(map(len, streams[:6])))]
     (tmp_path / "c.warc.gz").write_bytes(b"".join(packed)[:-100])  # the end is missing
     assert [one.reason for one in bad(rows(tmp_path / "c.warc.gz"))] == ["truncated_record"]
     assert len(good(rows(tmp_path / "c.warc.gz"))) == 5
@@ -246,7 +252,7 @@ def test_what_looks_like_members_costs_little_and_a_flood_of_headers_too(tmp_pat
     chunks = answer(b"1\r\nx\r\n" * 200_000, Transfer_Encoding="chunked", kind="text/plain")
     written(tmp_path / "c.warc.gz", [record("response", chunks)])
     started = time.process_time()
-    assert [one.reason for one in bad(rows(tmp_path / "a.warc.gz"))] == ["damaged_gzip"]
+    assert [one.reason for one in bad(rows(tmp_path / "a.warc.gz"))] == ["damaged_record"]
     assert len(good(rows(tmp_path / "b.warc.gz", limit=50_000_000))) == 1
     assert len(good(rows(tmp_path / "c.warc.gz", limit=50_000_000))[0].fields["text"]) == 200_000
     assert time.process_time() - started < 10

@@ -209,7 +209,7 @@ def test_a_manifest_is_written_as_it_is_and_briefly(world: Universe, shares: dic
     assert json.loads((tmp_path / "v/manifest.json").read_text()) == json.loads(json.dumps(manifest.to_dict()))
     lines = (tmp_path / "v/manifest.json").read_text().splitlines()
     assert sum(line.startswith("    {") for line in lines) == len(manifest.parts) == 8  # a measure a line
-    assert max(map(len, lines)) < 400  # 41 sources and a hundred streams are 1.6 MB, under 1 % of their pool
+    assert max(map(len, lines)) < 400  # 41 sources and a hundred streams of one part each are 1.6 MB, 1 % of their pool
 
 
 def test_missing_a_target_by_over_two_percent_is_a_warning_and_less_is_not(world: Universe) -> None:

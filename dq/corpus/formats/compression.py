@@ -29,6 +29,8 @@ else:
 
 FAULTS = (OSError, EOFError, zlib.error, lzma.LZMAError, zstd.ZstdError)
 """What unpacking a damaged file raises."""
+DAMAGE = (EOFError, zlib.error, zstd.ZstdError)
+"""Those of them that a stream raises for itself alone."""
 MAX_WINDOW_LOG = 31
 MAX_XZ_BYTES = 2 << 30
 TEXT_RATIO = 4  # about what text is compressed by
@@ -97,19 +99,21 @@ def decompressed(file: File) -> Iterator[IO[bytes]]:
     """The plain bytes of a file. What is compressed cannot be sought in, and is refused where it swells without end."""
     found = compression_of(file)
     with file.open() as stored:
-        yield stored if found is None else _Unpacked(stored, found, Expansion(file.name, file.size))  # type: ignore[misc]
+        yield stored if found is None else Unpacked(stored, found, Expansion(file.name, file.size))  # type: ignore[misc]
 
 
-class _Unpacked(io.RawIOBase):
+class Unpacked(io.RawIOBase):
     """The streams of a compressed file, one behind the other; zeros between and behind them are padding.
 
-    No more is unpacked than is asked for, however much a few bytes stand for.
+    No more is unpacked than is asked for, however much a few bytes stand for, and a read is of one stream.
     """
 
     def __init__(self, stored: pa.NativeFile, compression: Compression, expansion: Expansion) -> None:
         self._stored, self._compression, self._expansion = stored, compression, expansion
         self._stream: Any = compression.stream()
         self._packed = b""
+        self.offset = 0
+        """Where in the file the stream begins that was read last."""
 
     def read(self, size: int = -1) -> bytes:
         """At least a byte, at most ``size``; none at the end."""
@@ -132,8 +136,23 @@ class _Unpacked(io.RawIOBase):
             if not (more := self._stored.read(PACKED_BYTES)):
                 return False
             rest = more.lstrip(b"\0")
-        self._stream, self._packed = self._compression.stream(), rest
+        self._begin(self._stored.tell() - len(rest), rest)
         return True
+
+    def skip_stream(self) -> bool:
+        """Go to what may be the next stream behind the begin of the last, which is damaged; whether there is one."""
+        at, held, magic = self.offset + 1, b"", self._compression.magic[0]
+        self._stored.seek(at)
+        while more := self._stored.read(PACKED_BYTES):
+            held += more
+            if (found := held.find(magic)) >= 0:
+                self._begin(at + found, held[found:])
+                return True
+            at, held = at + len(held) - len(magic) + 1, held[1 - len(magic) :]
+        return False
+
+    def _begin(self, offset: int, packed: bytes) -> None:
+        self._stream, self._packed, self.offset = self._compression.stream(), packed, offset
 
 
 def unpacked_bytes(file: File) -> int:

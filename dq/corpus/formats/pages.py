@@ -9,14 +9,13 @@ from __future__ import annotations
 import functools
 import re
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
 
+from dq.corpus.config import PageText
 from dq.errors import require
 
-PageText: TypeAlias = Literal["main", "all", "html"]
-"""What of a page is its text: the main content without menus, all that is shown, or the HTML itself."""
 MAX_DEPTH = 512
 MAX_BYTES = 10_000_000  # of UTF-8; Common Crawl keeps 1 to 5 MB of a page
 TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]*)[^<>]*?(/?)>")
@@ -42,15 +41,6 @@ class Page:
     text: str
     title: str
     charset: str
-
-
-def check_parser() -> None:
-    """See that pages can be parsed.
-
-    Raises:
-        MissingExtraError: resiliparse is not installed.
-    """
-    libraries()
 
 
 def read_page(raw: bytes, *, content_type: str, what: PageText) -> Page:
@@ -114,6 +104,10 @@ def is_deep(html: str) -> bool:
 
 @functools.cache
 def libraries() -> tuple[Any, Any, Any]:
-    """The parts of resiliparse that are used: how text is taken out, how pages are parsed, and charsets."""
+    """The parts of resiliparse that are used: how text is taken out, how pages are parsed, and charsets.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
     extract = require("resiliparse.extract.html2text").extract_plain_text
     return extract, require("resiliparse.parse.html").HTMLTree.parse, require("resiliparse.parse.encoding")

@@ -12,7 +12,7 @@ from dq.corpus.formats.json_values import JsonValues, is_json_values
 from dq.corpus.formats.jsonl import BOM, JsonLines
 from dq.corpus.formats.parquet import MAGIC as PARQUET
 from dq.corpus.formats.parquet import Parquet
-from dq.corpus.formats.records import ARC_BEGINS, WARC_BEGINS
+from dq.corpus.formats.records import BEGINS as RECORD
 from dq.corpus.formats.warc import Warc
 from dq.corpus.places import File
 from dq.errors import InputError
@@ -69,7 +69,7 @@ def recognised(file: File) -> Format:  # type: ignore[type-arg]
         raise InputError(f"{file.name}: holds {what[0]}; {what[1]}, or leave it out of the input")
     if head.startswith(PARQUET):
         return Parquet()
-    if WARC_BEGINS.match(head) or ARC_BEGINS.match(head):
+    if RECORD.match(head):
         return Warc()
     if file.magic and not head and _has(file, Warc.endings):
         return Warc()  # its first member is damaged, others may not be

@@ -1,29 +1,29 @@
 """The records of WARC and ARC files: headers and a block, or where the file is damaged.
 
 WARC is ISO 28500; ARC, its forerunner, puts a record's address, time, kind and length on one line. Nothing longer than
-a bound is held. Behind damage reading goes on where the next record begins.
+a bound is held. Crawlers compress each record by itself, so what damage hides ends where the next stream begins; there
+reading goes on.
 """
 
 from __future__ import annotations
 
 import re
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import IO
 
 from dq.corpus.documents import FIRST_BYTES
-from dq.corpus.formats.members import Members, members
+from dq.corpus.formats.compression import DAMAGE, Unpacked, decompressed
 from dq.corpus.places import File
 
 WARC = rb"WARC/\d+\.\d+[ \t]*\r?\n"
 # address, IP, time, kind, what version 2 adds, length; addresses may hold spaces, and no quantifier runs past its line
 ARC = rb"(\w[\w.+-]{0,30}:[^\r\n]{1,8000}?) (\S{1,64}) (\d{14}) (\S{1,200})(?: [^\r\n]{0,500})? (\d{1,15})\r?\n"
-WARC_BEGINS, ARC_BEGINS = re.compile(WARC), re.compile(ARC)
-NEXT = re.compile(b"(?m)^(?:" + WARC + b"|" + ARC + b")")
+BEGINS, NEXT = re.compile(WARC + b"|" + ARC), re.compile(b"(?m)^(?:" + WARC + b"|" + ARC + b")")
 LONGEST_LINE = 1 << 14
 MAX_HEADERS = 1000
 MAX_CANDIDATES = 10_000  # places behind damage that look like a member and are none, before the rest is given up
-DAMAGE = (zlib.error, EOFError)
+PLAIN_BYTES = 1 << 18  # unpacked at a time
 
 
 @dataclass(slots=True)
@@ -32,7 +32,7 @@ class Record:
 
     Attributes:
         number: among the records of the file, damaged ones too, from 1.
-        offset: byte of the file at which its gzip member begins; of any other file, of its plain bytes.
+        offset: byte of the file at which its compressed stream begins; of a plain file, at which it begins.
         headers: by their names in lower case; of an ARC record, those that WARC has for the same.
         block: what follows them; no more than a few bytes where it is longer than the bound.
         fault: why it cannot be read; None of a good one.
@@ -52,8 +52,8 @@ def records(file: File, *, max_block_bytes: int) -> Iterator[Record]:
         file: WARC or ARC, plain or compressed.
         max_block_bytes: a longer block is not held, and its record a fault.
     """
-    with members(file) as found:
-        reader = _Reader(found)
+    with decompressed(file) as stream:
+        reader = _Reader(stream)
         number = 0
         while True:
             number += 1
@@ -66,7 +66,7 @@ def records(file: File, *, max_block_bytes: int) -> Iterator[Record]:
                 if not reader.go_on():
                     return
             except DAMAGE as error:
-                fault = "truncated_record" if isinstance(error, EOFError) else "damaged_gzip"
+                fault = "truncated_record" if isinstance(error, EOFError) else "damaged_record"
                 yield Record(number, reader.place, block=reader.first(), fault=fault)
                 if not reader.past_damage():
                     return
@@ -81,17 +81,20 @@ class _BrokenError(Exception):
 class _Reader:
     """Plain bytes that are looked at from where a record begins."""
 
-    def __init__(self, found: Members) -> None:
-        self._members = found
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._packed = stream if isinstance(stream, Unpacked) else None
         self._held = bytearray()
-        self._edges: list[tuple[int, int]] = []  # places in what is held at which members begin, and where these are
+        self._edges: list[tuple[int, int]] = []  # places in what is held at which streams begin, and their offsets
         self._passed = 0  # plain bytes before what is held
         self._begun: int | None = None
 
     @property
     def place(self) -> int:
-        """The offset of the record at hand, or of the member that could not be read to its first record."""
-        return self._members.offset if self._begun is None else self._begun
+        """The offset of the record at hand, or of the stream that could not be read to its first record."""
+        if self._begun is not None:
+            return self._begun
+        return self._passed if self._packed is None else self._packed.offset
 
     def at_record(self) -> bool:
         """Go past the empty lines between records; whether there is one."""
@@ -103,17 +106,14 @@ class _Reader:
                 break
             if not self._fill():
                 return False
-        self._mark()
+        self._begun = self._edges[0][1] if self._edges else self._passed
         return True
 
     def record(self, number: int, max_block_bytes: int) -> Record:
         line = self._line()
-        if WARC_BEGINS.fullmatch(line):
-            headers = self._warc_headers()
-        elif arc := ARC_BEGINS.fullmatch(line):
-            headers = _arc_headers(arc)
-        else:
+        if not (begins := BEGINS.fullmatch(line)):
             raise _BrokenError(line)
+        headers = _arc_headers(begins) if begins[1] else self._warc_headers()
         length = headers.get("content-length", "")
         if not (length.isascii() and length.isdigit() and len(length) < 16):
             raise _BrokenError(line)
@@ -137,13 +137,13 @@ class _Reader:
         return True
 
     def past_damage(self) -> bool:
-        """Go to the next member that can be read and begins a record; whether there is one."""
+        """Go to the next stream that can be read and begins a record; whether there is one."""
         self._drop(len(self._held))
         for _ in range(MAX_CANDIDATES):
-            if not self._members.skip():
+            if self._packed is None or not self._packed.skip_stream():
                 return False
             try:
-                if self._fill() and _begins(self._held, 0):
+                if self._fill() and BEGINS.match(self._held):
                     return True
             except DAMAGE:
                 pass
@@ -197,38 +197,30 @@ class _Reader:
         return block, True
 
     def _grow(self) -> None:
-        """Hold more of a block; a member that begins with a record says that the block was shorter than its length."""
+        """Hold more of a block; a stream that begins with a record says that the block was shorter than its length."""
         before = len(self._held)
         if not self._fill():
             raise EOFError("the file ends within a record")
-        if self._edges and self._edges[-1][0] == before and _begins(self._held, before):
+        if self._edges and self._edges[-1][0] == before and BEGINS.match(self._held, before):
             first = bytes(self._held[: min(before, FIRST_BYTES)])
             self._drop(before)
             raise _BrokenError(first)
 
     def _fill(self) -> bool:
-        plain, first = self._members.read()
-        if first:
-            self._edges.append((len(self._held), self._members.offset))
+        plain = self._stream.read(PLAIN_BYTES)
+        if self._packed is not None and (not self._edges or self._edges[-1][1] != self._packed.offset):
+            self._edges.append((len(self._held), self._packed.offset))
         self._held += plain
         return bool(plain)
 
     def _drop(self, size: int) -> None:
-        """What was looked at."""
-        if size:
-            del self._held[:size]
-            self._passed += size
-            self._edges = [(at - size, offset) for at, offset in self._edges]
-
-    def _mark(self) -> None:
-        """Where the record begins that is at hand."""
-        passed = [edge for edge in self._edges if edge[0] <= 0]
-        self._edges = [*passed[-1:], *self._edges[len(passed) :]]
-        self._begun = passed[-1][1] if passed and self._members.divided else self._passed
-
-
-def _begins(held: bytearray, at: int) -> bool:
-    return WARC_BEGINS.match(held, at) is not None or ARC_BEGINS.match(held, at) is not None
+        """What was looked at; of the streams begun before what is held then, the last one matters."""
+        if not size:
+            return
+        del self._held[:size]
+        self._passed += size
+        edges = [(at - size, offset) for at, offset in self._edges]
+        self._edges = edges[max(0, sum(at <= 0 for at, _ in edges) - 1) :]
 
 
 def _arc_headers(found: re.Match[bytes]) -> dict[str, str]:

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from dq.corpus.config import InputSpec
+from dq.corpus.config import InputSpec, PageText
 from dq.corpus.documents import FIRST_BYTES, BadRow, Row
 from dq.corpus.formats.base import RowFormat
 from dq.corpus.formats.http_response import BodyError, HttpResponse
-from dq.corpus.formats.pages import PageError, PageText, check_parser, decoded, read_page
+from dq.corpus.formats.pages import PageError, decoded, libraries, read_page
 from dq.corpus.formats.records import Record, records
 from dq.corpus.places import File
 
@@ -33,7 +33,7 @@ class Warc(RowFormat[None]):
 
     def for_entry(self, spec: InputSpec) -> Warc:
         """With what the entry says of pages."""
-        check_parser()
+        libraries()
         return Warc(spec.page_text)
 
     def rows(self, file: File, *, max_document_bytes: int, part: None = None) -> Iterator[Row | BadRow]:
@@ -58,9 +58,10 @@ class Warc(RowFormat[None]):
         kind = content_type.partition(";")[0].strip().lower()
         if kind not in (*HTML, PLAIN):
             return None
-        fields: dict[str, str] = {"id": record.headers.get("warc-record-id", "").strip("<>").removeprefix("urn:uuid:")}
-        fields |= {"url": _address(record.headers)}
-        fields |= {name: record.headers[header] for header, name in FIELDS.items() if header in record.headers}
+        headers = record.headers
+        identity = headers.get("warc-record-id", "").strip("<>").removeprefix("urn:uuid:")
+        fields = {"id": identity, "url": _address(headers)}
+        fields |= {name: headers[header] for header, name in FIELDS.items() if header in headers}
         if kind == PLAIN:
             text, charset = decoded(body, content_type=content_type, is_html=False)
         else:
