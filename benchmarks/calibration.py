@@ -1,11 +1,13 @@
 """Do intervals hold what they claim? Fits of runs made by a known law, and comparisons of arms that are all alike.
 
-python benchmarks/calibration.py [--simulations 1000] [-o docs/calibration.md]: about an hour of one core at 1,000.
+python benchmarks/calibration.py [--simulations 1000] [--kept FOLDER] [-o docs/calibration.md]: about an hour of one
+core at 1,000. Every block of simulations is a file in the folder, so one that was stopped goes on where it was.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -16,24 +18,35 @@ import polars as pl
 from dq.compare import calibrate_comparisons
 from dq.executors import usable_cores
 from dq.scaling.calibration import coverage, designs, simulate
+from dq.store import read_parquet
 
 BLOCK = 25
+DESIGNS = range(len(designs()))
 
 
 def main() -> None:
     """Simulate every design and print the table, or write it."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--simulations", type=int, default=1000)
+    options.add_argument("--kept", type=Path, default=Path("build/calibration"), help="folder of finished blocks")
+    options.add_argument("--workers", type=int, default=usable_cores())
     options.add_argument("-o", "--output", type=Path)
     given = options.parse_args()
-    blocks = [range(first, min(first + BLOCK, given.simulations)) for first in range(0, given.simulations, BLOCK)]
-    tasks = [(design, block) for design in designs() for block in blocks]
-    with ProcessPoolExecutor(usable_cores(), mp_context=get_context("spawn")) as pool:
-        found = coverage(pl.concat(pool.map(simulate, *zip(*tasks, strict=True))))
+    given.kept.mkdir(parents=True, exist_ok=True)
+    starts = range(0, given.simulations, BLOCK)
+    tasks = [
+        (given.kept, at, range(first, min(first + BLOCK, given.simulations))) for first in starts for at in DESIGNS
+    ]
+    found: list[pl.DataFrame] = []
+    with ProcessPoolExecutor(given.workers, mp_context=get_context("spawn")) as pool:
+        for block in pool.map(_block, *zip(*tasks, strict=True)):
+            found.append(block)
+            print(f"{len(found)} of {len(tasks)} blocks", file=sys.stderr)
+    covered = coverage(pl.concat(found).sort("design", "seed", maintain_order=True))
     lines = [
         "| runs | of | simulations | interval of 95 % holds the truth | flagged as not determined |",
         "|---|---|---|---|---|",
-        *(_row(row) for row in found.to_dicts()),
+        *(_row(row) for row in covered.to_dicts()),
     ]
     errors = calibrate_comparisons(simulations=given.simulations).frame
     lines += [
@@ -51,6 +64,15 @@ def main() -> None:
     if given.output is not None:
         head = "# Do intervals hold what they claim?\n\n" + (__doc__ or "").partition("\n")[0] + "\n\n"
         given.output.write_text(head + table)
+
+
+def _block(kept: Path, at: int, seeds: range) -> pl.DataFrame:
+    """Simulate a design, or read what was kept of it."""
+    place = kept / f"{at}-{seeds.start}-{seeds.stop}.parquet"
+    if not place.exists():
+        simulate(designs()[at], seeds).write_parquet(place.with_suffix(".begun"))
+        place.with_suffix(".begun").replace(place)
+    return read_parquet(place)
 
 
 def _row(row: dict[str, Any]) -> str:

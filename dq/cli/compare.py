@@ -15,7 +15,7 @@ from dq.cli.options import AsJson, Columns, Figures, Where, columns_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dq.compare import Difference, GroupComparison, RunsComparison, TokenEquivalence
+    from dq.compare import Difference, GroupComparison, Range, RunsComparison, TokenEquivalence
 
 MAX_NOTES = 4
 
@@ -198,24 +198,28 @@ def _show_proxies(found: RunsComparison) -> None:
     rows = [
         (
             " ".join(filter(None, [one.runs, tokens_of(one.n_tokens)])),
-            f"{one.decision_accuracy:.0%}",
+            f"{one.decision_accuracy:.0%}{_range(one.accuracy_range, '.0%')}",
             f"{one.told_accuracy:.0%}" if one.told_accuracy is not None else "none told",
             one.choice,
-            f"{one.regret:+.4f}",
+            f"{one.regret:.4f}{_range(one.regret_range, '.3f')}",
         )
         for one in judged.proxies
     ]
     target = " ".join(filter(None, [judged.runs, tokens_of(judged.n_tokens)]))
     show.table(
-        ("proxy", "pairs in order", "of those told apart", "chooses", "regret"),
+        ("proxy", "pairs in order", "told apart", "chooses", "regret"),
         rows,
         align="lrrlr",
-        title=f"smaller runs as proxies of {target} tokens",
+        title=f"smaller runs as proxies of {target} tokens, with 95 % ranges over seeds",
         more="proxies",
     )
     if judged.smallest is not None:
         smallest = " ".join(filter(None, [judged.smallest.runs, tokens_of(judged.smallest.n_tokens)]))
         show.line(f"the smallest that keeps the order of what is told apart there: {smallest} tokens", wrap=True)
+
+
+def _range(found: Range | None, form: str) -> str:
+    return f" [{found.low:{form}}, {found.high:{form}}]" if found is not None else ""
 
 
 def _show_pairs(found: RunsComparison) -> None:

@@ -32,7 +32,7 @@ from dq.compare.metrics import pass_at_k, signal_to_noise
 from dq.compare.noise import Noise, noise_of
 from dq.compare.paired import Options, paired
 from dq.compare.power import detectable_at, power_of, seeds_in_words
-from dq.compare.proxies import Proxies, Proxy
+from dq.compare.proxies import Proxies, Proxy, Range
 from dq.compare.r_star import RStar, effective_tokens, fit_r_star
 from dq.compare.reference import Reference
 from dq.compare.results import Comparison, Interval, MeanSquares, Outcome, Power, Verdict
@@ -72,6 +72,7 @@ __all__ = [
     "Proxies",
     "Proxy",
     "RStar",
+    "Range",
     "Reference",
     "Repeated",
     "RunTable",

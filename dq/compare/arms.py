@@ -56,6 +56,8 @@ class ArmLevel(Result):
     """Mean over runs."""
     sd: float | None
     """Over runs; None of one."""
+    own_sd: float | None
+    """Over seeds, without what they share with the other arms' runs of the seed, if they share any."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +142,7 @@ def compare_arms(
     return ArmsComparison(
         baseline=baseline,
         confidence=confidence,
-        arms=tuple(_level(name, arms[name]) for name in names),
+        arms=tuple(_level(name, arms[name], pool) for name in names),
         differences=tuple(differences),
         pairs=pairs,
         notes=tuple(_notes(pool, differences)),
@@ -280,10 +282,11 @@ def _side(interval: Interval) -> Outcome:
     return Outcome.WORSE if interval.low > 0 else Outcome.UNDECIDED
 
 
-def _level(name: str, losses: Losses) -> ArmLevel:
+def _level(name: str, losses: Losses, pool: Pool | None) -> ArmLevel:
     values = np.array(list(losses.values()))
     sd = float(values.std(ddof=1)) if len(values) > 1 else None
-    return ArmLevel(variant=name, n_runs=len(values), loss=float(values.mean()), sd=sd)
+    own = {one.arm: one.sd / math.sqrt(2) for one in pool.spreads} if pool is not None else {}
+    return ArmLevel(variant=name, n_runs=len(values), loss=float(values.mean()), sd=sd, own_sd=own.get(name, sd))
 
 
 def _notes(pool: Pool | None, differences: Sequence[Difference]) -> Iterator[str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import polars as pl
 import pytest
 
-from dq.compare import compare_runs, pass_at_k, signal_to_noise
+from dq.compare import Proxy, Range, compare_runs, pass_at_k, signal_to_noise
 from dq.errors import CompareError
 
 EFFECTS = {"raw": 0.0, "a": -0.05, "b": 0.05, "c": 0.10}
@@ -23,6 +25,17 @@ def runs(orders: dict[tuple[str, int], dict[str, float]]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=["size", "variant", "n_tokens", "seed", "loss"], orient="row")
 
 
+def proxies(table: pl.DataFrame, *, baseline: str = "raw") -> Sequence[Proxy]:
+    found = compare_runs(table, baseline=baseline).proxies
+    assert found is not None
+    return found.proxies
+
+
+def ends(found: Range | None) -> tuple[float, float]:
+    assert found is not None
+    return found.low, found.high
+
+
 def test_a_proxy_is_judged_by_order_and_regret_at_the_largest_runs() -> None:
     wrong = EFFECTS | {"a": 0.02, "b": -0.02}  # of six pairs, a and b, a and raw, b and raw are turned around
     table = runs({("0.1M", 1000): wrong, ("0.1M", 2000): EFFECTS, ("0.3M", 1000): EFFECTS, ("0.3M", 2000): EFFECTS})
@@ -36,6 +49,38 @@ def test_a_proxy_is_judged_by_order_and_regret_at_the_largest_runs() -> None:
     assert first.regret == pytest.approx(0.10, abs=0.005)
     assert (second.decision_accuracy, second.regret) == (1.0, 0.0)
     assert found.smallest == second
+
+
+def test_ranges_hold_what_seeds_leave_open() -> None:
+    clear = runs({("0.1M", 1000): EFFECTS, ("0.3M", 1000): EFFECTS})
+    (sure,) = proxies(clear)
+    assert ends(sure.accuracy_range) == (1.0, 1.0) and ends(sure.regret_range) == (0.0, 0.0)
+    alike = {name: effect / 50 for name, effect in EFFECTS.items()}  # half a standard deviation of a seed apart
+    (doubtful,) = proxies(runs({("0.1M", 1000): alike, ("0.3M", 1000): alike}))
+    low, high = ends(doubtful.accuracy_range)
+    assert low < 0.5 and high > 0.8
+    low, high = ends(doubtful.regret_range)
+    assert low == 0.0 and 0.001 < high < 0.01
+    (few,) = proxies(clear.filter(pl.col("seed") < "2"))
+    assert few.accuracy_range is None and few.regret_range is None
+
+
+def test_a_range_holds_the_true_accuracy_of_a_proxy_as_often_as_it_says() -> None:
+    """Five arms of true orders that agree in nine pairs of ten. Accuracy is in steps, so that ranges may hold more."""
+    here, there = np.array([0.0, 1.0, 2.0, 3.0, 4.0]), np.array([1.0, 0.0, 2.0, 3.0, 4.0])
+    draw, held = np.random.default_rng(0), 0
+    for _ in range(60):
+        rows = [
+            (size, f"v{arm}", 1000.0, str(seed), 3 + level[arm] * 0.01 + shared + draw.normal(0, 0.004))
+            for size, level in (("0.1M", here), ("0.3M", there))
+            for seed, shared in enumerate(draw.normal(0, 0.02, 4))
+            for arm in range(5)
+        ]
+        table = pl.DataFrame(rows, schema=["size", "variant", "n_tokens", "seed", "loss"], orient="row")
+        (one,) = proxies(table, baseline="v0")
+        low, high = ends(one.accuracy_range)
+        held += low <= 0.9 <= high
+    assert held >= 55
 
 
 def test_fewer_than_three_arms_in_common_make_no_proxy() -> None:
