@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from dq.cli import show
 from dq.cli.options import AsJson, TrainedWorkspace
 
 if TYPE_CHECKING:
     from dq.compare import Noise
+    from dq.store import Workspace
     from dq.study import StudyNoise
 
 
 def noise(
     folder: TrainedWorkspace,
+    ensembles: Annotated[
+        bool, typer.Option("--ensembles", help="What the seeds of each arm say together: scores every model again.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Measure how much seeds spread, by size, budget and held-out set: what a margin and seeds can be chosen by.
@@ -23,6 +29,9 @@ def noise(
     from dq.store import Workspace
     from dq.study import noise_of_workspace
 
+    if ensembles:
+        _show_ensembles(Workspace(folder), as_json=as_json)
+        return
     found = noise_of_workspace(Workspace(folder))
     if as_json:
         show.json(found)
@@ -38,6 +47,38 @@ def noise(
         align="llll" + "r" * (2 + len(seeds)),
         title="sd over seeds of a paired difference, and the smallest difference that so many seeds detect, "
         "bits per byte",
+        more="sets",
+    )
+
+
+def _show_ensembles(workspace: Workspace, *, as_json: bool) -> None:
+    from dq.study import ensembles_of_workspace
+
+    with show.progress() as progress:
+        found = ensembles_of_workspace(workspace, progress=progress)
+    if as_json:
+        show.json(found)
+        return
+    if not found:
+        show.line("no arm of two seeds yet: `dq ablate` trains them")
+        return
+    several = len({one.budget_tokens for one in found}) > 1
+    rows = [
+        (
+            f"{one.arm} {one.budget_tokens:,}" if several else one.arm,
+            one.held_out_set,
+            f"{one.seeds}",
+            f"{one.mean:.4f}",
+            f"{one.ensemble:.4f}",
+            f"{one.gain:.4f}" + ("" if one.low is None else f" [{one.low:.3f}, {one.high:.3f}]"),
+        )
+        for one in found
+    ]
+    show.table(
+        ("arm", "set", "seeds", "mean", "together", "gain"),
+        rows,
+        align="llrrrr",
+        title="bits per byte: mean of an arm's seeds, their averaged probabilities, the gain with its 95 % interval",
         more="sets",
     )
 

@@ -2,6 +2,7 @@
 
 from dq.study.compared import compare_workspace
 from dq.study.config import ControlsConfig, StudyConfig
+from dq.study.ensembles import SeedEnsemble, ensembles_of_workspace
 from dq.study.forecast import GridForecast, StudyForecast, forecast_grid, forecast_study
 from dq.study.grid_result import CellResult, GridResult
 from dq.study.noise import StudyNoise, noise_of_workspace
@@ -26,12 +27,14 @@ __all__ = [
     "ListedVariant",
     "RunProgress",
     "Runs",
+    "SeedEnsemble",
     "ShownVariant",
     "StudyConfig",
     "StudyForecast",
     "StudyNoise",
     "StudyResult",
     "compare_workspace",
+    "ensembles_of_workspace",
     "export",
     "forecast_grid",
     "forecast_study",

@@ -18,8 +18,9 @@ from dq.training.sizes import SIZES, ModelSize, ParameterCounts, find_size
 from dq.training.stream import HeldoutTokens, TokenStream
 
 if TYPE_CHECKING:
-    from dq.training.evaluation import DocumentLosses, evaluate
-    from dq.training.hf import save_hf
+    from dq.training.device import working_on
+    from dq.training.evaluation import DocumentLosses, evaluate, evaluate_ensembles
+    from dq.training.hf import load_hf, save_hf
     from dq.training.model import Llama, initialise
     from dq.training.trainer import train
 
@@ -38,22 +39,28 @@ __all__ = [
     "TokenStream",
     "TrainingConfig",
     "evaluate",
+    "evaluate_ensembles",
     "find_size",
     "has_tokenizer",
     "initialise",
+    "load_hf",
     "read_run",
     "save_hf",
     "save_tokenizer",
     "train",
+    "working_on",
 ]
 
 _NEEDS_TORCH = {
     "DocumentLosses": "evaluation",
     "Llama": "model",
     "evaluate": "evaluation",
+    "evaluate_ensembles": "evaluation",
     "initialise": "model",
+    "load_hf": "hf",
     "save_hf": "hf",
     "train": "trainer",
+    "working_on": "device",
 }
 
 

@@ -12,7 +12,8 @@ it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
@@ -20,6 +21,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from dq.training.loss import token_losses
 from dq.training.model import Llama
@@ -54,28 +56,70 @@ def evaluate(
     model: Llama, heldout: HeldoutTokens, *, bos_id: int, precision: Precision, team: Team = ALONE
 ) -> DocumentLosses:
     """Score every token of every document once, on the model's device; a team divides the batches."""
-    device = model.embed_tokens.weight.device
+    (found,) = _evaluate([model], [(0,)], heldout, bos_id=bos_id, precision=precision, team=team)
+    return found
+
+
+def evaluate_ensembles(
+    models: Sequence[Llama],
+    ensembles: Sequence[Sequence[int]],
+    heldout: HeldoutTokens,
+    *,
+    bos_id: int,
+    precision: Precision,
+) -> list[DocumentLosses]:
+    """Score documents by averages of what several models give each token: -log of the mean probability.
+
+    Args:
+        models: of one vocabulary and context, on one device.
+        ensembles: the models of each average, by their places.
+        heldout: the documents.
+        bos_id: the token before each document.
+        precision: of matrix products.
+    """
+    return _evaluate(models, ensembles, heldout, bos_id=bos_id, precision=precision, team=ALONE)
+
+
+def _evaluate(
+    models: Sequence[Llama],
+    ensembles: Sequence[Sequence[int]],
+    heldout: HeldoutTokens,
+    *,
+    bos_id: int,
+    precision: Precision,
+    team: Team,
+) -> list[DocumentLosses]:
+    device = models[0].embed_tokens.weight.device
     batch_tokens = _CPU_BATCH_TOKENS if device.type == "cpu" else _GPU_BATCH_TOKENS
     n_tokens = np.diff(heldout.offsets).astype(np.int64)
-    loss_nats = np.zeros(len(n_tokens), dtype=np.float64)
+    loss_nats = np.zeros((len(ensembles), len(n_tokens)), dtype=np.float64)
     measured = []
     with torch.no_grad(), autocast(precision, device=device):
-        batches = _batches(heldout, context=model.context, batch_tokens=batch_tokens)
+        batches = _batches(heldout, context=models[0].context, batch_tokens=batch_tokens)
         for chunks in islice(batches, team.rank, None, team.world):
-            ids_BT, targets_BT = _padded(chunks, heldout, bos_id=bos_id)
-            hidden_BTD = model.hidden(torch.from_numpy(ids_BT).to(device))
-            targets_N = torch.from_numpy(targets_BT).to(device).flatten()
-            losses_N = token_losses(hidden_BTD.flatten(0, 1), model.head_VD, targets_N)
-            measured.append((chunks, losses_N.view(targets_BT.shape)))
-    for chunks, device_losses_BT in measured:  # read back when all work is under way
-        losses_BT = device_losses_BT.cpu().numpy().astype(np.float64)
+            ids_BT, targets_BT = (torch.from_numpy(one).to(device) for one in _padded(chunks, heldout, bos_id=bos_id))
+            losses = [
+                token_losses(model.hidden(ids_BT).flatten(0, 1), model.head_VD, targets_BT.flatten())
+                for model in models
+            ]
+            averaged = [_averaged([losses[place] for place in members]) for members in ensembles]
+            measured.append((chunks, torch.stack(averaged).view(-1, *targets_BT.shape)))
+    for chunks, device_losses_EBT in measured:  # read back when all work is under way
+        losses_EBT = device_losses_EBT.cpu().numpy().astype(np.float64)
         for i, chunk in enumerate(chunks):
-            loss_nats[chunk.row] += losses_BT[i, : chunk.length].sum()
+            loss_nats[:, chunk.row] += losses_EBT[:, i, : chunk.length].sum(1)
     if team.world > 1:
         total = torch.from_numpy(loss_nats).to(device)
         team.sum_up(total)
         loss_nats = total.cpu().numpy()
-    return DocumentLosses(loss_nats=loss_nats, n_tokens=n_tokens)
+    return [DocumentLosses(loss_nats=one, n_tokens=n_tokens) for one in loss_nats]
+
+
+def _averaged(losses: Sequence[Tensor]) -> Tensor:
+    """(N,) nats of the mean probability; one model's own to the bit."""
+    if len(losses) == 1:
+        return losses[0]
+    return math.log(len(losses)) - torch.logsumexp(-torch.stack(list(losses)), dim=0)
 
 
 def _batches(heldout: HeldoutTokens, *, context: int, batch_tokens: int) -> Iterator[list[_Chunk]]:

@@ -125,7 +125,7 @@ class RunRecord:
     """`diverged`: a loss or gradient was not finite; the ledger ends before it and there is no model."""
     step: int
     """Last step; for a diverged run the step that was not finite."""
-    precision: str
+    precision: Literal["fp32", "bf16"]
     """Number format of matrix products."""
     device: str
     """Type of device that it was trained on, such as `cpu` or `cuda`."""
