@@ -13,7 +13,7 @@ from dq.dedup.find import find_duplicates
 from dq.dedup.guard import guard_removal, removal_by_source
 from dq.dedup.index import DuplicateIndex
 from dq.dedup.inverted import InvertedIndex
-from dq.dedup.passages import Boilerplate, RepeatedUnits
+from dq.dedup.passages import Boilerplate, Passages, RepeatedPassages, RepeatedUnits, find_passages, unproven_pieces
 from dq.dedup.policy import Policy
 from dq.dedup.selection import Selection, select
 from dq.dedup.shingles import Shingles, shingle
@@ -31,7 +31,9 @@ __all__ = [
     "InvertedIndex",
     "LargeBuckets",
     "MinHash",
+    "Passages",
     "Policy",
+    "RepeatedPassages",
     "RepeatedUnits",
     "Resources",
     "Selection",
@@ -42,8 +44,10 @@ __all__ = [
     "deduplicate",
     "estimate_cost",
     "find_duplicates",
+    "find_passages",
     "guard_removal",
     "removal_by_source",
     "select",
     "shingle",
+    "unproven_pieces",
 ]
