@@ -45,12 +45,16 @@ class VariantComparison(Result):
     """Sets whose interval lies wholly above the margin."""
     scope: str = ""
     """Where the verdict holds, if not for whole runs: ``in the cooldown``."""
+    mixture: tuple[str, ...] = ()
+    """Sources whose shares of the streams are not the baseline's, such as "web +4.1 %": what is judged is quality and
+    mixture together."""
 
     @property
     def summary(self) -> str:
-        """The verdict and the sets to be warned of, such as "better; worse on web"."""
-        warning = f"; worse on {joined(self.worse_on)}" if self.worse_on else ""
-        return f"{self.verdict.outcome}{f' {self.scope}' if self.scope else ''}{warning}"
+        """The verdict and what to be warned of, such as "better; worse on web"."""
+        worse = f"; worse on {joined(self.worse_on)}" if self.worse_on else ""
+        mixture = f"; quality + mixture ({', '.join(self.mixture)})" if self.mixture else ""
+        return f"{self.verdict.outcome}{f' {self.scope}' if self.scope else ''}{worse}{mixture}"
 
     @property
     def in_words(self) -> str:

@@ -68,11 +68,17 @@ def _card(study: dict[str, Any], found: dict[str, Any], *, seconds_a_run: float 
         size=size_of(neutral["difference"], neutral["baseline_bits_per_byte"]),
         range=range_of(interval["low"], interval["high"]) if interval else verdict["reason"],
         interval=_interval(interval, seeds=len(neutral["seed_pairs"])) if interval else "",
-        warning=f"worse on {_joined(found['worse_on'])}" if found["worse_on"] else "",
+        warning=_warning(found),
         reason=verdict["reason"],
         seeds=seeds,
         cost=cost,
     )
+
+
+def _warning(found: dict[str, Any]) -> str:
+    worse = [f"worse on {_joined(found['worse_on'])}"] if found["worse_on"] else []
+    mixture = found.get("mixture", ())
+    return "; ".join([*worse, *([f"quality + mixture: {', '.join(mixture)}"] if mixture else [])])
 
 
 def _interval(interval: dict[str, Any], *, seeds: int) -> str:

@@ -36,6 +36,7 @@ from dq.study.registered import Registered
 from dq.study.runner import MISSING, RunOutcome
 from dq.training import RunFolder
 from dq.variants import Manifest, Universe
+from dq.variants.manifest import WARN_SHARE
 
 RESULT = "comparison.json"
 MAX_SHARED_EPOCHS = 4
@@ -226,13 +227,25 @@ def conclude(
         one, other = (RunFolder(outcome.folder).digests() for outcome in repeated)
         more = (judge_repeat(one, other, run=repeated[0].folder.name), *more)
     notes = (*found.comparison.notes, *View.of(workspace).open(Heldout).quoted_in_words())
-    comparison = dataclasses.replace(found.comparison, notes=notes)
+    comparison = _of_mixture(dataclasses.replace(found.comparison, notes=notes), found.manifests)
     result = dataclasses.replace(found, comparison=comparison, controls=(*found.controls, *more))
     folder.mkdir(parents=True, exist_ok=True)
     write_parquet(folder / "losses.parquet", result.losses)
     write_parquet(folder / "points.parquet", result.points)
     write_json_atomic(folder / RESULT, result.to_dict())
     return result
+
+
+def _of_mixture(comparison: StudyComparison, manifests: Mapping[str, Manifest]) -> StudyComparison:
+    """The same, verdicts named as those of quality and mixture where sources have other shares than in the baseline."""
+    due = manifests[comparison.baseline].source_shares
+    variants = []
+    for one in comparison.variants:
+        here = manifests[one.variant].source_shares
+        more = {name: here.get(name, 0.0) - due.get(name, 0.0) for name in sorted({*here, *due})}
+        said = tuple(f"{name} {by:+.1%}" for name, by in more.items() if abs(by) > WARN_SHARE)
+        variants.append(dataclasses.replace(one, mixture=said))
+    return dataclasses.replace(comparison, variants=tuple(variants))
 
 
 def keep_result(folder: Path, runs: Sequence[PlannedRun]) -> None:

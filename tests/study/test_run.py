@@ -81,6 +81,16 @@ def control(study: Study, kind: ControlKind) -> ControlOutcome:
     return next(one for one in study.result.controls if one.kind is kind)
 
 
+def test_verdicts_are_of_quality_and_mixture_where_sources_have_other_shares(study: Study) -> None:
+    for one in study.result.comparison.variants:
+        here, base = (study.result.manifests[name].source_shares for name in (one.variant, "raw"))
+        other = {name: here[name] - base[name] for name in here if abs(here[name] - base[name]) > 0.01}
+        assert one.mixture == tuple(f"{name} {by:+.1%}" for name, by in sorted(other.items()))
+        assert ("quality + mixture" in one.summary) == bool(other)
+    again = dataclasses.replace(study.result.comparison.variants[0], mixture=("news +3.0%",), worse_on=("web",))
+    assert again.summary.endswith("; worse on web; quality + mixture (news +3.0%)")
+
+
 def test_every_control_is_judged(study: Study) -> None:
     kinds = [ControlKind.AA, ControlKind.TOKEN_REPLACEMENT, ControlKind.REPEAT, ControlKind.UNIGRAM]
     assert [one.kind for one in study.result.controls] == kinds
