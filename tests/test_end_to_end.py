@@ -210,10 +210,11 @@ def test_every_dq_command_of_the_readme_works(
     commands = readme_commands()
     assert {command.split()[1] for command in commands} == {
         "quickstart", "recipes", "run", "ablate", "dedup", "audit", "score", "filter", "inspect", "rules", "signals",
-        "doctor", "presets", "runs", "noise", "compare", "fit", "plan", "variants",
+        "doctor", "presets", "runs", "noise", "compare", "fit", "plan", "variants", "decontaminate",
     }  # fmt: skip
     rows = [{"id": f"d{n}", "text": "The old bridge of the town. " * n} for n in (1, 40)]
     (tmp_path / "docs.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (tmp_path / "maths.jsonl").write_text(json.dumps({"question": "The old bridge of the town. " * 3, "answer": "No"}))
     (tmp_path / "mine.yaml").write_text(readme_yaml("rules:"))
     losses = [
         f"{arm},1000000,{seed},{3 + worse + 0.01 * seed}" for arm, worse in (("raw", 0), ("a", 1)) for seed in (0, 1, 2)

@@ -18,6 +18,7 @@ from dq import __version__
 from dq.cli import (
     about,
     compare,
+    decontaminate,
     duplicates,
     fit,
     inspect,
@@ -84,6 +85,7 @@ app.command("compare")(compare.compare)
 app.command("score")(quality.score)
 app.command("filter")(quality.filter_documents)
 app.command("dedup")(duplicates.dedup)
+app.command("decontaminate")(decontaminate.decontaminate)
 app.command("signals")(quality.signals)
 app.command("presets")(about.presets)
 app.command("doctor")(about.doctor)

@@ -80,7 +80,7 @@ def score(
 
     remedy = "" if words == "dictionary" else "; --words dictionary finds words"
     show.warnings([script_note(*row) + remedy for row in done.by_script.iter_rows()])
-    _show_faults(done.rows, output.with_name(f"{output.stem}.quarantined.jsonl"))
+    show_faults(done.rows, output.with_name(f"{output.stem}.quarantined.jsonl"))
 
 
 def filter_documents(
@@ -138,7 +138,7 @@ def filter_documents(
     )
     for script, documents, _, reasons in done.by_script.iter_rows():
         show.warnings([script_warning(script, documents, reasons) + remedy])
-    _show_faults(done.rows, Named.of(output, field="output").quarantine)
+    show_faults(done.rows, Named.of(output, field="output").quarantine)
 
 
 def signals(as_json: AsJson = False) -> None:
@@ -220,7 +220,8 @@ def _show_filter(done: FilterResult) -> None:
     show.table(("source", "documents", "kept", "of documents", "of bytes"), lines, more="smaller sources")
 
 
-def _show_faults(rows: RowCounts, path: Path) -> None:
+def show_faults(rows: RowCounts, path: Path) -> None:
+    """Unreadable rows and where they are listed, and warnings."""
     from dq.corpus.quarantine import MAX_LISTED
 
     if rows.quarantined:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -19,18 +19,15 @@ import polars as pl
 
 from dq.arguments import path
 from dq.corpus.apart import refuse_overlap
-from dq.corpus.batches import Batch
-from dq.corpus.config import InputSpec
-from dq.corpus.documents import Carried
 from dq.corpus.inputs import Entry, Inputs, find_inputs, input_identity
 from dq.corpus.quarantine import RowCounts
 from dq.errors import ConfigError, WorkspaceError
 from dq.executors import QUIET, Executor, LocalExecutor, Progress, require_live_polars
-from dq.files.named import Named, lines_writer
-from dq.files.own import lines_with, rows_with
+from dq.files.divided import adder, carried, followed_link, outputs_of
+from dq.files.named import Named
 from dq.files.pieces import PieceTask, Scoring, counted, cut, join_quarantine, run_pieces, undone_without_text
 from dq.files.score import ScoreTask, score_piece, score_tasks
-from dq.files.tables import table_writer, unite
+from dq.files.tables import unite
 from dq.files.tally import Tally
 from dq.quality import QuantileRule, RuleSet, a_rule_set
 from dq.results import Result
@@ -185,7 +182,7 @@ def filter_files(
     scoring, executor, kept = scoring or Scoring(), executor or LocalExecutor(), path(kept, name="kept")
     dropped = None if dropped is None else path(dropped, name="dropped")
     _check(rules, scoring, strict=strict)
-    outputs = _outputs(kept, dropped)
+    outputs = outputs_of(kept, dropped)
     found = find_inputs(inputs)
     refuse_overlap(found, [output.path for output in outputs.values()])
     with progress.step("compare with what is there", unit="files", total=len(found.files)) as step:
@@ -193,7 +190,7 @@ def filter_files(
     config = {"inputs": identity, "rules": rules, "strict": strict, **scoring.identity}
     kinds = [f"{name}: {output.kind}" for name, output in outputs.items()]
     stages = [
-        Stage("filter", VERSION, _followed(output.folder), config={**config, "outputs": kinds, "holds": name})
+        Stage("filter", VERSION, followed_link(output.folder), config={**config, "outputs": kinds, "holds": name})
         for name, output in outputs.items()
     ]
     for output in outputs.values():
@@ -213,20 +210,6 @@ def filter_files(
     result = FilterResult.from_dict(records[0].summary)
     work.check(result.rows)
     return result
-
-
-def _outputs(kept: Path, dropped: Path | None) -> dict[str, Named]:
-    """What the paths name.
-
-    Raises:
-        ConfigError: they name no outputs, or one lies in the other.
-    """
-    outputs = {"kept": Named.of(kept, field="output")}
-    outputs |= {} if dropped is None else {"dropped": Named.of(dropped, field="dropped")}
-    places = [output.path.resolve() for output in outputs.values()]
-    if len(places) == 2 and any(one in (other, *other.parents) for one, other in (places, places[::-1])):
-        raise ConfigError(f"{kept}: kept and dropped documents need two folders, one beside the other")
-    return outputs
 
 
 @dataclass(frozen=True)
@@ -278,11 +261,6 @@ def _clear_scratch(folder: Path) -> None:
         shutil.rmtree(folder / name, ignore_errors=True)
 
 
-def _followed(folder: Path) -> Path:
-    """The folder that a link of the user names: stages write into no links."""
-    return folder.resolve() if folder.is_symlink() else folder
-
-
 def _check(rules: RuleSet, scoring: Scoring, *, strict: bool) -> None:
     scoring.check(a_rule_set(rules).signals(strict=strict))
     if other := set(rules.groups) - {"source"}:
@@ -314,17 +292,11 @@ class FilterTask(PieceTask):
     rules: RuleSet
     strict: bool
 
-    @property
-    def carries(self) -> Carried:
-        """What the outputs need of the rows."""
-        lines = {output.kind == "lines" for output in self.outputs}
-        return "columns and lines" if len(lines) == 2 else "lines" if True in lines else "columns"
-
 
 def _filter_piece(task: FilterTask) -> None:
     names = task.rules.signals(strict=task.strict)
-    with counted(task, carries=task.carries) as (tally, batches), ExitStack() as files:
-        adders = [files.enter_context(_adder(output, task.number)) for output in task.outputs]
+    with counted(task, carries=carried(task.outputs)) as (tally, batches), ExitStack() as files:
+        adders = [files.enter_context(adder(output, task.number)) for output in task.outputs]
         for spec, batch in batches:
             scores = task.scoring.scores(batch.documents, names)
             source = pl.Series("source", batch.documents.column("source"))
@@ -339,18 +311,3 @@ def _filter_piece(task: FilterTask) -> None:
                 rest = batch.filter(failed)
                 why = pl.concat([verdicts.select("reasons", "not_judged"), scores], how="horizontal").filter(failed)
                 add(spec, rest, pl.concat([rest.places(), why], how="horizontal"))
-
-
-@contextmanager
-def _adder(output: Named, number: int) -> Iterator[Callable[[InputSpec, Batch, pl.DataFrame | None], None]]:
-    """Takes rows of a piece, and why they are there, for an output."""
-    if output.kind == "lines":
-        with lines_writer(output.piece(number)) as lines:
-            yield lambda _spec, batch, why: lines.add(lines_with(_lines_of(batch), why))
-    else:
-        with table_writer(output.piece(number)) as table:
-            yield lambda spec, batch, why: table.add(rows_with(batch, spec, why))
-
-
-def _lines_of(batch: Batch) -> list[str]:
-    return [] if batch.lines is None else list(batch.lines.to_pylist())

@@ -45,6 +45,8 @@ OTHERS = (
     ),
     *(".yaml", ".yml", ".pkl", ".npy", ".bin", ".warc", ".gz", ".zst", ".bz2", ".xz", ".lz4", ".zip", ".tar", ".tgz"),
 )
+DIVIDING = ("filter", "decontaminate")
+"""The stages that make such outputs."""
 COPY_BYTES = 4 << 20
 GZIP_LEVEL = 6
 
@@ -107,7 +109,7 @@ class Named:
         recorded = (self.folder / RECORD).exists()
         if self.path.exists() and not recorded and not (self.folder / STARTED).exists():
             raise WorkspaceError(f"{self.path}: already there, and not made by this command; name another file")
-        if recorded and not self.path.exists() and read_record(self.folder).stage == "filter":
+        if recorded and not self.path.exists() and read_record(self.folder).stage in DIVIDING:
             (self.folder / RECORD).unlink()
 
     def finish(self, pieces: Sequence[Path]) -> None:

@@ -24,7 +24,7 @@ END_BYTES = 1 << 16  # of each end of a file; what holds a table's columns and c
 _NUMBERED = r"\d{5}\.[a-z0-9.]+|joined"
 _NAMED = (
     r"(set-\d{3}|overlap-[\w.-]+|entries|withheld|exclusions|pairs|copies|empty|frozen|fates|verdicts|selection|lengths"
-    r"|whole)\.parquet|(stage|started|record|audit|learned|planted|tokenizer|filter|manifest)\.json|quarantined\.jsonl"
+    r"|whole|matches|items)\.parquet|(stage|started|record|audit|learned|planted|tokenizer|filter|manifest)\.json|quarantined\.jsonl"
     r"|tokens\.bin|model\.safetensors|\.lock"
 )
 _INNER = r"(\.pieces|\.ranked|buckets|signatures|work)(/[\w.-]+)?"

@@ -1,0 +1,269 @@
+"""Documents in which items of benchmarks stand, files to files: a report, and the documents divided by it if wanted.
+
+The report's folder has ``matches.parquet`` (a row a document and item: benchmark, item, id, source, file, row, ngrams,
+coverage: the share of the item's n-grams that stand in this document) and ``items.parquet`` (a row an item: benchmark,
+id, words up to n, ngrams, documents, covered in all documents together, most_covered in a single one; words and ngrams
+are 0 of items that are too short to be looked for).
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import polars as pl
+
+from dq.arguments import instance, path
+from dq.corpus.apart import refuse_overlap
+from dq.corpus.batches import Batch
+from dq.corpus.config import RowLimits
+from dq.corpus.inputs import Entry, Inputs, find_inputs, input_identity
+from dq.corpus.quarantine import QUARANTINE, RowCounts
+from dq.dedup.contamination import ContaminationConfig
+from dq.errors import ConfigError, WorkspaceError
+from dq.executors import QUIET, Executor, LocalExecutor, Progress, require_live_polars
+from dq.files.divided import adder, carried, followed_link, outputs_of
+from dq.files.filter import BY_SOURCE
+from dq.files.named import Named
+from dq.files.pieces import PieceTask, Scoring, counted, cut, join_quarantine, run_pieces, undone_without_text
+from dq.files.tables import unite
+from dq.results import Result
+from dq.stages.benchmarks import BY_BENCHMARK, BenchmarksConfig, by_benchmark, items_of, read_items, report_of
+from dq.store import Stage, read_parquet, write_parquet
+from dq.store.claimed import claimed
+
+VERSION = 1
+MATCHES, ITEMS, SCRATCH = "matches.parquet", "items.parquet", ".pieces"
+REASON = "contaminated_by_"
+
+
+@dataclass(frozen=True)
+class ContaminationResult(Result):
+    """What `decontaminate_files` found.
+
+    Attributes:
+        by_benchmark: a row a benchmark, as `dq.stages.benchmarks.BY_BENCHMARK` says.
+        by_source: a row a source: documents, bytes (UTF-8 of text), kept, kept_bytes.
+        rows: what happened to the rows of the files.
+    """
+
+    FRAME: ClassVar = "by_benchmark"
+
+    by_benchmark: pl.DataFrame
+    by_source: pl.DataFrame
+    rows: RowCounts
+
+    @property
+    def documents(self) -> int:
+        """Documents that were looked at."""
+        return self.rows.documents
+
+    @property
+    def contaminated(self) -> int:
+        """Documents that hold an item."""
+        return self.documents - int(self.by_source["kept"].sum())
+
+    @classmethod
+    def from_dict(cls, found: Mapping[str, Any]) -> ContaminationResult:
+        """What `to_dict` gave."""
+        benchmarks = pl.DataFrame(found["benchmarks"], schema=BY_BENCHMARK)
+        return cls(benchmarks, pl.DataFrame(found["sources"], schema=BY_SOURCE), RowCounts.from_dict(found))
+
+    def record(self) -> dict[str, Any]:
+        """What the records of all outputs hold."""
+        counts = {"documents": self.documents, "contaminated": self.contaminated, **self.rows.to_dict()}
+        return {**counts, "benchmarks": self.by_benchmark, "sources": self.by_source}
+
+
+def decontaminate_files(
+    inputs: Sequence[Entry],
+    config: BenchmarksConfig,
+    report: Path,
+    *,
+    kept: Path | None = None,
+    dropped: Path | None = None,
+    overwrite: bool = False,
+    limits: RowLimits | None = None,
+    executor: Executor | None = None,
+    progress: Progress = QUIET,
+) -> ContaminationResult:
+    """Find the documents of some files in which items of benchmarks stand. The same call goes on after interruptions.
+
+    Args:
+        inputs: files, patterns, folders and samples.
+        config: the benchmarks, and when an item stands in a document.
+        report: a new or empty folder for what was found.
+        kept: where the other documents go, as `filter_files` writes them; None writes none.
+        dropped: where those that hold an item go, with the benchmarks as reasons.
+        overwrite: replace what other inputs or settings of this function have made there.
+        limits: which rows become documents.
+        executor: who works on pieces of the input; default this process.
+        progress: told of what is done.
+
+    Raises:
+        DqError: a folder holds something else, or input or benchmarks cannot be read.
+    """
+    require_live_polars()
+    instance(config, BenchmarksConfig, name="config", remedy="BenchmarksConfig(benchmarks=(Benchmark(...),))")
+    report, executor = path(report, name="report"), executor or LocalExecutor()
+    kept = None if kept is None else path(kept, name="kept")
+    dropped = None if dropped is None else path(dropped, name="dropped")
+    outputs = outputs_of(kept, dropped, field="kept")
+    if any(output.path.resolve() == report.resolve() for output in outputs.values()):
+        raise ConfigError(f"{report}: the report and the documents need folders of their own", field="report")
+    work = _Work(find_inputs(inputs), config, report, tuple(outputs.values()), Scoring(limits or RowLimits()))
+    for read in (work.found, *(find_inputs(one.inputs) for one in config.benchmarks)):
+        refuse_overlap(read, [report, *(output.path for output in outputs.values())])
+    with progress.step("compare with what is there", unit="files", total=len(work.found.files)) as step:
+        identity = {"inputs": input_identity(work.found.files, step=step), **config.identity()}
+    identity |= {"max_document_bytes": work.scoring.limits.max_document_bytes}
+    holds = {"report": report, **{name: output.folder for name, output in outputs.items()}}
+    identity |= {"outputs": ["report", *(f"{name}: {output.kind}" for name, output in outputs.items())]}
+    stages = [
+        Stage("decontaminate", VERSION, followed_link(folder), config={**identity, "holds": name})
+        for name, folder in holds.items()
+    ]
+    for output in outputs.values():
+        output.prepare()
+    places = [stage.folder for stage in stages]
+    with claimed(stages, overwrite=overwrite), undone_without_text(places, listed_in=report / QUARANTINE):
+        records = [stage.done() for stage in stages]
+        if records[0] is not None and None in records:
+            raise WorkspaceError(
+                f"{report}: finished, but {holds[list(holds)[records.index(None)]]} is gone; delete it"
+            )
+        if records[0] is None:
+            summary = work.run(executor=executor, progress=progress).to_dict()
+            # The folder that holds the tallies is the last: without its record, all the others can be made again.
+            records = [stage.commit(summary) for stage in reversed(stages)]
+        shutil.rmtree(report / SCRATCH, ignore_errors=True)
+    assert records[0] is not None
+    result = ContaminationResult.from_dict(records[0].summary)
+    work.check(result.rows)
+    return result
+
+
+@dataclass(frozen=True)
+class DecontaminateTask(PieceTask):
+    """A piece, the items that are looked for in it, and where its documents go."""
+
+    items: Path
+    config: ContaminationConfig
+    outputs: tuple[Named, ...]
+
+    @property
+    def matches(self) -> Path:
+        """The table of its documents that hold items."""
+        return self.scratch / f"{self.number:05d}.matches.parquet"
+
+    @property
+    def found(self) -> Path:
+        """The n-grams of items that stand in it."""
+        return self.scratch / f"{self.number:05d}.found.parquet"
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What is looked at, for what, and where it goes."""
+
+    found: Inputs
+    config: BenchmarksConfig
+    report: Path
+    outputs: tuple[Named, ...]
+    scoring: Scoring
+
+    def run(self, *, executor: Executor, progress: Progress) -> ContaminationResult:
+        """Look at every piece, and put together what was found."""
+        scratch = self.report / SCRATCH
+        scratch.mkdir(parents=True, exist_ok=True)
+        items, file = read_items(self.config.benchmarks), scratch / "items.parquet"
+        write_parquet(file, items)
+        tasks = [
+            DecontaminateTask(piece, number, scratch, self.scoring, file, self.config.matching, self.outputs)
+            for number, piece in enumerate(cut(self.found.files))
+        ]
+        tally = run_pieces(_look_in_piece, tasks, executor=executor, progress=progress, name="decontaminate")
+        tally.rows.left_out = self.found.left_out
+        join_quarantine(scratch, self.report / QUARANTINE)
+        self.check(tally.rows)
+        matches = pl.concat([read_parquet(task.matches) for task in tasks])
+        found = [read_parquet(task.found) for task in tasks]
+        per_item = report_of(items, items_of(file, self.config.matching), matches=matches, found=found)
+        write_parquet(self.report / ITEMS, per_item)
+        write_parquet(self.report / MATCHES, _named(matches, items, per_item))
+        self._finish([task.number for task in tasks])
+        counters = (tally.documents, tally.bytes, tally.kept, tally.kept_bytes)
+        sources = [[source, *(counter[source] for counter in counters)] for source in sorted(tally.documents)]
+        placed = matches.with_columns(document=pl.struct("file", "row"))
+        counts = by_benchmark(per_item, placed, items, ngram=self.config.ngram)
+        return ContaminationResult(counts, pl.DataFrame(sources, schema=BY_SOURCE, orient="row"), tally.rows)
+
+    def _finish(self, pieces: Sequence[int]) -> None:
+        """Make of the pieces what the outputs name."""
+        for output in self.outputs:
+            made = [output.piece(number) for number in pieces]
+            if output.kind != "lines":
+                unite(made)
+            output.finish(made)
+        if any(output.kind != "folder" for output in self.outputs):
+            # The tallies go before any piece: killed here, the pieces are made again.
+            for tally in (self.report / SCRATCH).glob("[0-9]*.json"):
+                tally.unlink()
+        for output in self.outputs:
+            output.clear([output.piece(number) for number in pieces])
+
+    def check(self, rows: RowCounts) -> None:
+        """Refuse rows that are mostly unreadable."""
+        wanted = self.found.files[0].spec.text_field
+        rows.check(self.scoring.limits, listed_in=self.report / QUARANTINE, text_field=wanted)
+
+
+def _named(matches: pl.DataFrame, items: pl.DataFrame, per_item: pl.DataFrame) -> pl.DataFrame:
+    """What was found, with the names of benchmarks and items."""
+    numbers = matches["item"]
+    return matches.select(
+        items["benchmark"].gather(numbers),
+        items["id"].gather(numbers).alias("item"),
+        *("id", "source", "file", "row", "ngrams"),
+        coverage=pl.col("ngrams") / per_item["ngrams"].gather(numbers),
+    )
+
+
+def _look_in_piece(task: DecontaminateTask) -> None:
+    index, benchmarks = items_of(task.items, task.config), read_parquet(task.items, columns=["benchmark"])["benchmark"]
+    matches, found = [], []
+    with counted(task, carries=carried(task.outputs)) as (tally, batches), ExitStack() as files:
+        adders = [files.enter_context(adder(output, task.number)) for output in task.outputs]
+        for spec, batch in batches:
+            there = index.look_in(batch.documents.column("text"))
+            reasons = _reasons(there.matches, benchmarks, documents=len(batch.documents))
+            clean = reasons.list.len() == 0
+            tally.count_kept(batch.filter(clean).documents)
+            tally.count_reasons(reasons.filter(~clean))
+            matches.append(_placed(there.matches, batch))
+            found.append(there.found)
+            for add, chosen in zip(adders, (clean, ~clean), strict=False):
+                part = batch.filter(chosen)
+                why = part.places().with_columns(reasons=reasons.filter(chosen))
+                add(spec, part, None if chosen is clean else why)
+        write_parquet(task.matches, pl.concat(matches))
+        write_parquet(task.found, pl.concat(found).unique().sort("item", "hash"))
+
+
+def _placed(matches: pl.DataFrame, batch: Batch) -> pl.DataFrame:
+    """What was found, with the ids, sources and places of the documents in place of their numbers in the batch."""
+    names = pl.DataFrame(batch.documents.select(["id", "source"])).hstack(batch.places())
+    return names[matches["document"]].hstack(matches.select("item", "ngrams"))
+
+
+def _reasons(matches: pl.DataFrame, benchmarks: pl.Series, *, documents: int) -> pl.Series:
+    """Of each document the benchmarks that stand in it."""
+    named = matches.with_columns(reason=REASON + benchmarks.gather(matches["item"]))
+    listed = named.group_by("document").agg(pl.col("reason").unique(maintain_order=True))
+    every = pl.DataFrame({"document": pl.int_range(documents, dtype=pl.Int64, eager=True)})
+    joined = every.join(listed, on="document", how="left", maintain_order="left")
+    return joined["reason"].fill_null(pl.Series([[]], dtype=pl.List(pl.String))).alias("reasons")
