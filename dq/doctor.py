@@ -21,7 +21,7 @@ from dq.store import cache_folder
 
 LIBRARIES = ("numba", "numpy", "polars", "pyarrow", "orjson", "pydantic")
 EXTRAS: Mapping[str, tuple[str, ...]] = {
-    "train": ("torch", "tokenizers", "safetensors"),
+    "train": ("torch", "tokenizers", "fastokens", "safetensors"),
     "report": ("jinja2",),
     "html": ("resiliparse",),
     "clean": ("ftfy",),

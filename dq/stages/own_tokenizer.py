@@ -66,6 +66,7 @@ def take_own(path: str, *, bos: str | None, texts: Iterable[str]) -> tuple[str, 
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"{path}: no tokenizer.json ({reason})", field="tokenizer.file") from None
     tokenizer.encode_special_tokens = True
+    tokenizer.no_truncation()
     token = _bos(tokenizer, bos, path=path)
     unknown, inexact, of = _unknown(content, tokenizer), 0, 0
     for text in texts:

@@ -2,7 +2,7 @@
 
 Equal bytes per source keep one large source from shaping the vocabulary that all are measured with. Byte level means
 that any text has tokens and none is unknown. The library is Hugging Face `tokenizers`, whose merging takes quadratic
-time in the length of a run of letters, digits, marks or white space: longer runs than MAX_RUN_CHARS are cut. The cut
+time in the length of a run of letters, digits, marks or white space: long ones are cut (`encoder.LONG_RUNS`). The cut
 stands in the file, so every reader of it encodes alike; words are far shorter, so ordinary text has the tokens it had.
 A tokenizer of the user's is taken as it is (`dq.stages.own_tokenizer`).
 """
@@ -24,6 +24,7 @@ from dq.config import FieldFault, SparseModel, fingerprint
 from dq.corpus import Corpus
 from dq.errors import InputError, require
 from dq.stages.base import Need, Output, View
+from dq.stages.encoder import LONG_RUNS
 from dq.stages.heldout import Heldout
 from dq.stages.own_tokenizer import read_tokenizer_file, take_own
 from dq.stages.read import Documents
@@ -32,7 +33,6 @@ from dq.text import mix64
 
 FILE = "tokenizer.json"
 BOS, BOS_ID = "<|bos|>", 0
-MAX_RUN_CHARS = 500  # the longest words have 190 letters
 MAX_TRIED = 200  # documents that are tried with a tokenizer of one's own
 DRAW = 0x746F6B  # names this use of the documents' keys, so that draws of different stages are independent
 
@@ -199,15 +199,7 @@ def _train(texts: Iterator[str], config: TokenizerConfig) -> Any:
 
 def _pre_tokenizer(tokenizers: Any) -> Any:
     """GPT-2's pieces of text, none of which is without bound."""
-    kinds = (r"\p{L}", r"\p{N}", r"\s", r"[^\s\p{L}\p{N}]")
-    long_runs = tokenizers.Regex("|".join(f"{kind}{{{MAX_RUN_CHARS}}}" for kind in kinds))
     pieces = tokenizers.pre_tokenizers
-    return pieces.Sequence([pieces.Split(long_runs, behavior="isolated"), pieces.ByteLevel(add_prefix_space=False)])
-
-
-def load_tokenizer(path: Path) -> Any:
-    """A tokenizer that reads text as text: ``<|bos|>`` written in a document is nine characters, not BOS."""
-    tokenizers = require("tokenizers")
-    tokenizer = tokenizers.Tokenizer.from_file(str(path))
-    tokenizer.encode_special_tokens = True
-    return tokenizer
+    return pieces.Sequence(
+        [pieces.Split(tokenizers.Regex(LONG_RUNS), behavior="isolated"), pieces.ByteLevel(add_prefix_space=False)]
+    )

@@ -8,7 +8,6 @@ Everything that trains is a view of it; nothing copies it.
 from __future__ import annotations
 
 import itertools
-import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,8 +21,9 @@ import polars as pl
 from dq.corpus import Corpus
 from dq.executors import QUIET, Executor, Step
 from dq.stages.base import Need, Output, View
+from dq.stages.encoder import Encoder
 from dq.stages.read import Documents
-from dq.stages.tokenizer import Tokenizer, load_tokenizer
+from dq.stages.tokenizer import Tokenizer
 from dq.store import read_parquet, write_bytes_atomic, write_parquet
 from dq.store.files import replacing
 
@@ -171,24 +171,21 @@ def _parts(corpus: Corpus) -> Iterator[tuple[int, int, int]]:
 
 
 def _tokenize_part(task: _PartTask) -> None:
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    tokenizer = _loaded(task.tokenizer, task.tokenizer.stat().st_mtime_ns)
+    encoder = _loaded(task.tokenizer, task.tokenizer.stat().st_mtime_ns)
     texts = Corpus(task.corpus).texts(task.shard).slice(task.first, task.end - task.first)
     parts, lengths = [], []
     for first in range(0, len(texts), BATCH_DOCUMENTS):
-        batch = texts.slice(first, BATCH_DOCUMENTS).to_pylist()
-        for encoding in tokenizer.encode_batch_fast(batch, add_special_tokens=False):
-            ids = np.array([task.bos_id, *encoding.ids], task.dtype)
-            parts.append(ids)
-            lengths.append(len(ids))
+        encoded = encoder.encode(texts.slice(first, BATCH_DOCUMENTS))
+        parts.append(np.insert(encoded.ids, encoded.offsets[:-1], task.bos_id).astype(task.dtype))
+        lengths.append(np.diff(encoded.offsets) + 1)
     write_bytes_atomic(task.tokens, np.concatenate(parts).tobytes())
-    write_bytes_atomic(task.output, np.array(lengths, "<i8").tobytes())
+    write_bytes_atomic(task.output, np.concatenate(lengths).astype("<i8").tobytes())
 
 
 @lru_cache(maxsize=1)
-def _loaded(path: Path, _written: int) -> Any:
-    """The tokenizer, kept from part to part: it remembers words, and begins a third slower than it goes on."""
-    return load_tokenizer(path)
+def _loaded(path: Path, _written: int) -> Encoder:
+    """The encoder, kept from part to part: it remembers words, and begins slower than it goes on."""
+    return Encoder(path)
 
 
 def _join(tasks: Sequence[_PartTask], folder: Path) -> None:

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from dq.stages.base import View
+from dq.stages.encoder import Encoder
 from dq.stages.heldout import Heldout
-from dq.stages.tokenizer import Tokenizer, load_tokenizer
+from dq.stages.tokenizer import Tokenizer
 from dq.stages.tokens import TokenPool
 from dq.store import Workspace
 from dq.training import HeldoutTokens
@@ -19,18 +20,17 @@ from dq.variants import Universe
 def tokenized_sets(workspace: Workspace) -> list[HeldoutTokens]:
     """Every held-out set of a workspace, tokenised; documents of a set have distinct ids."""
     view = View.of(workspace)
-    heldout, tokenizer = view.open(Heldout), load_tokenizer(view.open(Tokenizer).file)
+    heldout, encoder = view.open(Heldout), Encoder(view.open(Tokenizer).file)
     sets = []
     for name in heldout.sets:
         frame = heldout.documents(name)
-        encodings = tokenizer.encode_batch_fast(frame["text"].to_list(), add_special_tokens=False)
-        ids = [np.array(encoding.ids, np.int32) for encoding in encodings]
+        encoded = encoder.encode(frame["text"])
         sets.append(
             HeldoutTokens(
                 name=name,
                 documents=frame["id"].to_list(),
-                tokens=np.concatenate(ids),
-                offsets=np.concatenate([[0], np.cumsum([len(one) for one in ids])]).astype(np.int64),
+                tokens=encoded.ids.astype(np.int32),
+                offsets=encoded.offsets,
                 n_bytes=frame["n_bytes"].to_numpy(),
             )
         )

@@ -15,6 +15,7 @@ from dq.text.kernels.flags import TextTables, WordArrays
 from dq.text.kernels.hash import hash_of
 from dq.text.kernels.nfc import NfcTables
 from dq.text.nfc import nfc_tables
+from dq.text.runs import rows_with_long_runs
 from dq.text.scripts import SPACELESS_SCRIPTS, spaceless_scripts
 from dq.text.tables import text_tables
 from dq.text.tidy import Tidier, tidied, tidy_table
@@ -50,6 +51,7 @@ __all__ = [
     "nfc_tables",
     "of_pieces",
     "places_of_dose",
+    "rows_with_long_runs",
     "spaceless_scripts",
     "split_words",
     "string_array",

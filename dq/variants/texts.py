@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dq.arrays import Array
-from dq.stages.tokenizer import load_tokenizer
+from dq.stages.encoder import load_tokenizer
 
 MOST_BYTES = 4  # of a character
 

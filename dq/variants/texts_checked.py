@@ -15,9 +15,10 @@ from dq.errors import WorkspaceError
 from dq.executors import Step
 from dq.stages.base import ORIGINAL, View
 from dq.stages.cleaned import TEXT_KEY
+from dq.stages.encoder import Encoder
 from dq.stages.heldout import Heldout
 from dq.stages.read import Documents
-from dq.stages.tokenizer import Tokenizer, load_tokenizer
+from dq.stages.tokenizer import Tokenizer
 from dq.stages.tokens import BATCH_DOCUMENTS, TokenPool
 from dq.store import read_parquet
 from dq.text import content_keys
@@ -41,7 +42,7 @@ class CheckedTexts:
     def __init__(self, view: View, universe: Universe) -> None:
         self._view, self._universe = view, universe
         self._tokenizer = view.open(Tokenizer)
-        self._encoder = load_tokenizer(self._tokenizer.file)
+        self._encoder = Encoder(self._tokenizer.file)
         self._done: dict[str, Bools] = {}
 
     def check(self, documents: Bools, texts: tuple[Layer, ...], *, step: Step) -> None:
@@ -70,9 +71,9 @@ class CheckedTexts:
     def _check_tokens(self, shard: _Shard, pool: TokenPool) -> None:
         for first in range(0, len(shard.documents), BATCH_DOCUMENTS):
             some = slice(first, first + BATCH_DOCUMENTS)
-            encodings = self._encoder.encode_batch_fast(shard.texts[some].to_list(), add_special_tokens=False)
-            for document, encoding in zip(shard.documents[some], encodings, strict=True):
-                if not np.array_equal(pool.tokens(int(document)), [self._tokenizer.bos.id, *encoding.ids]):
+            rows = self._encoder.encode(shard.texts[some]).rows()
+            for document, ids in zip(shard.documents[some], rows, strict=True):
+                if not np.array_equal(pool.tokens(int(document)), [self._tokenizer.bos.id, *ids]):
                     raise WorkspaceError(
                         f"{pool.folder / 'tokens.bin'}: the tokens of {self._named(document)} are not its text's; "
                         f"delete {pool.folder} and run the job again"

@@ -20,9 +20,9 @@ from dq.errors import WorkspaceError
 from dq.executors import LocalExecutor, Timed
 from dq.jobs import JobConfig, run_job
 from dq.stages.base import View
+from dq.stages.encoder import load_tokenizer
 from dq.stages.heldout import Heldout
 from dq.stages.planted import edit_words
-from dq.stages.tokenizer import load_tokenizer
 from dq.stages.tokens import TokenPool
 from dq.store import Workspace
 from dq.variants import open_universe

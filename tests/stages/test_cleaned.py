@@ -16,11 +16,12 @@ from dq.executors import LocalExecutor
 from dq.jobs import JobConfig, run_job
 from dq.stages.base import View
 from dq.stages.cleaned import CLEANERS, CleanConfig
+from dq.stages.encoder import load_tokenizer
 from dq.stages.fates import Fates
 from dq.stages.heldout import Heldout
 from dq.stages.read import Documents
 from dq.stages.signals import Signals
-from dq.stages.tokenizer import Tokenizer, load_tokenizer
+from dq.stages.tokenizer import Tokenizer
 from dq.stages.tokens import TokenPool
 from dq.store import Workspace
 from dq.variants import Raw, StreamConfig, Variant, open_universe

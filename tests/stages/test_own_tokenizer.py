@@ -11,8 +11,9 @@ import pytest
 
 from dq.errors import ConfigError, DqError, InputError
 from dq.stages.base import View
+from dq.stages.encoder import load_tokenizer
 from dq.stages.read import Documents
-from dq.stages.tokenizer import TokenizerConfig, load_tokenizer, make_tokenizer
+from dq.stages.tokenizer import TokenizerConfig, make_tokenizer
 from dq.training import save_tokenizer
 from tests.stages.test_tokens import prose, rows_of, tokenized, view_of
 

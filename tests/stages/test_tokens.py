@@ -21,9 +21,10 @@ from dq.corpus import Corpus, InputSpec, ReadConfig
 from dq.errors import InputError
 from dq.executors import LocalExecutor
 from dq.stages.base import View
+from dq.stages.encoder import load_tokenizer
 from dq.stages.heldout import HeldoutConfig, NeutralSet, hold_out
 from dq.stages.read import Documents, ingest
-from dq.stages.tokenizer import BOS_ID, Tokenizer, TokenizerConfig, load_tokenizer, make_tokenizer
+from dq.stages.tokenizer import BOS_ID, Tokenizer, TokenizerConfig, make_tokenizer
 from dq.stages.tokens import TokenPool, tokenize_documents
 from dq.store import Workspace
 from tests.processes import finish, python, until

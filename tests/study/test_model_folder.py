@@ -14,8 +14,9 @@ import pytest
 import torch
 
 from dq.stages.base import View
+from dq.stages.encoder import load_tokenizer
 from dq.stages.heldout import Heldout
-from dq.stages.tokenizer import BOS, BOS_ID, load_tokenizer
+from dq.stages.tokenizer import BOS, BOS_ID
 from dq.study import run_study
 from tests.study.conftest import Study
 

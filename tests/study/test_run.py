@@ -17,8 +17,8 @@ from dq.compare import ControlKind, ControlOutcome, ControlStatus
 from dq.errors import StoppedError, TrainingError, WorkspaceError
 from dq.executors import LocalExecutor
 from dq.stages.base import View
+from dq.stages.encoder import load_tokenizer
 from dq.stages.heldout import Heldout
-from dq.stages.tokenizer import load_tokenizer
 from dq.stages.tokens import TokenPool
 from dq.study import run_study
 from dq.study.grid import REPEAT, TOKEN_REPLACEMENT

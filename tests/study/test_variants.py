@@ -12,8 +12,8 @@ import pytest
 
 from dq.errors import ConfigError, DqError, WorkspaceError
 from dq.stages.base import View
+from dq.stages.encoder import load_tokenizer
 from dq.stages.read import Documents
-from dq.stages.tokenizer import load_tokenizer
 from dq.stages.tokens import RewrittenTokens, TokenPool
 from dq.store import Workspace, read_json
 from dq.study import StudyConfig, list_variants, show_variant, usual_study, verify_variants

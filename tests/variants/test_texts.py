@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tokenizers
 
-from dq.stages.tokenizer import load_tokenizer
+from dq.stages.encoder import load_tokenizer
 from dq.variants.texts import Decoder
 
 TEXT = "Zür\u00e9: 日本語, \U0001f389\U0001f469\u200d\U0001f680 e\u0301\n\x00<|bos|> naïve — ok \ufffd end"
