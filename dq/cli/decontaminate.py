@@ -26,6 +26,8 @@ from dq.cli.options import (
 from dq.cli.quality import show_faults
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from dq.files.decontaminate import ContaminationResult
 
 Benchmarks = Annotated[
@@ -98,6 +100,12 @@ def decontaminate(
 def _show(done: ContaminationResult, output: Path, ngram: int) -> None:
     share = f" ({done.contaminated / done.documents:.2%})" if done.documents else ""
     show.line(f"{done.documents:,} documents, {done.contaminated:,}{share} hold items of benchmarks")
+    show_benchmarks(done.by_benchmark, ngram=ngram)
+    show.line(f"which documents and items: {output}/matches.parquet, {output}/items.parquet")
+
+
+def show_benchmarks(counts: pl.DataFrame, *, ngram: int) -> None:
+    """What of each benchmark stands in documents."""
     rows = [
         (
             row["benchmark"],
@@ -105,7 +113,7 @@ def _show(done: ContaminationResult, output: Path, ngram: int) -> None:
             "" if row["mean_covered"] is None else f"{row['mean_covered']:.0%}",
             f"{row['documents']:,}",
         )
-        for row in done.by_benchmark.iter_rows(named=True)
+        for row in counts.iter_rows(named=True)
     ]
     show.table(("benchmark", "items", "too short", "without a hit", "hit", "covered", "documents"), rows)
     show.line(
@@ -113,4 +121,3 @@ def _show(done: ContaminationResult, output: Path, ngram: int) -> None:
         "item's n-grams that stand in all documents together",
         wrap=True,
     )
-    show.line(f"which documents and items: {output}/matches.parquet, {output}/items.parquet")

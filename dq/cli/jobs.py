@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dq.cli import show
+from dq.cli.decontaminate import show_benchmarks
 from dq.cli.duplicates import show_cost
 from dq.cli.log import amount
 from dq.cli.options import AsJson, DryRun, Overwrite, Workers, WorkspaceFolder, about_yaml, worker_count
@@ -40,6 +41,8 @@ def run(
     done = finish_job(config, workspace, workers, overwrite=overwrite)
     if not as_json:
         show_job(done)
+        if done.benchmarks is not None and config.decontaminate is not None:
+            show_benchmarks(done.benchmarks, ngram=config.decontaminate.ngram)
         return
     show.json(done)
 

@@ -14,6 +14,7 @@ from dq.quality.rules import AnyRule
 from dq.quality.scorers.files import RESERVED
 from dq.stages.base import ORIGINAL, TextVersions
 from dq.stages.cleaned import CleanConfig
+from dq.stages.contamination import DecontaminateConfig
 from dq.stages.heldout import HeldoutConfig
 from dq.stages.learned import LearnedConfig
 from dq.stages.selection import DeduplicationConfig
@@ -88,6 +89,8 @@ class JobConfig(StrictModel):
     """Cleaners, in order: each makes a text version under the same ids."""
     texts: TextVersions = TextVersions()
     """Which version of the text is judged, deduplicated and trained on."""
+    decontaminate: DecontaminateConfig | None = None
+    """Benchmarks whose items must not stand in what is trained on."""
     heldout: HeldoutConfig = HeldoutConfig()
     """Which documents measure the models."""
     dedup: DeduplicationConfig = DeduplicationConfig()
@@ -96,6 +99,11 @@ class JobConfig(StrictModel):
     """Rules."""
     tokenizer: TokenizerConfig = TokenizerConfig()
     """The tokenizer."""
+
+    @property
+    def excludes_benchmarks(self) -> bool:
+        """Whether documents that hold items of benchmarks are kept away from training."""
+        return self.decontaminate is not None and self.decontaminate.drop
 
     @model_validator(mode="after")
     def _versions_exist(self) -> Self:

@@ -15,10 +15,11 @@ from dq.corpus.inputs import find_inputs
 from dq.errors import WorkspaceError
 from dq.jobs.job import JobConfig
 from dq.results import Result
-from dq.stages.base import ORIGINAL, View
+from dq.stages.base import View
+from dq.stages.contamination import Contamination, versions
 from dq.stages.duplicates import FoundDuplicates
 from dq.stages.fates import Fates
-from dq.stages.heldout import Heldout
+from dq.stages.heldout import Heldout, heldout_uses
 from dq.stages.learned import LearnedModel
 from dq.stages.planted import Planted
 from dq.stages.read import Documents, NeutralDocuments, WantedDocuments, read_stage
@@ -100,6 +101,9 @@ def _stages(view: View, config: JobConfig) -> Iterator[tuple[str, Callable[[], S
     for neutral in config.heldout.neutral:
         place = NeutralDocuments.place(view, neutral.name)
         yield f"read {neutral.name}", lambda place=place, neutral=neutral: read_stage(place, neutral.input, read)  # type: ignore[misc]
+    if (benchmarks := config.decontaminate) is not None:
+        about = benchmarks.identity()
+        yield "decontaminate", lambda: view.stage(Contamination, config=about, uses=versions(view))
     yield "hold out", lambda: _heldout(view, config)
     if learned is not None:
         yield "read wanted", lambda: read_stage(WantedDocuments.place(view, ""), learned.wanted, read)
@@ -118,7 +122,7 @@ def _stages(view: View, config: JobConfig) -> Iterator[tuple[str, Callable[[], S
 
 
 def _heldout(view: View, config: JobConfig) -> Stage:
-    uses = ("corpus",) if view.texts.trained == ORIGINAL else ("corpus", "trained")
     neutral = sorted(one.name for one in config.heldout.neutral)
     others = {name: view.record(NeutralDocuments, name).fingerprint for name in neutral}
+    uses = heldout_uses(view, benchmarks=config.excludes_benchmarks)
     return view.stage(Heldout, config=config.heldout, uses=uses, others=others)

@@ -19,6 +19,7 @@ from dq.jobs.job import JobConfig
 from dq.results import Result
 from dq.stages.base import ORIGINAL, View
 from dq.stages.cleaned import clean_documents
+from dq.stages.contamination import find_contamination
 from dq.stages.duplicates import find_pairs
 from dq.stages.fates import count_fates, settle_fates
 from dq.stages.heldout import MAX_QUOTED, Heldout, hold_out
@@ -46,6 +47,7 @@ class JobResult(Result):
         quarantined: unreadable rows.
         near: what made documents duplicates of others.
         learned: how well a trained classifier tells its two sides apart; None without one.
+        benchmarks: what of benchmarks stands in documents (`dq.stages.benchmarks.BY_BENCHMARK`); None without any.
     """
 
     FRAME: ClassVar = "fates"
@@ -56,10 +58,11 @@ class JobResult(Result):
     near: str
     warnings: tuple[str, ...]
     learned: Learned | None = None
+    benchmarks: pl.DataFrame | None = None
 
     def record(self) -> dict[str, Any]:
         """The fields; ``sources`` are the fates."""
-        names = ("quarantined", "near", "warnings", "learned")
+        names = ("quarantined", "near", "warnings", "learned", "benchmarks")
         return {
             "workspace": self.workspace.root,
             "sources": self.fates,
@@ -108,8 +111,19 @@ def run_job(
         with progress.step("find duplicates", unit="documents", total=documents) as step:
             find_pairs(view, config.dedup.method, resources=Resources(threads=threads), step=step)
         versions = 1 if view.texts.trained == ORIGINAL else 2
+        contamination = None
+        if config.decontaminate is not None:
+            with progress.step("decontaminate", unit="shards", total=versions * shards) as step:
+                contamination = find_contamination(view, config.decontaminate, executor=executor, step=step)
         with progress.step("hold out", unit="shards", total=versions * shards) as step:
-            heldout = hold_out(view, config.heldout, config.read, executor=executor, step=step)
+            heldout = hold_out(
+                view,
+                config.heldout,
+                config.read,
+                benchmarks=config.excludes_benchmarks,
+                executor=executor,
+                step=step,
+            )
         learned = None
         if config.quality.learned is not None:
             with progress.step("learn", unit="documents", total=documents):
@@ -142,13 +156,16 @@ def run_job(
             *_warnings(heldout, view.open(Tokenizer), fates),
         ),
         learned=None if learned is None else learned.learned,
+        benchmarks=None if contamination is None else contamination.by_benchmark,
     )
 
 
 def _all_inputs(config: JobConfig) -> list[InputSpec]:
     learned = config.quality.learned
     neutral = [one for item in config.heldout.neutral for one in item.input]
-    return [*config.input, *neutral, *(learned.wanted if learned else ())]
+    benchmarks = config.decontaminate.benchmarks if config.decontaminate else ()
+    items = [spec for one in benchmarks for spec in one.inputs]
+    return [*config.input, *neutral, *items, *(learned.wanted if learned else ())]
 
 
 def _warnings(heldout: Heldout, tokenizer: Tokenizer, fates: pl.DataFrame) -> list[str]:

@@ -24,7 +24,8 @@ from dq.corpus import Corpus, InputSpec, ReadConfig
 from dq.dedup.overlap import quoted_share
 from dq.errors import ConfigError, InputError, listed
 from dq.executors import QUIET, Executor, Step
-from dq.stages.base import ORIGINAL, Need, Output, View
+from dq.stages.base import Need, Output, View
+from dq.stages.contamination import Contamination, versions
 from dq.stages.exclusion import Bools, Overlaps, find_overlaps
 from dq.stages.read import Documents, NeutralDocuments, ingest
 from dq.store import read_parquet, write_parquet
@@ -33,6 +34,7 @@ from dq.text import mix64, uniform
 ENTRIES, SCORED = "entries.parquet", "scored.parquet"
 MAX_QUOTED = 0.2
 
+BENCHMARKS = "_benchmarks"  # a name that no neutral set can have
 DRAW = 0x68656C64  # names this use of the content keys: independent of every other draw
 
 
@@ -87,11 +89,15 @@ class Heldout(Output):
         neutral: names of those that decide.
         quoted: by set, what part of its word 13-grams stands in training text, and what is not scored for it.
         held_out: bool (n documents), in a held-out set.
-        excluded: bool (n documents), too near to one of a held-out set.
+        excluded: bool (n documents), too near to one of a held-out set, or with an item of a benchmark in it.
     """
 
     made_by: ClassVar = {"heldout": 4}
-    needs: ClassVar = {"corpus": Need(Documents), "trained": Need(Documents, "trained")}
+    needs: ClassVar = {
+        "corpus": Need(Documents),
+        "trained": Need(Documents, "trained"),
+        BENCHMARKS: Need(Contamination),
+    }
 
     @classmethod
     def place(cls, view: View, _of: str, /) -> Path:
@@ -145,16 +151,27 @@ class Heldout(Output):
         return read_parquet(self.folder / ENTRIES)
 
 
-def hold_out(view: View, config: HeldoutConfig, read: ReadConfig, *, executor: Executor, step: Step = QUIET) -> Heldout:
-    """Make the held-out sets and find what they exclude, or find that it has been done. The step counts shards."""
+def hold_out(
+    view: View,
+    config: HeldoutConfig,
+    read: ReadConfig,
+    *,
+    benchmarks: bool = False,
+    executor: Executor,
+    step: Step = QUIET,
+) -> Heldout:
+    """Make the held-out sets and find what they exclude, or find that it has been done. The step counts shards.
+
+    With ``benchmarks`` documents that hold items of these, which have been found, are excluded too.
+    """
     neutral = {
         item.name: ingest(NeutralDocuments.place(view, item.name), item.input, read)
         for item in sorted(config.neutral, key=lambda item: item.name)
     }
     # What is trained on must be far from what is scored, and so must what it was made from.
-    uses = ("corpus",) if view.texts.trained == ORIGINAL else ("corpus", "trained")
+    uses = versions(view)
     others = {name: corpus.record.fingerprint for name, corpus in neutral.items()}
-    stage = view.stage(Heldout, config=config, uses=uses, others=others)
+    stage = view.stage(Heldout, config=config, uses=heldout_uses(view, benchmarks=benchmarks), others=others)
     if stage.done() is None:
         stage.start()
         corpora = [view.open(Documents, "" if name == "corpus" else name) for name in uses]
@@ -182,6 +199,8 @@ def hold_out(view: View, config: HeldoutConfig, read: ReadConfig, *, executor: E
             left, leaks[name] = _without_quoted(frame, quoted)
             write_parquet(stage.folder / f"set-{number:03d}.parquet", left)
         exclusions = _exclusions(near, entries, held_out)
+        if benchmarks:
+            exclusions = _with_benchmarks(exclusions, view.open(Contamination).exclusions(), held_out)
         excluded = np.zeros(len(held_out), bool)
         excluded[exclusions["document"].to_numpy()] = True
         marks = {"held_out": held_out, "excluded": excluded}
@@ -190,6 +209,11 @@ def hold_out(view: View, config: HeldoutConfig, read: ReadConfig, *, executor: E
         summary = {"sets": list(frames), "neutral": sorted(neutral), "held_out": int(held_out.sum()), "quoted": leaks}
         stage.commit({**summary, "excluded": int(excluded.sum())})
     return view.open(Heldout)
+
+
+def heldout_uses(view: View, *, benchmarks: bool) -> tuple[str, ...]:
+    """What the held-out stage is made from, beside neutral sets."""
+    return (*versions(view), *((BENCHMARKS,) if benchmarks else ()))
 
 
 def _drawn(documents: pl.DataFrame, config: HeldoutConfig) -> Bools:
@@ -268,6 +292,13 @@ def _exclusions(near: pl.DataFrame, entries: pl.DataFrame, held_out: Bools) -> p
         .join(named, on="entry", how="left", maintain_order="left")
         .drop("entry")
     )
+
+
+def _with_benchmarks(exclusions: pl.DataFrame, contaminated: pl.DataFrame, held_out: Bools) -> pl.DataFrame:
+    """What is excluded for held-out documents, and then for benchmarks."""
+    mine = contaminated.filter(~pl.Series(held_out[contaminated["document"].to_numpy()]))
+    new = mine.join(exclusions, on="document", how="anti", maintain_order="left")
+    return pl.concat([exclusions, new.select(exclusions.columns)]).sort("document")
 
 
 def _entries(name: str, frame: pl.DataFrame, config: HeldoutConfig) -> pl.DataFrame:
