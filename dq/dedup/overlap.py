@@ -37,8 +37,8 @@ def near_duplicates_of(entries: Texts, texts: Texts, *, min_jaccard: float, min_
 def quoted_shingles(entries: Texts, texts: Texts) -> U64:
     """The word 13-grams of some entries that stand in any of the texts: sorted hashes."""
     config = ShingleConfig(normalization="folded", ngram=CONTAINMENT_NGRAM)
-    wanted = np.unique(shingle(entries, config).hashes)
-    return wanted[np.isin(wanted, shingle(texts, config).hashes)]
+    wanted, there = pl.Series(shingle(entries, config).hashes), pl.Series(shingle(texts, config).hashes)
+    return there.filter(there.is_in(wanted.implode())).unique().sort().to_numpy()
 
 
 def quoted_share(entries: Texts, quoted: U64) -> F64:

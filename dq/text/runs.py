@@ -22,12 +22,11 @@ FILE_SEPARATORS = slice(0x1C, 0x20)  # white space for Python, and not by Unicod
 
 def rows_with_long_runs(batch: TextBatch, characters: int) -> I64:
     """The rows with a run of as many characters of one kind, or more: int64, ascending; in doubt a row is one."""
-    block = characters // 2
-    whole = len(batch.data) // block
-    kinds = _byte_kinds()[batch.data[: whole * block].reshape(whole, block)]
-    starts = np.flatnonzero(np.bitwise_and.reduce(kinds, axis=1)) * block
+    block, first = characters // 2, int(batch.offsets[0])
+    whole = (int(batch.offsets[-1]) - first) // block
+    kinds = _byte_kinds()[batch.data[first : first + whole * block].reshape(whole, block)]
+    starts = first + np.flatnonzero(np.bitwise_and.reduce(kinds, axis=1)) * block
     rows = np.unique(np.searchsorted(batch.offsets, starts, side="right") - 1)
-    rows = rows[(rows >= 0) & (rows < len(batch))]
     return rows[[_longest_run(batch.data[batch.offsets[row] : batch.offsets[row + 1]]) >= characters for row in rows]]
 
 
