@@ -6,11 +6,13 @@ from typing import Any
 
 from dq.corpus.formats.base import Format
 from dq.corpus.formats.compression import PACKED_ENDINGS
+from dq.corpus.formats.delimited import Delimited
 from dq.corpus.formats.json_values import JsonValues
 from dq.corpus.formats.jsonl import JsonLines
 from dq.corpus.formats.parquet import Parquet
 from dq.corpus.formats.recognised import recognised
 from dq.corpus.formats.warc import Warc
+from dq.corpus.formats.whole_files import HtmlPage, PlainText
 from dq.corpus.places import File
 from dq.errors import InputError
 
@@ -18,22 +20,42 @@ __all__ = [
     "ENDINGS",
     "FORMATS",
     "KNOWN_KINDS",
+    "NAMED_ENDINGS",
     "PACKED_ENDINGS",
+    "Delimited",
     "Format",
+    "HtmlPage",
     "JsonLines",
     "JsonValues",
     "Parquet",
+    "PlainText",
     "Warc",
     "format_of",
     "recognised",
 ]
 
-FORMATS: tuple[Format[Any], ...] = (JsonLines(), JsonValues(), Parquet(), Warc())
-"""Every format that dq reads."""
-_PLAIN_ENDINGS = tuple(ending for one in FORMATS for ending in one.endings)
-ENDINGS = tuple(ending + packed for ending in _PLAIN_ENDINGS for packed in ("", *PACKED_ENDINGS))
-"""Of the names of files that are read, in lower case; names may have any."""
-KNOWN_KINDS = f"{', '.join(_PLAIN_ENDINGS)}, each also with {', '.join(PACKED_ENDINGS)}"
+FORMATS: tuple[Format[Any], ...] = (JsonLines(), JsonValues(), Parquet(), Delimited(), Warc())
+"""The formats of many documents a file."""
+WHOLE_FILES: tuple[Format[Any], ...] = (PlainText(), HtmlPage())
+"""Those of one."""
+
+
+def _endings(formats: tuple[Format[Any], ...]) -> tuple[str, ...]:
+    return tuple(ending for one in formats for ending in one.endings)
+
+
+def _packed(endings: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(ending + packed for ending in endings for packed in ("", *PACKED_ENDINGS))
+
+
+ENDINGS = _packed(_endings(FORMATS))
+"""Of the names of files that a folder is searched for, in lower case; names may have any."""
+NAMED_ENDINGS = _packed(_endings((*FORMATS, *WHOLE_FILES)))
+"""Of those that are read where they are named."""
+KNOWN_KINDS = (
+    f"{', '.join(_endings(FORMATS))}, and by a pattern such as `folder/*.txt` also "
+    f"{', '.join(_endings(WHOLE_FILES))}, each also with {', '.join(PACKED_ENDINGS)}"
+)
 """The endings for people."""
 
 
@@ -45,6 +67,6 @@ def format_of(file: File) -> Format[Any]:
     Raises:
         InputError: it is no kind of file that dq reads; the message says which those are, or what it holds.
     """
-    if not file.name.lower().endswith(ENDINGS):
+    if not file.name.lower().endswith(NAMED_ENDINGS):
         raise InputError(f"{file.name}: unknown kind of file by its name; dq reads {KNOWN_KINDS}")
     return recognised(file)

@@ -47,7 +47,7 @@ class JsonLines(RowFormat[Span]):
             if part is not None:
                 stream.seek(part.start)
             size = None if part is None else part.end - part.start
-            lines = _lines(stream, max_line_bytes=JSON_EXPANSION * max_document_bytes, size=size)
+            lines = lines_of(stream, max_line_bytes=JSON_EXPANSION * max_document_bytes, size=size)
             yield from _json_rows(lines, first=1 if part is None else part.line)
 
     def cut(self, file: File, *, max_bytes: int) -> list[tuple[Span | None, int]]:
@@ -76,7 +76,7 @@ def line_spans(file: File, *, max_bytes: int) -> list[Span]:
     return [*spans, Span(start, at, line)] if at > start or not spans else spans
 
 
-def _lines(stream: IO[bytes], *, max_line_bytes: int, size: int | None) -> Iterator[tuple[bytes, bool]]:
+def lines_of(stream: IO[bytes], *, max_line_bytes: int, size: int | None = None) -> Iterator[tuple[bytes, bool]]:
     """Lines without their end, and whether the line was whole; of a longer line little more than that is in memory.
 
     With a size, those within so many bytes.
@@ -111,7 +111,7 @@ def _json_rows(lines: Iterable[tuple[bytes, bool]], *, first: int) -> Iterator[R
 def json_row(line: bytes, number: int) -> Row | BadRow:
     """The row that a line of at least one byte holds."""
     if line[0] not in JSON_BEGINS:
-        return BadRow(number, "broken_json" if _is_utf8(line) else "invalid_utf8", line[:FIRST_BYTES])
+        return BadRow(number, "broken_json" if is_utf8(line) else "invalid_utf8", line[:FIRST_BYTES])
     try:
         fields = orjson.loads(line)
     except orjson.JSONDecodeError:
@@ -135,7 +135,8 @@ def _unusual_json_row(line: bytes, number: int) -> Row | BadRow:
     return Row(clean, number, replaced_surrogates=replaced, written=b"" if replaced else line)
 
 
-def _is_utf8(line: bytes) -> bool:
+def is_utf8(line: bytes) -> bool:
+    """Whether bytes are text."""
     try:
         line.decode()
     except UnicodeDecodeError:

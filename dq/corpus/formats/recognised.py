@@ -7,13 +7,15 @@ text of another encoding would else be "12 of 12 rows are unreadable", which hel
 from __future__ import annotations
 
 from dq.corpus.formats.base import Format
-from dq.corpus.formats.compression import COMPRESSIONS, FAULTS, compression_of, decompressed
+from dq.corpus.formats.compression import COMPRESSIONS, FAULTS, PACKED_ENDINGS, compression_of, decompressed
+from dq.corpus.formats.delimited import Delimited
 from dq.corpus.formats.json_values import JsonValues, is_json_values
 from dq.corpus.formats.jsonl import BOM, JsonLines
 from dq.corpus.formats.parquet import MAGIC as PARQUET
 from dq.corpus.formats.parquet import Parquet
 from dq.corpus.formats.records import BEGINS as RECORD
 from dq.corpus.formats.warc import Warc
+from dq.corpus.formats.whole_files import HtmlPage, PlainText
 from dq.corpus.places import File
 from dq.errors import InputError
 
@@ -65,18 +67,28 @@ def recognised(file: File) -> Format:  # type: ignore[type-arg]
         InputError: it holds what dq does not read; says what, and what to do.
     """
     head = _head(file)
-    if what := _foreign(head):
+    whole = _whole_file(file)
+    if what := _foreign(head, may_be_markup=whole is not None):
         raise InputError(f"{file.name}: holds {what[0]}; {what[1]}, or leave it out of the input")
     if head.startswith(PARQUET):
         return Parquet()
+    if whole is not None:
+        return whole
     if RECORD.match(head):
         return Warc()
     if file.magic and not head and _has(file, Warc.endings):
         return Warc()  # its first member is damaged, others may not be
     text = head.lstrip(BOM + b" \t\r\n")
+    if _has(file, Delimited.endings) and text and not text.startswith(b"{"):
+        return Delimited()
     if text and not text.startswith((b"{", b"[")) and (named := _named(file)):
         raise InputError(f"{file.name}: holds no {named}, as its name says; {FETCH}, or leave it out of the input")
     return JsonValues() if is_json_values(text) else JsonLines()
+
+
+def _whole_file(file: File) -> Format | None:  # type: ignore[type-arg]
+    """The format of one document a file that its name says."""
+    return next((one for one in (PlainText(), HtmlPage()) if _has(file, one.endings)), None)
 
 
 def _named(file: File) -> str:
@@ -89,7 +101,9 @@ def _named(file: File) -> str:
 
 def _has(file: File, endings: tuple[str, ...]) -> bool:
     """Whether the name has one of them, before that of a compression."""
-    return any(ending in file.name.lower() for ending in endings)
+    name = file.name.lower()
+    packed = next((ending for ending in PACKED_ENDINGS if name.endswith(ending)), "")
+    return name.removesuffix(packed).endswith(endings)
 
 
 def _head(file: File) -> bytes:
@@ -103,7 +117,7 @@ def _head(file: File) -> bytes:
         return b""
 
 
-def _foreign(head: bytes) -> tuple[str, str] | None:
+def _foreign(head: bytes, *, may_be_markup: bool) -> tuple[str, str] | None:
     """What a file is that dq does not read, and the remedy."""
     if head.startswith(b"{") and b"\0" not in head:
         return None  # as nearly all are: an object, of no wider encoding
@@ -117,5 +131,5 @@ def _foreign(head: bytes) -> tuple[str, str] | None:
             return encoding, UTF8.format(encoding)
     if head and not head.strip(b"\0"):
         return "nothing but zeros", FETCH
-    text = head.lstrip(BOM + b" \t\r\n").lower()
+    text = b"" if may_be_markup else head.lstrip(BOM + b" \t\r\n").lower()
     return next(((what, FETCH) for begins, what in MARKUP if text.startswith(begins)), None)
