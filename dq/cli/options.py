@@ -20,9 +20,7 @@ if TYPE_CHECKING:
     from dq.corpus import InputSpec
     from dq.quality import RuleSet
 
-_IN = typer.Argument(
-    metavar="IN", help="Files, quoted patterns or folders: JSON lines, JSON arrays, Parquet, CSV, WARC, text, HTML."
-)
+_IN = typer.Argument(metavar="IN", help="Files, quoted patterns or folders: JSON lines or arrays, Parquet, CSV, WARC.")
 Inputs = Annotated[list[str], _IN]
 OptionalInputs = Annotated[list[str] | None, _IN]
 DeduplicatedFolder = Annotated[Path, typer.Argument(help="A folder that `dq dedup` or `dq run` made.")]
@@ -80,9 +78,7 @@ Figures = Annotated[
 TextField = Annotated[str, typer.Option("--text-field", help="The field or column that holds the text.")]
 PageText = Annotated[
     Literal["main", "all", "html"],
-    typer.Option(
-        "--page-text", help="Of a web page in WARC, ARC or HTML files: its main content, all of it, or its HTML."
-    ),
+    typer.Option("--page-text", help="Of a page in WARC, ARC or HTML files: its main content, all of it, or its HTML."),
 ]
 IdField = Annotated[str, typer.Option("--id-field", help="The one that holds the id. Without: file and row.")]
 SourceField = Annotated[str, typer.Option("--source-field", help="The one that holds the source.")]

@@ -52,7 +52,7 @@ class InputSpec(StrictModel):
     source_field: str = "source"
     """The field that holds the source, where `source` is not given."""
     page_text: PageText = "main"
-    """What of a web page in a WARC, ARC or HTML file is its text: the main content, all that is shown, or the HTML itself."""
+    """What of a page in a WARC, ARC or HTML file is its text: the main content, all that is shown, or the HTML."""
 
     @property
     def own_modules(self) -> tuple[str, ...]:

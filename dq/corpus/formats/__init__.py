@@ -22,6 +22,7 @@ __all__ = [
     "KNOWN_KINDS",
     "NAMED_ENDINGS",
     "PACKED_ENDINGS",
+    "WHOLE_FILES",
     "Delimited",
     "Format",
     "HtmlPage",
