@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from functools import cache, partial
 from pathlib import Path
 
+from dq.corpus.addresses import is_address
 from dq.corpus.inputs import Inputs
 from dq.corpus.places import LocalFile
+from dq.corpus.places.patterns import as_regex
 from dq.errors import ConfigError
 
 # What outputs hold, as far as a pattern could find it: files, kept documents, corpora.
@@ -53,24 +54,14 @@ def _holds(place: Path, path: Path) -> bool:
 def _finds(entry: str, output: Path) -> bool:
     """Whether an entry of the input names files of an output."""
     path = Path(entry)
+    if is_address(entry) and not os.path.lexists(entry):
+        return False
     if path.is_dir():
         return path.resolve() in (output, *output.parents)
     if os.path.lexists(path):
         return path.resolve() == output
     base = next((folder for folder in path.parents if folder.is_dir()), Path())
-    pattern = re.compile(_as_regex(path.relative_to(base).as_posix()))
+    pattern = as_regex(path.relative_to(base).as_posix())
     base = base.resolve()
     found = [output / name for name in _RESULTS]
     return any(base in one.parents and pattern.fullmatch(one.relative_to(base).as_posix()) for one in found)
-
-
-def _as_regex(pattern: str) -> str:
-    """A pattern of files as a regular expression: ``**`` is any number of folders, a star stays in its folder."""
-    tokens = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-
-    def regex(part: str) -> str:
-        if part.startswith("[") and len(part) > 2:
-            return part.replace("[!", "[^", 1)
-        return tokens.get(part, re.escape(part))
-
-    return "".join(map(regex, re.split(r"(\*\*/|\*\*|\*|\?|\[[^\]]+\])", pattern)))

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import Field, PlainSerializer, PlainValidator, model_validator
 
 from dq.config import FieldFault, StrictModel
+from dq.corpus.addresses import BACKENDS, redacted, scheme_of
 from dq.corpus.names import spelled
 
 
@@ -23,7 +24,7 @@ def _paths(value: Any) -> Any:
 
 
 def _plain_paths(value: Any) -> Any:
-    return [spelled(one) for one in value] if isinstance(value, tuple) else value and spelled(value)
+    return [_plain_paths(one) for one in value] if isinstance(value, tuple) else value and spelled(redacted(value))
 
 
 Paths: TypeAlias = Annotated[str | tuple[str, ...] | None, PlainValidator(_paths), PlainSerializer(_plain_paths)]
@@ -38,7 +39,7 @@ class InputSpec(StrictModel):
 
     path: Paths = None
     """A file, a pattern (`data/**/*.jsonl.zst`), a folder, which is read whole, or a list of these; relative to the
-    current folder."""
+    current folder, or an address such as `s3://bucket/folder`."""
     sample: SampleName | None = None
     """A sample corpus by name, fetched once into the user's cache folder."""
     source: str | None = Field(default=None, min_length=1)
@@ -56,8 +57,11 @@ class InputSpec(StrictModel):
 
     @property
     def own_modules(self) -> tuple[str, ...]:
-        """The converter of the samples that are HTML."""
-        return ("resiliparse",) if self.sample in HTML_SAMPLES else ()
+        """The converter of the samples that are HTML, and what reads the places of addresses."""
+        paths = self.path if isinstance(self.path, tuple) else (self.path or "",)
+        schemes = dict.fromkeys(scheme_of(one) for one in paths if not os.path.lexists(one))
+        remote = [module for one in schemes if one for module in ("fsspec", BACKENDS[one])]
+        return (*(["resiliparse"] if self.sample in HTML_SAMPLES else []), *remote)
 
     @model_validator(mode="after")
     def _one_of(self) -> InputSpec:

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from dq.corpus.config import ReadConfig
 from dq.corpus.documents import DOCUMENT_SCHEMA
 from dq.corpus.fields import no_text_field
-from dq.corpus.followed import followed, whole
+from dq.corpus.followed import followed, in_order
 from dq.corpus.formats.compression import compressed_bytes
 from dq.corpus.inputs import Entry, InputFile, find_inputs
 from dq.corpus.quarantine import RowCounts
@@ -138,7 +138,7 @@ class _Scan:
 def _scan_file(scan: _Scan, file: InputFile, *, max_document_bytes: int, step: Step) -> bool:
     """Read a file into the scan; False where the bound on reading came first."""
     documents, text_bytes = scan.documents, scan.text_bytes
-    for _, batch in followed(whole([file]), step, max_document_bytes=max_document_bytes):
+    for _, batch in followed(in_order([file]), step, max_document_bytes=max_document_bytes):
         scan.rows_read.add(batch)
         scan.add(batch.documents)
         if scan.text_bytes > MAX_READ_BYTES:

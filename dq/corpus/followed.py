@@ -10,10 +10,13 @@ import pyarrow as pa
 from dq.corpus.batches import Batch
 from dq.corpus.config import InputSpec
 from dq.corpus.documents import Carried
+from dq.corpus.formats.base import ColumnFormat
 from dq.corpus.inputs import Entry, InputFile, Inputs, find_inputs
-from dq.corpus.pieces import Part, read_parts
+from dq.corpus.pieces import Part, parts_of, read_parts
 from dq.corpus.places import File
 from dq.executors import Step
+
+PART_BYTES = 64 << 20  # uncompressed
 
 
 class _Reading:
@@ -67,9 +70,9 @@ class _Followed:
         self.reading.begin(stored, self.size)
         return stored
 
-    def sha256(self) -> str:
-        """SHA-256 of its bytes."""
-        return self.file.sha256()
+    def contents(self) -> str:
+        """Those of the file."""
+        return self.file.contents()
 
 
 def input_bytes(inputs: Sequence[Entry] | Inputs) -> int:
@@ -100,6 +103,10 @@ def followed(
     step.advance(stored - told, detail=name)
 
 
-def whole(files: Sequence[InputFile]) -> Iterator[Part]:
-    """Files in one part each."""
-    return (Part(file, stored=file.file.size) for file in files)
+def in_order(files: Sequence[InputFile]) -> Iterator[Part]:
+    """All of some files: rows as they stream by, columns in parts of which each is read once."""
+    for file in files:
+        if isinstance(file.format, ColumnFormat):
+            yield from parts_of(file, max_bytes=PART_BYTES)
+        else:
+            yield Part(file, stored=file.file.size)

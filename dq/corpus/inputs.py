@@ -13,15 +13,16 @@ from typing import Any, TypeAlias
 import pyarrow as pa
 
 from dq.arguments import many, path
+from dq.corpus.addresses import KNOWN_SCHEMES, is_address, redacted, scheme_of
 from dq.corpus.config import InputSpec
 from dq.corpus.formats import ENDINGS, KNOWN_KINDS, Format, format_of
 from dq.corpus.formats.compression import FAULTS
 from dq.corpus.places import PLACES, File, Found, Place
+from dq.corpus.places.patterns import WILD
 from dq.corpus.samples import SampleFile, SampleFormat
 from dq.corpus.sources import source_names, stem
 from dq.errors import ConfigError, InputError, cause_of
 from dq.executors import QUIET, Step, run_in_threads
-from dq.store import NOT_READ_YET
 
 FILE_FAULTS = (*FAULTS, pa.ArrowException)
 """What the readers' libraries raise where a file as a whole is at fault."""
@@ -101,7 +102,8 @@ def input_specs(inputs: Sequence[Entry], **fields: Any) -> list[InputSpec]:
             specs[number] = one
             continue
         name = os.fspath(path(one, name="inputs")) if isinstance(one, os.PathLike) else one
-        key = os.path.dirname(os.path.abspath(name)) if path(name, name="inputs").is_file() else number  # noqa: PTH100, PTH120
+        folder = _folder_of_file(name)
+        key = number if folder is None else folder
         together = specs.setdefault(key, [])
         assert isinstance(together, list)
         together.append(name)
@@ -111,8 +113,19 @@ def input_specs(inputs: Sequence[Entry], **fields: Any) -> list[InputSpec]:
     ]
 
 
+def _folder_of_file(name: str) -> str | None:
+    """The folder that a path names one file of; of what lies elsewhere its name alone says that it does."""
+    if path(name, name="inputs").is_file():
+        return os.path.dirname(os.path.abspath(name))  # noqa: PTH100, PTH120
+    if scheme_of(name) and redacted(name).lower().endswith(ENDINGS) and not WILD.search(redacted(name)):
+        return redacted(name).rpartition("/")[0]
+    return None
+
+
 def input_identity(files: Sequence[InputFile], *, step: Step = QUIET) -> list[list[Any]]:
-    """What a record holds of its input: names, contents (SHA-256) and field names. The step counts files.
+    """What a record holds of its input: names, contents and field names. The step counts files.
+
+    Contents are a SHA-256, or what a place says of them without a reading.
 
     Raises:
         InputError: a file cannot be read.
@@ -121,7 +134,7 @@ def input_identity(files: Sequence[InputFile], *, step: Step = QUIET) -> list[li
     said = {number: _said(spec) for number, spec in specs.items()}
 
     def identity(one: InputFile) -> list[Any]:
-        found = [one.name, one.file.sha256(), said[id(one.spec)]]
+        found = [one.name, one.file.contents(), said[id(one.spec)]]
         # The file's own name is what a source was called before entries had names: older results are still found.
         source = [] if one.source == stem(one.name) or one.spec.source else [one.source]
         step.advance(detail=one.name)
@@ -149,9 +162,9 @@ def _expand(spec: InputSpec, name: str) -> tuple[list[InputFile], Sequence[str]]
     entries = spec.path if isinstance(spec.path, tuple) else (str(spec.path),)
     found = [_found(entry) for entry in entries]
     files = [
-        InputFile(file, _format_of(file).for_entry(spec), spec, _source(spec, file, name))
+        InputFile(file, recognised.for_entry(spec), spec, _source(spec, file, name))
         for one in found
-        for file in one.files
+        for file, recognised in zip(one.files, run_in_threads(_format_of, one.files, threads=one.threads), strict=True)
     ]
     return files, [other for one in found for other in one.left_out]
 
@@ -164,9 +177,10 @@ def _found(entry: str) -> Found:
     found = _place_of(entry).files(entry, endings=ENDINGS)
     if not found.files:
         others = f"; in it are {', '.join(found.left_out[:3])}" if found.left_out else ""
+        where = "address" if is_address(entry) else "path, which is relative to the current folder"
         raise InputError(
-            f"{entry}: no such file, and no folder with files in it that dq reads ({KNOWN_KINDS}){others}; "
-            "check the path, which is relative to the current folder"
+            f"{redacted(entry)}: no such file, and no folder with files in it that dq reads ({KNOWN_KINDS}){others}; "
+            f"check the {where}"
         )
     return found
 
@@ -182,7 +196,10 @@ def _place_of(entry: str) -> Place:
     for place in PLACES:
         if place.matches(entry):
             return place
-    raise InputError(f"{entry}: {NOT_READ_YET}; copy the files to this machine, and name them there")
+    raise InputError(
+        f"{redacted(entry)}: dq reads no such address, but those of {KNOWN_SCHEMES}; copy the files to this machine, "
+        "and name them there"
+    )
 
 
 def unreadable(name: str, error: BaseException) -> InputError:

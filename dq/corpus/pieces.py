@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from dq.corpus.fields import partitions
 from dq.corpus.formats.base import ColumnFormat, RowFormat
 from dq.corpus.formats.expansion import ROW_BYTES, Expansion
 from dq.corpus.inputs import FILE_FAULTS, InputFile, unreadable
+from dq.corpus.places.remote import OPENING_THREADS, RemoteFile
+from dq.executors import run_in_threads
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,9 @@ def cut_files(files: Sequence[InputFile], *, max_bytes: int) -> list[Piece]:
     """
     pieces: list[list[Part]] = []
     held = 0
-    for part in (part for file in files for part in _parts(file, max_bytes=max_bytes)):
+    waits = any(isinstance(file.file, RemoteFile) for file in files)
+    cut = run_in_threads(partial(parts_of, max_bytes=max_bytes), files, threads=OPENING_THREADS if waits else 1)
+    for part in itertools.chain.from_iterable(cut):
         if not pieces or held + part.size > max_bytes:
             pieces.append([])
             held = 0
@@ -63,7 +68,7 @@ def cut_files(files: Sequence[InputFile], *, max_bytes: int) -> list[Piece]:
     return [Piece(tuple(parts)) for parts in pieces]
 
 
-def _parts(file: InputFile, *, max_bytes: int) -> list[Part]:
+def parts_of(file: InputFile, *, max_bytes: int) -> list[Part]:
     """A file in parts of about ``max_bytes``, which depend on the file alone."""
     try:
         cut = file.format.cut(file.file, max_bytes=max_bytes)

@@ -58,8 +58,8 @@ class SampleFile:
         """The wheel."""
         return pa.OSFile(os.fspath(path_of(SAMPLES[self.name].wheel)))
 
-    def sha256(self) -> str:
-        """That of the wheel, as it is pinned."""
+    def contents(self) -> str:
+        """The SHA-256 of the wheel, as it is pinned."""
         return SAMPLES[self.name].wheel.sha256
 
 

@@ -8,14 +8,13 @@ get as many of the folders above them as tell them apart.
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from dq.corpus.addresses import is_address, redacted
 from dq.corpus.names import spelled
-
-WILD = re.compile(r"[*?\[]")
+from dq.corpus.places.patterns import WILD
 
 
 def stem(name: str) -> str:
@@ -26,7 +25,7 @@ def stem(name: str) -> str:
 
 def source_names(entries: Sequence[str | tuple[str, ...]]) -> list[str]:
     """A name for each entry, which is a path, a pattern, a folder, or several of them."""
-    ways = {entry: _way(entry) for entry in entries}
+    ways = {entry: _way_of_addresses(entry) if _lies_elsewhere(entry) else _way(entry) for entry in entries}
     lengths = dict.fromkeys(ways, 1)
     while True:
         names = {entry: "/".join(way[-lengths[entry] :]) for entry, way in ways.items()}
@@ -54,6 +53,21 @@ def _way(entry: str | tuple[str, ...]) -> tuple[str, ...]:
     while WILD.search(folder) and not Path(folder).is_dir():
         folder = os.path.dirname(folder)  # noqa: PTH120
     return _names(folder)
+
+
+def _lies_elsewhere(entry: str | tuple[str, ...]) -> bool:
+    first = entry if isinstance(entry, str) else entry[0]
+    return is_address(first) and not os.path.lexists(first)
+
+
+def _way_of_addresses(entry: str | tuple[str, ...]) -> tuple[str, ...]:
+    """The same where nothing tells a folder from a file but its name."""
+    path = entry if isinstance(entry, str) else entry[0] if len(entry) == 1 else os.path.commonpath(entry)
+    *folders, last = redacted(path).partition(":")[2].strip("/").split("/")
+    while WILD.search("/".join(folders)):
+        *folders, last = folders
+    begin = WILD.split(last)[0].rstrip("0123456789-_. ") if WILD.search(last) else stem(last)
+    return (*folders, begin) if begin else tuple(folders)
 
 
 def _names(folder: str) -> tuple[str, ...]:

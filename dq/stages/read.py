@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from dq.corpus.batches import gathered
 from dq.corpus.config import ReadConfig
 from dq.corpus.corpus import Corpus
-from dq.corpus.followed import followed, whole
+from dq.corpus.followed import followed, in_order
 from dq.corpus.inputs import Entry, Inputs, find_inputs, input_identity
 from dq.corpus.quarantine import QUARANTINE, RowCounts, quarantine, row_warnings, shared_ids
 from dq.errors import WorkspaceError
@@ -148,7 +148,7 @@ def _contents(config: Any) -> dict[str, str]:
 def _write_shards(folder: Path, found: Inputs, config: ReadConfig, *, step: Step) -> RowCounts:
     counts = RowCounts(left_out=found.left_out)
     with quarantine(folder / QUARANTINE, counts) as take, _ShardWriter(folder, config.shard_rows) as shard:
-        batches = followed(whole(found.files), step, max_document_bytes=config.max_document_bytes)
+        batches = followed(in_order(found.files), step, max_document_bytes=config.max_document_bytes)
         for _, batch in gathered(batches):
             take(batch)
             shard.add(batch.documents)

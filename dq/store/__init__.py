@@ -1,7 +1,6 @@
 """Where results live on disk, when they count as finished, and who may write."""
 
 from dq.store.files import (
-    NOT_READ_YET,
     file_sha256,
     local,
     read_json,
@@ -17,7 +16,6 @@ from dq.store.wheels import Wheel, cache_folder, path_of
 from dq.store.workspace import Workspace, as_workspace
 
 __all__ = [
-    "NOT_READ_YET",
     "FolderLock",
     "Stage",
     "StageRecord",

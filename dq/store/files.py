@@ -20,7 +20,6 @@ from dq.errors import WorkspaceError, cause_of
 
 PARTIAL = re.compile(r"\..+\.\d+\.partial")
 """The names of what `replacing` writes: the file's own, and the process's id."""
-NOT_READ_YET = "addresses such as s3://, hf://, https:// and file:// are neither read nor written yet"
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # a path makes `s3:/bucket` of `s3://bucket`
 
 
@@ -31,7 +30,7 @@ def local(path: str | Path) -> Path:
         WorkspaceError: it is an address.
     """
     if ADDRESS.match(str(path)) and not Path(path).exists():
-        raise WorkspaceError(f"{path}: {NOT_READ_YET}; name a place on this machine")
+        raise WorkspaceError(f"{path}: an address, and what dq makes lies on this machine; name a place there")
     return Path(path)
 
 

@@ -36,9 +36,9 @@ def write(path: Path, content: bytes) -> Path:
     return path
 
 
-def read(path: Path | Sequence[Path], folder: Path, *, config: ReadConfig = LENIENT, **spec: Any) -> Corpus:
+def read(path: Path | str | Sequence[Path], folder: Path, *, config: ReadConfig = LENIENT, **spec: Any) -> Corpus:
     """Read input files into a corpus."""
-    paths = [path] if isinstance(path, Path) else path
+    paths = [path] if isinstance(path, (Path, str)) else path
     return ingest(folder, [InputSpec(path=str(item), **spec) for item in paths], config)
 
 

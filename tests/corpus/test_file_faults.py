@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from dq.corpus import InputSpec, ReadConfig
-from dq.corpus.inputs import find_inputs
 from dq.errors import InputError
 from dq.stages.read import ingest
 from tests.corpus.files import documents, jsonl, quarantined, read, write, zstd
@@ -103,11 +102,6 @@ def test_an_entry_that_means_no_file_stops_the_job_with_one_message(tmp_path: Pa
     message = refused(tmp_path / name, tmp_path / "out")
     assert "no such file, and no folder with files in it that dq reads (.jsonl, " in message
     assert "check the path" in message
-
-
-def test_an_address_of_another_place_is_refused() -> None:
-    with pytest.raises(InputError, match=r"^s3://bucket/a\.jsonl: addresses such as s3://, .* yet; copy the files"):
-        find_inputs(["s3://bucket/a.jsonl"])
 
 
 def test_a_file_that_cannot_be_read_stops_the_job(tmp_path: Path) -> None:

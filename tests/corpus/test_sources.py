@@ -10,7 +10,7 @@ import pytest
 
 from dq.corpus import InputSpec
 from dq.corpus.inputs import find_inputs, input_specs
-from dq.errors import InputError
+from dq.errors import InputError, WorkspaceError
 from dq.store import Workspace
 from tests.corpus.files import jsonl, read
 
@@ -94,14 +94,17 @@ def test_what_lies_in_a_folder_and_is_not_read_is_named_but_for_marks(tmp_path: 
     assert sorted(found.left_out) == sorted(f"{tmp_path}/{name}" for name in missed)
 
 
-@pytest.mark.parametrize("entry", ["s3://b/in.jsonl", "hf://datasets/a", "https://x.org/a.jsonl", "file:///a.jsonl"])
-def test_addresses_are_neither_read_nor_written_yet(entry: str) -> None:
-    message = rf"^{entry}: addresses such as s3://, .* are neither read nor written yet; copy the files"
+@pytest.mark.parametrize("entry", ["ftp://x.org/a.jsonl", "file:///a.jsonl", "dropbox://a"])
+def test_addresses_of_other_schemes_are_refused_with_those_that_are_read(entry: str) -> None:
     for one in ([entry], [InputSpec(path=entry)]):
-        with pytest.raises(InputError, match=message):
+        with pytest.raises(InputError, match=rf"^{entry}: dq reads no such address, but those of s3://, .* copy the"):
             find_inputs(one)
-    with pytest.raises(Exception, match="neither read nor written yet; name a place on this machine"):
-        Workspace(entry)
+
+
+@pytest.mark.parametrize("place", ["s3://bucket/workspace", "ftp://x.org/a"])
+def test_workspaces_lie_on_this_machine(place: str) -> None:
+    with pytest.raises(WorkspaceError, match="an address, and what dq makes lies on this machine"):
+        Workspace(place)
 
 
 def test_standard_input_and_pipes_are_one_line_that_says_what_to_do(tmp_path: Path) -> None:

@@ -35,8 +35,8 @@ class File(Protocol):
     def open(self) -> pa.NativeFile:
         """The bytes, from any position. A file fault is the exception of who found it."""
 
-    def sha256(self) -> str:
-        """SHA-256 (hex) of the bytes.
+    def contents(self) -> str:
+        """What the bytes are known by in records: their SHA-256 (hex), or what a place says of them without a reading.
 
         Raises:
             InputError: it cannot be read, or has no name that it could be called by.
@@ -49,6 +49,8 @@ class Found:
 
     files: Sequence[File]
     left_out: Sequence[str] = ()
+    threads: int = 1
+    """How many files are best opened at a time: where a file waits for a network, many."""
 
 
 class Place(Protocol):

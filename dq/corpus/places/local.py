@@ -5,11 +5,11 @@ from __future__ import annotations
 import glob
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from operator import attrgetter
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath
 
 import pyarrow as pa
 
@@ -71,7 +71,7 @@ class LocalFile:
         path, _ = self._regular
         return pa.OSFile(os.fsencode(path))
 
-    def sha256(self) -> str:
+    def contents(self) -> str:
         """SHA-256 of its bytes."""
         try:
             return file_sha256(self.path)
@@ -123,7 +123,7 @@ def _in_folder(root: Path, endings: tuple[str, ...]) -> Found:
         seen.add((status.st_dev, status.st_ino))
         names.sort()
         within = Path(folder).relative_to(root).parts
-        hidden = MAC[0] in within or any(part.startswith(".") for part in within)
+        hidden = _is_hidden(within)
         for name in files:
             is_data = name.lower().endswith(endings)
             if is_data and not hidden and not name.startswith(".") and not _is_own(name):
@@ -134,11 +134,35 @@ def _in_folder(root: Path, endings: tuple[str, ...]) -> Found:
     return Found([LocalFile(path) for path in in_order], [spelled(path.as_posix()) for path in sorted(left_out)])
 
 
+def divided(root: str, names: Iterable[str], *, endings: tuple[str, ...]) -> tuple[list[str], list[str]]:
+    """Names below a folder that lies elsewhere: those that are read, and those that are not and may be missed.
+
+    Raises:
+        InputError: it is a workspace, or holds one.
+    """
+    found: list[str] = []
+    left_out: list[str] = []
+    for name in names:
+        path = PurePosixPath(name)
+        if path.name == Workspace(Path()).marker.name:
+            raise InputError(f"{root}: a workspace; name what to read of it, such as {root.rstrip('/')}/kept")
+        is_data = name.lower().endswith(endings)
+        if is_data and not _is_hidden(path.parts) and not _is_own(path.name):
+            found.append(name)
+        elif not _is_mark(path, is_data=is_data):
+            left_out.append(name)
+    return found, left_out
+
+
+def _is_hidden(parts: Sequence[str]) -> bool:
+    return MAC[0] in parts or any(part.startswith(".") for part in parts)
+
+
 def _is_own(name: str) -> bool:
     return name in OWN or name.endswith(f".{QUARANTINE}")
 
 
-def _is_mark(path: Path, *, is_data: bool) -> bool:
+def _is_mark(path: PurePath, *, is_data: bool) -> bool:
     """Whether a file that is not read is none that anybody would miss."""
     if _is_own(path.name) or MAC[0] in path.parts or path.name.startswith(MAC[1]):
         return True

@@ -1,0 +1,260 @@
+"""Files that lie elsewhere, through fsspec: object stores, the Hugging Face hub, the web.
+
+What was listed is what is read: a file is known by its size and what its place says of its contents (an ETag, a
+generation, a time), and bytes that may be of another state of it are never handed on. Faults that pass are waited for;
+reading goes on at the block that failed. Who may read what is said by the environment and by fsspec's configuration
+alone, and no message repeats it.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import pyarrow as pa
+
+from dq.corpus.addresses import BACKENDS, WEB, has_user, redacted, scheme_of
+from dq.corpus.names import spelled
+from dq.corpus.places.base import MAGIC_BYTES, Found
+from dq.corpus.places.local import divided
+from dq.corpus.places.patience import MissingError, patiently
+from dq.corpus.places.patterns import WILD, as_regex
+from dq.corpus.places.ranges import Ranges
+from dq.errors import InputError, require, require_all
+from dq.executors import run_in_threads
+
+VERSIONS = ("ETag", "etag", "generation", "blob_id", "Content-MD5", "md5Hash", "crc32c")
+TIMES = ("Last-Modified", "LastModified", "last_modified", "updated", "mtime")
+MAX_FILES = 1_000_000  # that an entry may list: each takes a kilobyte
+LISTING_THREADS = OPENING_THREADS = 16
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file as it was when it was listed.
+
+    Attributes:
+        scheme: of its place.
+        path: as fsspec calls it there; of the web the whole address.
+        name: without what an address may hold of credentials.
+        size: bytes.
+        version: what its place says of its contents, the surest first; none where it says nothing.
+    """
+
+    scheme: str
+    path: str
+    name: str
+    size: int
+    version: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def of(cls, scheme: str, info: Mapping[str, Any]) -> RemoteFile:
+        """What a listing says.
+
+        Raises:
+            InputError: of what has no size nothing can be read by ranges.
+        """
+        path, size = str(info["name"]), info.get("size")
+        name = spelled(redacted(path if scheme in WEB else f"{scheme}://{path}"))
+        if size is None or not info.get("partial", True):
+            raise InputError(f"{name}: its server gives no ranges of it; download it, and name the file")
+        known = tuple((key, str(info[key])) for key in (*VERSIONS, *TIMES) if info.get(key))
+        return cls(scheme, path, name, int(size), known)
+
+    @cached_property
+    def magic(self) -> bytes:
+        """The first bytes."""
+        return self.head(MAGIC_BYTES)
+
+    def head(self, size: int) -> bytes:
+        """The first bytes, of which `magic` is remembered."""
+        found = _Opened(self).fetch(0, min(size, self.size))
+        vars(self)["magic"] = found[:MAGIC_BYTES]
+        return found
+
+    def open(self) -> pa.NativeFile:
+        """The file, read ahead."""
+        return pa.PythonFile(Ranges(_Opened(self).fetch, self.size), mode="r")
+
+    def contents(self) -> str:
+        """The size and what the place says of the contents; where it says nothing, the bytes themselves are read."""
+        if self.version:
+            return f"{self.size} bytes, {self.version[0][0]} {self.version[0][1]}"
+        return self.sha256()
+
+    def sha256(self) -> str:
+        """SHA-256 of its bytes, all of which are read."""
+        found, opened = hashlib.sha256(), Ranges(_Opened(self).fetch, self.size)
+        with opened:
+            while part := opened.read(1 << 20):
+                found.update(part)
+        return str(found.hexdigest())
+
+    def check(self, info: Mapping[str, Any]) -> None:
+        """Refuse another state of the file than was listed.
+
+        Raises:
+            InputError: it has changed since.
+        """
+        known = next(((key, value) for key, value in self.version if key in info), None)
+        if info.get("size") != self.size or (known is not None and str(info[known[0]]) != known[1]):
+            raise InputError(f"{self.name}: has changed since it was listed; run again when nobody writes there")
+
+
+class _Opened:
+    """A file that is being read; several threads may ask."""
+
+    def __init__(self, file: RemoteFile) -> None:
+        self._file = file
+        self._handle: Any = None
+
+    def fetch(self, start: int, end: int) -> bytes:
+        """The bytes [start, end).
+
+        Raises:
+            InputError: the file is gone or changed, or cannot be reached.
+        """
+        found = b""
+        while start + len(found) < end:
+            found += patiently(functools.partial(self._some, start + len(found), end), name=self._file.name)
+        return found
+
+    def _some(self, start: int, end: int) -> bytes:
+        """The first of the bytes [start, end), of the state that was listed."""
+        try:
+            handle = self._handle or self._open()
+            found: bytes = handle._fetch_range(start, end)  # what every backend defines, and fsspec's own caches call
+            if "IfMatch" not in getattr(handle, "read_kw", {}):  # else the server itself compares
+                self._file.check(_filesystem(self._file.scheme).info(self._file.path))
+        except BaseException:
+            self._handle = None
+            raise
+        if not found:
+            raise EOFError("the answer is empty")
+        return found[: end - start]
+
+    def _open(self) -> Any:
+        file = self._file
+        size = {"size": file.size} if file.scheme in WEB else {}
+        handle = _filesystem(file.scheme).open(file.path, "rb", cache_type="none", **size)
+        if not size:
+            file.check(handle.details)
+        self._handle = handle
+        return handle
+
+
+class RemotePlace:
+    """Object stores, the hub and the web: the file of an address, the files of a pattern, or those below a folder.
+
+    On the web an address is a file: pages are not searched for others.
+    """
+
+    def matches(self, entry: str) -> bool:
+        """Whether it begins with one of the known schemes."""
+        return bool(scheme_of(entry))
+
+    def files(self, entry: str, *, endings: Sequence[str]) -> Found:
+        """As in the folders of this machine, what is hidden is left out."""
+        scheme = scheme_of(entry)
+        if has_user(entry):
+            raise InputError(
+                f"{redacted(entry)}: holds a user or a key; leave them to the environment or to fsspec's configuration"
+            )
+        name = spelled(redacted(entry))
+        if not entry.partition("://")[2].strip("/"):
+            raise InputError(f"{name}: names nothing; name a bucket, a folder or a file")
+        path = str(type(_filesystem(scheme))._strip_protocol(entry))
+        info = None if entry.endswith("/") else _info(scheme, path, name=name)
+        if info is not None and info["type"] == "file":
+            return Found([RemoteFile.of(scheme, {**info, "name": path})])
+        if scheme in WEB:
+            return Found([])
+        if info is None and WILD.search(path):
+            found = [one for one in _matching(scheme, path, name=name) if not _is_hidden(one["name"], path)]
+            return Found(_sorted(scheme, found), threads=OPENING_THREADS)
+        below = {str(one["name"])[len(path) :].lstrip("/"): one for one in _below(scheme, path, name=name)}
+        chosen, left_out = divided(name, below, endings=tuple(endings))
+        prefix = f"{name.rstrip('/')}/"
+        return Found(
+            _sorted(scheme, [below[one] for one in chosen]),
+            [spelled(prefix + one) for one in sorted(left_out)],
+            threads=OPENING_THREADS,
+        )
+
+
+def _sorted(scheme: str, found: Sequence[Mapping[str, Any]]) -> list[RemoteFile]:
+    return [RemoteFile.of(scheme, one) for one in sorted(found, key=lambda one: str(one["name"]).split("/"))]
+
+
+def _filesystem(scheme: str) -> Any:
+    return _made(scheme, os.getpid())
+
+
+@functools.cache
+def _made(scheme: str, _process: int) -> Any:
+    """One connection for all threads of a process; nothing that was listed before is believed."""
+    require_all(["fsspec", BACKENDS[scheme]])
+    return require("fsspec").filesystem(scheme, use_listings_cache=False)
+
+
+def _info(scheme: str, path: str, *, name: str) -> dict[str, Any] | None:
+    """What its place says of a path; None where there is nothing."""
+    try:
+        return patiently(lambda: _filesystem(scheme).info(path), name=name)  # type: ignore[no-any-return]
+    except MissingError:
+        return None
+
+
+def _below(
+    scheme: str, root: str, *, name: str, enters: Callable[[str, int], bool] = lambda _folder, _depth: True
+) -> Iterator[dict[str, Any]]:
+    """Every file below a folder, folder by folder."""
+
+    def listed(folder: str) -> list[dict[str, Any]]:
+        try:
+            return patiently(lambda: _filesystem(scheme).ls(folder, detail=True), name=name)
+        except MissingError:
+            return []
+
+    level, depth, count = [root], 0, 0
+    while level:
+        depth += 1
+        deeper: dict[str, None] = {}
+        for folder, entries in zip(level, run_in_threads(listed, level, threads=LISTING_THREADS), strict=True):
+            for one in entries:
+                path = str(one["name"]).rstrip("/")
+                if path == folder.rstrip("/"):  # what stores keep in place of a folder
+                    continue
+                if one["type"] == "directory":
+                    if enters(path, depth):
+                        deeper[path] = None
+                    continue
+                count += 1
+                if count > MAX_FILES:
+                    raise InputError(f"{name}: lists more than {MAX_FILES:,} files; name a part of them")
+                yield one
+        level = list(deeper)
+
+
+def _matching(scheme: str, pattern: str, *, name: str) -> Iterator[dict[str, Any]]:
+    """The files of a pattern; only folders that may hold some are listed."""
+    parts = pattern.split("/")
+    fixed = next(number for number, part in enumerate(parts) if WILD.search(part))
+    wanted = as_regex(pattern)
+
+    def enters(folder: str, depth: int) -> bool:
+        levels = parts[: fixed + depth]
+        return "**" in levels or (len(levels) < len(parts) and bool(as_regex("/".join(levels)).fullmatch(folder)))
+
+    found = _below(scheme, "/".join(parts[:fixed]), name=name, enters=enters)
+    return (one for one in found if wanted.fullmatch(str(one["name"])))
+
+
+def _is_hidden(path: str, pattern: str) -> bool:
+    """Whether a pattern finds it by a star alone that stands for a dot."""
+    return any(part.startswith(".") for part in path.split("/")) and "/." not in f"/{pattern}"
