@@ -188,11 +188,11 @@ def test_folders_and_patterns_of_a_bucket_mean_what_they_mean_on_this_machine(bu
         ("s3://data/*.none", "no such file"),
         ("s3://", "names nothing"),
         ("s3://data/w", "a workspace; name what to read of it, such as s3://data/w/kept"),
-        ("s3://data/t.txt", "unknown kind of file"),
+        ("s3://data/t.bin", "unknown kind of file"),
     ],
 )
 def test_addresses_without_documents_are_one_line(entry: str, message: str, bucket: Bucket) -> None:
-    for name in ("w/workspace.json", "w/kept/0.jsonl", "t.txt"):
+    for name in ("w/workspace.json", "w/kept/0.jsonl", "t.bin"):
         bucket.put(f"/data/{name}", LINE)
     with pytest.raises(InputError, match=rf"^{entry.replace('*', '.')}: .*{message}"):
         find_inputs([entry])
