@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dq.corpus import InputSpec
     from dq.quality import RuleSet
 
-_IN = typer.Argument(metavar="IN", help="Files, quoted patterns or folders: JSON lines or arrays, Parquet, CSV, WARC.")
+_IN = typer.Argument(metavar="IN", help="Files, quoted patterns or folders: JSON, Parquet, Arrow, CSV, WARC.")
 Inputs = Annotated[list[str], _IN]
 OptionalInputs = Annotated[list[str] | None, _IN]
 DeduplicatedFolder = Annotated[Path, typer.Argument(help="A folder that `dq dedup` or `dq run` made.")]

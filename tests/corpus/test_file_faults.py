@@ -87,7 +87,7 @@ def test_a_parquet_file_with_damaged_pages_stops_the_job(tmp_path: Path) -> None
     refused(path, tmp_path / "out")
 
 
-@pytest.mark.parametrize("name", ["in.txt", "in.csv", "in.jsonl.lz4", "in", "in.gz", "parquet", "in.jsonl.gz.gz"])
+@pytest.mark.parametrize("name", ["in.docx", "in.orc", "in.jsonl.lz4", "in", "in.gz", "parquet", "in.jsonl.gz.gz"])
 def test_an_unknown_ending_stops_the_job_and_names_the_known_ones(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_bytes(ROWS)

@@ -154,7 +154,7 @@ def test_an_array_that_ends_too_early_is_a_fault_of_the_file_and_an_empty_one_is
         (archive("zip"), ("zip archive", "unpack")),
         (archive("tar"), ("tar archive", "unpack")),
         (gzip.compress(archive("tar")), ("tar archive", "unpack")),
-        (b"ARROW1\x00\x00", ("Arrow IPC", "Parquet")),
+        (b"FEA1\x00\x00", ("Feather", "Parquet")),
         (bytes(9000), ("nothing but zeros", "replace the file")),
     ],
     ids=lambda value: (

@@ -46,7 +46,7 @@ def test_a_folder_leaves_notes_and_pages_out_and_a_pattern_reads_them(tmp_path: 
     assert [Path(one.name).name for one in find_inputs([str(tmp_path / "*.txt")]).files] == ["README.txt"]
     (tmp_path / "a.jsonl").unlink()
     with pytest.raises(
-        InputError, match=r"by a pattern such as `folder/\*\.txt` also \.txt, .*in it are .*README\.txt"
+        InputError, match=r"by a pattern such as `folder/\*\.txt` also \.csv, \.tsv, \.txt, .*in it are .*README\.txt"
     ):
         find_inputs([str(tmp_path)])
 

@@ -230,7 +230,7 @@ def test_a_result_that_was_lenient_is_refused_to_one_that_is_not(tmp_path: Path)
     ("name", "content", "message"),
     [
         ("a.parquet", b"not parquet", "holds no Parquet"),
-        ("a.csv", b"text\n", "unknown kind of file"),
+        ("a.docx", b"text\n", "unknown kind of file"),
         ("a.jsonl.gz", gzip.compress(b'{"text": "a"}\n' * 99, mtime=0)[:-9], "cannot be read"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from dq.corpus.formats.arrow import ArrowIpc
 from dq.corpus.formats.base import Format
 from dq.corpus.formats.compression import PACKED_ENDINGS
 from dq.corpus.formats.delimited import Delimited
@@ -21,8 +22,9 @@ __all__ = [
     "FORMATS",
     "KNOWN_KINDS",
     "NAMED_ENDINGS",
+    "NAMED_FORMATS",
     "PACKED_ENDINGS",
-    "WHOLE_FILES",
+    "ArrowIpc",
     "Delimited",
     "Format",
     "HtmlPage",
@@ -35,10 +37,10 @@ __all__ = [
     "recognised",
 ]
 
-FORMATS: tuple[Format[Any], ...] = (JsonLines(), JsonValues(), Parquet(), Delimited(), Warc())
-"""The formats of many documents a file."""
-WHOLE_FILES: tuple[Format[Any], ...] = (PlainText(), HtmlPage())
-"""Those of one."""
+FORMATS: tuple[Format[Any], ...] = (JsonLines(), JsonValues(), Parquet(), ArrowIpc(), Warc())
+"""The formats of files that hold documents wherever they lie."""
+NAMED_FORMATS: tuple[Format[Any], ...] = (Delimited(), PlainText(), HtmlPage())
+"""Those of files that are more often tables, notes or pages about the data, and are read where they are named."""
 
 
 def _endings(formats: tuple[Format[Any], ...]) -> tuple[str, ...]:
@@ -51,11 +53,11 @@ def _packed(endings: tuple[str, ...]) -> tuple[str, ...]:
 
 ENDINGS = _packed(_endings(FORMATS))
 """Of the names of files that a folder is searched for, in lower case; names may have any."""
-NAMED_ENDINGS = _packed(_endings((*FORMATS, *WHOLE_FILES)))
+NAMED_ENDINGS = _packed(_endings((*FORMATS, *NAMED_FORMATS)))
 """Of those that are read where they are named."""
 KNOWN_KINDS = (
     f"{', '.join(_endings(FORMATS))}, and by a pattern such as `folder/*.txt` also "
-    f"{', '.join(_endings(WHOLE_FILES))}, each also with {', '.join(PACKED_ENDINGS)}"
+    f"{', '.join(_endings(NAMED_FORMATS))}, each also with {', '.join(PACKED_ENDINGS)}"
 )
 """The endings for people."""
 

@@ -10,7 +10,9 @@ import bz2
 import gzip
 import io
 import lzma
+import shutil
 import sys
+import tempfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -100,6 +102,19 @@ def decompressed(file: File) -> Iterator[IO[bytes]]:
     found = compression_of(file)
     with file.open() as stored:
         yield stored if found is None else Unpacked(stored, found, Expansion(file.name, file.size))  # type: ignore[misc]
+
+
+@contextmanager
+def seekable(file: File) -> Iterator[pa.NativeFile]:
+    """The plain bytes of a file, from any position: a compressed one is unpacked aside."""
+    if compression_of(file) is None:
+        with file.open() as stored:
+            yield stored
+        return
+    with tempfile.TemporaryFile() as aside, decompressed(file) as plain:
+        shutil.copyfileobj(plain, aside, 1 << 20)
+        aside.seek(0)
+        yield pa.PythonFile(aside, mode="r")
 
 
 class Unpacked(io.RawIOBase):

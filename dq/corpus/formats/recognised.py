@@ -6,6 +6,7 @@ text of another encoding would else be "12 of 12 rows are unreadable", which hel
 
 from __future__ import annotations
 
+from dq.corpus.formats.arrow import FILE_MAGIC, STREAM_MAGIC, ArrowIpc
 from dq.corpus.formats.base import Format
 from dq.corpus.formats.compression import COMPRESSIONS, FAULTS, PACKED_ENDINGS, compression_of, decompressed
 from dq.corpus.formats.delimited import Delimited
@@ -36,9 +37,7 @@ FOREIGN = (
     (b"\xff\x06\x00\x00sNaPpY", "Snappy", "unpack it"),
     (b"\x5d\x00\x00", "LZMA", "unpack it with `xz -d --format=lzma`"),
     (b"PARE", "encrypted Parquet", "write it without encryption"),
-    (b"ARROW1", "Arrow IPC (Feather)", CONVERT),
-    (b"\xff\xff\xff\xff", "an Arrow stream", CONVERT),
-    (b"FEA1", "Feather", CONVERT),
+    (b"FEA1", "Feather of its first version", CONVERT),
     (b"ORC", "ORC", CONVERT),
     (b"Obj\x01", "Avro", CONVERT),
     (b"SQLite format 3\x00", "an SQLite database", CONVERT),
@@ -51,6 +50,7 @@ FOREIGN = (
     (b"\xfe\xff", "UTF-16", UTF8.format("UTF-16")),
 )
 """First bytes, what they are of, and what to do. Longer ones before their own beginnings."""
+BINARY = ((PARQUET, Parquet()), (FILE_MAGIC, ArrowIpc()), (STREAM_MAGIC, ArrowIpc()))
 BARE_UTF = {"UTF-32LE": b"{\0\0\0", "UTF-32BE": b"\0\0\0{", "UTF-16LE": b"{\0", "UTF-16BE": b"\0{"}
 MARKUP = (
     ((b"<!doctype html", b"<html", b"<head", b"<body"), "an HTML page, such as a server sends in place of a file"),
@@ -70,10 +70,9 @@ def recognised(file: File) -> Format:  # type: ignore[type-arg]
     whole = _whole_file(file)
     if what := _foreign(head, may_be_markup=whole is not None):
         raise InputError(f"{file.name}: holds {what[0]}; {what[1]}, or leave it out of the input")
-    if head.startswith(PARQUET):
-        return Parquet()
-    if whole is not None:
-        return whole
+    binary = next((one for magic, one in BINARY if head.startswith(magic)), None)
+    if (found := binary or whole) is not None:
+        return found
     if RECORD.match(head):
         return Warc()
     if file.magic and not head and _has(file, Warc.endings):
@@ -96,7 +95,8 @@ def _named(file: File) -> str:
     packed = next((one.name for one in COMPRESSIONS if file.name.lower().endswith(one.endings)), "")
     if packed and compression_of(file) is None:
         return packed
-    return "Parquet" if _has(file, Parquet.endings) else "WARC" if _has(file, Warc.endings) else ""
+    kinds = {"Parquet": Parquet.endings, "WARC": Warc.endings, "Arrow": ArrowIpc.endings}
+    return next((name for name, endings in kinds.items() if _has(file, endings)), "")
 
 
 def _has(file: File, endings: tuple[str, ...]) -> bool:

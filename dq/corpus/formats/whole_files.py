@@ -1,7 +1,6 @@
 """Files that are one document each: plain text, and HTML pages as text by `dq.corpus.formats.pages`.
 
-Among other files of a folder they are more often notes than data, so they are read where a path or a pattern names
-them. Plain text is UTF-8, kept to the byte but for a mark of byte order.
+Plain text is UTF-8, kept to the byte but for a mark of byte order.
 """
 
 from __future__ import annotations
