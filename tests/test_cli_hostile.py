@@ -166,6 +166,8 @@ WORK = [
     ("recipes", "copy", "pipelines/quickstart.yaml", "--to", "copied\u202e[b]"),
 ]  # fmt: skip
 FAULTS = [
+    ("send", HOSTILE, f"ftp://{HOSTILE}"),
+    ("send", HOSTILE, f"s3://{HOSTILE}"),
     ("run", HOSTILE.replace("/", "")),
     ("ablate", "study.yaml", "--workspace", HOSTILE.replace("/", "")),
     ("runs", HOSTILE),
@@ -245,4 +247,7 @@ def test_the_same_commands_in_a_pipe_print_no_control_character_at_all(folder: P
 
 def test_every_command_is_tried() -> None:
     tried = {words[: len(path)] for words in WORK for path, _ in commands(get_command(app))}
-    assert {path for path, _ in commands(get_command(app))} - tried == {("quickstart",)}  # fetches; prints as `ablate`
+    assert {path for path, _ in commands(get_command(app))} - tried == {
+        ("quickstart",),  # fetches; prints as `ablate`
+        ("send",),  # needs a bucket; its faults are tried
+    }

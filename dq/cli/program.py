@@ -29,6 +29,7 @@ from dq.cli import (
     recipes,
     rules,
     runs,
+    send,
     show,
     studies,
     variants,
@@ -86,6 +87,7 @@ app.command("score")(quality.score)
 app.command("filter")(quality.filter_documents)
 app.command("dedup")(duplicates.dedup)
 app.command("decontaminate")(decontaminate.decontaminate)
+app.command("send")(send.send)
 app.command("signals")(quality.signals)
 app.command("presets")(about.presets)
 app.command("doctor")(about.doctor)

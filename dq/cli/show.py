@@ -144,7 +144,12 @@ def json(value: Any) -> None:
 
 def error(message: str) -> None:
     """What went wrong, on one line of standard error however long it is."""
-    _console(stderr=True).print(_text(f"dq: {' '.join(message.split())}"), soft_wrap=True)
+    message = " ".join(message.split())
+    if "://" in message:  # whoever wrote it, an address may hold a password or a signature
+        from dq.corpus.addresses import redacted
+
+        message = redacted(message)
+    _console(stderr=True).print(_text(f"dq: {message}"), soft_wrap=True)
 
 
 def usage_error(wrong: Any) -> None:

@@ -30,7 +30,10 @@ def local(path: str | Path) -> Path:
         WorkspaceError: it is an address.
     """
     if ADDRESS.match(str(path)) and not Path(path).exists():
-        raise WorkspaceError(f"{path}: an address, and what dq makes lies on this machine; name a place there")
+        raise WorkspaceError(
+            f"{str(path).replace(':/', '://', 1)}: an address, and dq works on this machine alone; name a place there, "
+            "and send there what is made: `dq send`"
+        )
     return Path(path)
 
 

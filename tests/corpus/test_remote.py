@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,9 +18,12 @@ from dq.corpus import InputSpec
 from dq.corpus.addresses import redacted
 from dq.corpus.inputs import find_inputs
 from dq.corpus.places import patience, ranges
-from dq.errors import DqError, InputError, MissingExtraError, WorkspaceError
+from dq.corpus.places.remote import filesystem
+from dq.errors import ConfigError, DqError, InputError, MissingExtraError, WorkspaceError
+from dq.files.sent import send
 from dq.jobs import JobConfig
 from dq.stages.read import ingest
+from dq.store import Workspace
 from tests.command import run_dq
 from tests.corpus.bucket import ENVIRONMENT, KEY, SECRET, Asked, Bucket, Fault, served
 from tests.corpus.files import jsonl, parquet_table, read
@@ -278,3 +282,73 @@ def test_jobs_take_addresses_as_inputs(bucket: Bucket, tmp_path: Path) -> None:
     config = load_yaml(tmp_path / "job.yaml", JobConfig)
     assert {"fsspec", "s3fs"} <= set(config.modules())
     assert len(ingest(tmp_path / "corpus", config.input, config.read).documents) == len(ROWS)
+
+
+def made(tmp_path: Path) -> Path:
+    """The finished folder of a command, of several files."""
+    (tmp_path / "a.jsonl").write_bytes(LINES)
+    dq.filter_files([tmp_path / "a.jsonl"], RULES, kept=tmp_path / "kept", dropped=tmp_path / "dropped")
+    return tmp_path / "kept"
+
+
+def test_a_folder_is_sent_whole_and_read_again_from_the_bucket(bucket: Bucket, tmp_path: Path) -> None:
+    folder = made(tmp_path)
+    arguments = ["send", "kept", "s3://data/first/kept", "--json"]
+    first, again = (json.loads(run_dq(*arguments, cwd=tmp_path).stdout) for _ in range(2))
+    assert (first["sent"], again["sent"]) == (first["files"], 0)
+    corpus = read("s3://data/first/kept", tmp_path / "corpus")
+    assert corpus.documents["id"].to_list() == pl.read_parquet(folder / "*.parquet")["id"].to_list()
+
+
+def test_sending_that_was_interrupted_goes_on_and_the_list_of_all_comes_last(bucket: Bucket, tmp_path: Path) -> None:
+    made(tmp_path)
+    bucket.faults = lambda asked: (
+        Fault(status=503) if (asked.method, asked.path[-10:]) == ("PUT", "stage.json") else None
+    )
+    with pytest.raises(InputError, match=r"^s3://data/second: cannot be reached"):
+        send(tmp_path / "kept", "s3://data/second")
+    with pytest.raises(FileNotFoundError):
+        filesystem("s3").info("data/second/sent.json")
+    bucket.faults = storm
+    assert send(tmp_path / "kept", "s3://data/second").sent == 1
+    assert {path.rpartition("/")[2] for path in filesystem("s3").ls("data/second", detail=False)} == {
+        "00000.parquet",
+        "stage.json",
+        "sent.json",
+    }
+
+
+def test_what_lies_at_an_address_is_replaced_only_when_asked_and_only_what_was_sent(
+    bucket: Bucket, tmp_path: Path
+) -> None:
+    made(tmp_path)
+    bucket.put("/data/third/of-somebody-else.txt", b"1")
+    with pytest.raises(WorkspaceError, match=r"^s3://data/third: other things are there"):
+        send(tmp_path / "kept", "s3://data/third")
+    send(tmp_path / "kept", "s3://data/third", overwrite=True)
+    send(tmp_path / "dropped", "s3://data/third", overwrite=True)
+    names = {path.rpartition("/")[2] for path in filesystem("s3").ls("data/third", detail=False)}
+    assert names == {"00000.parquet", "stage.json", "sent.json", "of-somebody-else.txt"}
+    assert filesystem("s3").cat_file("data/third/00000.parquet") == (tmp_path / "dropped/00000.parquet").read_bytes()
+
+
+def test_files_are_sent_and_workspaces_and_unfinished_folders_are_not(bucket: Bucket, tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(LINES)
+    assert [send(tmp_path / "a.jsonl", "s3://data/fourth/").sent for _ in range(2)] == [1, 0]
+    assert filesystem("s3").cat_file("data/fourth/a.jsonl") == LINES
+    (tmp_path / "a.jsonl").write_bytes(LINE)
+    with pytest.raises(WorkspaceError, match=r"^s3://data/fourth/a.jsonl: another file is there"):
+        send(tmp_path / "a.jsonl", "s3://data/fourth/a.jsonl")
+    Workspace(tmp_path / "w").create("run")
+    with pytest.raises(WorkspaceError, match="a workspace, which stays on this machine; send what is wanted of it"):
+        send(tmp_path / "w", "s3://data/w")
+    (tmp_path / "begun").mkdir()
+    (tmp_path / "begun" / "started.json").write_text("{}")
+    with pytest.raises(WorkspaceError, match="not finished"):
+        send(tmp_path / "begun", "s3://data/w")
+    for address in ("https://x.org/a", "s3://", f"s3://{KEY}:{SECRET}@data/a"):
+        with pytest.raises(ConfigError) as caught:
+            send(tmp_path / "a.jsonl", address)
+        assert SECRET not in str(caught.value)
+    with pytest.raises(WorkspaceError, match=r"^s3://nobodys-bucket: no such bucket"):
+        send(tmp_path / "a.jsonl", "s3://nobodys-bucket/a.jsonl")

@@ -103,7 +103,7 @@ def test_addresses_of_other_schemes_are_refused_with_those_that_are_read(entry: 
 
 @pytest.mark.parametrize("place", ["s3://bucket/workspace", "ftp://x.org/a"])
 def test_workspaces_lie_on_this_machine(place: str) -> None:
-    with pytest.raises(WorkspaceError, match="an address, and what dq makes lies on this machine"):
+    with pytest.raises(WorkspaceError, match="an address, and dq works on this machine alone"):
         Workspace(place)
 
 

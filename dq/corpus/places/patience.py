@@ -77,6 +77,4 @@ def _fault(name: str, error: Exception) -> InputError:
         return InputError(
             f"{name}: may not be read ({cause[:MAX_CAUSE]}); set the credentials of its place in the environment"
         )
-    return InputError(
-        f"{name}: cannot be reached: {cause[:MAX_CAUSE]}; run again when it can be, or leave it out of the input"
-    )
+    return InputError(f"{name}: cannot be reached: {cause[:MAX_CAUSE]}; run again when it can be")

@@ -130,7 +130,7 @@ class _Opened:
             handle = self._handle or self._open()
             found: bytes = handle._fetch_range(start, end)  # what every backend defines, and fsspec's own caches call
             if "IfMatch" not in getattr(handle, "read_kw", {}):  # else the server itself compares
-                self._file.check(_filesystem(self._file.scheme).info(self._file.path))
+                self._file.check(filesystem(self._file.scheme).info(self._file.path))
         except BaseException:
             self._handle = None
             raise
@@ -141,7 +141,7 @@ class _Opened:
     def _open(self) -> Any:
         file = self._file
         size = {"size": file.size} if file.scheme in WEB else {}
-        handle = _filesystem(file.scheme).open(file.path, "rb", cache_type="none", **size)
+        handle = filesystem(file.scheme).open(file.path, "rb", cache_type="none", **size)
         if not size:
             file.check(handle.details)
         self._handle = handle
@@ -168,7 +168,7 @@ class RemotePlace:
         name = spelled(redacted(entry))
         if not entry.partition("://")[2].strip("/"):
             raise InputError(f"{name}: names nothing; name a bucket, a folder or a file")
-        path = str(type(_filesystem(scheme))._strip_protocol(entry))
+        path = str(type(filesystem(scheme))._strip_protocol(entry))
         info = None if entry.endswith("/") else _info(scheme, path, name=name)
         if info is not None and info["type"] == "file":
             return Found([RemoteFile.of(scheme, {**info, "name": path})])
@@ -191,7 +191,8 @@ def _sorted(scheme: str, found: Sequence[Mapping[str, Any]]) -> list[RemoteFile]
     return [RemoteFile.of(scheme, one) for one in sorted(found, key=lambda one: str(one["name"]).split("/"))]
 
 
-def _filesystem(scheme: str) -> Any:
+def filesystem(scheme: str) -> Any:
+    """What fsspec reads and writes a scheme with, in this process."""
     return _made(scheme, os.getpid())
 
 
@@ -205,7 +206,7 @@ def _made(scheme: str, _process: int) -> Any:
 def _info(scheme: str, path: str, *, name: str) -> dict[str, Any] | None:
     """What its place says of a path; None where there is nothing."""
     try:
-        return patiently(lambda: _filesystem(scheme).info(path), name=name)  # type: ignore[no-any-return]
+        return patiently(lambda: filesystem(scheme).info(path), name=name)  # type: ignore[no-any-return]
     except MissingError:
         return None
 
@@ -217,7 +218,7 @@ def _below(
 
     def listed(folder: str) -> list[dict[str, Any]]:
         try:
-            return patiently(lambda: _filesystem(scheme).ls(folder, detail=True), name=name)
+            return patiently(lambda: filesystem(scheme).ls(folder, detail=True), name=name)
         except MissingError:
             return []
 

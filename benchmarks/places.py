@@ -1,0 +1,69 @@
+"""`dq filter` and `dq dedup` of files in a bucket beside the same files on this machine, in one run.
+
+python benchmarks/places.py FILE [--rounds 3]: needs the extra `remote`, and moto for a real S3 server on loopback. Each
+round filters and deduplicates the text from both places, one worker each: processor time of dq's process (without the
+server's, which a bucket has elsewhere), and the clock, which has it where cores are few.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from tests.corpus.bucket import ENVIRONMENT, served  # noqa: E402
+
+COMMANDS = {
+    "filter": ["filter", "{}", "--preset", "fineweb", "-o", "kept", "--workers", "1"],
+    "dedup": ["dedup", "{}", "-o", "deduplicated", "--max-removed-fraction", "1", "--workers", "1"],
+}
+
+
+def main() -> None:
+    """Time both places, round by round, and print medians of ratios."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("file", type=Path)
+    options.add_argument("--rounds", type=int, default=3)
+    given = options.parse_args()
+    with served() as bucket:
+        bucket.put("/data")
+        bucket.put(f"/data/{given.file.name}", given.file.read_bytes())
+        environment = {**os.environ, **ENVIRONMENT, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{bucket.port}"}
+        places = {"local": str(given.file.resolve()), "bucket": f"s3://data/{given.file.name}"}
+        for name, command in COMMANDS.items():
+            ratios = []
+            for _ in range(given.rounds):
+                took = {place: timed(command, entry, environment) for place, entry in places.items()}
+                ratios.append([there / here for there, here in zip(took["bucket"], took["local"], strict=True)])
+                print(name, *(f"{place} {cpu:.1f} s, {wall:.1f} s by the clock" for place, (cpu, wall) in took.items()))
+            cpu, wall = (statistics.median(column) for column in zip(*ratios, strict=True))
+            print(f"{name} from the bucket takes {cpu:.2f} of the processor time of local, {wall:.2f} of the clock's")
+
+
+def timed(command: list[str], entry: str, environment: dict[str, str]) -> tuple[float, float]:
+    """Seconds of the processor and of the clock."""
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = [sys.executable, "-m", "dq", *(part.format(entry) for part in command)]
+        began = time.perf_counter()
+        process = subprocess.Popen(
+            arguments,
+            cwd=folder,
+            env={**environment, "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        assert status == 0, entry
+        return usage.ru_utime + usage.ru_stime, time.perf_counter() - began
+
+
+if __name__ == "__main__":
+    main()
