@@ -11,9 +11,20 @@ from dq.cli import show
 from dq.cli.decontaminate import show_benchmarks
 from dq.cli.duplicates import show_cost
 from dq.cli.log import amount
-from dq.cli.options import AsJson, DryRun, Overwrite, Workers, WorkspaceFolder, about_yaml, worker_count
+from dq.cli.options import (
+    AsJson,
+    DryRun,
+    Engine,
+    Overwrite,
+    Workers,
+    WorkspaceFolder,
+    about_yaml,
+    executor_of,
+    worker_count,
+)
 
 if TYPE_CHECKING:
+    from dq.executors import Executor
     from dq.jobs import JobConfig, JobResult
 
 FATES = ("kept", "dropped", "removed", "excluded", "held_out")
@@ -23,6 +34,7 @@ def run(
     job: Annotated[Path, typer.Argument(help="A job such as pipelines/quickstart.yaml.")],
     workspace: WorkspaceFolder = None,
     workers: Workers = None,
+    executor: Engine = "local",
     overwrite: Overwrite = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
@@ -38,7 +50,7 @@ def run(
     if dry_run:
         _show_plan(config, workspace, workers, as_json=as_json)
         return
-    done = finish_job(config, workspace, workers, overwrite=overwrite)
+    done = finish_job(config, workspace, executor_of(executor, workers), overwrite=overwrite)
     if not as_json:
         show_job(done)
         if done.benchmarks is not None and config.decontaminate is not None:
@@ -65,13 +77,12 @@ def _show_plan(config: JobConfig, workspace: Path | None, workers: int | None, *
         show_cost(forecast, forecast.step_seconds)
 
 
-def finish_job(config: JobConfig, workspace: Path | None, workers: int | None, *, overwrite: bool) -> JobResult:
+def finish_job(config: JobConfig, workspace: Path | None, executor: Executor, *, overwrite: bool) -> JobResult:
     """Run a job to its end, with its stages on the screen."""
-    from dq.executors import LocalExecutor
     from dq.jobs import run_job
     from dq.store import Workspace
 
-    place, executor = Workspace(workspace or config.workspace), LocalExecutor(worker_count(workers))
+    place = Workspace(workspace or config.workspace)
     with about_yaml(type(config)), show.progress() as progress:
         return run_job(config, place, overwrite=overwrite, executor=executor, progress=progress)
 

@@ -18,6 +18,7 @@ from dq.errors import DqError
 if TYPE_CHECKING:
     from dq.config import StrictModel
     from dq.corpus import InputSpec
+    from dq.executors import Executor
     from dq.quality import RuleSet
 
 _IN = typer.Argument(metavar="IN", help="Files, quoted patterns or folders: JSON, Parquet, Arrow, CSV, WARC.")
@@ -39,6 +40,12 @@ Seeds = Annotated[
 Workers = Annotated[
     int | None,
     typer.Option("--workers", min=1, help="Processes at a time. Default: one a core; training on GPUs, 1 to 4 a GPU."),
+]
+Engine = Annotated[
+    Literal["local", "ray", "slurm"],
+    typer.Option(
+        "--executor", help="Where tasks run: here, on a Ray cluster, or in Slurm jobs (by SBATCH_ variables)."
+    ),
 ]
 Device = Annotated[
     str, typer.Option("--device", help="Where models train: auto, cpu, mps, cuda (every GPU) or one, such as cuda:1.")
@@ -111,6 +118,21 @@ def worker_count(given: int | None) -> int:
     from dq.executors import usable_cores
 
     return given or usable_cores()
+
+
+def executor_of(engine: str, workers: int | None) -> Executor:
+    """Where tasks run, and how many at a time: by default one a core here, one a core of a cluster, 64 jobs."""
+    from dq.executors import LocalExecutor
+
+    if engine == "ray":
+        from dq.executors.ray import RayExecutor
+
+        return RayExecutor.of_cluster(workers)
+    if engine == "slurm":
+        from dq.executors.slurm import SlurmExecutor
+
+        return SlurmExecutor(workers) if workers else SlurmExecutor()
+    return LocalExecutor(worker_count(workers))
 
 
 def columns_of(given: Collection[str] | None) -> dict[str, str]:

@@ -12,6 +12,7 @@ from dq.cli.options import (
     MAX_BAD_FRACTION,
     AnyScript,
     AsJson,
+    Engine,
     IdField,
     Inputs,
     MaxBad,
@@ -25,9 +26,9 @@ from dq.cli.options import (
     TextField,
     Words,
     Workers,
+    executor_of,
     input_specs,
     rule_set,
-    worker_count,
 )
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def score(
     source_from: SourceFrom = "entry",
     max_bad_fraction: MaxBad = MAX_BAD_FRACTION,
     workers: Workers = None,
+    executor: Engine = "local",
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
@@ -59,7 +61,6 @@ def score(
 
     Example: dq score docs.jsonl -o signals.parquet
     """
-    from dq.executors import LocalExecutor
     from dq.files.score import score_files
 
     names = None if signals is None else [name.strip() for name in signals.split(",") if name.strip()]
@@ -67,10 +68,15 @@ def score(
     fields |= {"source_from": source_from, "page_text": page_text}
     specs = input_specs(inputs, **fields)
     scoring = _scoring(words, model, max_bad_fraction)
-    executor = LocalExecutor(worker_count(workers))
     with show.progress() as progress:
         done = score_files(
-            specs, output, signals=names, overwrite=overwrite, scoring=scoring, executor=executor, progress=progress
+            specs,
+            output,
+            signals=names,
+            overwrite=overwrite,
+            scoring=scoring,
+            executor=executor_of(executor, workers),
+            progress=progress,
         )
     if as_json:
         show.json({**done.to_dict(), "output": str(output)})
@@ -100,6 +106,7 @@ def filter_documents(
     source_from: SourceFrom = "entry",
     max_bad_fraction: MaxBad = MAX_BAD_FRACTION,
     workers: Workers = None,
+    executor: Engine = "local",
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
@@ -107,7 +114,6 @@ def filter_documents(
 
     Example: dq filter docs.jsonl --preset fineweb -o kept
     """
-    from dq.executors import LocalExecutor
     from dq.files.filter import filter_files
     from dq.files.named import Named
 
@@ -124,7 +130,7 @@ def filter_documents(
             strict=strict,
             overwrite=overwrite,
             scoring=scoring,
-            executor=LocalExecutor(worker_count(workers)),
+            executor=executor_of(executor, workers),
             progress=progress,
         )
     if as_json:

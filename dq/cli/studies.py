@@ -23,6 +23,7 @@ from dq.cli.options import (
     Workers,
     WorkspaceFolder,
     about_yaml,
+    executor_of,
     seconds_of,
 )
 
@@ -58,7 +59,7 @@ def quickstart(
     job = load_yaml(recipe_path(QUICKSTART_JOB), JobConfig)
     study = _quick(load_yaml(recipe_path(QUICKSTART_STUDY), StudyConfig), budget_tokens, seeds)
     require_all({*job.modules(), *study.modules(), *MODULES})
-    done = finish_job(job, workspace, workers, overwrite=overwrite)
+    done = finish_job(job, workspace, executor_of("local", workers), overwrite=overwrite)
     if not as_json:
         show_job(done)
     _finish_study(study, workspace, workers, device=device, overwrite=overwrite, as_json=as_json)
