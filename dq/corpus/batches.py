@@ -9,8 +9,9 @@ from __future__ import annotations
 import functools
 import itertools
 import operator
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -21,7 +22,7 @@ from dq.arrays import I64
 from dq.corpus.columns import as_schema, table_of_rows, united
 from dq.corpus.config import InputSpec
 from dq.corpus.digits import dumps
-from dq.corpus.documents import DOCUMENT_SCHEMA, BadRow, Document, Origin, Row, document_of, whole_row
+from dq.corpus.documents import DOCUMENT_SCHEMA, BadRow, Document, Origin, PassedOver, Row, document_of, whole_row
 from dq.text import string_array
 
 BATCH_BYTES = 8 << 20
@@ -53,6 +54,8 @@ class Batch:
     """The rows of the documents as they were, in columns, where these were asked for."""
     lines: pa.Array | None = None
     """The same as lines of JSON."""
+    passed_over: Mapping[str, int] = field(default_factory=dict)
+    """What the files have beside rows, by its kind."""
 
     @property
     def rows(self) -> int:
@@ -129,11 +132,12 @@ def _together(batches: list[Batch]) -> Batch:
         replaced_surrogates=sum(batch.replaced_surrogates for batch in batches),
         own=own,
         lines=pa.concat_arrays(lines) if lines else None,
+        passed_over=sum((Counter(batch.passed_over) for batch in batches), Counter[str]()),
     )
 
 
 def batches_of_rows(
-    files: Iterable[tuple[Origin, Iterable[Row | BadRow]]], *, max_document_bytes: int
+    files: Iterable[tuple[Origin, Iterable[Row | BadRow | PassedOver]]], *, max_document_bytes: int
 ) -> Iterator[Batch]:
     """The documents that the rows of some files hold, in order, in batches of about 8 MB.
 
@@ -162,6 +166,7 @@ class _Filling:
         self._bad: list[BadRow] = []
         self._rows: list[tuple[Row, Origin]] = []
         self._bytes = self._replaced = 0
+        self._passed: Counter[str] = Counter()
 
     @property
     def is_full(self) -> bool:
@@ -172,8 +177,11 @@ class _Filling:
         self._origin = origin
         self.files.append((origin.name, len(self._documents), len(self._bad)))
 
-    def add(self, row: Row | BadRow, max_document_bytes: int) -> None:
+    def add(self, row: Row | BadRow | PassedOver, max_document_bytes: int) -> None:
         """Take a row as the document that it holds, or as the fault that it is."""
+        if isinstance(row, PassedOver):
+            self._passed[row.kind] += 1
+            return
         if isinstance(row, BadRow):
             self._bad.append(row)
             return
@@ -198,7 +206,8 @@ class _Filling:
         columns = zip(*self._documents, strict=True) if self._documents else [()] * len(DOCUMENT_SCHEMA)
         table = pa.Table.from_arrays([string_array(column) for column in columns], schema=DOCUMENT_SCHEMA)
         numbers = np.array(self._numbers, np.int64)
-        return Batch(table, tuple(files), numbers, tuple(self._bad), self._replaced, self._own(), self._lines())
+        found = Batch(table, tuple(files), numbers, tuple(self._bad), self._replaced, self._own(), self._lines())
+        return replace(found, passed_over=self._passed) if self._passed else found
 
     def _own(self) -> pa.Table | None:
         """Rows as columns, with the fields that their files' folders name."""

@@ -43,6 +43,13 @@ class BadRow:
     """Where in the file it is stored, if its format tells."""
 
 
+@dataclass(frozen=True, slots=True)
+class PassedOver:
+    """What a format has beside rows, by its kind, to be counted: an image of a crawl, say."""
+
+    kind: str
+
+
 Document: TypeAlias = tuple[str, str, str, str]
 """In the order of DOCUMENT_SCHEMA; ``meta`` is JSON text of the row's other fields."""
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from dq.corpus.batches import Batch, FileRows, batches_of_rows
 from dq.corpus.config import InputSpec
-from dq.corpus.documents import DOCUMENT_SCHEMA, BadRow, Carried, Origin, Row
+from dq.corpus.documents import DOCUMENT_SCHEMA, BadRow, Carried, Origin, PassedOver, Row
 from dq.corpus.fields import partitions
 from dq.corpus.formats.base import ColumnFormat, RowFormat
 from dq.corpus.formats.expansion import ROW_BYTES, Expansion
@@ -113,7 +113,7 @@ def _origin(part: Part, carries: Carried) -> Origin:
     return Origin(one.name, one.source, one.spec, partitions(one.name), carries)
 
 
-def _rows(part: Part, max_document_bytes: int) -> Iterator[Row | BadRow]:
+def _rows(part: Part, max_document_bytes: int) -> Iterator[Row | BadRow | PassedOver]:
     one = part.input
     assert isinstance(one.format, RowFormat)
     expansion = Expansion(one.name, one.file.size)

@@ -38,6 +38,8 @@ class RowCounts:
     """Documents whose lone surrogates became U+FFFD."""
     left_out: tuple[str, ...] = ()
     """Files that lie in the folders of the input and are not read."""
+    passed_over: Counter[str] = field(default_factory=Counter)
+    """What files have beside rows, by its kind, such as the images of a crawl."""
     repeated_ids: int = 0
     """Documents that share their id with another of their source, where that was counted."""
     repeated_such: tuple[str, str] = ("", "")
@@ -50,7 +52,10 @@ class RowCounts:
         replaced, left_out = found["replaced_surrogates"], tuple(found.get("left_out", ()))
         without_text, repeated = dict(found.get("without_text", {})), int(found.get("repeated_ids", 0))
         source, shared = found.get("repeated_such", ("", ""))
-        return cls(rows, quarantined, without_text, replaced, left_out, repeated, (str(source), str(shared)))
+        counts = cls(rows, quarantined, without_text, replaced, left_out)
+        counts.passed_over = Counter(found.get("passed_over", {}))
+        counts.repeated_ids, counts.repeated_such = repeated, (str(source), str(shared))
+        return counts
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for records and machines."""
@@ -61,6 +66,7 @@ class RowCounts:
             **({"without_text": self.without_text} if self.without_text else {}),
             "replaced_surrogates": self.replaced_surrogates,
             "left_out": list(self.left_out),
+            **({"passed_over": dict(sorted(self.passed_over.items()))} if self.passed_over else {}),
             **({"repeated_ids": self.repeated_ids, "repeated_such": list(such)} if self.repeated_ids else {}),
         }
 
@@ -87,6 +93,7 @@ class RowCounts:
         if not self.without_text and (first := next((one for one in batch.unreadable() if one[1].fields), None)):
             self.without_text[first[0]] = list(first[1].fields)
         self.replaced_surrogates += batch.replaced_surrogates
+        self.passed_over.update(batch.passed_over)
 
     def merge(self, other: RowCounts) -> None:
         """Count what was counted elsewhere, too."""
@@ -94,6 +101,7 @@ class RowCounts:
         self.quarantined.update(other.quarantined)
         self.without_text = self.without_text or other.without_text
         self.replaced_surrogates += other.replaced_surrogates
+        self.passed_over.update(other.passed_over)
 
     def check(self, limits: RowLimits, *, listed_in: Path, text_field: str = "text") -> None:
         """Refuse what is mostly unreadable, or empty.
@@ -123,7 +131,7 @@ class RowCounts:
 
     def warnings(self) -> list[str]:
         """What the user should know, a line each."""
-        found = row_warnings(self.empty_files, self.replaced_surrogates, self.left_out)
+        found = row_warnings(self.empty_files, self.replaced_surrogates, self.left_out, passed_over=self.passed_over)
         if self.repeated_ids:
             remedy = "file and row tell dropped ones apart; if another field does, name that for the id"
             found.append(f"{shared_ids(self.repeated_ids, *self.repeated_such)}; {remedy}")
@@ -136,11 +144,20 @@ def shared_ids(documents: int, source: str, example: str) -> str:
     return f"{documents:,} documents share their id with another of their source, {such}"
 
 
-def row_warnings(empty_files: Sequence[str], replaced_surrogates: int, left_out: Sequence[str] = ()) -> list[str]:
+def row_warnings(
+    empty_files: Sequence[str],
+    replaced_surrogates: int,
+    left_out: Sequence[str] = (),
+    *,
+    passed_over: Mapping[str, int] | None = None,
+) -> list[str]:
     """What the user should know of how rows were read, a line each."""
     found = [f"{_some(empty_files)}: empty"] if empty_files else []
     if left_out:
         found.append(f"{len(left_out):,} files in the folders of the input are not read: {_some(left_out)}")
+    if passed_over:
+        kinds = ", ".join(f"{kind} {count:,}" for kind, count in Counter(passed_over).most_common())
+        found.append(f"{sum(passed_over.values()):,} records of crawls are no pages and were passed over: {kinds}")
     if replaced_surrogates:
         found.append(f"{replaced_surrogates:,} rows held lone surrogates; they became U+FFFD")
     return found

@@ -234,6 +234,7 @@ def _summary(folder: Path, counts: RowCounts) -> dict[str, Any]:
         "empty_files": counts.empty_files,
         "repeated_ids": _repeated_ids(folder),
         "left_out": list(counts.left_out),
+        **({"passed_over": dict(sorted(counts.passed_over.items()))} if counts.passed_over else {}),
         "sources": {
             row["source"]: {"documents": row["documents"], "bytes": row["n_bytes"]} for row in by_source.to_dicts()
         },
@@ -253,7 +254,12 @@ def _repeated_ids(folder: Path) -> list[dict[str, Any]]:
 
 def reading_warnings(summary: Mapping[str, Any]) -> list[str]:
     """What the user should know of how the rows were read, of the record's summary."""
-    found = row_warnings(summary["empty_files"], summary["replaced_surrogates"], summary.get("left_out", ()))
+    found = row_warnings(
+        summary["empty_files"],
+        summary["replaced_surrogates"],
+        summary.get("left_out", ()),
+        passed_over=summary.get("passed_over"),
+    )
     if repeated := summary.get("repeated_ids"):
         count, first = sum(one["documents"] for one in repeated), repeated[0]
         found.append(f"{shared_ids(count, first['source'], first['example'])}; {TOLD_APART}")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dq.corpus import InputSpec
-from dq.corpus.documents import BadRow, Row
+from dq.corpus.documents import BadRow, PassedOver, Row
 from dq.corpus.formats.base import RowFormat
 from dq.corpus.inputs import find_inputs
 
@@ -59,7 +59,8 @@ def rows(path: Path, *, limit: int = LIMIT, **fields: str) -> list[Row | BadRow]
     """What is read of a file."""
     one = find_inputs([InputSpec.model_validate({"path": str(path), **fields})]).files[0]
     assert isinstance(one.format, RowFormat)
-    return list(one.format.rows(one.file, max_document_bytes=limit))
+    found = one.format.rows(one.file, max_document_bytes=limit)
+    return [row for row in found if not isinstance(row, PassedOver)]
 
 
 def good(found: list[Row | BadRow]) -> list[Row]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import re
 import sys
 import time
@@ -22,8 +23,10 @@ from dq.corpus.formats.pages import MAX_DEPTH, is_deep, libraries
 from dq.corpus.formats.records import records as our_records
 from dq.corpus.inputs import find_inputs
 from dq.errors import InputError, MissingExtraError
+from dq.stages.read import reading_warnings
 from tests.command import run_dq
 from tests.corpus.crawl import answer, bad, crawl, good, page, record, rows, written
+from tests.corpus.files import read
 
 
 def test_texts_are_documents_and_the_rest_of_a_crawl_is_passed_over(tmp_path: Path) -> None:
@@ -54,6 +57,32 @@ def test_texts_are_documents_and_the_rest_of_a_crawl_is_passed_over(tmp_path: Pa
     assert [one.fields["text"] for one in found[2:]] == ["plain text", "Grüße", "kept"]
     assert found[3].fields["language"] == "deu"
     assert [one.line for one in found] == [3, 5, 10, 11, 12]
+
+
+def test_what_is_passed_over_is_counted_by_its_kind(tmp_path: Path) -> None:
+    records = [
+        *crawl(3),
+        *(record("response", answer(b"\x89PNG", kind="image/png"), number=n) for n in range(7, 9)),
+        record("response", answer(b"moved", status=301), number=9),
+        record("response", answer(b"gone", status=404), number=10),
+        record("response", answer(b"{}", kind="application/json"), number=11),
+        record("response", b"dns answer", number=12),
+    ]
+    kinds = {
+        "client error": 1,
+        "image": 2,
+        "no answer": 1,
+        "other content": 1,
+        "redirect": 1,
+        "request": 3,
+        "warcinfo": 1,
+    }
+    summary = read(written(tmp_path / "a.warc.gz", records), tmp_path / "out").record.summary
+    assert (summary["rows"], summary["passed_over"]) == (3, kinds)
+    said = "10 records of crawls are no pages and were passed over: request 3, image 2, "
+    assert any(one.startswith(said) for one in reading_warnings(summary))
+    done = run_dq("score", "a.warc.gz", "-o", "scores.parquet", "--json", cwd=tmp_path)
+    assert json.loads(done.stdout)["passed_over"] == kinds, done.stdout
 
 
 LAYOUTS: dict[str, Callable[[list[bytes]], bytes]] = {

@@ -13,7 +13,7 @@ from typing import ClassVar, Generic, TypeVar
 
 from dq.corpus.batches import Batch
 from dq.corpus.config import InputSpec
-from dq.corpus.documents import BadRow, Origin, Row
+from dq.corpus.documents import BadRow, Origin, PassedOver, Row
 from dq.corpus.formats.compression import unpacked_bytes
 from dq.corpus.places import File
 
@@ -53,8 +53,10 @@ class RowFormat(Format[Part]):
     """Reads files row by row; rows of many small files make one batch."""
 
     @abstractmethod
-    def rows(self, file: File, *, max_document_bytes: int, part: Part | None = None) -> Iterator[Row | BadRow]:
-        """The rows of a file, in order.
+    def rows(
+        self, file: File, *, max_document_bytes: int, part: Part | None = None
+    ) -> Iterator[Row | BadRow | PassedOver]:
+        """The rows of a file, in order, and what is beside them and is counted.
 
         A file fault is the exception of who found it.
 

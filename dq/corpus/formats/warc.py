@@ -1,7 +1,7 @@
 """WARC, WET and ARC files: the pages and texts that a crawler fetched are rows, each with its address and date.
 
 Only answers of status 200 that are HTML or plain text are documents, and what others made of them (`conversion`); the
-rest of an archive (requests, metadata, images, redirects) is passed over, as it is no text.
+rest of an archive (requests, metadata, images, redirects) is passed over, as it is no text, and counted by its kind.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from dq.corpus.config import InputSpec, PageText
-from dq.corpus.documents import FIRST_BYTES, BadRow, Row
+from dq.corpus.documents import FIRST_BYTES, BadRow, PassedOver, Row
 from dq.corpus.formats.base import RowFormat
 from dq.corpus.formats.http_response import BodyError, HttpResponse
 from dq.corpus.formats.pages import PageError, decoded, libraries, read_page
@@ -21,7 +21,14 @@ from dq.corpus.places import File
 HTML = ("text/html", "application/xhtml+xml")
 PLAIN = "text/plain"
 OK = 200
+OTHER_RECORDS = ("warcinfo", "request", "metadata", "revisit", "resource", "continuation")
+STATUSES = {2: "partial answer", 3: "redirect", 4: "client error", 5: "server error"}
+MEDIA = ("image", "audio", "video", "font", "text")
 FIELDS = {"warc-date": "date", "warc-identified-content-language": "language"}
+
+
+class _NoPageError(Exception):
+    """A record that is passed over; the message is its kind."""
 
 
 @dataclass(frozen=True)
@@ -36,16 +43,14 @@ class Warc(RowFormat[None]):
         libraries()
         return Warc(spec.page_text)
 
-    def rows(self, file: File, *, max_document_bytes: int, part: None = None) -> Iterator[Row | BadRow]:
-        """The documents of the file, and its damage."""
+    def rows(self, file: File, *, max_document_bytes: int, part: None = None) -> Iterator[Row | BadRow | PassedOver]:
+        """The documents of the file, its damage, and of what kind the other records are."""
         del part
         for record in records(file, max_block_bytes=max_document_bytes):
-            found = self._row(record, max_document_bytes)
-            if found is not None:
-                yield found
+            yield self._row(record, max_document_bytes)
 
-    def _row(self, record: Record, max_document_bytes: int) -> Row | BadRow | None:
-        """The document of a record, or its fault; None where it is neither."""
+    def _row(self, record: Record, max_document_bytes: int) -> Row | BadRow | PassedOver:
+        """The document of a record, its fault, or its kind."""
         try:
             if record.fault is not None:
                 raise BodyError(record.fault)
@@ -53,11 +58,14 @@ class Warc(RowFormat[None]):
             return self._document(record, content_type, body)
         except (BodyError, PageError) as error:
             return BadRow(record.number, str(error), record.block[:FIRST_BYTES], offset=record.offset)
+        except _NoPageError as error:
+            return PassedOver(str(error))
 
-    def _document(self, record: Record, content_type: str, body: bytes) -> Row | None:
+    def _document(self, record: Record, content_type: str, body: bytes) -> Row:
         kind = content_type.partition(";")[0].strip().lower()
         if kind not in (*HTML, PLAIN):
-            return None
+            media = kind.partition("/")[0]
+            raise _NoPageError(media if media in MEDIA else "other content")
         headers = record.headers
         identity = headers.get("warc-record-id", "").strip("<>").removeprefix("urn:uuid:")
         fields = {"id": identity, "url": _address(headers)}
@@ -72,14 +80,20 @@ class Warc(RowFormat[None]):
 
 
 def _content(record: Record, max_bytes: int) -> tuple[str, bytes]:
-    """What kind of text a record holds, and the text; no kind where it holds none."""
+    """Of what kind the content of a record is, and the content where it is text.
+
+    Raises:
+        _NoPageError: it is none that was fetched; the message says what it is.
+    """
     headers = record.headers
     kind, said = headers.get("warc-type"), headers.get("content-type", "")
     if kind == "conversion" or (kind == "resource" and not _address(headers).startswith("metadata:")):
         return said, record.block
-    response = HttpResponse.of(record.block) if kind == "response" else None
-    if response is None or response.status != OK:
-        return "", b""
+    if kind != "response":
+        raise _NoPageError(kind if kind in OTHER_RECORDS else "other record")
+    response = HttpResponse.of(record.block)
+    if response.status != OK:
+        raise _NoPageError(STATUSES.get(response.status // 100, "no answer"))
     said = response.headers.get("content-type") or headers.get("warc-identified-payload-type", "")
     return said, response.body(max_bytes=max_bytes) if said.lower().startswith((*HTML, PLAIN)) else b""
 
