@@ -211,6 +211,7 @@ def test_every_dq_command_of_the_readme_works(
     assert {command.split()[1] for command in commands} == {
         "quickstart", "recipes", "run", "ablate", "dedup", "audit", "score", "filter", "inspect", "rules", "signals",
         "doctor", "presets", "runs", "noise", "compare", "fit", "plan", "variants", "decontaminate", "send",
+        "passages",
     }  # fmt: skip
     rows = [{"id": f"d{n}", "text": "The old bridge of the town. " * n} for n in (1, 40)]
     (tmp_path / "docs.jsonl").write_text("\n".join(map(json.dumps, rows)))

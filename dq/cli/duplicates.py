@@ -11,11 +11,15 @@ from dq.cli import show
 from dq.cli.log import duration
 from dq.cli.options import (
     MAX_BAD_FRACTION,
+    AllowRemoval,
     AsJson,
     DeduplicatedFolder,
     DryRun,
     IdField,
+    Keep,
     MaxBad,
+    MaxRemoved,
+    Memory,
     OptionalInputs,
     Overwrite,
     PageText,
@@ -48,16 +52,7 @@ Normalization = Annotated[
         "prose), written (all that is visible) or words (letters and digits)."
     ),
 ]
-Keep = Annotated[
-    str,
-    typer.Option(
-        help="longest (most visible characters, repeats left out), best:SIGNAL, earliest:FIELD or prefer:SOURCE,SOURCE."
-    ),
-]
 Index = Annotated[Path | None, typer.Option(help="Folder of documents kept earlier; kept ones join.")]
-Memory = Annotated[str, typer.Option(help="Memory for tables and pairs; the rest goes through the disk.")]
-MaxRemoved = Annotated[float, typer.Option(help="Stop where a source would lose more than this share.")]
-AllowRemoval = Annotated[list[str] | None, typer.Option(metavar="SOURCE", help="A source that may lose any share.")]
 Explain = Annotated[bool, typer.Option("--explain", help="Print the bands and what they find, and stop.")]
 
 

@@ -16,7 +16,7 @@ from types import FrameType
 
 from dq.cli import show
 
-GOES_ON = ("quickstart", "run", "ablate", "score", "filter", "dedup")
+GOES_ON = ("quickstart", "run", "ablate", "score", "filter", "dedup", "passages")
 """The commands that find what they had finished."""
 WRITES_NOTHING = ("--dry-run", "--explain")
 REPEATED_SECONDS = 1.0

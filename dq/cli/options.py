@@ -97,6 +97,22 @@ MaxBad = Annotated[
     float, typer.Option("--max-bad-fraction", min=0, max=1, help="Share of unreadable rows past which it is an error.")
 ]
 
+Keep = Annotated[
+    str,
+    typer.Option(
+        "--keep",
+        help="longest (most visible characters, repeats left out), best:SIGNAL, earliest:FIELD or prefer:SOURCE,"
+        "SOURCE.",
+    ),
+]
+Memory = Annotated[str, typer.Option("--memory", help="Memory for tables and pairs; the rest goes through the disk.")]
+MaxRemoved = Annotated[
+    float, typer.Option("--max-removed-fraction", help="Stop where a source would lose more than this share.")
+]
+AllowRemoval = Annotated[
+    list[str] | None, typer.Option("--allow-removal", metavar="SOURCE", help="A source that may lose any share.")
+]
+
 Preset = Annotated[str | None, typer.Option("--preset", help="A rule set, such as fineweb or gopher_quality.")]
 RulesFile = Annotated[Path | None, typer.Option("--rules", help="Rules of your own in YAML, in place of a preset.")]
 Models = Annotated[

@@ -24,6 +24,7 @@ from dq.cli import (
     inspect,
     jobs,
     noise,
+    passages,
     plan,
     quality,
     recipes,
@@ -88,6 +89,7 @@ app.command("filter")(quality.filter_documents)
 app.command("dedup")(duplicates.dedup)
 app.command("decontaminate")(decontaminate.decontaminate)
 app.command("send")(send.send)
+app.command("passages")(passages.passages)
 app.command("signals")(quality.signals)
 app.command("presets")(about.presets)
 app.command("doctor")(about.doctor)
@@ -110,7 +112,12 @@ app.add_typer(
     name="inspect",
 )
 app.add_typer(
-    _group("Check what a step did against the truth on a sample.", duplicates=duplicates.audit_duplicates), name="audit"
+    _group(
+        "Check what a step did against the truth.",
+        duplicates=duplicates.audit_duplicates,
+        passages=passages.audit_passages,
+    ),
+    name="audit",
 )
 app.add_typer(
     _group(

@@ -3,6 +3,7 @@
 from dq.files.dedup import DedupResult, dedup_files, parse_bytes
 from dq.files.filter import FilterResult, filter_files
 from dq.files.forecast import Forecast, forecast_cost
+from dq.files.passages import PassagesResult, audit_passages, cut_passages
 from dq.files.pieces import Scoring
 from dq.files.score import ScoreResult, score_files
 
@@ -10,8 +11,11 @@ __all__ = [
     "DedupResult",
     "FilterResult",
     "Forecast",
+    "PassagesResult",
     "ScoreResult",
     "Scoring",
+    "audit_passages",
+    "cut_passages",
     "dedup_files",
     "filter_files",
     "forecast_cost",

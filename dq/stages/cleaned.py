@@ -7,30 +7,43 @@ key stays that of the text as read, so that every draw stays what it was.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import Field, JsonValue, ValidationError, field_validator, model_validator
 
+from dq.arrays import offsets_of
 from dq.config import FieldFault, StrictModel
 from dq.corpus import Corpus
-from dq.dedup import passages
+from dq.dedup import RepeatedPassages, find_passages, passages
 from dq.errors import nearest
 from dq.executors import QUIET, Executor, Step
 from dq.quality import cleaners
 from dq.stages.base import ORIGINAL, TextVersions, View
-from dq.stages.duplicates import shard_readers
+from dq.stages.duplicates import disk_errors, shard_readers
 from dq.stages.read import Documents
-from dq.store import read_json, write_json_atomic, write_table
-from dq.text import Cleaner, CorpusCleaner, content_keys
+from dq.stages.selection import ranked_documents
+from dq.store import read_json, write_json_atomic, write_parquet, write_table
+from dq.text import Cleaned, Cleaner, CorpusCleaner, Texts, content_keys
 
-CLEANERS: dict[str, type[Cleaner] | type[CorpusCleaner]] = {**cleaners.CLEANERS, **passages.CLEANERS}
+AnyCleaner: TypeAlias = Cleaner | CorpusCleaner | RepeatedPassages
+CLEANERS: dict[str, type[AnyCleaner]] = {
+    **cleaners.CLEANERS,
+    **passages.CLEANERS,
+    RepeatedPassages.name: RepeatedPassages,
+}
 """Every cleaner by the name that a job's YAML gives it."""
+
+LEDGER = "passages.parquet"
+"""Beside the shards of a version without repeated passages: the pieces, as of `dq.dedup.Passages`."""
 
 
 class CleanConfig(StrictModel):
@@ -62,24 +75,29 @@ class CleanConfig(StrictModel):
         if self.cleaner not in CLEANERS:
             raise FieldFault(nearest(self.cleaner, CLEANERS, what="cleaner"), "cleaner")
         try:
-            self.make()
+            made = self.make()
         except ValidationError as error:
             wrong = error.errors()[0]
             message = f"{wrong['msg'].removeprefix('Value error, ')} (an option of {self.cleaner})"
             raise FieldFault(message, "options", *wrong["loc"]) from None
+        if isinstance(made, RepeatedPassages) and made.keep.signal:
+            message = (
+                f"`{made.keep}` needs signals, which are made of cleaned text; use another policy, or `dq passages`"
+            )
+            raise FieldFault(message, "options", "keep")
         return self
 
-    def make(self) -> Cleaner | CorpusCleaner:
+    def make(self) -> AnyCleaner:
         """The cleaner."""
         model = cast("type[StrictModel]", CLEANERS[self.cleaner])  # by whose own error a fault's place is known
-        return cast("Cleaner | CorpusCleaner", model.model_validate(self.options))
+        return cast("AnyCleaner", model.model_validate(self.options))
 
 
 @dataclass(frozen=True)
 class _ShardTask:
     corpus: Path
     shard: int
-    cleaner: Cleaner
+    clean: Callable[[Texts], Cleaned]
     folder: Path
 
     @property
@@ -99,7 +117,7 @@ def clean_documents(view: View, config: CleanConfig, *, executor: Executor, step
 
 def make_version(
     view: View,
-    cleaner: Cleaner | CorpusCleaner,
+    cleaner: AnyCleaner,
     *,
     of: str,
     version: str,
@@ -117,8 +135,12 @@ def make_version(
     )
     if stage.done() is None:
         stage.start()
-        ready = cleaner if isinstance(cleaner, Cleaner) else cleaner.survey(shard_readers(corpus))
-        tasks = [_ShardTask(corpus.folder, shard, ready, stage.folder) for shard in range(len(corpus.shards))]
+        if isinstance(cleaner, RepeatedPassages):
+            of_shards = _without_passages(view, cleaner, corpus, folder=stage.folder)
+        else:
+            ready = cleaner if isinstance(cleaner, Cleaner) else cleaner.survey(shard_readers(corpus))
+            of_shards = [ready.clean] * len(corpus.shards)
+        tasks = [_ShardTask(corpus.folder, shard, clean, stage.folder) for shard, clean in enumerate(of_shards)]
         executor.run(_clean_shard, tasks, output=lambda task: task.output, step=step)
         counts: Counter[str] = Counter()
         for task in tasks:
@@ -130,7 +152,7 @@ def make_version(
 def _clean_shard(task: _ShardTask) -> None:
     with pq.ParquetFile(Corpus(task.corpus).shards[task.shard]) as file:
         table = file.read()
-    done = task.cleaner.clean(table.column("text"))
+    done = task.clean(table.column("text"))
     texts: dict[str, Any] = {
         "text": done.texts,
         "n_bytes": pc.binary_length(done.texts).cast(pa.int64()),
@@ -141,6 +163,18 @@ def _clean_shard(task: _ShardTask) -> None:
         table = table.append_column(name, column) if at < 0 else table.set_column(at, name, column)
     write_table(task.folder / f"{task.shard:05d}.parquet", table, repeated=["source"], often_read=True)
     write_json_atomic(task.output, {"changed_documents": done.changed, **done.counts})
+
+
+def _without_passages(
+    view: View, options: RepeatedPassages, corpus: Documents, *, folder: Path
+) -> list[Callable[[Texts], Cleaned]]:
+    """What cuts repeated passages out of each shard: which of several equal texts keeps them its place says alone."""
+    with disk_errors(folder):
+        ranked = ranked_documents(view, options.keep, of=corpus.version)
+        found = find_passages(shard_readers(corpus), options, documents=ranked, folder=folder)
+        write_parquet(folder / LEDGER, found.pieces)
+    ends = offsets_of(np.bincount(corpus.documents["shard"].to_numpy(), minlength=len(corpus.shards)))
+    return [found.cuts_of(int(first), int(stop - first)).clean for first, stop in pairwise(ends)]
 
 
 TEXT_KEY = "text_key"  # xxh64 of the text of this version, beside the content key of the text as read

@@ -167,10 +167,19 @@ def _table(chosen: Selection) -> pl.DataFrame:
 
 def _ranked(view: View, policy: Policy) -> pl.DataFrame:
     """The documents with the column that the policy ranks them by."""
-    corpus = view.open(Documents, "deduplicated")
     if policy == LONGEST:
         visible = view.open(FoundDuplicates).duplicates.visible
-        return corpus.documents.with_columns(visible_characters=pl.Series(visible))
+        return view.open(Documents, "deduplicated").documents.with_columns(visible_characters=pl.Series(visible))
+    return ranked_documents(view, policy, of="deduplicated")
+
+
+def ranked_documents(view: View, policy: Policy, *, of: str) -> pl.DataFrame:
+    """The documents of a text version, with the column of the policy; `longest` counts its own.
+
+    Raises:
+        ConfigError: no document has the field, or the source.
+    """
+    corpus = view.open(Documents, of)
     if policy.signal:
         return corpus.documents.hstack(view.open(Signals).table([policy.signal]))
     known = corpus.documents["source"].unique()

@@ -24,18 +24,22 @@ TEXTS = st.lists(st.lists(PARTS, max_size=5).map("".join), max_size=7)
 FIRST = Policy.parse("earliest:order")
 
 
-def repeated(texts: Sequence[str], window: int) -> list[bytes]:
-    """A 1 for each byte in a window that stands earlier; texts in the order in which they keep."""
+Windows = dict[tuple[int, int], int]
+
+
+def repeated(texts: Sequence[str], window: int) -> tuple[list[bytes], Windows]:
+    """A 1 for each byte in a window that stands earlier, and where each of these does; texts as they rank."""
     first: dict[bytes, tuple[int, int]] = {}
-    found = []
+    found, windows = [], {}
     for number, text in enumerate(map(str.encode, texts)):
         marks = bytearray(len(text))
         for at in range(len(text) - window + 1):
             place = first.setdefault(text[at : at + window], (number, at))
             if place[0] != number or place[1] + window <= at:
                 marks[at : at + window] = b"\1" * window
+                windows[number, at] = place[0]
         found.append(bytes(marks))
-    return found
+    return found, windows
 
 
 def marks(passages: Passages) -> list[bytes]:
@@ -71,11 +75,14 @@ def test_every_window_that_stands_earlier_is_in_a_piece_and_no_other_byte_is(
     order = draw.sample(range(len(texts)), len(texts))
     passages = find_passages([texts], options, documents=pl.DataFrame({"order": order}, schema={"order": pl.Int64}))
     ranked = [text for _, text in sorted(zip(order, texts, strict=True))]
-    wanted = repeated(ranked, window)
+    wanted, windows = repeated(ranked, window)
     assert marks(passages) == [wanted[place] for place in order]
     assert len(unproven_pieces(passages, [texts])) == 0
     for piece in passages.pieces.iter_rows(named=True):
-        assert order[piece["kept_document"]] <= order[piece["document"]]
+        place, kept = order[piece["document"]], order[piece["kept_document"]]
+        for at in range(piece["begin"], piece["end"] - window + 1):
+            assert windows.pop((place, at)) == kept  # each in one piece, of the document that it stands in first
+    assert not windows
     rest = passages.rest(texts).to_pylist()
     assert [len(text.encode()) for text in rest] == passages.rest_bytes.tolist()
     assert rest == [without(text, marked) for text, marked in zip(texts, marks(passages), strict=True)]

@@ -11,15 +11,16 @@ import polars as pl
 import pydantic
 import pytest
 
-from dq.errors import WorkspaceError
+from dq.corpus import ReadConfig
+from dq.errors import ConfigError, WorkspaceError
 from dq.executors import LocalExecutor
 from dq.jobs import JobConfig, run_job
 from dq.stages.base import View
-from dq.stages.cleaned import CLEANERS, CleanConfig
+from dq.stages.cleaned import CLEANERS, CleanConfig, clean_documents
 from dq.stages.encoder import load_tokenizer
 from dq.stages.fates import Fates
 from dq.stages.heldout import Heldout
-from dq.stages.read import Documents
+from dq.stages.read import Documents, ingest
 from dq.stages.signals import Signals
 from dq.stages.tokenizer import Tokenizer
 from dq.stages.tokens import TokenPool
@@ -177,3 +178,30 @@ def test_every_cleaner_has_a_configuration_that_names_it() -> None:
     for name in CLEANERS:
         made = CleanConfig(version="v", cleaner=name).make()
         assert made.name == name and made.version >= 1 and json.dumps(made.config())
+
+
+def test_a_version_without_repeated_passages_leaves_each_in_one_document(tmp_path: Path) -> None:
+    rng, words = random.Random(6), vocabulary(6)
+    notice = prose(rng, words, 60)
+    rows = [{"id": f"p{n}", "text": f"{prose(rng, words, 60)} {notice} {prose(rng, words, 30)}"} for n in range(9)]
+    view = View(Workspace(tmp_path / "ws").create("run"))
+    ingest(Documents.place(view, ""), [str(write_jsonl(tmp_path / "in.jsonl", rows))], ReadConfig(shard_rows=4))
+    options = {"min_bytes": 150, "boundaries": "words"}
+    config = CleanConfig.model_validate_json(
+        json.dumps({"version": "once", "cleaner": "repeated_passages", "options": options})
+    )
+    made = clean_documents(view, config, executor=LocalExecutor(2))
+    assert len(made.shards) == 3 and sum(notice in text for text in texts_of(view, "once")) == 1
+    ledger = pl.read_parquet(made.folder / "passages.parquet")
+    assert set(ledger["kept_document"]) | set(ledger["document"]) == set(range(9))
+    assert made.record.summary["counts"]["removed_passages"] == (ledger["cut_begin"] < ledger["cut_end"]).sum()
+    assert made.record.summary["counts"]["changed_documents"] == 8
+    before, after = (view.open(Documents, name).documents for name in ("original", "once"))
+    cut = ledger.group_by("document").agg((pl.col("cut_end") - pl.col("cut_begin")).sum().alias("cut")).sort("document")
+    lost = (before["n_bytes"] - after["n_bytes"]).gather(cut["document"])
+    assert lost.to_list() == cut["cut"].to_list()
+
+
+def test_which_copy_keeps_a_passage_cannot_rest_on_signals_of_the_text_that_is_made() -> None:
+    with pytest.raises(ConfigError, match="needs signals"):
+        CleanConfig(version="once", cleaner="repeated_passages", options={"keep": "best:word_count"})

@@ -40,14 +40,16 @@ class FirstPlaces(NamedTuple):
 
 
 @inlined
-def _equal_bytes(data: U8, one: int, other: int, most: int) -> int:
-    """How many bytes from two places on are equal, up to a bound."""
+def _equal_bytes(data: U8, one: int, other: int, size: int) -> bool:
+    """Whether so many bytes from two places on are equal."""
     count = 0
-    while count + 8 <= most and load_u64(data, nonnegative(one + count)) == load_u64(data, nonnegative(other + count)):
+    while count + 8 <= size:
+        if load_u64(data, nonnegative(one + count)) != load_u64(data, nonnegative(other + count)):
+            return False
         count += 8
-    while count < most and data[one + count] == data[other + count]:
+    while count < size and data[one + count] == data[other + count]:
         count += 1
-    return count
+    return count == size
 
 
 @inlined
@@ -67,8 +69,9 @@ def _document_at(address: int, addresses: I64) -> int:
 def find_pieces(places: Places, bounds: tuple[int, int], firsts: FirstPlaces, window: int, out: I64) -> int:
     """Pieces of texts that stand earlier, of a window or more each, that hold every window that does.
 
-    A piece begins with the first window that is in no piece yet and stands earlier: in a text of a lower address, or
-    in this one where it ends before the window begins. It goes on as long as the bytes behind both are equal.
+    A piece begins with a window that stands earlier, in a text of a lower address, or in this one where it ends before
+    the window begins, at its first occurrence; and goes on as long as the bytes behind both are equal and the
+    windows stand first in that document.
 
     Args:
         places: of all texts.
@@ -84,28 +87,37 @@ def find_pieces(places: Places, bounds: tuple[int, int], firsts: FirstPlaces, wi
     block = of_windows = count = 0
     for d in range(bounds[0], bounds[1]):
         length, address = offsets[d + 1] - offsets[d], places.addresses[d]
-        at = beyond = 0  # windows before `beyond` are in pieces
+        at = 0
+        kept, low, high = -1, 0, 0  # of the piece that goes on: its document there, and the bounds of its addresses
+        here = there = 0  # the bytes behind it, and behind what it repeats
         while at < length - window + 1:
             for k in range(firsts.windows[block]):
                 start = at + k
                 first = firsts.by_window[of_windows + k] if firsts.several[block] else firsts.by_block[block] + k
-                if start < beyond or first == address + start:
+                if first == address + start:
+                    kept = -1
+                    continue
+                if kept >= 0 and low <= first < high and there < offsets[kept + 1] and data[here] == data[there]:
+                    here += 1
+                    there += 1
+                    if count <= out.shape[0]:
+                        out[count - 1, END] += 1
                     continue
                 rank = _document_at(first, places.sorted_addresses)
-                kept = places.by_address[rank]
-                kept_begin = first - places.sorted_addresses[rank]
-                here, there = offsets[d] + start, offsets[kept] + kept_begin
-                most = min(length - start, offsets[kept + 1] - there)
-                if most < window or _equal_bytes(data, here, there, window) < window:
+                kept, low = places.by_address[rank], places.sorted_addresses[rank]
+                high = low + offsets[kept + 1] - offsets[kept]
+                here, there = offsets[d] + start, offsets[kept] + first - low
+                if there + window > offsets[kept + 1] or not _equal_bytes(data, here, there, window):
                     return -1
-                if kept == d and kept_begin + window > start:  # it would be cut by itself
+                if kept == d and first - low + window > start:  # it would be cut for its own sake
+                    kept = -1
                     continue
-                end = start + window + _equal_bytes(data, here + window, there + window, most - window)
                 if count < out.shape[0]:
-                    out[count, DOCUMENT], out[count, BEGIN], out[count, END] = d, start, end
-                    out[count, KEPT_DOCUMENT], out[count, KEPT_BEGIN] = kept, kept_begin
+                    out[count, DOCUMENT], out[count, BEGIN], out[count, END] = d, start, start + window
+                    out[count, KEPT_DOCUMENT], out[count, KEPT_BEGIN] = kept, first - low
                 count += 1
-                beyond = end - window + 1
+                here += window
+                there += window
             of_windows += firsts.windows[block] * firsts.several[block]
             at += firsts.windows[block]
             block += 1

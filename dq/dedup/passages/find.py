@@ -1,9 +1,9 @@
 """Find every passage of n bytes or more that stands in a corpus twice: exact, in linear time and bounded memory.
 
 Exactly: of every window of n bytes the first occurrence counts, documents in the order of the policy. A window is
-repeated if that is another one, in an earlier document or earlier in its own without overlap; every repeated window is
-in a *piece*, which names an equal stretch of bytes that begins with a first occurrence. So pieces say neither more nor
-less than a suffix array would (tested against one that tries all), and whoever has the texts can check each by slicing.
+repeated if that is another one, in an earlier document or earlier in its own without overlap. Every repeated window is
+in a *piece*, which names an equal stretch of bytes in the document where the window stands first. So pieces say neither
+more nor less than a suffix array would (tested by trying all windows), and anybody can check each by slicing the texts.
 
 Texts go through the disk: their bytes, and 29 bytes for each block of windows (`dq.dedup.kernels.passages`), of which
 there are about 4 / n a byte. Tables of hashes and parts of texts at work take the memory that is given, whatever the

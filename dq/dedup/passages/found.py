@@ -12,9 +12,31 @@ import pyarrow as pa
 from dq.arrays import I64, Bools, read_only
 from dq.dedup.kernels.pieces import without_cuts
 from dq.dedup.passages.options import RepeatedPassages
-from dq.text import Texts, text_batch
+from dq.text import Cleaned, Texts, text_batch
 
 COLUMNS = ("document", "begin", "end", "kept_document", "kept_begin", "cut_begin", "cut_end")
+
+
+@dataclass(frozen=True)
+class Cuts:
+    """What goes of a batch of texts: small, for whoever reads a shard."""
+
+    rows: I64
+    """(m, 3), sorted: text, begin and end."""
+
+    def rest(self, texts: Texts) -> pa.LargeStringArray:
+        """What is left of the texts; untouched ones are equal to the byte."""
+        batch = text_batch(texts)
+        rest, ends = np.empty(batch.offsets[-1] - batch.offsets[0], np.uint8), np.empty(len(batch) + 1, np.int64)
+        without_cuts(read_only(batch.data), read_only(batch.offsets), read_only(self.rows), rest, ends)
+        buffers = [None, pa.py_buffer(ends), pa.py_buffer(rest[: ends[-1]])]
+        return pa.Array.from_buffers(pa.large_string(), len(batch), buffers)
+
+    def clean(self, texts: Texts) -> Cleaned:
+        """The same as a cleaner's result; counts: removed_passages, removed_bytes."""
+        sizes = self.rows[:, 2] - self.rows[:, 1]
+        counts = {"removed_passages": int(np.count_nonzero(sizes)), "removed_bytes": int(sizes.sum())}
+        return Cleaned(self.rest(texts), len(np.unique(self.rows[:, 0])), counts)
 
 
 @dataclass(frozen=True)
@@ -29,12 +51,13 @@ class Passages:
     """One row a piece, by document and begin: document, begin, end, kept_document, kept_begin, cut_begin, cut_end
     (int64). ``document[begin:end]`` are the bytes of ``kept_document`` from ``kept_begin`` on, and
     ``document[cut_begin:cut_end]`` is the part of the passage that is cut with this piece: pieces may overlap, cuts do
-    not. What is kept there may be cut in its turn, as a piece of a document before it."""
+    not. Every repeated window is in a piece of the document that it stands in first. What a document keeps of a window
+    there may be cut in part, where it overlaps another one that stands earlier yet."""
 
     @cached_property
     def cut_bytes(self) -> I64:
         """(n,): repeated bytes of each document, between boundaries."""
-        return self._sums(self.pieces)
+        return self._sums(self.pieces, pl.col("cut_end") - pl.col("cut_begin"))
 
     @cached_property
     def dropped(self) -> Bools:
@@ -42,9 +65,9 @@ class Passages:
         share = self.options.drop_above
         if share is None:
             return np.zeros(len(self.n_bytes), np.bool_)
-        beyond = self.cut_bytes > share * self.n_bytes
+        beyond = self._covered(self.pieces) > share * self.n_bytes
         stays = self.pieces.filter(~pl.Series(beyond[self.pieces["kept_document"].to_numpy()]))
-        return self._sums(stays) > share * self.n_bytes
+        return self._covered(stays) > share * self.n_bytes
 
     @cached_property
     def emptied(self) -> Bools:
@@ -77,16 +100,23 @@ class Passages:
     def rest(self, texts: Texts, *, first: int = 0) -> pa.LargeStringArray:
         """What is left of the documents from number ``first`` on, whose texts these are."""
         batch = text_batch(texts)
-        rows = self.cuts[slice(*np.searchsorted(self.cuts[:, 0], (first, first + len(batch))))]
-        rest, ends = np.empty(batch.offsets[-1] - batch.offsets[0], np.uint8), np.empty(len(batch) + 1, np.int64)
-        without_cuts(read_only(batch.data), read_only(batch.offsets), read_only(rows - (first, 0, 0)), rest, ends)
-        buffers = [None, pa.py_buffer(ends), pa.py_buffer(rest[: ends[-1]])]
-        return pa.Array.from_buffers(pa.large_string(), len(batch), buffers)
+        return self.cuts_of(first, len(batch)).rest(batch)
 
-    def _sums(self, pieces: pl.DataFrame) -> I64:
-        """Cut bytes by document."""
-        sizes = (pieces["cut_end"] - pieces["cut_begin"]).to_numpy()
-        return np.bincount(pieces["document"].to_numpy(), sizes, len(self.n_bytes)).astype(np.int64)
+    def cuts_of(self, first: int, count: int) -> Cuts:
+        """The cuts of some documents next to each other."""
+        rows = slice(*np.searchsorted(self.cuts[:, 0], (first, first + count)))
+        return Cuts(self.cuts[rows] - (first, 0, 0))
+
+    def _covered(self, pieces: pl.DataFrame) -> I64:
+        """(n,): bytes of each document in some of the pieces, which are sorted."""
+        before = pl.col("end").shift(fill_value=0).cum_max().over("document")
+        return self._sums(pieces, (pl.col("end") - pl.max_horizontal("begin", before)).clip(0))
+
+    def _sums(self, pieces: pl.DataFrame, sizes: pl.Expr) -> I64:
+        """Sizes by document."""
+        table = pieces.select("document", size=sizes)
+        found = np.bincount(table["document"].to_numpy(), table["size"].to_numpy(), len(self.n_bytes))
+        return found.astype(np.int64)
 
 
 def pieces_table(rows: I64) -> pl.DataFrame:

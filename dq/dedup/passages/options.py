@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -11,7 +12,7 @@ from dq.dedup.policy import LONGEST, Policy
 
 
 class RepeatedPassages(StrictModel):
-    """Which passages are cut, and where they stay."""
+    """Which passages are cut, and where they stay; in a job, a cleaner."""
 
     name: ClassVar[str] = "repeated_passages"
     version: ClassVar[int] = 1
@@ -28,3 +29,7 @@ class RepeatedPassages(StrictModel):
     """A text of which cutting would leave fewer is emptied."""
     drop_above: Annotated[float, Field(ge=0, lt=1)] | None = None
     """Texts are not cut but emptied: those with a larger share of repeated bytes than this, in documents that stay."""
+
+    def config(self) -> Mapping[str, Any]:
+        """The fields: what decides the result, beside the corpus."""
+        return self.model_dump(mode="json", include=set(RepeatedPassages.model_fields))

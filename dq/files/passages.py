@@ -1,0 +1,194 @@
+"""Cut repeated passages out of files: read, find, cut, write what is left and what each cut repeats.
+
+The output folder is a workspace with two results: ``kept/NNNNN.parquet`` (id, source, text, meta, cut_bytes; documents
+of which nothing is left are not in it) and ``passages.parquet``, a row a piece: document, id, source, begin, end,
+kept_document, kept_id, kept_source, kept_begin, cut_begin, cut_end. ``document`` is the place in the order of reading,
+begins and ends are bytes of the text as read: ``text[begin:end]`` stands in the kept document from ``kept_begin`` on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dq.arguments import instance, path
+from dq.arrays import I64, offsets_of
+from dq.corpus import ReadConfig
+from dq.corpus.apart import refuse_overlap
+from dq.corpus.followed import input_bytes
+from dq.corpus.inputs import Entry, find_inputs
+from dq.dedup import Passages, Resources, unproven_pieces
+from dq.executors import QUIET, LocalExecutor, Progress, Step, require_live_polars, run_in_threads
+from dq.results import Result
+from dq.stages.base import ORIGINAL, Need, Output, View, unreplaced
+from dq.stages.duplicates import disk_errors, shard_readers
+from dq.stages.passages import FoundPassages, PassageConfig, guard_passages, lost_by_source, passages_of
+from dq.stages.read import Documents, ingest, reading_warnings
+from dq.stages.signals import score_documents
+from dq.store import Workspace, write_parquet, write_table
+
+LEDGER = "passages.parquet"
+
+
+@dataclass(frozen=True)
+class PassagesResult(Result):
+    """What cutting repeated passages made.
+
+    Attributes:
+        workspace: the output folder.
+        options: what was looked for.
+        sources: DataFrame source, documents, bytes, kept_bytes, cut (documents that lost some), emptied.
+        pieces: rows of the ledger.
+        quarantined: unreadable rows.
+        warnings: what the user should know.
+    """
+
+    FRAME: ClassVar = "sources"
+
+    workspace: Workspace
+    options: PassageConfig
+    sources: pl.DataFrame
+    pieces: int
+    quarantined: int
+    warnings: tuple[str, ...]
+
+    @property
+    def quarantine(self) -> Path:
+        """The list of the unreadable rows."""
+        return self.workspace.corpus(ORIGINAL) / "quarantined.jsonl"
+
+    def record(self) -> dict[str, Any]:
+        """The fields and the sums over sources."""
+        sums = {name: int(self.sources[name].sum()) for name in self.sources.columns[1:]}
+        return {**super().record(), **sums, "workspace": self.workspace.root}
+
+
+class Rest(Output):
+    """What is left of the documents: one Parquet file a corpus shard, and the ledger of what is not."""
+
+    made_by: ClassVar = {"rest": 1}
+    needs: ClassVar = {"corpus": Need(Documents), "passages": Need(FoundPassages)}
+
+    @classmethod
+    def place(cls, view: View, _of: str, /) -> Path:
+        """``kept``."""
+        return view.workspace.kept()
+
+
+def cut_passages(
+    inputs: Sequence[Entry],
+    out: Path,
+    config: PassageConfig | None = None,
+    *,
+    read: ReadConfig | None = None,
+    overwrite: bool = False,
+    resources: Resources | None = None,
+    progress: Progress = QUIET,
+) -> PassagesResult:
+    """Cut repeated passages out of ``inputs`` into ``out``. The same call goes on after any interruption.
+
+    Args:
+        inputs: files, patterns, folders and samples; a text is a path whose fields have their usual names.
+        out: a new folder, or one that this function made.
+        config: length, boundaries, policy, guard; the defaults without one.
+        read: how rows become documents.
+        overwrite: replace what other inputs or settings have made in ``out``.
+        resources: threads and memory.
+        progress: hears of every step.
+
+    Raises:
+        DqError: what is wrong with the input, the options, the disk or the folders, on one line.
+    """
+    require_live_polars()
+    config, resources = config or PassageConfig(), resources or Resources()
+    instance(config, PassageConfig, name="config", remedy="dq.stages.passages has it")
+    instance(resources, Resources, name="resources", remedy="dq.dedup has it")
+    out, found = path(out, name="out"), find_inputs(inputs)
+    refuse_overlap(found, [out])
+    view = View(Workspace(out).create("passages"), replaces=overwrite)
+    with view.workspace.lock():
+        with progress.step("read", unit="bytes", total=input_bytes(found)) as step:
+            may_replace = None if overwrite else unreplaced
+            ingest(Documents.place(view, ""), found, read or ReadConfig(), may_replace=may_replace, step=step)
+        corpus = view.open(Documents)
+        if config.keep.signal:
+            score_documents(view, [config.keep.signal], executor=LocalExecutor(resources.threads))
+        with progress.step("find passages", unit="documents", total=len(corpus.documents)) as step:
+            pieces = passages_of(view, config, resources=resources, step=step)
+        passages = pieces.passages(corpus.documents)
+        sources = lost_by_source(passages, corpus.documents["source"])
+        guard_passages(sources, config)
+        with progress.step("write", unit="shards", total=len(corpus.shards)) as step:
+            _write(view, passages, threads=resources.threads, step=step)
+    summary = view.record(Documents).summary
+    return PassagesResult(
+        workspace=view.workspace,
+        options=config,
+        sources=sources,
+        pieces=len(passages.pieces),
+        quarantined=sum(summary["quarantined"].values()),
+        warnings=tuple(reading_warnings(summary)),
+    )
+
+
+def audit_passages(workspace: Workspace) -> pl.DataFrame:
+    """The pieces of a finished folder that its texts do not bear out, as of :func:`dq.dedup.unproven_pieces`.
+
+    Raises:
+        WorkspaceError: nothing has finished there.
+    """
+    view = View(workspace.existing())
+    corpus = view.open(Documents)
+    return unproven_pieces(view.open(FoundPassages).passages(corpus.documents), shard_readers(corpus))
+
+
+def _write(view: View, passages: Passages, *, threads: int, step: Step) -> None:
+    """``kept/`` and the ledger, which belongs to the same stage."""
+    stage, ledger, corpus = view.stage(Rest), view.workspace.root / LEDGER, view.open(Documents)
+    if stage.done() is not None and ledger.exists():
+        return
+    stage.start()
+    ledger.unlink(missing_ok=True)
+    sizes = np.bincount(corpus.documents["shard"].to_numpy(), minlength=len(corpus.shards))
+    starts = offsets_of(sizes)
+
+    def write(number: int) -> None:
+        output = stage.folder / corpus.shards[number].name
+        if not output.exists():
+            _write_shard(corpus.shards[number], passages, int(starts[number]), output=output)
+        step.advance()
+
+    with disk_errors(stage.folder):
+        run_in_threads(write, range(len(corpus.shards)), threads=threads)
+        write_parquet(ledger, _ledger(corpus.documents, passages.pieces))
+    stage.commit({"pieces": len(passages.pieces)})
+
+
+def _write_shard(shard: Path, passages: Passages, first: int, *, output: Path) -> None:
+    with pq.ParquetFile(shard) as file:
+        table = file.read(columns=["id", "source", "text", "meta"])
+    rows = slice(first, first + len(table))
+    cut: I64 = passages.n_bytes[rows] - passages.rest_bytes[rows]
+    rest = passages.rest(table.column("text"), first=first)
+    table = table.set_column(table.schema.get_field_index("text"), "text", rest).append_column(
+        "cut_bytes", pa.array(cut)
+    )
+    write_table(output, table.filter(pa.array(~passages.emptied[rows])), repeated=["source"])
+
+
+def _ledger(documents: pl.DataFrame, pieces: pl.DataFrame) -> pl.DataFrame:
+    """The pieces with the ids and sources of both documents."""
+    named = {
+        prefix + name: documents[name].gather(pieces[prefix + "document"]).alias(prefix + name)
+        for prefix in ("", "kept_")
+        for name in ("id", "source")
+    }
+    columns = ("document", "id", "source", "begin", "end", "kept_document", "kept_id", "kept_source", "kept_begin")
+    return pieces.with_columns(**named).select(*columns, "cut_begin", "cut_end")
