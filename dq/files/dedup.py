@@ -34,7 +34,7 @@ from dq.stages.duplicates import FoundDuplicates, disk_errors, find_pairs, shard
 from dq.stages.read import Documents, ingest, reading_warnings
 from dq.stages.selection import DeduplicationConfig, Selected, select_documents
 from dq.stages.signals import score_documents
-from dq.store import FolderLock, Workspace, write_parquet, write_table
+from dq.store import FolderLock, Workspace, local, write_parquet, write_table
 
 UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 
@@ -136,7 +136,7 @@ def dedup_files(
     config, resources = config or DeduplicationConfig(), resources or Resources()
     instance(config, DeduplicationConfig, name="config", remedy="dq.stages.selection has it")
     instance(resources, Resources, name="resources", remedy="dq.dedup has it")
-    out, index = path(out, name="out"), None if index is None else path(index, name="index")
+    out, index = path(out, name="out"), None if index is None else local(path(index, name="index"))
     found = find_inputs(inputs)
     refuse_overlap(found, [out, *([] if index is None else [index])])
     view = View(Workspace(out).create("dedup"), replaces=overwrite)

@@ -30,12 +30,13 @@ SIGNED = f"AWS4-HMAC-SHA256 Credential={KEY}/20260101/us-east-1/s3/aws4_request,
 
 @dataclass(frozen=True)
 class Asked:
-    """A request: its number among those of its method and path, from 0."""
+    """A request: its number among those of its method and path, and of the same range as well, from 0."""
 
     method: str
     path: str
     range: str
     number: int
+    again: int
 
 
 @dataclass(frozen=True)
@@ -111,8 +112,10 @@ def served() -> Iterator[Bucket]:
             path = self.path.partition("?")[0]
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             with lock:
-                number = sum(one.method == self.command and one.path == path for one in bucket.asked)
-                asked = Asked(self.command, path, self.headers.get("Range", ""), number)
+                alike = [one for one in bucket.asked if (one.method, one.path) == (self.command, path)]
+                wanted = self.headers.get("Range", "")
+                again = sum(one.range == wanted for one in alike)
+                asked = Asked(self.command, path, wanted, len(alike), again)
                 bucket.asked.append(asked)
             fault = (bucket.faults and bucket.faults(asked)) or Fault()
             if fault.status is not None:

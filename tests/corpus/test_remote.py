@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,10 +69,10 @@ def stored(tmp_path: Path, bucket: Bucket) -> Path:
 
 
 def storm(asked: Asked) -> Fault | None:
-    """Of every three answers one is an error and one is cut short."""
+    """Of every three answers to the same question one is an error and one is cut short."""
     if asked.method != "GET" or not asked.range:
         return Fault(status=500) if asked.number % 5 == 1 else None
-    return [Fault(status=503), Fault(keep=1000), None][asked.number % 3]
+    return [Fault(status=503), Fault(keep=1000), None][asked.again % 3]
 
 
 @pytest.mark.parametrize("faults", [None, storm], ids=["calm", "storm"])
@@ -282,6 +283,27 @@ def test_jobs_take_addresses_as_inputs(bucket: Bucket, tmp_path: Path) -> None:
     config = load_yaml(tmp_path / "job.yaml", JobConfig)
     assert {"fsspec", "s3fs"} <= set(config.modules())
     assert len(ingest(tmp_path / "corpus", config.input, config.read).documents) == len(ROWS)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["score", "a.jsonl", "-o", "s3://data/s.parquet"],
+        ["filter", "a.jsonl", "--preset", "c4", "-o", "s3://data/kept"],
+        ["filter", "a.jsonl", "--preset", "c4", "-o", "kept", "--dropped", "s3://data/dropped"],
+        ["dedup", "a.jsonl", "-o", "s3://data/out"],
+        ["dedup", "a.jsonl", "-o", "out", "--index", "s3://data/index"],
+    ],
+    ids=lambda arguments: " ".join(arguments[-2:]),
+)
+def test_results_at_an_address_are_refused_with_the_command_that_sends_them(
+    arguments: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "a.jsonl").write_bytes(LINE)
+    done = run_dq(*arguments, cwd=tmp_path)
+    assert done.returncode == 1
+    assert re.fullmatch(r"dq: s3://data/.*: an address, .*`dq send`", done.stderr.splitlines()[-1])
+    assert not (tmp_path / "s3:").exists()
 
 
 def made(tmp_path: Path) -> Path:

@@ -130,7 +130,7 @@ class _Opened:
             handle = self._handle or self._open()
             found: bytes = handle._fetch_range(start, end)  # what every backend defines, and fsspec's own caches call
             if "IfMatch" not in getattr(handle, "read_kw", {}):  # else the server itself compares
-                self._file.check(filesystem(self._file.scheme).info(self._file.path))
+                self._file.check(_asked("info", self._file.scheme, self._file.path))
         except BaseException:
             self._handle = None
             raise
@@ -203,10 +203,16 @@ def _made(scheme: str, _process: int) -> Any:
     return require("fsspec").filesystem(scheme, use_listings_cache=False)
 
 
+def _asked(method: str, scheme: str, path: str) -> Any:
+    """What a place says now: the hub's client remembers listings unless it is told not to."""
+    options: dict[str, Any] = {"refresh": True} if scheme == "hf" else {}
+    return getattr(filesystem(scheme), method)(path, **options, **({"detail": True} if method == "ls" else {}))
+
+
 def _info(scheme: str, path: str, *, name: str) -> dict[str, Any] | None:
     """What its place says of a path; None where there is nothing."""
     try:
-        return patiently(lambda: filesystem(scheme).info(path), name=name)  # type: ignore[no-any-return]
+        return patiently(lambda: _asked("info", scheme, path), name=name)  # type: ignore[no-any-return]
     except MissingError:
         return None
 
@@ -218,7 +224,7 @@ def _below(
 
     def listed(folder: str) -> list[dict[str, Any]]:
         try:
-            return patiently(lambda: filesystem(scheme).ls(folder, detail=True), name=name)
+            return patiently(lambda: _asked("ls", scheme, folder), name=name)
         except MissingError:
             return []
 
