@@ -2,24 +2,27 @@
 
 python benchmarks/places.py FILE [--rounds 3]: needs the extra `remote`, and moto for a real S3 server on loopback. Each
 round filters and deduplicates the text from both places, one worker each: processor time of dq's process (without the
-server's, which a bucket has elsewhere), and the clock, which has it where cores are few.
+server's, which a bucket has elsewhere), and the clock, which has it where cores are few. While dq reads from disk
+somebody else fetches the same file once: a busy server slows whoever shares its cores.
 """
 
 from __future__ import annotations
 
 import argparse
+import http.client
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.corpus.bucket import ENVIRONMENT, served  # noqa: E402
+from tests.corpus.bucket import ENVIRONMENT, SIGNED, served  # noqa: E402
 
 COMMANDS = {
     "filter": ["filter", "{}", "--preset", "fineweb", "-o", "kept", "--workers", "1"],
@@ -41,11 +44,28 @@ def main() -> None:
         for name, command in COMMANDS.items():
             ratios = []
             for _ in range(given.rounds):
-                took = {place: timed(command, entry, environment) for place, entry in places.items()}
+                fetching = threading.Thread(target=fetch, args=(bucket.port, f"/data/{given.file.name}"))
+                fetching.start()
+                took = {"local": timed(command, places["local"], environment)}
+                fetching.join()
+                took["bucket"] = timed(command, places["bucket"], environment)
                 ratios.append([there / here for there, here in zip(took["bucket"], took["local"], strict=True)])
                 print(name, *(f"{place} {cpu:.1f} s, {wall:.1f} s by the clock" for place, (cpu, wall) in took.items()))
             cpu, wall = (statistics.median(column) for column in zip(*ratios, strict=True))
             print(f"{name} from the bucket takes {cpu:.2f} of the processor time of local, {wall:.2f} of the clock's")
+
+
+def fetch(port: int, path: str) -> None:
+    """An object, by ranges of 4 MB."""
+    start, step = 0, 4 << 20
+    while True:
+        connection = http.client.HTTPConnection("127.0.0.1", port)
+        connection.request("GET", path, headers={"Authorization": SIGNED, "Range": f"bytes={start}-{start + step - 1}"})
+        size = len(connection.getresponse().read())
+        connection.close()
+        if size < step:
+            return
+        start += step
 
 
 def timed(command: list[str], entry: str, environment: dict[str, str]) -> tuple[float, float]:
