@@ -24,6 +24,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "train": ("torch", "tokenizers", "fastokens", "safetensors"),
     "report": ("jinja2",),
     "html": ("resiliparse",),
+    "trafilatura": ("trafilatura", "resiliparse"),
     "clean": ("ftfy",),
     "datatrove": ("datatrove",),
     "datasketch": ("datasketch",),

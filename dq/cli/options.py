@@ -84,8 +84,11 @@ Figures = Annotated[
 
 TextField = Annotated[str, typer.Option("--text-field", help="The field or column that holds the text.")]
 PageText = Annotated[
-    Literal["main", "all", "html"],
-    typer.Option("--page-text", help="Of a page in WARC, ARC or HTML files: its main content, all of it, or its HTML."),
+    Literal["main", "all", "html", "trafilatura"],
+    typer.Option(
+        "--page-text",
+        help="Of a page: its main content (also as trafilatura has it), all of it, or HTML.",
+    ),
 ]
 IdField = Annotated[str, typer.Option("--id-field", help="The one that holds the id. Without: file and row.")]
 SourceField = Annotated[str, typer.Option("--source-field", help="The one that holds the source.")]

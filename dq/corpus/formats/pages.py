@@ -2,11 +2,16 @@
 
 Its time grows with the depth of a page times its length, so a page nested deeper than browsers build it (512 in
 Chromium) is refused before it is parsed: a megabyte then takes about two seconds at most, and not minutes.
+
+Trafilatura, where it is asked for, takes ten seconds for a megabyte of the worst pages, so it gets no longer ones. It
+is set as for FineWeb (datatrove 0.10.1 `Trafilatura`: precision before recall), but for what it calls deduplication,
+whose result depends on the pages before.
 """
 
 from __future__ import annotations
 
 import functools
+import logging
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +23,7 @@ from dq.errors import require
 
 MAX_DEPTH = 512
 MAX_BYTES = 10_000_000  # of UTF-8; Common Crawl keeps 1 to 5 MB of a page
+MAX_TRAFILATURA_BYTES = 1_000_000
 TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]*)[^<>]*?(/?)>")
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"}
 ENDED_BY_NEXT = {"p", "li", "dt", "dd", "option", "optgroup", "tr", "td", "th", "thead", "tbody", "tfoot", "rp", "rt"}
@@ -57,14 +63,17 @@ def read_page(raw: bytes, *, content_type: str, what: PageText) -> Page:
     html, charset = decoded(raw, content_type=content_type, is_html=True)
     if what == "html":
         return Page(html, "", charset)
-    if len(raw) > MAX_BYTES:
+    if len(raw) > (MAX_TRAFILATURA_BYTES if what == "trafilatura" else MAX_BYTES):
         raise PageError("page_too_large")
     if is_deep(html):
         raise PageError("page_too_deep")
     extract, tree_of, _ = libraries()
     try:
         tree = tree_of(html)
-        text = extract(tree, main_content=what == "main", alt_texts=False, links=False, list_bullets=False)
+        if what == "trafilatura":
+            text = _by_trafilatura(html)
+        else:
+            text = extract(tree, main_content=what == "main", alt_texts=False, links=False, list_bullets=False)
     except (ValueError, RuntimeError):
         raise PageError("broken_html") from None
     return Page(text, SPACES.sub(" ", tree.title or "").strip(), charset)
@@ -100,6 +109,36 @@ def is_deep(html: str) -> bool:
             if open_elements > MAX_DEPTH:
                 return True
     return False
+
+
+def _by_trafilatura(html: str) -> str:
+    """The main content as trafilatura finds it; none of a page in which it finds none."""
+    try:
+        return trafilatura().extract(html, favor_precision=True, include_comments=False, deduplicate=False) or ""
+    except Exception:  # the library raises nothing narrower
+        raise PageError("broken_html") from None
+
+
+@functools.cache
+def trafilatura() -> Any:
+    """The library, which tells of each page in which it finds nothing to nobody.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
+    logging.getLogger("trafilatura").addHandler(logging.NullHandler())
+    return require("trafilatura")
+
+
+def check_libraries(what: PageText) -> None:
+    """Whether what pages need is installed.
+
+    Raises:
+        MissingExtraError: it is not.
+    """
+    libraries()
+    if what == "trafilatura":
+        trafilatura()
 
 
 @functools.cache

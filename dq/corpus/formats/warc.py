@@ -14,7 +14,7 @@ from dq.corpus.config import InputSpec, PageText
 from dq.corpus.documents import FIRST_BYTES, BadRow, PassedOver, Row
 from dq.corpus.formats.base import RowFormat
 from dq.corpus.formats.http_response import BodyError, HttpResponse
-from dq.corpus.formats.pages import PageError, decoded, libraries, read_page
+from dq.corpus.formats.pages import PageError, check_libraries, decoded, read_page
 from dq.corpus.formats.records import Record, records
 from dq.corpus.places import File
 
@@ -40,7 +40,7 @@ class Warc(RowFormat[None]):
 
     def for_entry(self, spec: InputSpec) -> Warc:
         """With what the entry says of pages."""
-        libraries()
+        check_libraries(spec.page_text)
         return Warc(spec.page_text)
 
     def rows(self, file: File, *, max_document_bytes: int, part: None = None) -> Iterator[Row | BadRow | PassedOver]:

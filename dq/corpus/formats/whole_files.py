@@ -15,7 +15,7 @@ from dq.corpus.documents import FIRST_BYTES, BadRow, Row
 from dq.corpus.formats.base import RowFormat
 from dq.corpus.formats.compression import decompressed
 from dq.corpus.formats.jsonl import BOM, CHUNK_BYTES
-from dq.corpus.formats.pages import PageError, libraries, read_page
+from dq.corpus.formats.pages import PageError, check_libraries, read_page
 from dq.corpus.places import File
 
 
@@ -65,7 +65,7 @@ class HtmlPage(WholeFile):
 
     def for_entry(self, spec: InputSpec) -> HtmlPage:
         """With what the entry says of pages."""
-        libraries()
+        check_libraries(spec.page_text)
         return HtmlPage(spec.page_text)
 
     def fields(self, content: bytes) -> dict[str, Any]:
