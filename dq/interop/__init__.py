@@ -3,6 +3,7 @@
     dq.interop.datatrove.Filter(dq.presets.fineweb_quality())     a step of a datatrove pipeline
     dq.interop.polars.judge(frame, dq.presets.gopher_quality())   columns of a Series, DataFrame or LazyFrame
     dataset.filter(dq.interop.huggingface.Keep(rules), batched=True)
+    dataset.map_batches(dq.interop.ray.Keep(rules), batch_format="pyarrow")    of Ray Data
     dq.interop.datasketch.lean_minhashes(signatures)              for its LSH, Redis and Cassandra
     dq.interop.datatrove_minhash.signatures(words)                as its deduplication computes them
 
@@ -15,9 +16,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dq.interop import datasketch, datatrove, datatrove_minhash, huggingface, polars
+    from dq.interop import datasketch, datatrove, datatrove_minhash, huggingface, polars, ray
 
-__all__ = ["datasketch", "datatrove", "datatrove_minhash", "huggingface", "polars"]
+__all__ = ["datasketch", "datatrove", "datatrove_minhash", "huggingface", "polars", "ray"]
 
 
 def __getattr__(name: str) -> Any:

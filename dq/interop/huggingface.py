@@ -67,7 +67,7 @@ def _texts(batch: Any, column: str) -> Any:
     return batch[column]
 
 
-class _Rules:
+class Rules:
     """A rule set as JSON text, so that equal rules pickle to equal bytes in every process."""
 
     def __init__(
@@ -90,7 +90,7 @@ class _Rules:
         return judged.select(*VERDICT)
 
 
-class Judge(_Rules):
+class Judge(Rules):
     """For ``Dataset.map(batched=True)``: adds ``keep`` (bool), ``reasons``, ``not_judged`` and ``script``.
 
     ``reasons`` is empty where kept; ``not_judged`` lists rules not made for the text's ``script``, such as Thai.
@@ -101,7 +101,7 @@ class Judge(_Rules):
         return self.verdicts(batch).to_dict(as_series=False)
 
 
-class Keep(_Rules):
+class Keep(Rules):
     """For ``Dataset.filter(batched=True)``: true for the documents that every rule accepts."""
 
     def __call__(self, batch: Any) -> list[bool]:
