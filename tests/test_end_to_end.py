@@ -217,6 +217,7 @@ def test_every_dq_command_of_the_readme_works(
     (tmp_path / "docs.jsonl").write_text("\n".join(map(json.dumps, rows)))
     (tmp_path / "maths.jsonl").write_text(json.dumps({"question": "The old bridge of the town. " * 3, "answer": "No"}))
     (tmp_path / "mine.yaml").write_text(readme_yaml("rules:"))
+    (tmp_path / "urls.yaml").write_text(readme_yaml("domains:"))
     losses = [
         f"{arm},1000000,{seed},{3 + worse + 0.01 * seed}" for arm, worse in (("raw", 0), ("a", 1)) for seed in (0, 1, 2)
     ]

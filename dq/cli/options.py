@@ -118,6 +118,10 @@ AllowRemoval = Annotated[
 
 Preset = Annotated[str | None, typer.Option("--preset", help="A rule set, such as fineweb or gopher_quality.")]
 RulesFile = Annotated[Path | None, typer.Option("--rules", help="Rules of your own in YAML, in place of a preset.")]
+UrlsFile = Annotated[
+    Path | None,
+    typer.Option("--urls", help="Rules about addresses in YAML: blocked domains, words and so on."),
+]
 Models = Annotated[
     list[str] | None,
     typer.Option("--model", help="A classifier as a signal: NAME=FILE.safetensors, or NAME=FILE.bin:LABEL (fastText)."),
@@ -201,13 +205,21 @@ def input_specs(paths: list[str], **fields: str) -> list[InputSpec]:
     return entries(paths, **fields)
 
 
-def rule_set(preset: str | None, rules: Path | None, *, models: Collection[str] = ()) -> RuleSet:
-    """The rules that a command was given: a preset's or a file's, one of the two."""
-    from dq.quality import load_rules, presets
+def rule_set(
+    preset: str | None, rules: Path | None, *, models: Collection[str] = (), urls: Path | None = None
+) -> RuleSet:
+    """The rules that a command was given: a preset's or a file's, one of the two, and those about addresses."""
+    from dq.config import load_yaml
+    from dq.quality import RuleSet, load_rules, presets
+    from dq.quality.urls import UrlRules
 
-    if (preset is None) == (rules is None):
+    if (preset is None) == (rules is None) and (urls is None or preset is not None):
         raise typer.BadParameter("give one of --preset NAME and --rules FILE")
-    return load_rules(rules, models=models) if rules is not None else presets.preset(str(preset))
+    if rules is not None:
+        found = load_rules(rules, models=models)
+    else:
+        found = RuleSet(name="urls", rules=()) if preset is None else presets.preset(preset)
+    return found if urls is None else found.model_copy(update={"urls": load_yaml(urls, UrlRules)})
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from dq.cli.options import (
     SourceField,
     SourceFrom,
     TextField,
+    UrlsFile,
     Words,
     Workers,
     executor_of,
@@ -94,6 +95,7 @@ def filter_documents(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of kept documents, or .jsonl, .parquet file.")],
     preset: Preset = None,
     rules: RulesFile = None,
+    urls: UrlsFile = None,
     model: Models = None,
     dropped: Annotated[Path | None, typer.Option(help="Folder for dropped documents, reasons, values.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Judge as the source does, defects included.")] = False,
@@ -120,7 +122,7 @@ def filter_documents(
     fields: dict[str, str] = {"text_field": text_field, "id_field": id_field, "source_field": source_field}
     fields |= {"source_from": source_from, "page_text": page_text}
     scoring = _scoring(words, model, max_bad_fraction)
-    judging = rule_set(preset, rules, models=[one.name for one in scoring.models])
+    judging = rule_set(preset, rules, models=[one.name for one in scoring.models], urls=urls)
     with show.progress() as progress:
         done = filter_files(
             input_specs(inputs, **fields),

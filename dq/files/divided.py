@@ -14,8 +14,9 @@ from dq.corpus.config import InputSpec
 from dq.corpus.documents import Carried
 from dq.errors import ConfigError
 from dq.files.named import Named, lines_writer
-from dq.files.own import lines_with, rows_with
+from dq.files.own import Names, lines_with, rows_with
 from dq.files.tables import table_writer
+from dq.quality.urls import json_field
 
 
 def outputs_of(kept: Path | None, dropped: Path | None, *, field: str = "output") -> dict[str, Named]:
@@ -56,3 +57,16 @@ def adder(output: Named, number: int) -> Iterator[Callable[[InputSpec, Batch, pl
 
 def _lines_of(batch: Batch) -> list[str]:
     return [] if batch.lines is None else list(batch.lines.to_pylist())
+
+
+def field_of(batch: Batch, name: str) -> pl.Series:
+    """A field of the rows as text, null where a row has none; nested by dots."""
+    if batch.own is None:
+        rows = batch.documents.column("meta") if batch.lines is None else batch.lines
+        return json_field(pl.Series(rows), name)
+    held = name if name in batch.own.column_names else name.partition(".")[0]
+    if held not in batch.own.column_names:
+        return pl.Series([None], dtype=pl.String).new_from_index(0, len(batch.documents))
+    frame = pl.DataFrame(batch.own.select([held]))
+    column = frame.select(Names().column(name, frame.schema)).to_series()
+    return column.cast(pl.String, strict=False)

@@ -23,13 +23,15 @@ from dq.corpus.inputs import Entry, Inputs, find_inputs, input_identity
 from dq.corpus.quarantine import RowCounts
 from dq.errors import ConfigError, WorkspaceError
 from dq.executors import QUIET, Executor, LocalExecutor, Progress, require_live_polars
-from dq.files.divided import adder, carried, followed_link, outputs_of
+from dq.files.divided import adder, carried, field_of, followed_link, outputs_of
 from dq.files.named import Named
 from dq.files.pieces import PieceTask, Scoring, counted, cut, join_quarantine, run_pieces, undone_without_text
 from dq.files.score import ScoreTask, score_piece, score_tasks
 from dq.files.tables import unite
 from dq.files.tally import Tally
 from dq.quality import QuantileRule, RuleSet, a_rule_set
+from dq.quality.urls import RULES as URL_REASONS
+from dq.quality.urls import with_urls
 from dq.results import Result
 from dq.store import Stage, read_parquet
 from dq.store.claimed import claimed
@@ -67,7 +69,7 @@ class FilterResult(Result):
     Attributes:
         rules: who judged, with the thresholds that ranking gave.
         by_rule: one row a rule, in rule order: reason, signal, minimum, maximum, dropped (documents that fail it),
-            alone (documents that fail nothing else).
+            alone (documents that fail nothing else); then one row a rule about addresses.
         by_source: one row a source, by name: documents, bytes (UTF-8 of text), kept, kept_bytes.
         by_script: one row a script without spaces between words that documents are mostly in: documents, kept, and
             not_judged, the reasons of the rules that are not made for it and judged none of them.
@@ -106,6 +108,16 @@ class FilterResult(Result):
                 "alone": tally.alone[rule.reason],
             }
             for rule in rules.rules
+        ]
+        by_rule += [
+            {
+                "reason": reason,
+                "signal": rules.urls.field,
+                "dropped": tally.dropped[reason],
+                "alone": tally.alone[reason],
+            }
+            for reason in URL_REASONS
+            if rules.urls is not None
         ]
         counters = (tally.documents, tally.bytes, tally.kept, tally.kept_bytes)
         by_source = [[source, *(counter[source] for counter in counters)] for source in sorted(tally.documents)]
@@ -165,7 +177,7 @@ def filter_files(
 
     Args:
         inputs: files, patterns, folders and samples.
-        rules: who judges.
+        rules: who judges; what rules about addresses found is in the dropped documents' column ``entries``.
         kept: a new or empty folder for Parquet files; or the name of one file, by its ending Parquet or JSON lines
             (.jsonl, .jsonl.gz, .jsonl.zst). Rows keep their own fields; id and source are added where there are none.
         dropped: the same for the others, with their full list of reasons and the values of the rules' signals.
@@ -188,6 +200,7 @@ def filter_files(
     with progress.step("compare with what is there", unit="files", total=len(found.files)) as step:
         identity = input_identity(found.files, step=step)
     config = {"inputs": identity, "rules": rules, "strict": strict, **scoring.identity}
+    config |= {} if rules.urls is None else {"urls": rules.urls.identity()}
     kinds = [f"{name}: {output.kind}" for name, output in outputs.items()]
     stages = [
         Stage("filter", VERSION, followed_link(output.folder), config={**config, "outputs": kinds, "holds": name})
@@ -300,7 +313,9 @@ def _filter_piece(task: FilterTask) -> None:
         for spec, batch in batches:
             scores = task.scoring.scores(batch.documents, names)
             source = pl.Series("source", batch.documents.column("source"))
-            verdicts = task.rules.judge(scores.with_columns(source), strict=task.strict)
+            verdicts = task.rules.judge(pl.DataFrame([*scores, source]), strict=task.strict)
+            if (urls := task.rules.urls) is not None:
+                verdicts, scores = _with_urls(verdicts, scores, found=urls.judge(field_of(batch, urls.field)))
             keep, failed = verdicts["keep"], ~verdicts["keep"]
             chosen = batch.filter(keep)
             tally.count_kept(chosen.documents)
@@ -311,3 +326,10 @@ def _filter_piece(task: FilterTask) -> None:
                 rest = batch.filter(failed)
                 why = pl.concat([verdicts.select("reasons", "not_judged"), scores], how="horizontal").filter(failed)
                 add(spec, rest, pl.concat([rest.places(), why], how="horizontal"))
+
+
+def _with_urls(
+    verdicts: pl.DataFrame, scores: pl.DataFrame, *, found: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Verdicts with what rules about addresses found, and their entries beside the signals."""
+    return with_urls(verdicts, found["reasons"]), pl.DataFrame([*scores, found["entries"]])

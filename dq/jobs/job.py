@@ -12,6 +12,7 @@ from dq.errors import nearest
 from dq.quality import QuantileRule, RuleSet, all_signals, presets
 from dq.quality.rules import AnyRule
 from dq.quality.scorers.files import RESERVED
+from dq.quality.urls import UrlRules
 from dq.stages.base import ORIGINAL, TextVersions
 from dq.stages.cleaned import CleanConfig
 from dq.stages.contamination import DecontaminateConfig
@@ -28,6 +29,8 @@ class QualityConfig(StrictModel):
     """A rule set by name; without one and without `rules`, the quickstart's."""
     rules: tuple[AnyRule, ...] = ()
     """Rules of one's own, judged after the preset's; a quantile rule ranks the whole corpus, by `source` or in all."""
+    urls: UrlRules | None = None
+    """Rules about the documents' addresses, which judge too."""
     learned: LearnedConfig | None = None
     """A classifier to train, whose name is a signal for the rules."""
     any_script: bool = False
@@ -37,10 +40,10 @@ class QualityConfig(StrictModel):
     def rule_set(self) -> RuleSet:
         """All rules."""
         if self.preset is None and self.rules:
-            found = RuleSet(name="rules", rules=self.rules)
+            found = RuleSet(name="rules", rules=self.rules, urls=self.urls)
         else:
             preset = presets.preset(self.preset or "quickstart")
-            found = RuleSet(name=preset.name, rules=(*preset.rules, *self.rules))
+            found = RuleSet(name=preset.name, rules=(*preset.rules, *self.rules), urls=self.urls)
         return found.for_any_script() if self.any_script else found
 
     @field_validator("preset")

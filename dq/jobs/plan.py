@@ -27,7 +27,7 @@ from dq.stages.selection import JOB_NEEDS, Selected
 from dq.stages.signals import Signals
 from dq.stages.tokenizer import tokenizer_stage
 from dq.stages.tokens import TokenPool
-from dq.stages.verdicts import Verdicts
+from dq.stages.verdicts import Verdicts, lists_of
 from dq.store import Stage, Workspace, read_record
 
 
@@ -111,7 +111,7 @@ def _stages(view: View, config: JobConfig) -> Iterator[tuple[str, Callable[[], S
     names = sorted({*rules.signals(), *config.dedup.signals})
     uses = ("corpus",) if learned is None else ("corpus", "learned")
     yield "score", lambda: view.stage(Signals, config=names, uses=uses)
-    yield "judge", lambda: view.stage(Verdicts, config=rules)
+    yield "judge", lambda: view.stage(Verdicts, config=rules, others=lists_of(rules))
     yield "train a tokenizer", lambda: tokenizer_stage(view, config.tokenizer)
     yield "tokenise", lambda: view.stage(TokenPool)
     policy = config.dedup.model_dump(mode="json", include={"keep", "max_removed_fraction", "allow_removal"})

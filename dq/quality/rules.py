@@ -19,10 +19,11 @@ import pyarrow as pa
 import pydantic
 
 from dq.arguments import instance
-from dq.config import FieldFault, StrictModel, load_yaml
+from dq.config import FieldFault, SparseModel, StrictModel, load_yaml
 from dq.errors import ConfigError
 from dq.executors import require_live_polars
 from dq.quality.signals import all_signals, check_signals
+from dq.quality.urls import UrlRules
 from dq.results import html_table
 from dq.text import SPACELESS_SCRIPTS, string_array
 
@@ -184,13 +185,15 @@ VERDICT: dict[str, pl.DataType] = {
 AnyRule: TypeAlias = Rule | FixedQuantileRule | QuantileRule
 
 
-class RuleSet(StrictModel):
+class RuleSet(SparseModel):
     """Named rules judged together."""
 
     name: str
     """Name of the set, such as ``gopher_quality``."""
     rules: tuple[AnyRule, ...]
     """The rules, in the order in which reasons are listed."""
+    urls: UrlRules | None = None
+    """Rules about addresses, which judge documents where these are known: in files and in jobs."""
 
     def for_any_script(self) -> RuleSet:
         """The set whose rules all judge documents in scripts without spaces too."""

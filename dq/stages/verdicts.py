@@ -8,8 +8,10 @@ from typing import ClassVar
 
 import polars as pl
 
+from dq.config import fingerprint
 from dq.quality import RuleSet
 from dq.quality.rules import script_warning
+from dq.quality.urls import json_field, with_urls
 from dq.stages.base import Need, Output, View
 from dq.stages.read import Documents
 from dq.stages.signals import Signals
@@ -23,6 +25,7 @@ class Verdicts(Output):
 
     made_by: ClassVar = {"judge": 2}
     needs: ClassVar = {"signals": Need(Signals)}
+    outside: ClassVar = ("urls",)
 
     @classmethod
     def place(cls, view: View, _of: str, /) -> Path:
@@ -52,13 +55,23 @@ def script_warnings(verdicts: pl.DataFrame) -> list[str]:
     ]
 
 
+def lists_of(rules: RuleSet) -> dict[str, str]:
+    """The fingerprint of the lists that rules about addresses read, where there are any."""
+    return {} if rules.urls is None else {"urls": fingerprint(rules.urls.identity())}
+
+
 def judge(view: View, rules: RuleSet) -> Verdicts:
     """Judge every document, or find that it has been done."""
-    stage = view.stage(Verdicts, config=rules)
+    stage = view.stage(Verdicts, config=rules, others=lists_of(rules))
     if stage.done() is None:
         stage.start()
-        sources = view.open(Documents, "judged").documents["source"]
-        verdicts = rules.judge(view.open(Signals).table().with_columns(sources))
+        corpus = view.open(Documents, "judged")
+        verdicts = rules.judge(view.open(Signals).table().with_columns(corpus.documents["source"]))
+        if (urls := rules.urls) is not None:
+            metas = (read_parquet(path, columns=["meta"])["meta"] for path in view.open(Documents).shards)
+            verdicts = with_urls(
+                verdicts, urls.judge(pl.concat(json_field(one, urls.field) for one in metas))["reasons"]
+            )
         write_parquet(stage.folder / FILE, verdicts)
         stage.commit({"kept": int(verdicts["keep"].sum()), "dropped": int((~verdicts["keep"]).sum())})
     return view.open(Verdicts)
