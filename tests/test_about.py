@@ -60,7 +60,7 @@ def test_presets_are_listed_and_one_shows_every_rule_with_its_bound(tmp_path: Pa
 
 
 def test_a_shell_completes_the_names_of_commands(tmp_path: Path) -> None:
-    environment = {**os.environ, "_DQ_COMPLETE": "complete_bash", "COMP_WORDS": "dq de", "COMP_CWORD": "1"}
+    environment = {**os.environ, "_DQ_COMPLETE": "complete_bash", "COMP_WORDS": "dq ded", "COMP_CWORD": "1"}
     command = [sys.executable, "-c", "from dq.cli import main; main([])"]
     done = subprocess.run(
         command, env={**environment, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False

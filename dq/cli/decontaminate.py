@@ -11,9 +11,11 @@ from dq.cli import show
 from dq.cli.options import (
     MAX_BAD_FRACTION,
     AsJson,
+    Dropped,
     IdField,
     Inputs,
     MaxBad,
+    Ngram,
     Overwrite,
     PageText,
     SourceField,
@@ -36,8 +38,6 @@ Benchmarks = Annotated[
 ]
 Report = Annotated[Path, typer.Option("--output", "-o", help="Folder of the report: matches.parquet, items.parquet.")]
 Kept = Annotated[Path | None, typer.Option(help="Folder or file for the documents without any item.")]
-Dropped = Annotated[Path | None, typer.Option(help="Folder or file for those with one, and the benchmarks.")]
-Ngram = Annotated[int, typer.Option(help="Words in a row that an item and a document must share.")]
 MinWords = Annotated[int, typer.Option(help="Shorter items than --ngram are looked for whole, from so many words on.")]
 MinCoverage = Annotated[
     float, typer.Option(help="Share of an item's n-grams that a document must hold. 0: a single one, as in GPT-3.")

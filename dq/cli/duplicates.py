@@ -20,6 +20,7 @@ from dq.cli.options import (
     MaxBad,
     MaxRemoved,
     Memory,
+    Ngram,
     OptionalInputs,
     Overwrite,
     PageText,
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Folder of the results; the same one goes on.")]
 OldOutput = Annotated[Path | None, typer.Option("--out", hidden=True, help="The old name of --output.")]
 Threshold = Annotated[float, typer.Option(help="Smallest Jaccard similarity that makes two documents duplicates.")]
-Ngram = Annotated[int, typer.Option(help="Units in a shingle.")]
 Unit = Annotated[str, typer.Option(help="words (of scripts without spaces: letters) or characters.")]
 Normalization = Annotated[
     str,

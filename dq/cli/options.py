@@ -116,6 +116,10 @@ AllowRemoval = Annotated[
     list[str] | None, typer.Option("--allow-removal", metavar="SOURCE", help="A source that may lose any share.")
 ]
 
+Dropped = Annotated[
+    Path | None, typer.Option("--dropped", help="Folder or file of dropped documents, with the reasons.")
+]
+Ngram = Annotated[int, typer.Option("--ngram", help="Words in a row that are compared as one, or letters.")]
 Preset = Annotated[str | None, typer.Option("--preset", help="A rule set, such as fineweb or gopher_quality.")]
 RulesFile = Annotated[Path | None, typer.Option("--rules", help="Rules of your own in YAML, in place of a preset.")]
 UrlsFile = Annotated[

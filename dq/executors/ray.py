@@ -119,7 +119,7 @@ def connected(address: str = "auto") -> Iterator[None]:
         ray.init(address=address, log_to_driver=False, logging_level="error")
     except (ConnectionError, ValueError) as error:
         raise ConfigError(
-            f"no Ray cluster at {address!r} ({str(error).splitlines()[0]}); start one with `ray start --head`, or set "
+            f"no Ray cluster at {address!r} ({str(error).splitlines()[0]}); start one with `ray start`, or set "
             "RAY_ADDRESS",
             field="executor",
         ) from None
