@@ -15,7 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from dq.stages.encoder import MAX_RUN_CHARS, Encoder, load_tokenizer
+from dq.stages import encoder as encoder_module
+from dq.stages.encoder import MAX_RUN_CHARS, Encoded, Encoder, load_tokenizer
 from dq.stages.tokenizer import TokenizerConfig, make_tokenizer
 from dq.text import rows_with_long_runs, text_batch
 from tests.stages.test_tokens import prose, rows_of, view_of
@@ -169,6 +170,22 @@ def test_a_file_that_the_faster_library_reads_otherwise_is_left_to_tokenizers(
 
     monkeypatch.setattr(fastokens, "Tokenizer", Wrong)
     assert not Encoder(trained).is_fast
+
+
+def test_where_the_first_real_texts_differ_tokenizers_does_the_work(
+    trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = Encoder(trained)
+    assert encoder.is_fast
+    right = Encoder(trained).encode(["zebra crossing", "other"]).ids.tolist()
+    made = encoder_module._by_fast
+
+    def wrong(tokenizer: Any, texts: list[str]) -> Encoded:
+        return made(tokenizer, [text.replace("zebra", "horse") for text in texts])
+
+    monkeypatch.setattr(encoder_module, "_by_fast", wrong)
+    assert encoder.encode(["zebra crossing", "other"]).ids.tolist() == right
+    assert not encoder.is_fast
 
 
 @pytest.mark.parametrize("kind", ["a", "7", " ", ".", "é", "漢", "\u0301", "\t "])
