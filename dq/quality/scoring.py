@@ -21,6 +21,7 @@ from dq.quality.rules import RuleSet, a_rule_set
 from dq.quality.scorers.base import Scorer, by_column, columns_of, needed
 from dq.quality.scorers.compression import Compression
 from dq.quality.scorers.fasttext import Language
+from dq.quality.scorers.personal import PersonalData
 from dq.quality.signals import (
     AS_WRITTEN,
     AT,
@@ -41,7 +42,7 @@ from dq.text import (
     text_batch,
 )
 
-SLOW_SCORERS: tuple[Scorer, ...] = (Compression(), Language())
+SLOW_SCORERS: tuple[Scorer, ...] = (Compression(), Language(), PersonalData())
 """What computes the slow signals of the table."""
 
 

