@@ -135,7 +135,6 @@ WORK = [
     ("variants", "verify", "study.yaml", "--budget-tokens", "4096"),
     ("variants", "export", "study.yaml", "raw", "-o", "exported\u202e[b]", "--format", "jsonl"),
     ("noise", "ws"),
-    ("noise", "ws", "--ensembles"),
     ("compare", "ws", "--figures", "figures\u202e[b]"),
     ("compare", "runs.csv", "--baseline", HOSTILE, "--where", "set=x"),
     ("fit", "law\u202e[b].csv", "--law", "curve", "--figures", "fitted\u202e[b]"),

@@ -12,18 +12,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
+import dq
 from dq.errors import BudgetError, ConfigError
 from dq.executors import Executor, LocalExecutor, WorkerDiedError
 from dq.executors.ray import RayExecutor, connected
 from dq.executors.slurm import SlurmExecutor
+from dq.interop.ray import Keep, Score
 from dq.jobs import run_job
 from dq.store import Workspace
 from tests.command import run_dq
 from tests.conftest import tool
 from tests.executors.tasks import always_killed, double, fail_at_1, wait_to_be_killed_once
-from tests.jobs.workspaces import contents, small_job
+from tests.jobs.workspaces import changed, contents, small_job
 from tests.processes import ROOT, until
 
 ray_nodes = pytest.importorskip("ray.cluster_utils")
@@ -153,7 +156,7 @@ def test_a_task_whose_node_goes_down_is_done_elsewhere(cluster: Cluster, tmp_pat
 
 
 def test_a_job_makes_the_same_bytes_on_a_cluster(cluster: Cluster, tmp_path: Path) -> None:
-    job = small_job(tmp_path)
+    job = changed(small_job(tmp_path), read={"shard_rows": 100})
     for name, executor in (("here", LocalExecutor()), ("there", cluster.executor)):
         run_job(job, Workspace(tmp_path / name), executor=executor)
     assert contents(Workspace(tmp_path / "here")) == contents(Workspace(tmp_path / "there"))
@@ -171,6 +174,16 @@ def test_a_command_runs_on_a_cluster(cluster: Cluster, tmp_path: Path, monkeypat
     assert files and all(
         (tmp_path / "local" / one).read_bytes() == (tmp_path / cluster.name / one).read_bytes() for one in files
     )
+
+
+@pytest.mark.filterwarnings("ignore")  # of Ray's own
+def test_a_dataset_of_ray_keeps_what_the_rules_keep(ray_cluster: Cluster) -> None:
+    texts, rules = ["The people of the town stood on the old bridge. " * 12, "Short.", ""], dq.presets.gopher_quality()
+    dataset = ray_nodes.ray.data.from_arrow(pa.table({"body": texts, "n": list(range(len(texts)))}))
+    kept = dataset.map_batches(Keep(rules, text="body"), batch_format="pyarrow")
+    rows = kept.map_batches(Score(["word_count"], text="body"), batch_format="pyarrow").take_all()
+    assert [row["n"] for row in rows] == [n for n, keep in enumerate(rules.judge(dq.score(texts))["keep"]) if keep]
+    assert [row["word_count"] for row in rows] == dq.score([texts[0]], ["word_count"])["word_count"].to_list()
 
 
 @pytest.mark.needs_tool
