@@ -6,8 +6,6 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 KERNELS := $(VENV)/.compiled
 
-WORKERS ?= $(shell $(PYTHON) -c 'import os; print(os.cpu_count() + 1)')
-
 unexport PYTHONDONTWRITEBYTECODE  # nothing is compiled in advance: without bytecode every process would compile it all
 
 .PHONY: quickstart test check lint kills bench clean
@@ -17,14 +15,13 @@ quickstart: $(KERNELS)
 
 test: check
 
-# mypy and the compiler of kernels use a core each, for a minute; tests begin when the kernels are there. A worker more
-# than there are cores, for some tests wait for others' processes.
+# mypy and the compiler of kernels use a core each, for a minute; tests begin when the kernels are there.
 check: $(STAMP)
 	$(MAKE) --jobs=2 lint tests
 
 .PHONY: tests
 tests: $(KERNELS)
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -n logical --dist loadfile --no-loadscope-reorder
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -7,12 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.study.conftest import World
 
 ROOT = Path(__file__).parents[2]
 TINY = ("--sizes", "0.1M", "--shapes", "2x16", "--steps", "1", "--rounds", "1", "--beside", "2")
 
 
+@pytest.mark.slow
 def test_it_measures_every_side_and_a_study(world: World) -> None:
     study = ("--study", str(world.workspace.root), "--seeds", "1", "--budget-tokens", "1024")
     script = str(ROOT / "benchmarks/gpu.py")

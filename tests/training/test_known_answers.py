@@ -149,7 +149,7 @@ def test_a_markov_source_is_approached_from_above(tmp_path: Path) -> None:
     assert entropy < nats[1] < nats[0] and nats[1] < 1.02 * at_best
 
 
-@pytest.mark.parametrize("seed", [0, 2])
+@pytest.mark.parametrize("seed", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_sixteen_epochs_that_are_reshuffled_beat_sixteen_in_the_same_order(tmp_path: Path, seed: int) -> None:
     """Of a text of 2,048 tokens the reshuffled run was better by .28, .07 and .17 nats a token (seeds 0, 1, 2)."""
     draw = np.random.default_rng(seed)
