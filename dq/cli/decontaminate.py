@@ -76,11 +76,16 @@ def decontaminate(
     about = {"ngram": ngram, "min_words": min_words, "min_coverage": min_coverage}
     named = tuple(Benchmark.parse(text) for text in benchmark)
     config = checked(BenchmarksConfig, {**about, "benchmarks": named}, names={"benchmarks": "benchmark"})
-    fields: dict[str, str] = {"text_field": text_field, "id_field": id_field, "source_field": source_field}
-    fields |= {"source_from": source_from, "page_text": page_text}
     with show.progress() as progress:
         done = decontaminate_files(
-            input_specs(inputs, **fields),
+            input_specs(
+                inputs,
+                text_field=text_field,
+                id_field=id_field,
+                source_field=source_field,
+                source_from=source_from,
+                page_text=page_text,
+            ),
             config,
             output,
             kept=kept,

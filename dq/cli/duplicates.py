@@ -29,7 +29,7 @@ from dq.cli.options import (
     TextField,
     Workers,
     input_specs,
-    worker_count,
+    resources_of,
 )
 from dq.errors import WorkspaceError
 
@@ -87,25 +87,34 @@ def dedup(
     """
     from dq.config import checked
     from dq.corpus import ReadConfig
-    from dq.dedup import Resources
-    from dq.files.dedup import dedup_files, parse_bytes
+    from dq.files.dedup import dedup_files
     from dq.files.forecast import forecast_cost
     from dq.stages.selection import DeduplicationConfig
 
-    about: dict[str, Any] = {"threshold": threshold, "ngram": ngram, "unit": unit, "normalization": normalization}
-    about |= {"keep": keep}
-    about |= {"max_removed_fraction": max_removed_fraction, "allow_removal": tuple(allow_removal or ())}
+    about: dict[str, Any] = {
+        "threshold": threshold,
+        "ngram": ngram,
+        "unit": unit,
+        "normalization": normalization,
+        "keep": keep,
+        "max_removed_fraction": max_removed_fraction,
+        "allow_removal": tuple(allow_removal or ()),
+    }
     config = checked(DeduplicationConfig, about)
-    limits = {"threads": worker_count(workers), "memory_bytes": parse_bytes(memory)}
-    resources = checked(Resources, limits, names={"threads": "workers", "memory_bytes": "memory"})
+    resources = resources_of(workers, memory)
     if explain:
         _show_bands(config.method, as_json=as_json)
         return
     if not inputs:
         raise typer.BadParameter("name the files to deduplicate", param_hint="IN")
-    fields: dict[str, str] = {"text_field": text_field, "id_field": id_field, "source_field": source_field}
-    fields |= {"source_from": source_from, "page_text": page_text}
-    specs = input_specs(inputs, **fields)
+    specs = input_specs(
+        inputs,
+        text_field=text_field,
+        id_field=id_field,
+        source_field=source_field,
+        source_from=source_from,
+        page_text=page_text,
+    )
     read = ReadConfig(max_bad_fraction=max_bad_fraction)
     if dry_run:
         with show.progress() as progress:

@@ -18,6 +18,7 @@ from dq.errors import DqError
 if TYPE_CHECKING:
     from dq.config import StrictModel
     from dq.corpus import InputSpec
+    from dq.dedup import Resources
     from dq.executors import Executor
     from dq.quality import RuleSet
 
@@ -162,6 +163,16 @@ def executor_of(engine: str, workers: int | None) -> Executor:
     return LocalExecutor(worker_count(workers))
 
 
+def resources_of(workers: int | None, memory: str) -> Resources:
+    """Threads and memory that deduplication may take."""
+    from dq.config import checked
+    from dq.dedup import Resources
+    from dq.files.dedup import parse_bytes
+
+    limits = {"threads": worker_count(workers), "memory_bytes": parse_bytes(memory)}
+    return checked(Resources, limits, names={"threads": "workers", "memory_bytes": "memory"})
+
+
 def columns_of(given: Collection[str] | None) -> dict[str, str]:
     """The table's own names of columns by ours, of ``OURS=THEIRS``, also several with commas between them."""
     pairs = [one for each in given or () for one in each.split(",")]
@@ -202,11 +213,20 @@ def seconds_of(deadline: str | None) -> float | None:
     return float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]
 
 
-def input_specs(paths: list[str], **fields: str) -> list[InputSpec]:
+def input_specs(
+    paths: list[str], *, text_field: str, id_field: str, source_field: str, source_from: str, page_text: str
+) -> list[InputSpec]:
     """What a command reads, as a job says it: files of one folder are one entry."""
     from dq.corpus.inputs import input_specs as entries
 
-    return entries(paths, **fields)
+    return entries(
+        paths,
+        text_field=text_field,
+        id_field=id_field,
+        source_field=source_field,
+        source_from=source_from,
+        page_text=page_text,
+    )
 
 
 def rule_set(

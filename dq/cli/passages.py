@@ -25,7 +25,7 @@ from dq.cli.options import (
     TextField,
     Workers,
     input_specs,
-    worker_count,
+    resources_of,
 )
 from dq.errors import WorkspaceError
 
@@ -73,23 +73,31 @@ def passages(
     """
     from dq.config import checked
     from dq.corpus import ReadConfig
-    from dq.dedup import Resources
-    from dq.files.dedup import parse_bytes
     from dq.files.passages import cut_passages
     from dq.stages.passages import PassageConfig
 
-    about: dict[str, Any] = {"min_bytes": min_bytes, "boundaries": boundaries, "keep": keep}
-    about |= {"min_rest_bytes": min_rest_bytes, "drop_above": drop_above}
-    about |= {"max_removed_fraction": max_removed_fraction, "allow_removal": tuple(allow_removal or ())}
+    about: dict[str, Any] = {
+        "min_bytes": min_bytes,
+        "boundaries": boundaries,
+        "min_rest_bytes": min_rest_bytes,
+        "drop_above": drop_above,
+        "keep": keep,
+        "max_removed_fraction": max_removed_fraction,
+        "allow_removal": tuple(allow_removal or ()),
+    }
     config = checked(PassageConfig, about)
-    limits = {"threads": worker_count(workers), "memory_bytes": parse_bytes(memory)}
-    resources = checked(Resources, limits, names={"threads": "workers", "memory_bytes": "memory"})
-    fields: dict[str, str] = {"text_field": text_field, "id_field": id_field, "source_field": source_field}
-    fields |= {"source_from": source_from, "page_text": page_text}
+    resources = resources_of(workers, memory)
     read = ReadConfig(max_bad_fraction=max_bad_fraction)
     with show.progress() as progress:
         done = cut_passages(
-            input_specs(inputs, **fields),
+            input_specs(
+                inputs,
+                text_field=text_field,
+                id_field=id_field,
+                source_field=source_field,
+                source_from=source_from,
+                page_text=page_text,
+            ),
             output,
             config,
             read=read,

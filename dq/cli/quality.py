@@ -66,9 +66,14 @@ def score(
     from dq.files.score import score_files
 
     names = None if signals is None else [name.strip() for name in signals.split(",") if name.strip()]
-    fields: dict[str, str] = {"text_field": text_field, "id_field": id_field, "source_field": source_field}
-    fields |= {"source_from": source_from, "page_text": page_text}
-    specs = input_specs(inputs, **fields)
+    specs = input_specs(
+        inputs,
+        text_field=text_field,
+        id_field=id_field,
+        source_field=source_field,
+        source_from=source_from,
+        page_text=page_text,
+    )
     scoring = _scoring(words, model, max_bad_fraction)
     with show.progress() as progress:
         done = score_files(
@@ -120,13 +125,18 @@ def filter_documents(
     from dq.files.filter import filter_files
     from dq.files.named import Named
 
-    fields: dict[str, str] = {"text_field": text_field, "id_field": id_field, "source_field": source_field}
-    fields |= {"source_from": source_from, "page_text": page_text}
     scoring = _scoring(words, model, max_bad_fraction)
     judging = rule_set(preset, rules, models=[one.name for one in scoring.models], urls=urls)
     with show.progress() as progress:
         done = filter_files(
-            input_specs(inputs, **fields),
+            input_specs(
+                inputs,
+                text_field=text_field,
+                id_field=id_field,
+                source_field=source_field,
+                source_from=source_from,
+                page_text=page_text,
+            ),
             judging.for_any_script() if any_script else judging,
             kept=output,
             dropped=dropped,

@@ -12,10 +12,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dq.errors import InputError
+from dq.errors import ConfigError, InputError
 
 MAX_NAMES = 24  # that a message lists
 MAX_CHARS = 60  # of each
@@ -36,6 +37,15 @@ def take(fields: dict[str, Any], name: str) -> Any:
     if (holder := _holder(fields, name)) is None:
         return None
     return holder[0].pop(holder[1])
+
+
+def json_field(rows: pl.Series, name: str) -> pl.Series:
+    """A field of rows of JSON by its name, with dots where it is nested; null where there is none or it is null."""
+    whole, nested = (f"$['{name}']", "$" + "".join(f"['{part}']" for part in name.split(".")))
+    if "'" in name:
+        raise ConfigError(f"`{name}`: a field whose name has a quote cannot be read as an address", field="urls")
+    found = rows.str.json_path_match(whole)
+    return found if whole == nested else found.fill_null(rows.str.json_path_match(nested))
 
 
 def _holder(fields: Any, name: str) -> tuple[dict[str, Any], str] | None:

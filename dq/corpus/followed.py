@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import pyarrow as pa
 
@@ -41,6 +42,8 @@ class _Reading:
 @dataclass(frozen=True)
 class _Followed:
     """A file that says when it is opened."""
+
+    opened_together: ClassVar[int] = 1  # one after another
 
     file: File
     reading: _Reading

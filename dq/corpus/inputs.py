@@ -18,6 +18,7 @@ from dq.corpus.config import InputSpec
 from dq.corpus.formats import ENDINGS, KNOWN_KINDS, Format, format_of
 from dq.corpus.formats.compression import FAULTS
 from dq.corpus.places import PLACES, File, Found, Place
+from dq.corpus.places.base import opened_together
 from dq.corpus.places.patterns import WILD
 from dq.corpus.samples import SampleFile, SampleFormat
 from dq.corpus.sources import source_names, stem
@@ -164,7 +165,7 @@ def _expand(spec: InputSpec, name: str) -> tuple[list[InputFile], Sequence[str]]
     files = [
         InputFile(file, recognised.for_entry(spec), spec, _source(spec, file, name))
         for one in found
-        for file, recognised in zip(one.files, run_in_threads(_format_of, one.files, threads=one.threads), strict=True)
+        for file, recognised in zip(one.files, _formats_of(one.files), strict=True)
     ]
     return files, [other for one in found for other in one.left_out]
 
@@ -183,6 +184,10 @@ def _found(entry: str) -> Found:
             f"check the {where}"
         )
     return found
+
+
+def _formats_of(files: Sequence[File]) -> list[Format[Any]]:
+    return run_in_threads(_format_of, files, threads=opened_together(files))
 
 
 def _format_of(file: File) -> Format[Any]:

@@ -17,7 +17,7 @@ from dq.corpus.fields import partitions
 from dq.corpus.formats.base import ColumnFormat, RowFormat
 from dq.corpus.formats.expansion import ROW_BYTES, Expansion
 from dq.corpus.inputs import FILE_FAULTS, InputFile, unreadable
-from dq.corpus.places.remote import OPENING_THREADS, RemoteFile
+from dq.corpus.places.base import opened_together
 from dq.executors import run_in_threads
 
 
@@ -57,8 +57,8 @@ def cut_files(files: Sequence[InputFile], *, max_bytes: int) -> list[Piece]:
     """
     pieces: list[list[Part]] = []
     held = 0
-    waits = any(isinstance(file.file, RemoteFile) for file in files)
-    cut = run_in_threads(partial(parts_of, max_bytes=max_bytes), files, threads=OPENING_THREADS if waits else 1)
+    threads = opened_together(file.file for file in files)
+    cut = run_in_threads(partial(parts_of, max_bytes=max_bytes), files, threads=threads)
     for part in itertools.chain.from_iterable(cut):
         if not pieces or held + part.size > max_bytes:
             pieces.append([])

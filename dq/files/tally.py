@@ -15,6 +15,14 @@ from dq.errors import WorkspaceError
 from dq.store import read_json, write_json_atomic
 from dq.text import SPACELESS_SCRIPTS
 
+BY_SOURCE = {
+    "source": pl.String,
+    "documents": pl.Int64,
+    "bytes": pl.Int64,
+    "kept": pl.Int64,
+    "kept_bytes": pl.Int64,
+}
+
 
 @dataclass
 class Tally:
@@ -51,6 +59,12 @@ class Tally:
             except (KeyError, TypeError, ValueError, AttributeError):
                 raise WorkspaceError(f"{path}: not the counts of a piece; delete it and run again") from None
         return total
+
+    def by_source(self) -> pl.DataFrame:
+        """One row a source, by name: the columns of `BY_SOURCE`, bytes those of texts in UTF-8."""
+        counters = (self.documents, self.bytes, self.kept, self.kept_bytes)
+        rows = [[source, *(counter[source] for counter in counters)] for source in sorted(self.documents)]
+        return pl.DataFrame(rows, schema=BY_SOURCE, orient="row")
 
     def write(self, path: Path) -> None:
         """Write it whole, or not at all."""

@@ -17,12 +17,10 @@ from typing import Any
 
 import polars as pl
 
-from dq.errors import ConfigError
+from dq.interop.columns import texts_of
 from dq.quality import VERDICT, RuleSet, Scorer, a_rule_set, judge_texts, schema
 from dq.quality import score as score_texts
 from dq.text import WordDefinition
-
-MAX_COLUMNS = 24  # that a message lists
 
 
 class Score:
@@ -46,25 +44,13 @@ class Score:
         self.signals = tuple(schema(signals, scorers=scorers))
         self.scorers, self.text, self.words = scorers, text, words
 
+    def scores(self, batch: Any) -> pl.DataFrame:
+        """The columns of signals for a batch of columns."""
+        return score_texts(texts_of(batch, self.text), self.signals, scorers=self.scorers, words=self.words)
+
     def __call__(self, batch: Any) -> dict[str, list[Any]]:
         """Columns of signals for a batch of columns."""
-        scores = score_texts(_texts(batch, self.text), self.signals, scorers=self.scorers, words=self.words)
-        return scores.to_dict(as_series=False)
-
-
-def _texts(batch: Any, column: str) -> Any:
-    """The texts of a batch, which a dataset hands over as a mapping of columns, or as a table.
-
-    Raises:
-        ConfigError: it has no such column, or is one row.
-    """
-    names = list(getattr(batch, "column_names", None) or getattr(batch, "columns", None) or batch)
-    if column not in names:
-        there = ", ".join(map(str, names[:MAX_COLUMNS]))
-        raise ConfigError(f"the dataset has no column `{column}`; there are {there}: name that of the texts by `text`")
-    if isinstance(batch[column], str) or batch[column] is None:
-        raise ConfigError("one row in place of a batch; call the dataset's map or filter with batched=True")
-    return batch[column]
+        return self.scores(batch).to_dict(as_series=False)
 
 
 class Rules:
@@ -85,7 +71,7 @@ class Rules:
     def verdicts(self, batch: Any) -> pl.DataFrame:
         """The columns of verdicts for a batch of columns."""
         rules = RuleSet.model_validate_json(self.rules_json)
-        texts = _texts(batch, self.text)
+        texts = texts_of(batch, self.text)
         judged = judge_texts(texts, rules, scorers=self.scorers, strict=self.strict, words=self.words)
         return judged.select(*VERDICT)
 

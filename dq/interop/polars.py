@@ -13,11 +13,10 @@ import polars as pl
 
 from dq.arguments import kind_of
 from dq.errors import ConfigError
+from dq.interop.columns import check_column
 from dq.quality import VERDICT, RuleSet, Scorer, a_rule_set, judge_texts, schema
 from dq.quality import score as score_texts
 from dq.text import WordDefinition
-
-MAX_COLUMNS = 24  # that a message lists
 
 Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 
@@ -141,9 +140,7 @@ def _with_columns(
         remedy = "polars.from_pandas(frame) makes one" if pandas else "dq.score takes lists and Arrow arrays"
         raise ConfigError(f"`texts` takes a polars Series, DataFrame or LazyFrame, not {kind_of(texts)}; {remedy}")
     schema = texts.collect_schema()
-    if text not in schema:
-        there = ", ".join(list(schema)[:MAX_COLUMNS])
-        raise ConfigError(f"the frame has no column `{text}`; there are {there}: name that of the texts by `text`")
+    check_column(text, schema, of="frame")
     if twice := [name for name in added if name in schema]:
         raise ConfigError(f"the frame already has a column `{twice[0]}`; rename or drop it")
     if isinstance(texts, pl.DataFrame):

@@ -15,7 +15,6 @@ import pyarrow as pa
 from dq.errors import ConfigError
 from dq.interop import huggingface
 from dq.interop.huggingface import Rules
-from dq.quality import score as score_texts
 
 
 class Score(huggingface.Score):
@@ -23,8 +22,7 @@ class Score(huggingface.Score):
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         """The batch with columns of signals."""
-        texts = _column(batch, self.text)
-        return _beside(batch, score_texts(texts, self.signals, scorers=self.scorers, words=self.words))
+        return _beside(_table(batch), self.scores(batch))
 
 
 class Judge(Rules):
@@ -32,8 +30,7 @@ class Judge(Rules):
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         """The batch with columns of verdicts."""
-        _column(batch, self.text)
-        return _beside(batch, self.verdicts(batch))
+        return _beside(_table(batch), self.verdicts(batch))
 
 
 class Keep(Rules):
@@ -41,19 +38,13 @@ class Keep(Rules):
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         """The rows of the batch that are kept."""
-        _column(batch, self.text)
-        return batch.filter(self.verdicts(batch)["keep"].to_arrow())
+        return _table(batch).filter(self.verdicts(batch)["keep"].to_arrow())
 
 
-def _column(batch: pa.Table, name: str) -> pa.ChunkedArray:
+def _table(batch: pa.Table) -> pa.Table:
     if not isinstance(batch, pa.Table):
         raise ConfigError(f'a {type(batch).__name__} in place of an Arrow table; pass batch_format="pyarrow"')
-    if name not in batch.column_names:
-        raise ConfigError(
-            f"the dataset has no column `{name}`; there are {', '.join(batch.column_names)}: name that of the texts by "
-            "`text`"
-        )
-    return batch[name]
+    return batch
 
 
 def _beside(batch: pa.Table, columns: pl.DataFrame) -> pa.Table:

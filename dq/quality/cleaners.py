@@ -7,7 +7,6 @@ of the documents; here every document begins with the first one.
 
 from __future__ import annotations
 
-import ipaddress
 import itertools
 import re
 from collections import Counter
@@ -23,6 +22,7 @@ from pydantic import Field
 from dq.config import StrictModel
 from dq.errors import require
 from dq.quality.measure import rewrite
+from dq.quality.scorers.personal import EMAIL, IP_ADDRESS, is_public
 from dq.quality.signals import C4_COUNTS
 from dq.text import Cleaned, Cleaner, Texts, arrow_array, string_array, text_batch
 
@@ -36,13 +36,7 @@ IP_REPLACEMENTS = (
     "220.127.116.11",
     "18.104.22.168",
 )
-# datatrove 0.10.1 pipeline/formatters/pii.py (Apache-2.0)
-_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]"
-_OCTET = r"(?:25[0-5]|2[0-4][0-9]|[01]?[0-9][0-9]?)"
-_DOMAIN = r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
-_LITERAL = rf"\[(?:{_OCTET}\.){{3}}(?:{_OCTET}|[A-Za-z0-9-]*[A-Za-z0-9]:)]"
-EMAIL = re.compile(rf"\b{_ATOM}+(?:\.{_ATOM}+)*@(?:{_DOMAIN}|{_LITERAL})")
-IP = re.compile(rf"(?:{_OCTET}\.){{3}}{_OCTET}")
+EMAIL_PATTERN, IP_PATTERN = re.compile(EMAIL), re.compile(IP_ADDRESS)
 # An address holds no white space. Only so much on either side of an @ is searched, because the pattern takes quadratic
 # time on long runs of letters and dots; RFC 5321 allows 64 characters before the @ and 255 after it.
 AROUND_AT = re.compile(r"\S{0,320}@(?:\S{0,320}@)*\S{0,320}")
@@ -111,25 +105,18 @@ class MaskPii(StrictModel):
                 counts["masked_emails"] += 1
                 return next(addresses)
 
-            text = AROUND_AT.sub(lambda run: EMAIL.sub(replace_email, run.group()), text)
+            text = AROUND_AT.sub(lambda run: EMAIL_PATTERN.sub(replace_email, run.group()), text)
         if self.ip_addresses:
             numbers = itertools.cycle(IP_REPLACEMENTS)
 
             def replace_ip(match: re.Match[str]) -> str:
-                if not _is_public(match.group()):
+                if not is_public(match.group()):
                     return match.group()
                 counts["masked_ip_addresses"] += 1
                 return next(numbers)
 
-            text = IP.sub(replace_ip, text)
+            text = IP_PATTERN.sub(replace_ip, text)
         return text
-
-
-def _is_public(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_global
-    except ValueError:  # a leading zero
-        return False
 
 
 class FixText(StrictModel):

@@ -23,7 +23,7 @@ from pydantic import Field, model_validator
 
 from dq.arrays import U64, Bools
 from dq.config import FieldFault, StrictModel
-from dq.errors import ConfigError, InputError, require
+from dq.errors import InputError, require
 
 LISTS = ("hosts", "domains", "addresses", "words", "soft_words", "subwords")
 FILE = "file:"
@@ -225,15 +225,6 @@ def _of_datatrove() -> dict[str, pl.Series]:
             if name and (content := archive.extractfile(member)) is not None:
                 found[name] = _of_lines(content.read())
     return found
-
-
-def json_field(rows: pl.Series, name: str) -> pl.Series:
-    """A field of rows of JSON by its name, with dots where it is nested; null where there is none or it is null."""
-    whole, nested = (f"$['{name}']", "$" + "".join(f"['{part}']" for part in name.split(".")))
-    if "'" in name:
-        raise ConfigError(f"`{name}`: a field whose name has a quote cannot be read as an address", field="urls")
-    found = rows.str.json_path_match(whole)
-    return found if whole == nested else found.fill_null(rows.str.json_path_match(nested))
 
 
 def with_urls(verdicts: pl.DataFrame, reasons: pl.Series) -> pl.DataFrame:

@@ -7,17 +7,16 @@ from pathlib import Path
 from typing import ClassVar
 
 import polars as pl
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from dq.dedup import Passages, RepeatedPassages, Resources, find_passages
-from dq.dedup.policy import Policy
-from dq.errors import ConfigError, InputError, listed
+from dq.dedup.policy import LONGEST
+from dq.errors import InputError, listed
 from dq.executors import QUIET, Step
-from dq.quality.signals import signal
 from dq.stages.base import ORIGINAL, Need, Output, View
 from dq.stages.duplicates import disk_errors, shard_readers
 from dq.stages.read import Documents
-from dq.stages.selection import ranked_documents
+from dq.stages.selection import KnownPolicy, ranked_documents
 from dq.stages.signals import Signals
 from dq.store import read_parquet, write_parquet
 
@@ -27,19 +26,13 @@ FILE = "pieces.parquet"
 class PassageConfig(RepeatedPassages):
     """Repeated passages, and how much of a source may go."""
 
+    keep: KnownPolicy = LONGEST
+    """Which document keeps a passage that several have: `longest`, `best:SIGNAL`, `earliest:FIELD`,
+    `prefer:SOURCE,SOURCE`. Ties: content key, source, id."""
     max_removed_fraction: float = Field(default=0.5, ge=0, le=1)
     """Share of a source's bytes past which cutting them stops the job."""
     allow_removal: tuple[str, ...] = ()
     """Sources that may lose any share."""
-
-    @field_validator("keep")
-    @classmethod
-    def _known_signal(cls, keep: Policy) -> Policy:
-        try:
-            _ = keep.signal and signal(keep.signal)
-        except ConfigError as error:
-            raise ValueError(str(error)) from None
-        return keep
 
 
 class FoundPassages(Output):

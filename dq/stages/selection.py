@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, TypeAlias
+from typing import Annotated, Any, ClassVar, TypeAlias
 
 import numpy as np
 import polars as pl
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field
 
 from dq.dedup import DedupConfig, Policy, Selection, guard_removal, select
 from dq.dedup.policy import LONGEST
@@ -35,10 +35,22 @@ JOB_NEEDS = ("duplicates", "heldout", "tokens", "verdicts")
 Bools: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
 
 
+def _of_known_signal(keep: Policy) -> Policy:
+    try:
+        _ = keep.signal and signal(keep.signal)
+    except ConfigError as error:
+        raise ValueError(str(error)) from None
+    return keep
+
+
+KnownPolicy = Annotated[Policy, AfterValidator(_of_known_signal)]
+"""A policy whose signal, if it needs one, is in the table of signals."""
+
+
 class DeduplicationConfig(DedupConfig):
     """Deduplication, which of the duplicates stays, and how much may go."""
 
-    keep: Policy = LONGEST
+    keep: KnownPolicy = LONGEST
     """Policy: `longest`, `best:SIGNAL`, `earliest:FIELD`, `prefer:SOURCE,SOURCE`. Ties: content key, source, id."""
     max_removed_fraction: float = Field(default=0.5, ge=0, le=1)
     """Share of a source's documents past which their removal stops the job."""
@@ -54,15 +66,6 @@ class DeduplicationConfig(DedupConfig):
     def signals(self) -> tuple[str, ...]:
         """The signals that the policy needs."""
         return (self.keep.signal,) if self.keep.signal else ()
-
-    @field_validator("keep")
-    @classmethod
-    def _known_signal(cls, keep: Policy) -> Policy:
-        try:
-            _ = keep.signal and signal(keep.signal)
-        except ConfigError as error:
-            raise ValueError(str(error)) from None
-        return keep
 
 
 class Selected(Output):

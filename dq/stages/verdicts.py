@@ -9,9 +9,10 @@ from typing import ClassVar
 import polars as pl
 
 from dq.config import fingerprint
+from dq.corpus.fields import json_field
 from dq.quality import RuleSet
 from dq.quality.rules import script_warning
-from dq.quality.urls import json_field, with_urls
+from dq.quality.urls import with_urls
 from dq.stages.base import Need, Output, View
 from dq.stages.read import Documents
 from dq.stages.signals import Signals

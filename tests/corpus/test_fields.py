@@ -8,11 +8,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from dq.corpus.config import InputSpec
+from dq.corpus.fields import json_field
 from dq.corpus.inputs import find_inputs
 from dq.corpus.pieces import cut_files
 from dq.errors import InputError
@@ -207,3 +209,8 @@ def test_shared_ids_are_told_and_removals_name_each_of_them(tmp_path: Path) -> N
     assert {(row["id"], row["occurrence"], row["kept_occurrence"]) for row in removed} in (
         {("same", a, c), ("same", b, c)} for a, b, c in ((3, 5, 1), (1, 5, 3), (1, 3, 5))
     )
+
+
+def test_a_nested_field_of_rows_of_json_is_found_by_its_name() -> None:
+    rows = pl.Series(['{"a": {"b": "x"}}', '{"a.b": "y"}', "{}"])
+    assert json_field(rows, "a.b").to_list() == ["x", "y", None]

@@ -13,7 +13,7 @@ from dq.errors import ConfigError, InputError
 from dq.executors import LocalExecutor
 from dq.files import filter_files
 from dq.quality import RuleSet
-from dq.quality.urls import UrlRules, json_field
+from dq.quality.urls import UrlRules
 from dq.stages.base import View
 from dq.stages.signals import score_documents
 from dq.stages.verdicts import judge
@@ -116,8 +116,3 @@ def test_the_command_takes_them_alone_or_beside_a_preset(tmp_path: Path) -> None
     (tmp_path / "urls.yaml").write_text("domains: [bad.org]\n")
     done = run_dq("filter", "docs.jsonl", "--urls", "urls.yaml", "-o", "kept", "--json", cwd=tmp_path)
     assert json.loads(done.stdout)["kept"] == 2, done.stderr
-
-
-def test_a_nested_field_is_found_by_its_name() -> None:
-    rows = pl.Series(['{"a": {"b": "x"}}', '{"a.b": "y"}', "{}"])
-    assert json_field(rows, "a.b").to_list() == ["x", "y", None]

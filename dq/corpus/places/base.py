@@ -5,9 +5,9 @@ A place knows nothing of formats but the endings of their names, and a format no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import pyarrow as pa
 
@@ -16,6 +16,9 @@ MAGIC_BYTES = 6  # tell how a file is compressed
 
 class File(Protocol):
     """A file, wherever it lies: its name and how to reach it. A frozen dataclass: it is sent to whoever reads it."""
+
+    opened_together: ClassVar[int]
+    """How many such files are best opened at a time: where one waits for a network, many."""
 
     @property
     def name(self) -> str:
@@ -43,14 +46,17 @@ class File(Protocol):
         """
 
 
+def opened_together(files: Iterable[File]) -> int:
+    """How many of some files are opened at a time."""
+    return max((file.opened_together for file in files), default=1)
+
+
 @dataclass(frozen=True)
 class Found:
     """The files that an entry means, sorted, and the names of those that lie among them and are not read."""
 
     files: Sequence[File]
     left_out: Sequence[str] = ()
-    threads: int = 1
-    """How many files are best opened at a time: where a file waits for a network, many."""
 
 
 class Place(Protocol):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from operator import attrgetter
 from pathlib import Path, PurePath, PurePosixPath
+from typing import ClassVar
 
 import pyarrow as pa
 
@@ -29,6 +30,8 @@ MAC = ("__MACOSX", "._")  # folders and files of attributes that a Mac adds to a
 @dataclass(frozen=True)
 class LocalFile:
     """A file by its path."""
+
+    opened_together: ClassVar[int] = 1
 
     path: Path
 

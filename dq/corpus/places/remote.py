@@ -14,7 +14,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import pyarrow as pa
 
@@ -31,7 +31,7 @@ from dq.executors import run_in_threads
 VERSIONS = ("ETag", "etag", "generation", "blob_id", "Content-MD5", "md5Hash", "crc32c")
 TIMES = ("Last-Modified", "LastModified", "last_modified", "updated", "mtime")
 MAX_FILES = 1_000_000  # that an entry may list: each takes a kilobyte
-LISTING_THREADS = OPENING_THREADS = 16
+LISTING_THREADS = 16
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,8 @@ class RemoteFile:
         size: bytes.
         version: what its place says of its contents, the surest first; none where it says nothing.
     """
+
+    opened_together: ClassVar[int] = 16
 
     scheme: str
     path: str
@@ -176,14 +178,13 @@ class RemotePlace:
             return Found([])
         if info is None and WILD.search(path):
             found = [one for one in _matching(scheme, path, name=name) if not _is_hidden(one["name"], path)]
-            return Found(_sorted(scheme, found), threads=OPENING_THREADS)
+            return Found(_sorted(scheme, found))
         below = {str(one["name"])[len(path) :].lstrip("/"): one for one in _below(scheme, path, name=name)}
         chosen, left_out = divided(name, below, endings=tuple(endings))
         prefix = f"{name.rstrip('/')}/"
         return Found(
             _sorted(scheme, [below[one] for one in chosen]),
             [spelled(prefix + one) for one in sorted(left_out)],
-            threads=OPENING_THREADS,
         )
 
 
