@@ -6,6 +6,7 @@ from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
+from dq.cards import CardConfig
 from dq.config import FieldFault, StrictModel
 from dq.corpus import InputSpec, ReadConfig
 from dq.errors import nearest
@@ -102,6 +103,8 @@ class JobConfig(StrictModel):
     """Rules."""
     tokenizer: TokenizerConfig = TokenizerConfig()
     """The tokenizer."""
+    card: CardConfig = CardConfig()
+    """What the dataset cards of its exports say: licences of sources, languages."""
 
     @property
     def excludes_benchmarks(self) -> bool:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import polars as pl
 
 from dq.arguments import instance
+from dq.cards import write_card_config
 from dq.corpus import InputSpec
 from dq.corpus.apart import refuse_overlap
 from dq.corpus.followed import input_bytes
@@ -144,6 +145,7 @@ def run_job(
             check_planted(view, dedup=config.dedup.method, heldout_config=config.heldout)
         with progress.step("settle fates", unit="documents", total=documents):
             settle_fates(view)
+        write_card_config(workspace, config.card)
     fates, read = count_fates(view), view.record(Documents).summary
     return JobResult(
         workspace=workspace,
@@ -154,6 +156,7 @@ def run_job(
             *reading_warnings(read),
             *script_warnings(verdicts.table),
             *_warnings(heldout, view.open(Tokenizer), fates),
+            *_card_warnings(config, {*fates["source"], *heldout.sets}),
         ),
         learned=None if learned is None else learned.learned,
         benchmarks=None if contamination is None else contamination.by_benchmark,
@@ -199,6 +202,11 @@ def _warnings(heldout: Heldout, tokenizer: Tokenizer, fates: pl.DataFrame) -> li
     if small := [f"{name} ({size})" for name, size in sizes.items() if size < MIN_EVALUATED]:
         found.append(f"held-out sets of few documents: {listed(small)}; below {MIN_EVALUATED} intervals are rough")
     return found
+
+
+def _card_warnings(config: JobConfig, sources: set[str]) -> list[str]:
+    unmet = [name for name in config.card.licences if name not in sources]
+    return [f"`card.licences` names what is no source of the corpus: {listed(unmet)}"] if unmet else []
 
 
 def _share(row: dict[str, Any]) -> str:

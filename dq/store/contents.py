@@ -18,14 +18,15 @@ from dq.errors import WorkspaceError
 from dq.store.files import PARTIAL, remove_partials
 
 RECORD, STARTED, LOCK = "stage.json", "started.json", ".lock"
+EDITED = "README.md"  # a card that people add to: changed, it is whole as it is, and theirs
 END_BYTES = 1 << 16  # of each end of a file; what holds a table's columns and counts is at its end
 
 # The names that stages give to files and folders. A file of a user that has such a name is known by the listing alone.
 _NUMBERED = r"\d{5}\.[a-z0-9.]+|joined"
 _NAMED = (
     r"(set-\d{3}|overlap-[\w.-]+|entries|withheld|exclusions|pairs|copies|empty|frozen|fates|verdicts|selection|lengths"
-    r"|whole|matches|items)\.parquet|(stage|started|record|audit|learned|planted|tokenizer|filter|manifest)\.json|quarantined\.jsonl"
-    r"|tokens\.bin|model\.safetensors|\.lock"
+    r"|whole|matches|items)\.parquet|(stage|started|record|audit|learned|planted|tokenizer|filter|manifest|croissant)\.json"
+    r"|README\.md|quarantined\.jsonl|tokens\.bin|model\.safetensors|\.lock"
 )
 _INNER = r"(\.pieces|\.ranked|buckets|signatures|work)(/[\w.-]+)?"
 _OWN = re.compile(rf"{_NUMBERED}|{_NAMED}|{_INNER}")
@@ -63,7 +64,7 @@ def check(folder: Path, listed: Mapping[str, str], *, stage: str) -> None:
             found = digest(folder / name)
         except OSError as error:
             raise WorkspaceError(f"{folder / name}: cannot be read: {error.strerror}{remedy}") from None
-        if found != known:
+        if found != known and name != EDITED:
             raise WorkspaceError(f"{folder / name}: not as it was left ({_difference(found, known)}){remedy}")
 
 
@@ -118,8 +119,9 @@ def refuse_foreign(folder: Path, *, listed: Mapping[str, str] | None) -> None:
     for path in _files(folder):
         name = path.relative_to(folder).as_posix()
         known = name in (listed or ()) or own.fullmatch(name) or PARTIAL.fullmatch(path.name)
-        if path.is_symlink() or not known:
-            what = "a link" if path.is_symlink() else "not a file of dq"
+        edited = name == EDITED and listed is not None and not path.is_symlink() and digest(path) != listed.get(name)
+        if path.is_symlink() or not known or edited:
+            what = "a link" if path.is_symlink() else "edited" if edited else "not a file of dq"
             raise WorkspaceError(f"{path}: {what}, in a folder that is to be written anew; move it to another place")
 
 

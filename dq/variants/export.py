@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from dq.cards import CROISSANT, README, read_card_config, write_cards
 from dq.errors import ConfigError, nearest
 from dq.executors import QUIET, Progress, Step
 from dq.results import Result
@@ -19,6 +20,7 @@ from dq.stages.tokens import TokenPool
 from dq.store import Stage, read_json, write_json_atomic
 from dq.store.claimed import claimed
 from dq.store.contents import RECORD, STARTED
+from dq.variants.card import export_facts
 from dq.variants.digest import order_digest
 from dq.variants.documents import Universe
 from dq.variants.exported import Exported
@@ -29,7 +31,7 @@ from dq.variants.formats.nanochat import write_nanochat
 from dq.variants.formats.parquet import write_parquet
 from dq.variants.variant import Variant
 
-VERSION = 1
+VERSION = 2
 MANIFEST = "manifest.json"
 Format: TypeAlias = Callable[[Exported, Path, Step], None]
 FORMATS: Mapping[str, Format] = {
@@ -39,6 +41,7 @@ FORMATS: Mapping[str, Format] = {
     "megatron": write_megatron,
     "nanochat": write_nanochat,
 }
+OTHERS = (RECORD, STARTED, MANIFEST, README, CROISSANT)
 TEXTS = ("jsonl", "parquet", "nanochat")
 
 
@@ -83,7 +86,8 @@ def export_variant(
 ) -> Export:
     """Write one seed's stream into a folder, or find that it has been written; an interrupted one goes on.
 
-    Beside the files stand the tokenizer and ``manifest.json``.
+    Beside the files stand the tokenizer, ``manifest.json``, and the dataset's card, ``README.md`` and
+    ``croissant.json``.
 
     Args:
         format: a name among `FORMATS`.
@@ -103,14 +107,18 @@ def export_variant(
         )
     records = {"tokenizer": view.record(Tokenizer).fingerprint, "heldout": view.record(Heldout).fingerprint}
     inputs = {"stream": variant.stream_fingerprint(seed), **records}
-    stage = Stage("export", VERSION, output, config={"format": format, "variant": variant.name}, inputs=inputs)
+    config = {"format": format, "variant": variant.name, "card": read_card_config(view.workspace)}
+    stage = Stage("export", VERSION, output, config=config, inputs=inputs)
     with claimed([stage], overwrite=overwrite):
         if stage.done() is None:
             exported = open_exported(view, universe, variant, seed=seed)
             with progress.step(f"export: {variant.name}", unit="tokens", total=variant.budget_tokens) as step:
                 FORMATS[format](exported, output, step)
             shutil.copyfile(exported.tokenizer.file, output / FILE)
-            write_json_atomic(output / MANIFEST, _about(exported, variant, output, format=format, seed=seed).to_dict())
+            about = _about(exported, variant, output, format=format, seed=seed)
+            write_json_atomic(output / MANIFEST, about.to_dict())
+            files = [*about.files, MANIFEST]
+            write_cards(output, export_facts(view, variant, exported, format=format, seed=seed, files=files))
             stage.commit()
     found = read_json(output / MANIFEST)
     lists = {"files": tuple(found["files"]), "warnings": tuple(found["warnings"])}
@@ -135,7 +143,7 @@ def open_exported(view: View, universe: Universe, variant: Variant, *, seed: int
 
 def _about(exported: Exported, variant: Variant, output: Path, *, format: str, seed: int) -> Export:  # noqa: A002
     order, (inexact, of) = exported.row.order, exported.tokenizer.inexact
-    names = sorted(path.name for path in output.iterdir() if path.name not in (RECORD, STARTED, MANIFEST))
+    names = sorted(path.name for path in output.iterdir() if path.name not in OTHERS)
     warned = inexact and format in TEXTS
     said = (
         f"the tokenizer does not return text as it was: {inexact:,} of {of:,} sampled texts differ from their tokens'"

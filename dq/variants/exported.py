@@ -88,6 +88,11 @@ class Exported:
         cuts = np.unique(np.searchsorted(self.bounds[:-1], np.arange(0, self.budget_tokens, SHARD_TOKENS)))
         yield from zip(cuts.tolist(), [*cuts[1:].tolist(), len(self)], strict=True)
 
+    @property
+    def validation_sets(self) -> list[str]:
+        """What a format with a validation split has in it: the neutral sets, which no variant has seen, or all."""
+        return self.heldout.neutral or self.heldout.sets
+
     @cached_property
     def _decoder(self) -> Decoder:
         return Decoder(self.tokenizer.file)

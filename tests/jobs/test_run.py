@@ -14,6 +14,7 @@ import polars as pl
 import pydantic
 import pytest
 
+from dq.cards import read_card_config
 from dq.corpus import Corpus, InputSpec, ReadConfig
 from dq.dedup import find_duplicates
 from dq.errors import WorkspaceError
@@ -223,6 +224,17 @@ def test_another_policy_rebuilds_the_selection_alone(finished: Finished, workspa
     run_job(changed(finished.config, dedup={"keep": "prefer:web"}), workspace)
     assert rebuilt(before, touched(workspace)) == {"selection/original", "fates"}
     assert len(kept_ids(workspace) ^ kept_ids(finished.workspace)) > 0
+
+
+def test_a_licence_repeats_no_work_and_one_of_no_source_is_a_warning(finished: Finished, workspace: Workspace) -> None:
+    before = touched(workspace)
+    licences = {"web": "ODC-By-1.0", "essays": "CC0-1.0", "wbe": "MIT"}
+    warned = run_job(changed(finished.config, card={"licences": licences}), workspace).warnings
+    assert rebuilt(before, touched(workspace)) == set()
+    assert read_card_config(workspace).licences == licences
+    assert [one for one in warned if "licences" in one] == [
+        "`card.licences` names what is no source of the corpus: wbe"
+    ]
 
 
 def test_another_vocabulary_rebuilds_tokens_and_the_counts_of_fates(finished: Finished, workspace: Workspace) -> None:

@@ -15,5 +15,5 @@ from dq.variants.formats.parquet import write_groups, write_shards
 def write_nanochat(exported: Exported, folder: Path, step: Step) -> None:
     """``00000.parquet`` and so on; it sorts them by name."""
     files = write_shards(exported, folder, step, columns=["text"])
-    sets = exported.heldout.neutral or exported.heldout.sets
+    sets = exported.validation_sets
     write_groups(shard_path(folder, files, ".parquet"), (exported.heldout.documents(one)[["text"]] for one in sets))

@@ -1,0 +1,23 @@
+"""What folders of documents say of themselves to whoever gets them: a dataset card and Croissant metadata."""
+
+from dq.cards.config import CardConfig, read_card_config, write_card_config
+from dq.cards.croissant import CROISSANT
+from dq.cards.facts import Column, Facts, Section, Source, Split
+from dq.cards.markdown import named
+from dq.cards.readme import README
+from dq.cards.write import write_cards
+
+__all__ = [
+    "CROISSANT",
+    "README",
+    "CardConfig",
+    "Column",
+    "Facts",
+    "Section",
+    "Source",
+    "Split",
+    "named",
+    "read_card_config",
+    "write_card_config",
+    "write_cards",
+]
