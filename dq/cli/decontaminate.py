@@ -12,6 +12,7 @@ from dq.cli.options import (
     MAX_BAD_FRACTION,
     AsJson,
     Dropped,
+    Engine,
     IdField,
     Inputs,
     MaxBad,
@@ -22,8 +23,8 @@ from dq.cli.options import (
     SourceFrom,
     TextField,
     Workers,
+    executor_of,
     input_specs,
-    worker_count,
 )
 from dq.cli.quality import show_faults
 
@@ -60,6 +61,7 @@ def decontaminate(
     source_from: SourceFrom = "entry",
     max_bad_fraction: MaxBad = MAX_BAD_FRACTION,
     workers: Workers = None,
+    executor: Engine = "local",
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
@@ -69,7 +71,6 @@ def decontaminate(
     """
     from dq.config import checked
     from dq.corpus.config import RowLimits
-    from dq.executors import LocalExecutor
     from dq.files.decontaminate import decontaminate_files
     from dq.stages.benchmarks import Benchmark, BenchmarksConfig
 
@@ -92,7 +93,7 @@ def decontaminate(
             dropped=dropped,
             overwrite=overwrite,
             limits=RowLimits(max_bad_fraction=max_bad_fraction),
-            executor=LocalExecutor(worker_count(workers)),
+            executor=executor_of(executor, workers),
             progress=progress,
         )
     if as_json:

@@ -17,17 +17,21 @@ if TYPE_CHECKING:
     from dq.inspect.pairs import Passage, RemovedPair
 
 EXCERPT_CHARS = 400
+MAX_ITEMS = 5  # of a document
 MAX_PASSAGES = 60  # of a pair
 MAX_WORDS = 120  # of one differing passage
 
 
 def inspect_dropped(
-    folder: Annotated[Path, typer.Argument(help="A folder of `dq filter --dropped`, or a workspace of `dq run`.")],
-    reason: Annotated[str, typer.Option(help="The reason of a rule.")],
+    folder: Annotated[
+        Path,
+        typer.Argument(help="A folder of --dropped of `dq filter` or `dq decontaminate`, or a workspace of `dq run`."),
+    ],
+    reason: Annotated[str, typer.Option(help="Of a rule, or contaminated_by_NAME of a benchmark.")],
     limit: Limit = 10,
     as_json: AsJson = False,
 ) -> None:
-    """Show documents that a rule dropped, the value it judged and which values it accepts.
+    """Show dropped documents and why: the value that a rule judged, the entry of a list, the items of a benchmark.
 
     Example: dq inspect dropped dropped --reason too_few_words
     """
@@ -89,9 +93,14 @@ def inspect_document(
 def _show_history(history: DocumentHistory) -> None:
     show.line((f"{history.id} ({history.source}): {history.fate.replace('_', ' ')}", "bold"))
     for failing in history.failing:
-        show.line(f"  {failing.reason}: {_value(failing.signal, failing.value)}, accepted is {failing.accepted}")
+        if failing.signal is None:
+            show.line(f"  {failing.reason}: {_entry(failing.entry, failing.address)}")
+        else:
+            show.line(f"  {failing.reason}: {_value(failing.signal, failing.value)}, accepted is {failing.accepted}")
     if history.near_heldout is not None:
         show.line(f"  too near to the held-out document {history.near_heldout}")
+    if history.holds_item is not None:
+        show.line(f"  holds item {history.holds_item}")
     if (kept := history.duplicate_of) is not None:
         kind = "exact copy" if kept.exact else "near copy"
         show.line(f"  {kind} of {kept.id} ({kept.source}), similarity {kept.similarity:.4f}")
@@ -120,11 +129,26 @@ def _show_text(text: str) -> None:
 def _show_dropped(document: DroppedDocument) -> None:
     place = "" if document.file is None else f", {document.file}:{document.row}"
     show.line(f"{document.id} ({document.source}{place})")
-    show.line(f"  {document.reason}: {_value(document.signal, document.value)}, accepted is {document.accepted}")
+    for line in _why(document):
+        show.line(f"  {document.reason}: {line}")
     others = [reason for reason in document.reasons if reason != document.reason]
     if others:
         show.line(f"  also: {', '.join(others)}")
     _show_text(document.text)
+
+
+def _why(document: DroppedDocument) -> list[str]:
+    if document.signal is not None:
+        return [f"{_value(document.signal, document.value)}, accepted is {document.accepted}"]
+    items = [f"{one.coverage:.0%} of item {one.item}, {one.ngrams:,} n-grams" for one in document.items[:MAX_ITEMS]]
+    if len(document.items) > MAX_ITEMS:
+        items.append(f"and {len(document.items) - MAX_ITEMS:,} more items (--json has all)")
+    return items or [_entry(document.entry, document.address)]
+
+
+def _entry(entry: str | None, address: str | None) -> str:
+    where = f" in {address}" if address else ""
+    return f"nothing{where} by the lists as they are now" if entry is None else f"{entry}{where}"
 
 
 def _show_pair(pair: RemovedPair) -> None:

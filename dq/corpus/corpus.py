@@ -7,7 +7,7 @@ nothing, ties and draws go by content key, source and id.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -56,8 +56,15 @@ class Corpus:
 
     def texts(self, shard: int) -> pa.ChunkedArray:
         """The texts of a shard as an Arrow string array."""
+        return self._column(shard, "text")
+
+    def metas(self, shard: int) -> pa.ChunkedArray:
+        """The other fields of a shard's documents, as JSON."""
+        return self._column(shard, "meta")
+
+    def _column(self, shard: int, name: str) -> pa.ChunkedArray:
         with pq.ParquetFile(self.shards[shard]) as file:  # pq.read_table would load pandas
-            return file.read(columns=["text"]).column("text")
+            return file.read(columns=[name]).column(name)
 
     def text_of(self, document: int) -> str:
         """The text of one document by its global number."""
@@ -65,11 +72,18 @@ class Corpus:
 
     def texts_of(self, documents: Sequence[int]) -> list[str]:
         """The texts of documents by their global numbers; each shard is read once."""
+        return self._of(documents, self.texts)
+
+    def meta_of(self, document: int) -> str:
+        """The other fields of one document, as JSON."""
+        return self._of([document], self.metas)[0]
+
+    def _of(self, documents: Sequence[int], column: Callable[[int], pa.ChunkedArray]) -> list[str]:
         shards = self.documents["shard"].to_numpy()
         found: dict[int, str] = {}
         for shard, numbers in itertools.groupby(sorted(set(documents)), key=shards.__getitem__):
-            texts, first = self.texts(int(shard)), int(np.searchsorted(shards, shard))
-            found |= {number: texts[number - first].as_py() for number in numbers}
+            values, first = column(int(shard)), int(np.searchsorted(shards, shard))
+            found |= {number: values[number - first].as_py() for number in numbers}
         return [found[number] for number in documents]
 
 

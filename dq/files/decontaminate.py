@@ -31,12 +31,19 @@ from dq.files.named import Named
 from dq.files.pieces import PieceTask, Scoring, counted, cut, join_quarantine, run_pieces
 from dq.files.tally import BY_SOURCE
 from dq.results import Result
-from dq.stages.benchmarks import BY_BENCHMARK, BenchmarksConfig, by_benchmark, items_of, read_items, report_of
+from dq.stages.benchmarks import (
+    BY_BENCHMARK,
+    REASON,
+    BenchmarksConfig,
+    by_benchmark,
+    items_of,
+    read_items,
+    report_of,
+)
 from dq.store import Stage, read_parquet, write_parquet
 
-VERSION = 1
+VERSION = 2
 MATCHES, ITEMS, SCRATCH = "matches.parquet", "items.parquet", ".pieces"
-REASON = "contaminated_by_"
 
 
 @dataclass(frozen=True)
@@ -96,7 +103,8 @@ def decontaminate_files(
         config: the benchmarks, and when an item stands in a document.
         report: a new or empty folder for what was found.
         kept: where the other documents go, as `filter_files` writes them; None writes none.
-        dropped: where those that hold an item go, with the benchmarks as reasons.
+        dropped: where those that hold an item go, with the benchmarks as reasons, and ``items``: benchmark, item,
+            ngrams and coverage of each, as in the report.
         overwrite: replace what other inputs or settings of this function have made there.
         limits: which rows become documents.
         executor: who works on pieces of the input; default this process.
@@ -186,7 +194,9 @@ class _Work:
         found = [read_parquet(task.found) for task in tasks]
         per_item = report_of(items, items_of(file, self.config.matching), matches=matches, found=found)
         write_parquet(self.report / ITEMS, per_item)
-        write_parquet(self.report / MATCHES, _named(matches, items, per_item))
+        named = _items(matches, items, per_item["ngrams"])
+        columns = ("benchmark", "item", "id", "source", "file", "row", "ngrams", "coverage")
+        write_parquet(self.report / MATCHES, named.select(columns))
         finish(self.outputs, [task.number for task in tasks], scratch=scratch)
         placed = matches.with_columns(document=pl.struct("file", "row"))
         counts = by_benchmark(per_item, placed, items, ngram=self.config.ngram)
@@ -198,34 +208,32 @@ class _Work:
         rows.check(self.scoring.limits, listed_in=self.report / QUARANTINE, text_field=wanted)
 
 
-def _named(matches: pl.DataFrame, items: pl.DataFrame, per_item: pl.DataFrame) -> pl.DataFrame:
-    """What was found, with the names of benchmarks and items."""
+def _items(matches: pl.DataFrame, items: pl.DataFrame, ngrams: pl.Series) -> pl.DataFrame:
+    """What was found, with the names of benchmarks and items, and the share of each item: its n-grams are given."""
     numbers = matches["item"]
-    return matches.select(
+    return matches.with_columns(
         items["benchmark"].gather(numbers),
         items["id"].gather(numbers).alias("item"),
-        *("id", "source", "file", "row", "ngrams"),
-        coverage=pl.col("ngrams") / per_item["ngrams"].gather(numbers),
+        coverage=pl.col("ngrams") / ngrams.gather(numbers),
     )
 
 
 def _look_in_piece(task: DecontaminateTask) -> None:
-    index, benchmarks = items_of(task.items, task.config), read_parquet(task.items, columns=["benchmark"])["benchmark"]
+    index, named = items_of(task.items, task.config), read_parquet(task.items, columns=["benchmark", "id"])
     matches, found = [], []
     with counted(task, carries=carried(task.outputs)) as (tally, batches), ExitStack() as files:
         adders = [files.enter_context(adder(output, task.number)) for output in task.outputs]
         for spec, batch in batches:
             there = index.look_in(batch.documents.column("text"))
-            reasons = _reasons(there.matches, benchmarks, documents=len(batch.documents))
-            clean = reasons.list.len() == 0
+            why = _why(_items(there.matches, named, pl.Series(index.ngrams)), documents=len(batch.documents))
+            clean = why["reasons"].list.len() == 0
             tally.count_kept(batch.filter(clean).documents)
-            tally.count_reasons(reasons.filter(~clean))
+            tally.count_reasons(why["reasons"].filter(~clean))
             matches.append(_placed(there.matches, batch))
             found.append(there.found)
             for add, chosen in zip(adders, (clean, ~clean), strict=False):
                 part = batch.filter(chosen)
-                why = part.places().with_columns(reasons=reasons.filter(chosen))
-                add(spec, part, None if chosen is clean else why)
+                add(spec, part, None if chosen is clean else part.places().hstack(why.filter(chosen)))
         write_parquet(task.matches, pl.concat(matches))
         write_parquet(task.found, pl.concat(found).unique().sort("item", "hash"))
 
@@ -236,10 +244,12 @@ def _placed(matches: pl.DataFrame, batch: Batch) -> pl.DataFrame:
     return names[matches["document"]].hstack(matches.select("item", "ngrams"))
 
 
-def _reasons(matches: pl.DataFrame, benchmarks: pl.Series, *, documents: int) -> pl.Series:
-    """Of each document the benchmarks that stand in it."""
-    named = matches.with_columns(reason=REASON + benchmarks.gather(matches["item"]))
-    listed = named.group_by("document").agg(pl.col("reason").unique(maintain_order=True))
+def _why(items: pl.DataFrame, *, documents: int) -> pl.DataFrame:
+    """Of each document the benchmarks that stand in it as reasons, and their items."""
+    listed = items.group_by("document", maintain_order=True).agg(
+        reasons=(REASON + pl.col("benchmark")).unique(maintain_order=True),
+        items=pl.struct("benchmark", "item", "ngrams", "coverage"),
+    )
     every = pl.DataFrame({"document": pl.int_range(documents, dtype=pl.Int64, eager=True)})
-    joined = every.join(listed, on="document", how="left", maintain_order="left")
-    return joined["reason"].fill_null(pl.Series([[]], dtype=pl.List(pl.String))).alias("reasons")
+    joined = every.join(listed, on="document", how="left", maintain_order="left").drop("document")
+    return joined.with_columns(pl.col("reasons", "items").fill_null([]))

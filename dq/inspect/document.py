@@ -13,10 +13,13 @@ import pyarrow.parquet as pq
 from dq.errors import ConfigError
 from dq.executors import require_live_polars
 from dq.files.own import Names
-from dq.inspect.rules import accepted_values, rules_of_filter, rules_of_job
+from dq.inspect.rules import accepted_values, entry_of, found_now, rules_of_filter, rules_of_job
 from dq.quality import RuleSet
+from dq.quality.urls import RULES as URL_REASONS
+from dq.quality.urls import UrlRules
 from dq.results import Result
 from dq.stages.base import View
+from dq.stages.contamination import MEASURE
 from dq.stages.duplicates import FoundDuplicates
 from dq.stages.fates import Fates
 from dq.stages.heldout import Heldout
@@ -32,12 +35,17 @@ MAX_NEIGHBOURS = 10
 
 @dataclass(frozen=True)
 class Failing(Result):
-    """A rule that the document fails: ``signal`` has ``value``, and ``accepted`` says which values are fine."""
+    """A rule that the document fails: ``signal`` has ``value``, and ``accepted`` says which values are fine.
+
+    Of a rule about addresses, ``entry`` of its list is in ``address``.
+    """
 
     reason: str
-    signal: str
-    value: float | None
-    accepted: str
+    signal: str | None = None
+    value: float | None = None
+    accepted: str | None = None
+    address: str | None = None
+    entry: str | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +80,8 @@ class DocumentHistory(Result):
     """Its verified pairs, the most similar first, at most ten."""
     near_heldout: str | None = None
     """The held-out document that it is too near to."""
+    holds_item: str | None = None
+    """The item of a benchmark that stands in it the most, where it is excluded for that."""
     tokens: int | None = None
     """Of its trained version, with BOS."""
     version_bytes: Mapping[str, int] | None = None
@@ -100,15 +110,19 @@ def _in_filtered(folder: Path, document_id: str) -> Iterator[DocumentHistory]:
     rules, strict = rules_of_filter(folder)
     files = sorted(folder.glob("[0-9]*.parquet"))
     signals = [rule.signals(strict=strict)[0] for rule in rules.rules]
-    for row in (row for path in files for row in _rows_of(path, document_id, signals)):
+    for row in (row for path in files for row in _rows_of(path, document_id, [*signals, "entries"])):
         reasons = row.get("reasons")
         known = {name: row[name] for name in signals if name in row}
+        entries = [] if rules.urls is None else row.get("entries") or []
         yield DocumentHistory(
             id=row["id"],
             source=row["source"],
             fate="kept" if reasons is None else "dropped",
             text=row["text"],
-            failing=_failing(rules, reasons or (), known, source=row["source"], strict=strict),
+            failing=(
+                *_failing(rules, reasons or (), known, source=row["source"], strict=strict),
+                *(Failing(reason, entry=entry) for reason, _, entry in (one.partition(": ") for one in entries)),
+            ),
             signals=known or None,
         )
 
@@ -153,15 +167,17 @@ def _in_workspace(folder: Path, document_id: str) -> Iterator[DocumentHistory]:
 def _judged(view: View, number: int, source: str) -> dict[str, Any]:
     """What only a job does."""
     signals = view.open(Signals).table().drop("id").row(number, named=True)
+    rules, reasons = rules_of_job(view), view.open(Verdicts).table["reasons"][number].to_list()
     near = view.open(Heldout).exclusions.filter(document=number)
     versions = {path.name for path in view.workspace.corpus("original").parent.iterdir()}
     return {
         "fate": view.open(Fates).fate[number],
-        "failing": _failing(
-            rules_of_job(view), view.open(Verdicts).table["reasons"][number], signals, source=source, strict=False
+        "failing": (
+            *_failing(rules, reasons, signals, source=source, strict=False),
+            *_failing_urls(view, number, rules.urls, reasons=reasons),
         ),
         "signals": signals,
-        "near_heldout": None if near.is_empty() else _named(near.row(0, named=True)),
+        **({} if near.is_empty() else _named(near.row(0, named=True))),
         "tokens": int(view.open(TokenPool).lengths[number]),
         "version_bytes": {
             name: int(view.open(Documents, name).documents["n_bytes"][number]) for name in sorted(versions)
@@ -169,8 +185,20 @@ def _judged(view: View, number: int, source: str) -> dict[str, Any]:
     }
 
 
-def _named(near: Mapping[str, Any]) -> str:
-    return f"{near['heldout_id']} of set {near['set']}: {near['measure']} {near['score']:.3f}"
+def _failing_urls(view: View, number: int, urls: UrlRules | None, *, reasons: Sequence[str]) -> Iterator[Failing]:
+    """What rules about addresses find now: verdicts of a job keep their names alone."""
+    if urls is None or not (of_urls := [one for one in reasons if one in URL_REASONS]):
+        return
+    address, entries = found_now(urls, view.open(Documents).meta_of(number))
+    for reason in of_urls:
+        yield Failing(reason, address=address, entry=entry_of(reason, entries))
+
+
+def _named(near: Mapping[str, Any]) -> dict[str, str]:
+    """What it is too near to: an item of a benchmark, or a held-out document."""
+    if near["measure"].startswith(MEASURE):
+        return {"holds_item": f"{near['heldout_id']} of benchmark {near['set']}: {near['score']:.0%} of its n-grams"}
+    return {"near_heldout": f"{near['heldout_id']} of set {near['set']}: {near['measure']} {near['score']:.3f}"}
 
 
 def _duplicates(view: View, number: int) -> tuple[Neighbour | None, tuple[Neighbour, ...]]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import polars as pl
+
+from dq.corpus.fields import json_field
 from dq.errors import WorkspaceError
 from dq.quality import FixedQuantileRule, Rule, RuleSet
 from dq.quality.rules import AnyRule
+from dq.quality.urls import UrlRules
 from dq.stages.base import View
 from dq.stages.read import Documents
 from dq.stages.signals import Signals
@@ -30,10 +35,29 @@ def rules_of_filter(folder: Path) -> tuple[RuleSet, bool]:
     """
     if not (folder / "stage.json").exists() or (record := read_record(folder)).stage != "filter":
         raise WorkspaceError(
-            f"{folder}: nothing that can be inspected; give a folder of `dq filter`, or a workspace of `dq run` or "
-            "`dq dedup`"
+            f"{folder}: nothing that can be inspected; give a folder of `dq filter` (or, for what it dropped, of "
+            "`dq decontaminate`), or a workspace of `dq run` or `dq dedup`"
         )
     return RuleSet.model_validate(record.summary["rule_set"], strict=False), bool(record.summary["strict"])
+
+
+def benchmarks_of_folder(folder: Path) -> list[str] | None:
+    """The benchmarks of a folder that `dq decontaminate` wrote; None of any other."""
+    if not (folder / "stage.json").exists() or (record := read_record(folder)).stage != "decontaminate":
+        return None
+    return [one["name"] for one in record.config["benchmarks"]]
+
+
+def found_now(urls: UrlRules, meta: str) -> tuple[str | None, list[str]]:
+    """The address of a document of a job, and what rules about addresses find in it: a job keeps only their names."""
+    address = json_field(pl.Series([meta]), urls.field)
+    return address[0], urls.judge(address)["entries"][0].to_list()
+
+
+def entry_of(reason: str, entries: Sequence[str]) -> str | None:
+    """Of what rules about addresses found, the entry for a reason: it stands behind its name."""
+    found = (one.partition(": ") for one in entries)
+    return next((entry for name, _, entry in found if name == reason), None)
 
 
 def accepted_values(rule: AnyRule, source: str) -> str:

@@ -24,6 +24,8 @@ from dq.store import read_parquet
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$"
 MAX_ITEM_BYTES = PIECE_BYTES = 64 << 20
+REASON = "contaminated_by_"
+"""Before the name of a benchmark: the reason of documents that hold an item of it."""
 ITEMS = {"benchmark": pl.String, "id": pl.String, "text": pl.String}
 BY_BENCHMARK: dict[str, type[pl.DataType]] = {
     "benchmark": pl.String,

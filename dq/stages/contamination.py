@@ -18,6 +18,7 @@ from dq.stages.read import Documents
 from dq.store import read_parquet, write_parquet
 
 MATCHES, ITEMS, ENTRIES = "matches.parquet", "items.parquet", "entries.parquet"
+MEASURE = "benchmark_"  # begins what exclusions for items are measured by
 
 
 class DecontaminateConfig(BenchmarksConfig):
@@ -61,7 +62,7 @@ class Contamination(Output):
         return ranked.unique("document", keep="first", maintain_order=True).select(
             "document",
             pl.col("coverage").alias("score"),
-            pl.lit(f"benchmark_{ngram}gram").alias("measure"),
+            pl.lit(f"{MEASURE}{ngram}gram").alias("measure"),
             pl.col("benchmark").alias("set"),
             pl.col("item").alias("heldout_id"),
         )

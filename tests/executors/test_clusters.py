@@ -162,18 +162,23 @@ def test_a_job_makes_the_same_bytes_on_a_cluster(cluster: Cluster, tmp_path: Pat
     assert contents(Workspace(tmp_path / "here")) == contents(Workspace(tmp_path / "there"))
 
 
-def test_a_command_runs_on_a_cluster(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "command",
+    [("filter", "--preset", "gopher_quality"), ("decontaminate", "--benchmark", "essays=essays.jsonl")],
+    ids=lambda command: command[0],
+)
+def test_a_command_runs_on_a_cluster(cluster: Cluster, tmp_path: Path, command: tuple[str, ...]) -> None:
     small_job(tmp_path)
+    made = []
     for engine in ("local", cluster.name):
         done = run_dq(
-            "filter", "documents.jsonl", "--preset", "gopher_quality", "-o", engine, "--executor", engine,
+            *command, "documents.jsonl", "-o", engine, "--executor", engine,
             "--workers", "2", "--max-bad-fraction", "0.5", cwd=tmp_path,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
-    files = [path.relative_to(tmp_path / "local") for path in (tmp_path / "local").rglob("*.jsonl*")]
-    assert files and all(
-        (tmp_path / "local" / one).read_bytes() == (tmp_path / cluster.name / one).read_bytes() for one in files
-    )
+        tables = (tmp_path / engine).rglob("*.parquet")
+        made.append({path.relative_to(tmp_path / engine): path.read_bytes() for path in tables})
+    assert made[0] and made[0] == made[1]
 
 
 @pytest.mark.filterwarnings("ignore")  # of Ray's own

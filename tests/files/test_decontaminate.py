@@ -75,6 +75,9 @@ def test_documents_are_divided_with_the_benchmarks_as_reasons(tmp_path: Path) ->
         ["contaminated_by_maths"],
         ["contaminated_by_maths", "contaminated_by_facts"],
     ]
+    matches = pl.read_parquet(tmp_path / "report" / "matches.parquet")
+    beside = dropped.select("id", "items").explode("items").unnest("items")
+    assert beside.rows() == matches.select("id", "benchmark", "item", "ngrams", "coverage").rows()
 
 
 def test_workers_and_pieces_change_no_byte_and_the_same_call_finds_its_result(

@@ -43,7 +43,7 @@ def test_a_document_of_every_fate_is_told_as_the_tables_have_it(view: View) -> N
         assert found.text == view.open(Documents).text_of(number)
         assert [one.reason for one in found.failing] == verdicts["reasons"][number].to_list()
         for one in found.failing:
-            assert one.value == signals[one.signal][number] and one.accepted
+            assert one.value == signals[str(one.signal)][number] and one.accepted
         assert found.tokens == lengths[number]
         assert found.version_bytes == {"original": documents["n_bytes"][number]}
         assert (found.near_heldout is not None) == (name == "excluded")

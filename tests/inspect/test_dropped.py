@@ -11,10 +11,15 @@ import pytest
 from dq.corpus import InputSpec, ReadConfig
 from dq.errors import ConfigError, InputError, WorkspaceError
 from dq.executors import LocalExecutor
+from dq.files.decontaminate import decontaminate_files
 from dq.files.filter import filter_files
-from dq.inspect.dropped import dropped_documents
+from dq.inspect import document_history
+from dq.inspect.dropped import Item, dropped_documents
 from dq.quality import QuantileRule, Rule, RuleSet
+from dq.quality.urls import UrlRules
 from dq.stages.base import View
+from dq.stages.benchmarks import Benchmark, BenchmarksConfig
+from dq.stages.contamination import DecontaminateConfig, find_contamination
 from dq.stages.read import ingest
 from dq.stages.signals import score_documents
 from dq.stages.verdicts import judge
@@ -62,7 +67,7 @@ def test_the_value_missed_the_bound_that_is_shown(place: Path) -> None:
     assert short.accepted == "at least 4 and below 30"
     assert short.text == " word"
     ranked = dropped_documents(place / "work", "not_among_the_longest", limit=1)[0]
-    assert ranked.accepted.endswith(", the best 25% of a")
+    assert ranked.accepted is not None and ranked.accepted.endswith(", the best 25% of a")
 
 
 def test_what_holds_no_dropped_documents_is_refused(place: Path, tmp_path: Path) -> None:
@@ -74,3 +79,57 @@ def test_what_holds_no_dropped_documents_is_refused(place: Path, tmp_path: Path)
         dropped_documents(tmp_path, "odd_length")
     with pytest.raises(WorkspaceError, match="not finished; run"):
         dropped_documents(Workspace(tmp_path / "new").create().root, "odd_length")
+
+
+def test_a_rule_about_addresses_shows_the_address_and_the_entry_in_files_and_jobs(tmp_path: Path) -> None:
+    rows = [
+        {"text": f"Text {n}.", "page": {"at": f"http://{'www.bad.org' if n % 3 else 'fine.org'}/{n}"}} for n in range(9)
+    ]
+    (tmp_path / "in.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (tmp_path / "list.txt").write_text("bad.org")
+    urls = UrlRules(field="page.at", domains=(f"file:{tmp_path / 'list.txt'}",), words=("7",))
+    rules, inputs = RuleSet(name="urls", rules=(), urls=urls), [str(tmp_path / "in.jsonl")]
+    filter_files(inputs, rules, kept=tmp_path / "kept", dropped=tmp_path / "dropped")
+    workspace = Workspace(tmp_path / "work").create()
+    ingest(workspace.corpus("original"), [InputSpec(path=inputs[0])], ReadConfig(shard_rows=4))
+    score_documents(View(workspace), ["word_count"], executor=LocalExecutor())
+    judge(View(workspace), rules)
+    for name in ("dropped", "work"):
+        found = dropped_documents(tmp_path / name, "url_domain")
+        assert [(one.address, one.entry) for one in found] == [
+            (f"http://www.bad.org/{n}", "bad.org") for n in (1, 2, 4, 5, 7, 8)
+        ]
+        assert dropped_documents(tmp_path / name, "url_word")[0].reasons == ("url_domain", "url_word")
+        with pytest.raises(ConfigError, match="did you mean `url_word`"):
+            dropped_documents(tmp_path / name, "url_words")
+    (history,) = document_history(tmp_path / "dropped", found[4].id)
+    assert [(one.reason, one.entry) for one in history.failing] == [("url_domain", "bad.org"), ("url_word", "7")]
+    (tmp_path / "list.txt").write_text("good.org")
+    assert [one.entry for one in dropped_documents(tmp_path / "work", "url_domain", limit=1)] == [None]
+
+
+def test_a_benchmark_shows_its_items_in_files_and_jobs(tmp_path: Path) -> None:
+    items = [{"id": f"q{n}", "text": " ".join(f"{letter}{n}" for letter in "abcdefghijklmnop")} for n in range(3)]
+    half = " ".join(items[1]["text"].split()[:14])
+    rows = [{"id": "none", "text": "Nothing."}, {"id": "two", "text": f"{half} and {items[2]['text']}"}]
+    for name, lines in (("exam", items), ("other", items[:1]), ("in", rows)):
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    inputs = [str(tmp_path / "in.jsonl")]
+    benchmarks = tuple(Benchmark(name=name, path=str(tmp_path / f"{name}.jsonl")) for name in ("exam", "other"))
+    config = BenchmarksConfig(benchmarks=benchmarks)
+    decontaminate_files(inputs, config, tmp_path / "report", kept=tmp_path / "kept", dropped=tmp_path / "dropped")
+    workspace = Workspace(tmp_path / "work").create()
+    ingest(workspace.corpus("original"), [InputSpec(path=inputs[0])], ReadConfig())
+    score_documents(View(workspace), ["word_count"], executor=LocalExecutor())
+    judge(View(workspace), RuleSet(name="none", rules=()))
+    find_contamination(View(workspace), DecontaminateConfig(**config.model_dump()), executor=LocalExecutor())
+    for name in ("dropped", "work"):
+        (found,) = dropped_documents(tmp_path / name, "contaminated_by_exam")
+        assert found.id == "two" and found.reasons == ("contaminated_by_exam",)
+        assert found.items == (Item("exam", "q2", 4, 1.0), Item("exam", "q1", 2, 0.5))
+        assert dropped_documents(tmp_path / name, "contaminated_by_other") == []
+        with pytest.raises(ConfigError, match="unknown reason"):
+            dropped_documents(tmp_path / name, "contaminated_by_nothing")
+    for name, message in (("report", "no documents"), ("kept", "kept documents")):
+        with pytest.raises(InputError, match=f"{message}; give the folder of"):
+            dropped_documents(tmp_path / name, "contaminated_by_exam")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dq.corpus import InputSpec
 from dq.executors import LocalExecutor
+from dq.inspect import document_history
 from dq.jobs import JobConfig, plan_job, run_job
 from dq.stages.base import View
 from dq.stages.benchmarks import Benchmark
@@ -13,6 +14,7 @@ from dq.stages.cleaned import CleanConfig, clean_documents
 from dq.stages.contamination import Contamination, DecontaminateConfig, find_contamination
 from dq.stages.fates import Fates
 from dq.stages.heldout import Heldout, HeldoutConfig, NeutralSet, hold_out
+from dq.stages.read import Documents
 from dq.store import Workspace
 from tests.jobs.texts import rows, write_jsonl
 from tests.stages.test_heldout import READ, corpus_of
@@ -49,6 +51,9 @@ def test_documents_with_items_are_excluded_and_named_in_every_result(tmp_path: P
         "benchmark_13gram",
         1,
     )
+    (history,) = document_history(workspace.root, view.open(Documents).documents["id"][3])
+    assert (history.fate, history.near_heldout) == ("excluded", None)
+    assert history.holds_item == "item-3 of benchmark exam: 100% of its n-grams"
     assert done.benchmarks is not None
     assert done.benchmarks.select("benchmark", "items", "hit", "mean_covered").row(0) == ("exam", 2, 2, 1.0)
     assert all(stage.done for stage in plan_job(config, workspace).stages)
