@@ -225,7 +225,8 @@ def _explain(root: Node, model: type[BaseModel], error: pydantic.ValidationError
 def _first(error: pydantic.ValidationError) -> Any:
     """The first fault, the unknown keys before everything they cause.
 
-    Where several models were tried for one value, that with the fewest faults was meant.
+    Where several models were tried for one value, that with the fewest faults was meant: with none in its fields, where
+    its own check says what is wrong.
     """
     faults = error.errors()
     tried = Counter(fault["loc"][:-1] for fault in faults)
@@ -233,7 +234,7 @@ def _first(error: pydantic.ValidationError) -> Any:
     for place, count in tried.items():
         fewest[place[:-1]] = min(count, fewest.get(place[:-1], count))
     meant = [fault for fault in faults if tried[place := fault["loc"][:-1]] == fewest[place[:-1]] or not place]
-    return min(meant, key=lambda fault: fault["type"] != "extra_forbidden")
+    return min(meant, key=lambda fault: (fault["type"] != "value_error", fault["type"] != "extra_forbidden"))
 
 
 def _message(model: type[BaseModel], fault: Any) -> tuple[list[str | int], str]:

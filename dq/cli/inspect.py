@@ -115,7 +115,9 @@ def _show_history(history: DocumentHistory) -> None:
     _show_text(history.text)
 
 
-def _value(signal: str, value: float | None) -> str:
+def _value(signal: str, value: float | str | None) -> str:
+    if isinstance(value, str):
+        return f"{signal} is {value}"
     return f"{signal} is {'undefined' if value is None or math.isnan(value) else f'{value:g}'}"
 
 

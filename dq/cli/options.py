@@ -6,7 +6,7 @@ An option has one name, one type and one meaning in every command that has it.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dq.dedup import Resources
     from dq.executors import Executor
     from dq.quality import RuleSet
+    from dq.quality.rule_kinds import AnyRule
 
 _IN = typer.Argument(metavar="IN", help="Files, quoted patterns or folders: JSON, Parquet, Arrow, CSV, WARC.")
 Inputs = Annotated[list[str], _IN]
@@ -123,13 +124,30 @@ Dropped = Annotated[
 Ngram = Annotated[int, typer.Option("--ngram", help="Words in a row that are compared as one, or letters.")]
 Preset = Annotated[str | None, typer.Option("--preset", help="A rule set, such as fineweb or gopher_quality.")]
 RulesFile = Annotated[Path | None, typer.Option("--rules", help="Rules of your own in YAML, in place of a preset.")]
+Languages = Annotated[
+    list[str] | None,
+    typer.Option("--language", help="Keep documents of this language, such as en; several with commas."),
+]
+LANGUAGE_THRESHOLD = 0.65  # FineWeb's
+LanguageThreshold = Annotated[
+    float | None,
+    typer.Option(
+        "--language-threshold",
+        min=0,
+        max=1,
+        help=f"Least probability of the language; {LANGUAGE_THRESHOLD} with --language.",
+    ),
+]
 UrlsFile = Annotated[
     Path | None,
     typer.Option("--urls", help="Rules about addresses in YAML: blocked domains, words and so on."),
 ]
 Models = Annotated[
     list[str] | None,
-    typer.Option("--model", help="A classifier as a signal: NAME=FILE.safetensors, or NAME=FILE.bin:LABEL (fastText)."),
+    typer.Option(
+        "--model",
+        help="A classifier as a signal: NAME=FILE.safetensors, NAME=FILE.bin:LABEL (fastText), language=FILE.bin.",
+    ),
 ]
 Words = Annotated[
     Literal["unicode", "whitespace", "dictionary"],
@@ -230,20 +248,43 @@ def input_specs(
 
 
 def rule_set(
-    preset: str | None, rules: Path | None, *, models: Collection[str] = (), urls: Path | None = None
+    preset: str | None,
+    rules: Path | None,
+    *,
+    models: Collection[str] = (),
+    urls: Path | None = None,
+    more: Sequence[AnyRule] = (),
 ) -> RuleSet:
-    """The rules that a command was given: a preset's or a file's, one of the two, and those about addresses."""
+    """The rules that a command was given: a preset's or a file's, one of the two, and those about addresses or more."""
     from dq.config import load_yaml
     from dq.quality import RuleSet, load_rules, presets
     from dq.quality.urls import UrlRules
 
-    if (preset is None) == (rules is None) and (urls is None or preset is not None):
+    if (preset is None) == (rules is None) and ((urls is None and not more) or preset is not None):
         raise typer.BadParameter("give one of --preset NAME and --rules FILE")
     if rules is not None:
         found = load_rules(rules, models=models)
     else:
-        found = RuleSet(name="urls", rules=()) if preset is None else presets.preset(preset)
+        name = "urls" if urls is not None else "language"
+        found = RuleSet(name=name, rules=()) if preset is None else presets.preset(preset)
+    if more:
+        found = RuleSet(name=found.name, rules=(*more, *found.rules), urls=found.urls)
     return found if urls is None else found.model_copy(update={"urls": load_yaml(urls, UrlRules)})
+
+
+def language_rules(languages: Collection[str] | None, threshold: float | None) -> tuple[AnyRule, ...]:
+    """Rules that documents are of one of some languages, and surely so."""
+    from dq.quality import LabelRule, Rule
+
+    codes = tuple(code.strip() for one in languages or () for code in one.split(",") if code.strip())
+    if codes and threshold is None:
+        threshold = LANGUAGE_THRESHOLD
+    found: list[AnyRule] = []
+    if codes:
+        found.append(LabelRule(signal="language", any_of=codes, reason="other_language"))
+    if threshold is not None:
+        found.append(Rule(signal="language_score", minimum=threshold, reason="language_score_too_low"))
+    return tuple(found)
 
 
 @contextmanager

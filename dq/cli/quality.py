@@ -16,6 +16,8 @@ from dq.cli.options import (
     Engine,
     IdField,
     Inputs,
+    Languages,
+    LanguageThreshold,
     MaxBad,
     Models,
     Overwrite,
@@ -30,6 +32,7 @@ from dq.cli.options import (
     Workers,
     executor_of,
     input_specs,
+    language_rules,
     rule_set,
 )
 
@@ -102,6 +105,8 @@ def filter_documents(
     preset: Preset = None,
     rules: RulesFile = None,
     urls: UrlsFile = None,
+    language: Languages = None,
+    language_threshold: LanguageThreshold = None,
     model: Models = None,
     dropped: Dropped = None,
     strict: Annotated[bool, typer.Option("--strict", help="Judge as the source does, defects included.")] = False,
@@ -126,7 +131,9 @@ def filter_documents(
     from dq.files.named import Named
 
     scoring = _scoring(words, model, max_bad_fraction)
-    judging = rule_set(preset, rules, models=[one.name for one in scoring.models], urls=urls)
+    of_language = language_rules(language, language_threshold)
+    models = [one.name for one in scoring.models]
+    judging = rule_set(preset, rules, models=models, urls=urls, more=of_language)
     with show.progress() as progress:
         done = filter_files(
             input_specs(
@@ -178,8 +185,8 @@ def signals(as_json: AsJson = False) -> None:
                     "name": signal.name,
                     "dtype": signal.dtype,
                     "unit": signal.unit,
-                    "minimum": signal.minimum,
-                    "maximum": None if signal.maximum == float("inf") else signal.maximum,
+                    "minimum": None if signal.is_label else signal.minimum,
+                    "maximum": None if signal.is_label or signal.maximum == float("inf") else signal.maximum,
                     "definition": signal.definition,
                     "source": signal.source,
                     "made_for": signal.made_for,
@@ -192,7 +199,8 @@ def signals(as_json: AsJson = False) -> None:
         if signal.name in WRITTEN_SIGNALS:
             continue
         most = "no limit" if signal.maximum == float("inf") else f"{signal.maximum:g}"
-        show.line(f"{signal.name}: {signal.dtype}, {signal.unit}, {signal.minimum:g} to {most}")
+        bounds = "" if signal.is_label else f", {signal.minimum:g} to {most}"
+        show.line(f"{signal.name}: {signal.dtype}, {signal.unit}{bounds}")
         made_for = "" if signal.made_for == "any text" else f" Made for {MADE_FOR[signal.made_for]}."
         show.block(textwrap.fill(f"{signal.definition}.{made_for} Source: {signal.source}", 76), prefix="    ")
     show.line()
@@ -237,6 +245,29 @@ def _show_filter(done: FilterResult) -> None:
         for row in sources
     ]
     show.table(("source", "documents", "kept", "of documents", "of bytes"), lines, more="smaller sources")
+    _show_languages(done)
+
+
+def _show_languages(done: FilterResult) -> None:
+    """Documents by language, where rules read it, and which of them had no bounds of their own."""
+    found = done.by_language
+    if found.is_empty():
+        return
+    show.line()
+    rows = [
+        (name or "(unknown)", f"{documents:,}", f"{kept:,}", f"{kept / documents:.1%}")
+        for name, documents, kept, _ in found.iter_rows()
+    ]
+    show.table(("language", "documents", "kept", "of documents"), rows, more="rarer languages")
+    others = found.filter(~found["own_bounds"])
+    if len(others):
+        some = ", ".join(name or "unknown" for name in others["language"][:3].to_list()) + ", ..." * (len(others) > 3)
+        count = int(others["documents"].sum())
+        which = "1 language without bounds of its own"
+        if len(others) > 1:
+            which = f"{len(others)} languages without bounds of their own"
+        message = f"{count:,} documents of {which} ({some})"
+        show.warnings([f"{message} were judged by the rules for any language alone"])
 
 
 def show_faults(rows: RowCounts, path: Path) -> None:

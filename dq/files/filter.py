@@ -28,13 +28,14 @@ from dq.files.named import Named
 from dq.files.pieces import PieceTask, Scoring, counted, cut, join_quarantine, run_pieces
 from dq.files.score import ScoreTask, score_piece, score_tasks
 from dq.files.tally import BY_SOURCE, Tally
-from dq.quality import QuantileRule, RuleSet, a_rule_set
+from dq.quality import LabelRule, QuantileRule, RuleSet, a_rule_set
+from dq.quality.rules import fixed_value
 from dq.quality.urls import RULES as URL_REASONS
 from dq.quality.urls import with_urls
 from dq.results import Result
 from dq.store import Stage, read_parquet
 
-VERSION = 5
+VERSION = 6
 SCRATCH = ".pieces"  # in the folder of the kept documents: tallies and quarantines of pieces, until all are done
 RANKED = ".ranked"  # the same, of a first pass for rules that rank the whole input
 BY_RULE = {
@@ -51,6 +52,7 @@ BY_SCRIPT: dict[str, Any] = {
     "kept": pl.Int64,
     "not_judged": pl.List(pl.String),
 }
+BY_LANGUAGE = {"language": pl.String, "documents": pl.Int64, "kept": pl.Int64, "own_bounds": pl.Boolean}
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ class FilterResult(Result):
         by_source: one row a source, by name: documents, bytes (UTF-8 of text), kept, kept_bytes.
         by_script: one row a script without spaces between words that documents are mostly in: documents, kept, and
             not_judged, the reasons of the rules that are not made for it and judged none of them.
+        by_language: one row a language, of rules that read it, the most frequent first: language (null: unknown),
+            documents, kept, and own_bounds, whether rules have bounds for it (null: no rule has any).
         rows: what happened to the rows of the files.
     """
 
@@ -74,6 +78,7 @@ class FilterResult(Result):
     by_rule: pl.DataFrame
     by_source: pl.DataFrame
     by_script: pl.DataFrame
+    by_language: pl.DataFrame
     rows: RowCounts
 
     @property
@@ -93,8 +98,8 @@ class FilterResult(Result):
             {
                 "reason": rule.reason,
                 "signal": rule.signals(strict=strict)[0],
-                "minimum": getattr(rule, "minimum", None),
-                "maximum": getattr(rule, "maximum", None),
+                "minimum": fixed_value(rule, "minimum"),
+                "maximum": fixed_value(rule, "maximum"),
                 "dropped": tally.dropped[rule.reason],
                 "alone": tally.alone[rule.reason],
             }
@@ -114,12 +119,18 @@ class FilterResult(Result):
             [script, count, tally.kept_scripts[script], tally.unjudged[script]]
             for script, count in sorted(tally.scripts.items())
         ]
+        own = rules.judged_labels("language")
+        by_language = [
+            [language or None, count, tally.kept_languages[language], None if own is None else language in own]
+            for language, count in sorted(tally.languages.items(), key=lambda one: (-one[1], one[0]))
+        ]
         return cls(
             rules,
             strict,
             pl.DataFrame(by_rule, schema=BY_RULE),
             tally.by_source(),
             pl.DataFrame(by_script, schema=BY_SCRIPT, orient="row"),
+            pl.DataFrame(by_language, schema=BY_LANGUAGE, orient="row"),
             tally.rows,
         )
 
@@ -132,6 +143,7 @@ class FilterResult(Result):
             pl.DataFrame(found["rules"], schema=BY_RULE),
             pl.DataFrame(found["sources"], schema=BY_SOURCE),
             pl.DataFrame(found["scripts"], schema=BY_SCRIPT),
+            pl.DataFrame(found["languages"], schema=BY_LANGUAGE),
             RowCounts.from_dict(found),
         )
 
@@ -146,6 +158,7 @@ class FilterResult(Result):
             "rules": self.by_rule,
             "sources": self.by_source,
             "scripts": self.by_script,
+            "languages": self.by_language,
             "rule_set": self.rules,
         }
 
@@ -245,6 +258,9 @@ class _Work:
 
 def _check(rules: RuleSet, scoring: Scoring, *, strict: bool) -> None:
     scoring.check(a_rule_set(rules).signals(strict=strict))
+    for rule in rules.rules:
+        if isinstance(rule, LabelRule) and rule.signal == "language":
+            scoring.check_languages(rule.any_of)
     if other := set(rules.groups) - {"source"}:
         raise ConfigError(
             f"rule set `{rules.name}` ranks by `{min(other)}`; files can be ranked by `source`, or in all"
@@ -290,6 +306,8 @@ def _filter_piece(task: FilterTask) -> None:
             tally.count_kept(chosen.documents)
             tally.count_reasons(verdicts.filter(failed)["reasons"])
             tally.count_scripts(verdicts)
+            if "language" in scores.columns:
+                tally.count_languages(scores["language"], keep)
             adders[0](spec, chosen, None)
             for add in adders[1:]:
                 rest = batch.filter(failed)

@@ -30,6 +30,7 @@ from dq.executors import Executor, Progress, report
 from dq.files.repeated import id_hashes, repeated_ids
 from dq.files.tally import Tally
 from dq.quality import check_signals, score
+from dq.quality.scorers.fasttext import LanguageLabels
 from dq.quality.scorers.files import ModelFile, load_models
 from dq.store import file_sha256
 from dq.store.contents import remove_own
@@ -66,6 +67,17 @@ class Scoring:
             raise ConfigError(f"two models have one name; there are: {', '.join(learned)}")
         check_signals(names, others=learned)
         load_models(self.models, names)
+
+    def check_languages(self, labels: Sequence[str]) -> None:
+        """Refuse labels that the model of languages does not know.
+
+        Raises:
+            DqError: which, and the nearest that it knows.
+        """
+        models = load_models(self.models, ("language",)) or [LanguageLabels()]
+        for model in models:
+            if isinstance(model, LanguageLabels):
+                model.check(labels)
 
     def scores(self, documents: pa.Table, names: Sequence[str]) -> pl.DataFrame:
         """One column a name, one row a document."""

@@ -28,7 +28,7 @@ from dq.files.named import LINES, export_table
 from dq.files.pieces import PieceTask, Scoring, counted, cut, join_quarantine, run_pieces, undone_without_text
 from dq.files.tables import join_tables, table_writer, with_columns
 from dq.quality import DEFAULT_SIGNALS
-from dq.quality.rules import script_signal
+from dq.quality.rule_kinds import script_signal
 from dq.results import Result
 from dq.store import FolderLock, Stage, local
 from dq.store.claimed import claimed
@@ -94,7 +94,7 @@ def score_files(
     """
     require_live_polars()
     scoring, executor, output = scoring or Scoring(), executor or LocalExecutor(), path(output, name="output")
-    learned = [model.name for model in scoring.models]
+    learned = [name for model in scoring.models for name in model.names]
     names = (*DEFAULT_SIGNALS, *learned) if signals is None else tuple(many(signals, name="signals", of="names"))
     scoring.check(names)
     names = tuple(dict.fromkeys(names))

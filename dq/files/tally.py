@@ -43,6 +43,9 @@ class Tally:
     kept_scripts: Counter[str] = field(default_factory=Counter)
     unjudged: dict[str, list[str]] = field(default_factory=dict)
     """By script: the reasons of the rules that did not judge them, or the signals that are not made for them."""
+    languages: Counter[str] = field(default_factory=Counter)
+    """By language, of rules that read it; "" where it is unknown."""
+    kept_languages: Counter[str] = field(default_factory=Counter)
     rows: RowCounts = field(default_factory=RowCounts)
 
     @classmethod
@@ -91,6 +94,11 @@ class Tally:
             self.scripts[script] += 1
             self.kept_scripts[script] += keep
             self.unjudged[script] = unjudged
+
+    def count_languages(self, languages: pl.Series, keep: pl.Series) -> None:
+        """Count documents by language, and those that every rule accepts."""
+        for counter, rows in ((self.languages, languages), (self.kept_languages, languages.filter(keep))):
+            counter.update(dict(rows.fill_null("").value_counts().iter_rows()))
 
     def count_unfit(self, scores: pl.DataFrame, told_by: Mapping[str, str]) -> None:
         """Count documents in scripts that signals are not made for.

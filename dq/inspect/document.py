@@ -42,7 +42,7 @@ class Failing(Result):
 
     reason: str
     signal: str | None = None
-    value: float | None = None
+    value: float | str | None = None
     accepted: str | None = None
     address: str | None = None
     entry: str | None = None
@@ -109,7 +109,7 @@ def document_history(folder: Path, document_id: str) -> list[DocumentHistory]:
 def _in_filtered(folder: Path, document_id: str) -> Iterator[DocumentHistory]:
     rules, strict = rules_of_filter(folder)
     files = sorted(folder.glob("[0-9]*.parquet"))
-    signals = [rule.signals(strict=strict)[0] for rule in rules.rules]
+    signals = [*dict.fromkeys((*(rule.signals(strict=strict)[0] for rule in rules.rules), *rules.labels))]
     for row in (row for path in files for row in _rows_of(path, document_id, [*signals, "entries"])):
         reasons = row.get("reasons")
         known = {name: row[name] for name in signals if name in row}
@@ -139,7 +139,7 @@ def _failing(
     rules: RuleSet, reasons: Sequence[str], values: Mapping[str, Any], *, source: str, strict: bool
 ) -> tuple[Failing, ...]:
     return tuple(
-        Failing(rule.reason, name, values.get(name), accepted_values(rule, source))
+        Failing(rule.reason, name, values.get(name), accepted_values(rule, source, values))
         for rule in rules.rules
         if rule.reason in reasons and (name := rule.signals(strict=strict)[0])
     )

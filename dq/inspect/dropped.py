@@ -29,7 +29,7 @@ from dq.inspect.rules import (
     rules_of_job,
 )
 from dq.quality import RuleSet
-from dq.quality.rules import AnyRule
+from dq.quality.rule_kinds import AnyRule, RuleByLabel
 from dq.quality.urls import RULES as URL_REASONS
 from dq.quality.urls import UrlRules
 from dq.results import Result
@@ -66,7 +66,7 @@ class DroppedDocument(Result):
     source: str
     reason: str
     signal: str | None = None
-    value: float | None = None
+    value: float | str | None = None
     accepted: str | None = None
     address: str | None = None
     entry: str | None = None
@@ -124,12 +124,12 @@ class _Filtered:
         """Those with a reason, file by file."""
         rule = _rule(self._rules, reason)
         if isinstance(rule, UrlRules):
-            for row in _rows(self._folder, reason, value="entries", address=rule.field):
+            for row in _rows(self._folder, reason, values=["entries"], address=rule.field):
                 yield _dropped(row, reason, address=row.get("address"), entry=entry_of(reason, row["entries"] or ()))
             return
-        signal = rule.signals(strict=self._strict)[0]
-        for row in _rows(self._folder, reason, value=signal):
-            yield _measured(row, rule, signal)
+        names = _names(rule, strict=self._strict)
+        for row in _rows(self._folder, reason, values=names):
+            yield _measured(row, rule, names[0])
 
 
 class _Contaminated:
@@ -143,7 +143,7 @@ class _Contaminated:
         benchmark = _benchmark(reason, self._benchmarks)
         if not any(self._folder.glob(PIECES)):
             raise InputError(f"{self._folder}: holds no documents; give the folder of `dq decontaminate --dropped`")
-        for row in _rows(self._folder, reason, value="items"):
+        for row in _rows(self._folder, reason, values=["items"]):
             yield _dropped(row, reason, items=_items_of(benchmark, row["items"]))
 
 
@@ -166,10 +166,10 @@ class _InWorkspace:
                 address, entries = found_now(rule, row["meta"])
                 yield _dropped(row, reason, address=address, entry=entry_of(reason, entries))
             return
-        signal = rule.signals()[0]
-        values = self._view.open(Signals).table([signal])[signal]
-        for row in self._rows(chosen, {"reasons": reasons, signal: values}):
-            yield _measured(row, rule, signal)
+        names = _names(rule, strict=False)
+        values = self._view.open(Signals).table(names).to_dict()
+        for row in self._rows(chosen, {"reasons": reasons, **values}):
+            yield _measured(row, rule, names[0])
 
     def _contaminated(self, reason: str, reasons: pl.Series) -> Iterator[DroppedDocument]:
         found = self._view.open(Contamination)
@@ -196,20 +196,20 @@ class _InWorkspace:
                 yield {**row, "text": texts[at].as_py(), "meta": metas[at].as_py()}
 
 
-def _rows(folder: Path, reason: str, *, value: str, address: str | None = None) -> Iterator[dict[str, Any]]:
-    """The rows of dropped documents with a reason, file by file, with a column of what was judged."""
+def _rows(folder: Path, reason: str, *, values: list[str], address: str | None = None) -> Iterator[dict[str, Any]]:
+    """The rows of dropped documents with a reason, file by file, with the columns of what was judged."""
     for path in sorted(folder.glob(PIECES)):
         try:
             names = Names.of_file(path)
             with pq.ParquetFile(path, buffer_size=1 << 20) as file:
                 if not names.reasons or names.reasons not in file.schema_arrow.names:
                     raise InputError(f"{path}: holds kept documents; give the folder of `--dropped`")
-                columns = names.needed(file.schema_arrow, [value])
+                columns = names.needed(file.schema_arrow, values)
                 if address is not None and type_of(file.schema_arrow, address) is not None:
                     columns = [*dict.fromkeys([*columns, address])]
                 for batch in file.iter_batches(batch_size=256, columns=columns):
                     frame = pl.DataFrame(batch)
-                    found = names.documents(frame, values=[value])
+                    found = names.documents(frame, values=values)
                     if address in columns:
                         found = found.with_columns(address=_text(frame, names.column(address, frame.schema)))
                     yield from found.filter(pl.col("reasons").list.contains(reason)).iter_rows(named=True)
@@ -221,8 +221,14 @@ def _text(frame: pl.DataFrame, column: pl.Expr) -> pl.Series:
     return frame.select(column.cast(pl.String, strict=False)).to_series()
 
 
+def _names(rule: AnyRule, *, strict: bool) -> list[str]:
+    """What a rule judges, and the label that its bounds go by."""
+    signal = rule.signals(strict=strict)[0]
+    return [signal, rule.by] if isinstance(rule, RuleByLabel) else [signal]
+
+
 def _measured(row: Mapping[str, Any], rule: AnyRule, signal: str) -> DroppedDocument:
-    accepted = accepted_values(rule, row["source"])
+    accepted = accepted_values(rule, row["source"], row)
     return _dropped(row, rule.reason, signal=signal, value=row[signal], accepted=accepted)
 
 

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import polars as pl
 
 from dq.corpus.fields import json_field
 from dq.errors import WorkspaceError
-from dq.quality import FixedQuantileRule, Rule, RuleSet
-from dq.quality.rules import AnyRule
+from dq.quality import FixedQuantileRule, LabelRule, Rule, RuleByLabel, RuleSet
+from dq.quality.rule_kinds import AnyRule
 from dq.quality.urls import UrlRules
 from dq.stages.base import View
 from dq.stages.read import Documents
 from dq.stages.signals import Signals
 from dq.stages.verdicts import Verdicts
 from dq.store import read_record
+
+WORDS = ("at least", "at most")
 
 
 def rules_of_job(view: View) -> RuleSet:
@@ -60,8 +64,23 @@ def entry_of(reason: str, entries: Sequence[str]) -> str | None:
     return next((entry for name, _, entry in found if name == reason), None)
 
 
-def accepted_values(rule: AnyRule, source: str) -> str:
-    """Which values of its signal a rule accepts, in words."""
+def accepted_values(rule: AnyRule, source: str, values: Mapping[str, Any] = MappingProxyType({})) -> str:
+    """Which values of its signal a rule accepts, in words.
+
+    Args:
+        rule: one of a set.
+        source: of the document that is judged.
+        values: its signals. Bounds by a label that is not among them are told as their range.
+    """
+    if isinstance(rule, LabelRule):
+        return " or ".join(rule.any_of)
+    if isinstance(rule, RuleByLabel) and rule.by in values:
+        label = values[rule.by]
+        parts = [f"{word} {bound:g}" for word, bound in zip(WORDS, rule.of(label), strict=True) if bound is not None]
+        return f"{' and '.join(parts)} in {label}"
+    if isinstance(rule, RuleByLabel):
+        bounds = [(word, sorted(of.values())) for word, of in zip(WORDS, (rule.minimum, rule.maximum), strict=True)]
+        return " and ".join(f"{word} {of[0]:g} to {of[-1]:g} by {rule.by}" for word, of in bounds if of)
     if not isinstance(rule, Rule):
         assert isinstance(rule, FixedQuantileRule)  # what judged documents part by part
         bound = "at least" if rule.best == "highest" else "at most"

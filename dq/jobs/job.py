@@ -11,7 +11,8 @@ from dq.config import FieldFault, StrictModel
 from dq.corpus import InputSpec, ReadConfig
 from dq.errors import nearest
 from dq.quality import QuantileRule, RuleSet, all_signals, presets
-from dq.quality.rules import AnyRule
+from dq.quality.rule_kinds import AnyRule
+from dq.quality.rules import check_rule
 from dq.quality.scorers.files import RESERVED
 from dq.quality.urls import UrlRules
 from dq.stages.base import ORIGINAL, TextVersions
@@ -57,15 +58,12 @@ class QualityConfig(StrictModel):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         learned = self.learned.name if self.learned else None
-        known = (*all_signals(), *([learned] if learned else ()))
         if learned in all_signals():
             raise FieldFault(f"`{learned}` is a signal of dq; choose another name", "learned", "name")
         if learned in RESERVED:
             raise FieldFault(f"`{learned}` is a column of dq's tables; choose another name", "learned", "name")
         for at, rule in enumerate(self.rules):
-            if rule.signal not in known:
-                message = f"rule `{rule.reason}`: {nearest(rule.signal, known, what='signal')}"
-                raise FieldFault(message, "rules", at, "signal")
+            check_rule(rule, "rules", at, models=(learned,) if learned else ())
             if isinstance(rule, QuantileRule) and rule.per not in (None, "source"):
                 message = f"rule `{rule.reason}`: documents are ranked per `source`, or null (got {rule.per!r})"
                 raise FieldFault(message, "rules", at, "per")

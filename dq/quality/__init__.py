@@ -8,9 +8,10 @@ from __future__ import annotations
 from dq.quality import presets
 from dq.quality.cleaners import CLEANERS, C4Lines, FixText, MaskPii
 from dq.quality.queries import Solution, attribution, by_source, solve, sweep
-from dq.quality.rules import VERDICT, FixedQuantileRule, QuantileRule, Rule, RuleSet, a_rule_set, load_rules
+from dq.quality.rule_kinds import FixedQuantileRule, LabelRule, QuantileRule, Rule, RuleByLabel
+from dq.quality.rules import VERDICT, RuleSet, a_rule_set, load_rules
 from dq.quality.scorers.base import Scorer
-from dq.quality.scorers.fasttext import FastTextModel
+from dq.quality.scorers.fasttext import FastTextModel, LanguageLabels
 from dq.quality.scorers.learned import LearnedOptions, QualityModel, Trained, train_quality
 from dq.quality.scoring import judge_texts, schema, score
 from dq.quality.signals import DEFAULT_SIGNALS, Signal, all_signals, check_signals, signal
@@ -23,11 +24,14 @@ __all__ = [
     "FastTextModel",
     "FixText",
     "FixedQuantileRule",
+    "LabelRule",
+    "LanguageLabels",
     "LearnedOptions",
     "MaskPii",
     "QualityModel",
     "QuantileRule",
     "Rule",
+    "RuleByLabel",
     "RuleSet",
     "Scorer",
     "Signal",

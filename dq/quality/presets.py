@@ -1,4 +1,4 @@
-"""Published rule sets as data. Every threshold names its source.
+"""Published rule sets as data. Every threshold names its source; those by language stand in ``dq.quality.languages``.
 
 Sources: Gopher: Rae et al. 2021 (arXiv 2112.11446), appendix A.1.1 and table A1. C4: Raffel et al. 2020 and its code,
 tensorflow_datasets `c4_utils.py`. FineWeb: Penedo et al. 2024 (arXiv 2406.17557), section 3.6. Where a paper leaves a
@@ -11,9 +11,12 @@ of words or spaces do not judge Chinese, Japanese, Thai, Lao, Khmer, Burmese or 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from dq.errors import ConfigError, nearest
-from dq.quality.rules import AnyRule, Rule, RuleSet
+from dq.quality.languages import by_language
+from dq.quality.rule_kinds import AnyRule, Rule, RuleByLabel
+from dq.quality.rules import RuleSet
 from dq.quality.signals import AS_WRITTEN, WRITTEN_SIGNALS
 
 MIN_LINES = 3  # ours: shares of one or two lines say nothing; `strict` judges them all the same
@@ -23,9 +26,10 @@ def _published(name: str, rules: Sequence[AnyRule]) -> RuleSet:
     """The set, whose rules judge texts as they are written under ``strict``."""
 
     def as_source(rule: AnyRule) -> AnyRule:
-        if not isinstance(rule, Rule) or rule.strict_signal in WRITTEN_SIGNALS:
-            return rule
-        return rule.model_copy(update={"strict_signal": (rule.strict_signal or rule.signal) + AS_WRITTEN})
+        written = rule.signal + AS_WRITTEN
+        if isinstance(rule, (Rule, RuleByLabel)):
+            written = (rule.strict_signal or rule.signal) + AS_WRITTEN
+        return rule.model_copy(update={"strict_signal": written}) if written in WRITTEN_SIGNALS else rule
 
     return RuleSet(name=name, rules=tuple(map(as_source, rules)))
 
@@ -151,6 +155,55 @@ def fineweb() -> RuleSet:
     return _published("fineweb", rules)
 
 
+def fineweb2() -> RuleSet:
+    """FineWeb-2's rules, with the thresholds and stop words of each document's language; English by FineWeb's.
+
+    Other languages are judged by the rules for any language alone: Gopher's and FineWeb's that know no words of one.
+    Scores of languages by GlotLID, FineWeb-2's model, must reach FineWeb-2's bound; by others, FineWeb's 0.65.
+    """
+    any_language = {rule.signal: rule for rule in gopher_repetition().rules if isinstance(rule, Rule)}
+
+    def up_to(signal: str, **options: Any) -> RuleByLabel:
+        rule = any_language[signal]
+        bounds = {**by_language(signal), "*": float(rule.maximum or 0)}
+        return RuleByLabel(signal=signal, maximum=bounds, reason=rule.reason, **options)
+
+    def from_on(signal: str, column: str, reason: str, **options: Any) -> RuleByLabel:
+        return RuleByLabel(signal=signal, minimum=by_language(column), reason=reason, **options)
+
+    newlines, longest = by_language("newline_to_word_ratio"), by_language("longest_words")
+    score = {code: bound for code, bound in by_language("language_score").items() if "_" in code}
+    rules = (
+        RuleByLabel(signal="language_score", minimum={**score, "*": 0.65}, reason="unsure_of_language"),
+        Rule(signal="char_count", minimum=1, reason="empty_text"),
+        up_to("duplicate_line_fraction", min_lines=MIN_LINES),
+        *(up_to(f"top_{n}_gram_char_fraction") for n in (2, 3, 4)),
+        *(up_to(f"duplicate_{n}_gram_char_fraction") for n in range(5, 11)),
+        from_on(
+            "terminal_punctuation_line_fraction",
+            "terminal_punctuation_line_fraction",
+            "too_few_lines_end_in_punctuation",
+            min_lines=MIN_LINES,
+        ),
+        Rule(
+            signal="duplicate_nonblank_line_char_fraction",
+            maximum=0.1,  # FineWeb's is 0.01; its rule about short lines is left out
+            reason="too_many_repeated_line_chars",
+            min_lines=MIN_LINES,
+        ),
+        RuleByLabel(signal="newline_to_word_ratio", maximum=newlines, reason="too_many_newlines", min_lines=MIN_LINES),
+        *(rule for rule in gopher_quality().rules if rule.reason not in _BY_LANGUAGE),
+        from_on("mean_word_length_chars", "shortest_words", "words_too_short"),
+        RuleByLabel(signal="mean_word_length_chars", maximum=longest, reason="words_too_long"),
+        from_on("alphabetic_word_fraction", "alphabetic_word_fraction", "too_few_alphabetic_words"),
+        Rule(signal="language_stop_word_count", minimum=2, reason="too_few_stop_words"),
+    )
+    return _published("fineweb2", rules)
+
+
+_BY_LANGUAGE = ("words_too_short", "words_too_long", "too_few_alphabetic_words", "too_few_stop_words")
+
+
 def quickstart() -> RuleSet:
     """A short set that splits small samples of news and of web pages into both kept and dropped documents.
 
@@ -184,6 +237,7 @@ def presets() -> dict[str, RuleSet]:
         c4_no_terminal_punct(),
         fineweb_quality(),
         fineweb(),
+        fineweb2(),
         quickstart(),
     )
     return {rule_set.name: rule_set for rule_set in every}

@@ -16,7 +16,8 @@ import polars as pl
 
 from dq.errors import BudgetError, ConfigError
 from dq.executors import require_live_polars
-from dq.quality.rules import Rule, RuleSet
+from dq.quality.rule_kinds import Rule
+from dq.quality.rules import RuleSet
 
 Bound = Literal["minimum", "maximum"]
 
@@ -75,7 +76,7 @@ def _one_bound(rules: RuleSet, reason: str) -> tuple[Rule, Bound]:
     for rule in rules.rules:
         if rule.reason == reason:
             if not isinstance(rule, Rule):
-                raise ConfigError(f"the rule `{reason}` has no fixed bound to move; it is a quantile")
+                raise ConfigError(f"the rule `{reason}` has no fixed bound to move: it ranks, or goes by label")
             if rule.minimum is not None and rule.maximum is not None:
                 raise ConfigError(f"the rule `{reason}` has two bounds; write it as two rules and move one")
             return rule, "maximum" if rule.minimum is None else "minimum"

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self, TypeAlias
+from typing import Any, Self
 
 import numpy as np
 import polars as pl
@@ -19,161 +19,14 @@ import pyarrow as pa
 import pydantic
 
 from dq.arguments import instance
-from dq.config import FieldFault, SparseModel, StrictModel, load_yaml
+from dq.config import FieldFault, SparseModel, load_yaml
 from dq.errors import ConfigError
 from dq.executors import require_live_polars
+from dq.quality.rule_kinds import AnyRule, LabelRule, QuantileRule, RuleByLabel, is_fixed
 from dq.quality.signals import all_signals, check_signals
 from dq.quality.urls import UrlRules
 from dq.results import html_table
 from dq.text import SPACELESS_SCRIPTS, string_array
-
-
-def script_signal(name: str) -> str | None:
-    """The signal that is above 0 for documents in scripts that a signal is not made for; None if it is for any text."""
-    known = all_signals()
-    made_for = known[name].made_for if name in known else "any text"
-    if made_for == "any text":
-        return None
-    return "unsegmented_script" if made_for == "words" else "spaceless_script"
-
-
-class _JudgesText(StrictModel):
-    """What rules of every kind have."""
-
-    signal: str
-    """Name of the signal."""
-    reason: str
-    """What is wrong with a document that fails, such as ``too_few_words``."""
-    any_script: bool = False
-    """Whether to judge documents in scripts without spaces by a signal that is not made for them."""
-
-    @property
-    def script_signal(self) -> str | None:
-        """The signal that is above 0 where this rule does not judge; none for a rule that judges any text."""
-        return None if self.any_script else script_signal(self.signal)
-
-    def fits(self, *, strict: bool = False) -> pl.Expr:
-        """A boolean expression over a table of signals: whether the signal is made for the document's script."""
-        if strict or self.script_signal is None:
-            return pl.lit(value=True)
-        return pl.col(self.script_signal).fill_null(0) == 0
-
-
-class Rule(_JudgesText):
-    """Accept a document where ``minimum <= signal <= maximum`` (``<`` where a bound is open)."""
-
-    minimum: float | None = None
-    """Lowest acceptable value; none by default."""
-    maximum: float | None = None
-    """Highest acceptable value; none by default."""
-    open_minimum: bool = False
-    """Whether the minimum itself is unacceptable."""
-    open_maximum: bool = False
-    """Whether the maximum itself is unacceptable."""
-    min_lines: int | None = None
-    """A line rule does not judge documents of fewer lines than this (unless strict)."""
-    line_signal: str = "line_count"
-    """The signal that counts the lines for ``min_lines``."""
-    strict_signal: str | None = None
-    """The signal judged instead under ``strict``, where the source's own definition has a defect."""
-
-    @pydantic.model_validator(mode="after")
-    def _has_a_bound(self) -> Self:
-        if self.minimum is None and self.maximum is None:
-            raise ValueError(f"rule `{self.reason}` has neither a minimum nor a maximum; state one")
-        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
-            raise FieldFault(f"rule `{self.reason}` accepts nothing: its minimum is above its maximum", "minimum")
-        return self
-
-    def signals(self, *, strict: bool = False) -> tuple[str, ...]:
-        """The signals this rule reads."""
-        if strict:
-            return (self.strict_signal or self.signal,)
-        others = (None if self.min_lines is None else self.line_signal, self.script_signal)
-        return (self.signal, *(name for name in others if name is not None))
-
-    def judges(self, *, strict: bool = False) -> pl.Expr:
-        """A boolean expression over a table of signals: whether this rule judges the document."""
-        judged = self.fits(strict=strict)
-        return judged if strict or self.min_lines is None else judged & (pl.col(self.line_signal) >= self.min_lines)
-
-    def fails(self, *, strict: bool = False) -> pl.Expr:
-        """A boolean expression over a table of signals: true where the document fails this rule; never null."""
-        value = pl.col(self.strict_signal if strict and self.strict_signal else self.signal)
-        failed = pl.lit(value=False)
-        if self.minimum is not None:
-            failed = failed | (value <= self.minimum if self.open_minimum else value < self.minimum)
-        if self.maximum is not None:
-            failed = failed | (value >= self.maximum if self.open_maximum else value > self.maximum)
-        return (failed & self.judges(strict=strict)).fill_null(value=False)
-
-
-class QuantileRule(_JudgesText):
-    """Keep the best share of the documents by a signal, within each source or over all.
-
-    The threshold is a value of the table that is judged, so the verdict on a document depends on the others: judge
-    whole corpora, or fix the thresholds by a whole corpus first (`RuleSet.fixed`). Equal values at the threshold are
-    all kept. Null signals are not judged.
-    """
-
-    keep_fraction: float = pydantic.Field(gt=0, lt=1)
-    """Share of the documents to keep, such as 0.2."""
-    best: Literal["highest", "lowest"] = "highest"
-    """Which end of the signal is good."""
-    per: str | None = "source"
-    """Column whose values, as text and with null as the empty one, are ranked apart; null ranks all together."""
-
-    def signals(self, *, strict: bool = False) -> tuple[str, ...]:
-        """The signals this rule reads."""
-        return (self.signal,) if strict or self.script_signal is None else (self.signal, self.script_signal)
-
-    def value(self, *, strict: bool = False) -> pl.Expr:
-        """The signal, null where it is not made for the document's script."""
-        return pl.when(self.fits(strict=strict)).then(pl.col(self.signal))
-
-    def threshold(self, *, strict: bool = False) -> pl.Expr:
-        """The value at the edge of the share that is kept."""
-        if self.best == "highest":
-            return self.value(strict=strict).quantile(1 - self.keep_fraction, "higher")
-        return self.value(strict=strict).quantile(self.keep_fraction, "lower")
-
-    @property
-    def group(self) -> pl.Expr:
-        """What a document is ranked with."""
-        return (pl.col(self.per).cast(pl.String).fill_null("") if self.per else pl.lit("")).alias("group")
-
-    def fails(self, *, strict: bool = False) -> pl.Expr:
-        """A boolean expression over a table of signals: true where the document fails this rule; never null."""
-        threshold = self.threshold(strict=strict)
-        return _beyond(self.value(strict=strict), threshold.over(self.group) if self.per else threshold, self.best)
-
-    def fixed(self, scores: pl.DataFrame, *, strict: bool = False) -> FixedQuantileRule:
-        """The rule with the thresholds of these documents, for judging them part by part."""
-        groups = scores.group_by(self.group).agg(self.threshold(strict=strict).alias("threshold"))
-        thresholds = dict(sorted(groups.drop_nulls().iter_rows()))
-        return FixedQuantileRule(**self.model_dump(), thresholds=thresholds)
-
-
-class FixedQuantileRule(QuantileRule):
-    """A quantile rule whose thresholds are known: the verdict on a document depends on it alone.
-
-    Documents of a group without a threshold are not judged.
-    """
-
-    thresholds: dict[str, float]
-    """The lowest (or highest) acceptable value of each group; of the group ``""`` where all are ranked together."""
-
-    def fails(self, *, strict: bool = False) -> pl.Expr:
-        """A boolean expression over a table of signals: true where the document fails this rule; never null."""
-        groups, values = list(self.thresholds), list(self.thresholds.values())
-        threshold = self.group.replace_strict(groups, values, default=None, return_dtype=pl.Float64)
-        return _beyond(self.value(strict=strict), threshold, self.best)
-
-
-def _beyond(value: pl.Expr, threshold: pl.Expr, best: str) -> pl.Expr:
-    """Whether values are worse than the threshold; false where either is null."""
-    return (value < threshold if best == "highest" else value > threshold).fill_null(value=False)
-
 
 VERDICT: dict[str, pl.DataType] = {
     "keep": pl.Boolean(),
@@ -182,7 +35,6 @@ VERDICT: dict[str, pl.DataType] = {
     "script": pl.String(),
 }
 """The columns that judging gives."""
-AnyRule: TypeAlias = Rule | FixedQuantileRule | QuantileRule
 
 
 class RuleSet(SparseModel):
@@ -220,7 +72,9 @@ class RuleSet(SparseModel):
         text, number = pl.String, pl.Float64
         names: dict[str, type[pl.DataType]] = {"reason": text, "signal": text}
         names |= {"minimum": number, "maximum": number, "keep_fraction": number}
-        return pl.DataFrame([{n: getattr(rule, n, None) for n in names} for rule in self.rules], schema=names)
+        bounds = ("minimum", "maximum", "keep_fraction")
+        rows = [[rule.reason, rule.signal, *(fixed_value(rule, name) for name in bounds)] for rule in self.rules]
+        return pl.DataFrame(rows, schema=names, orient="row")
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the rules."""
@@ -237,9 +91,20 @@ class RuleSet(SparseModel):
         return tuple(dict.fromkeys(rule.per for rule in self.rules if isinstance(rule, QuantileRule) and rule.per))
 
     @property
+    def labels(self) -> frozenset[str]:
+        """The signals among those that are labels."""
+        by_label = {rule.by for rule in self.rules if isinstance(rule, RuleByLabel)}
+        return frozenset(by_label | {rule.signal for rule in self.rules if isinstance(rule, LabelRule)})
+
+    def judged_labels(self, signal: str) -> frozenset[str] | None:
+        """The labels that have bounds of their own; None where no rule has bounds by this signal."""
+        found = [rule.labels for rule in self.rules if isinstance(rule, RuleByLabel) and rule.by == signal]
+        return frozenset().union(*found) if found else None
+
+    @property
     def is_fixed(self) -> bool:
         """Whether the verdict on a document depends on it alone, so that documents may be judged part by part."""
-        return all(isinstance(rule, (Rule, FixedQuantileRule)) for rule in self.rules)
+        return all(map(is_fixed, self.rules))
 
     def fixed(self, scores: pl.DataFrame, *, strict: bool = False) -> RuleSet:
         """The set with the thresholds that its quantile rules have on a whole corpus.
@@ -249,7 +114,7 @@ class RuleSet(SparseModel):
             strict: as in :meth:`judge`.
         """
         rules = [
-            rule if isinstance(rule, (Rule, FixedQuantileRule)) else rule.fixed(scores, strict=strict)
+            rule.fixed(scores, strict=strict) if isinstance(rule, QuantileRule) and not is_fixed(rule) else rule
             for rule in self.rules
         ]
         return self.model_copy(update={"rules": tuple(rules)})
@@ -290,9 +155,10 @@ class RuleSet(SparseModel):
                 hint = f"compute it by {of}" if known else "it is no signal of dq: add it, or its scorer"
                 raise ConfigError(f"rule set `{self.name}` needs the column `{name}`, not in the table; {hint}")
         for name in self.signals(strict=strict):
-            kind = scores.schema[name]
-            if not (kind.is_numeric() or kind in (pl.Boolean, pl.Null)):
-                raise ConfigError(f"rule set `{self.name}` judges numbers; the column `{name}` holds {kind}")
+            kind, is_label = scores.schema[name], name in self.labels
+            if not (kind == pl.String if is_label else kind.is_numeric() or kind == pl.Boolean) and kind != pl.Null:
+                what = "labels" if is_label else "numbers"
+                raise ConfigError(f"rule set `{self.name}` judges {what}; the column `{name}` holds {kind}")
         failed = np.zeros((len(scores), len(self.rules)), np.bool_)
         if self.rules:
             named = [rule.fails(strict=strict).alias(rule.reason) for rule in self.rules]
@@ -357,6 +223,32 @@ def _lists(failed: np.ndarray[Any, np.dtype[np.bool_]], reasons: Sequence[str]) 
     return pl.Series("reasons", pa.LargeListArray.from_arrays(offsets, names), pl.List(pl.String))
 
 
+def fixed_value(rule: AnyRule, name: str) -> float | None:
+    """A field of a rule that is one number for all documents; None where the rule has no such field."""
+    value = getattr(rule, name, None)
+    return value if isinstance(value, (int, float)) else None
+
+
+def check_rule(rule: AnyRule, *keys: str | int, models: Collection[str] = ()) -> None:
+    """Refuse a rule of an unknown signal, or of a label where it needs a number, or the other way round.
+
+    Args:
+        rule: one of a file.
+        keys: where it stands in the file.
+        models: names beside the registered signals.
+    """
+    wanted = [("signal", rule.signal, isinstance(rule, LabelRule))]
+    wanted += [("by", rule.by, True)] if isinstance(rule, RuleByLabel) else []
+    for field, name, is_label in wanted:
+        try:
+            check_signals([name], others=models)
+        except ConfigError as error:
+            raise FieldFault(f"rule `{rule.reason}`: {error}", *keys, field) from None
+        if is_label != (name in all_signals() and all_signals()[name].is_label):
+            takes = f"a number; `{field}` takes a label here" if is_label else "a label; give `any_of`, a list of them"
+            raise FieldFault(f"rule `{rule.reason}`: `{name}` is {takes}", *keys, field)
+
+
 def load_rules(path: str | Path, *, models: Collection[str] = ()) -> RuleSet:
     """Read a rule set from YAML: ``name`` and ``rules``, with the fields of :class:`Rule` or :class:`QuantileRule`.
 
@@ -370,9 +262,6 @@ def load_rules(path: str | Path, *, models: Collection[str] = ()) -> RuleSet:
 
     def check(rules: RuleSet) -> None:
         for at, rule in enumerate(rules.rules):
-            try:
-                check_signals([rule.signal], others=models)
-            except ConfigError as error:
-                raise FieldFault(f"rule `{rule.reason}`: {error}", "rules", at, "signal") from None
+            check_rule(rule, "rules", at, models=models)
 
     return load_yaml(path, RuleSet, check=check)

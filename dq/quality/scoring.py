@@ -20,7 +20,7 @@ from dq.quality.measure import measure, measure_given
 from dq.quality.rules import RuleSet, a_rule_set
 from dq.quality.scorers.base import Scorer, by_column, columns_of, needed
 from dq.quality.scorers.compression import Compression
-from dq.quality.scorers.fasttext import Language
+from dq.quality.scorers.fasttext import Language, LanguageLabels
 from dq.quality.scorers.personal import PersonalData
 from dq.quality.signals import (
     AS_WRITTEN,
@@ -42,7 +42,7 @@ from dq.text import (
     text_batch,
 )
 
-SLOW_SCORERS: tuple[Scorer, ...] = (Compression(), Language(), PersonalData())
+SLOW_SCORERS: tuple[Scorer, ...] = (Compression(), Language(), LanguageLabels(), PersonalData())
 """What computes the slow signals of the table."""
 
 
@@ -82,7 +82,8 @@ def score(
     columns: dict[str, pl.Series] = {}
     for as_written, names in _by_text(types).items():
         columns |= _compiled(batch, names, words=words, as_written=as_written, threads=threads)
-    if used := [*needed(SLOW_SCORERS, types), *scorers]:
+    own = set(types).difference(*(scorer.names for scorer in scorers))
+    if used := [*needed(SLOW_SCORERS, own), *scorers]:
         strings = pl.Series("text", arrow_array(batch))
         columns |= {name: column for scorer in used for name, column in columns_of(scorer, strings).items()}
     return pl.DataFrame([columns[name].cast(dtype) for name, dtype in types.items()])
@@ -98,8 +99,8 @@ def schema(signals: Iterable[str] | None = None, *, scorers: Sequence[Scorer] = 
     asked = DEFAULT_SIGNALS if signals is None else many(signals, name="signals", of="names")
     check_signals(asked, others=given)
     names = dict.fromkeys((*asked, *given))
-    whole = {name for name in names if name in known and known[name].dtype == "int64"}
-    return {name: pl.Int64() if name in whole else pl.Float64() for name in names}
+    dtypes: dict[str, pl.DataType] = {"int64": pl.Int64(), "float64": pl.Float64(), "string": pl.String()}
+    return {name: dtypes[known[name].dtype if name in known else "float64"] for name in names}
 
 
 def _by_text(names: Iterable[str]) -> dict[bool, list[str]]:

@@ -42,16 +42,21 @@ between words; its bounds do not fit others even where their words are known (Ch
 
 @dataclass(frozen=True)
 class Signal:
-    """One number per document. ``minimum`` and ``maximum`` bound every value; null means undefined."""
+    """One number, or a label, per document. ``minimum`` and ``maximum`` bound numbers; null means undefined."""
 
     name: str
-    dtype: Literal["int64", "float64"]
+    dtype: Literal["int64", "float64", "string"]
     unit: str
     minimum: float
     maximum: float
     definition: str
     source: str
     made_for: MadeFor = "any text"
+
+    @property
+    def is_label(self) -> bool:
+        """Whether its values are names."""
+        return self.dtype == "string"
 
 
 def _count(*row: str, most: float = INFINITY, made_for: MadeFor = "any text") -> Signal:
@@ -240,6 +245,15 @@ SLOW = (
     ),
     _fraction("english_probability", "probability", "that the text is English; slow", LID),
     _fraction("top_language_probability", "probability", "of the most likely of 176 languages; slow", LID),
+    Signal("language", "string", "label", 0, 0, "the most likely language, as the model calls it; slow", LID),
+    _fraction("language_score", "probability", "of that language; slow", LID),
+    _count(
+        "language_stop_word_count",
+        "words",
+        "how many of the stop words of that language occur, in any case; null where dq has none of it; slow",
+        "FineWeb-2 (Penedo et al. 2025)",
+        made_for="spaces",
+    ),
     _count("email_count", "addresses", "e-mail addresses; slow", DATATROVE_PII),
     _count("public_ip_count", "addresses", "IPv4 addresses of the public internet; slow", DATATROVE_PII),
     _count("phone_count", "numbers", "phone numbers with + and country, or as in North America; slow", "dq, E.164"),
@@ -247,6 +261,9 @@ SLOW = (
     _count("account_number_count", "numbers", "international account numbers (IBAN) that check; slow", "ISO 13616"),
     _count("secret_count", "secrets", "keys and tokens by their makers' prefixes, private keys; slow", "dq"),
 )
+
+LANGUAGE_SIGNALS = ("language", "language_score", "language_stop_word_count")
+"""Those of the most likely language, which scorers may give in place of lid.176."""
 
 DEFAULT_SIGNALS: tuple[str, ...] = tuple(one.name for one in COMPILED)
 NGRAM_SIGNALS = frozenset(one.name for one in NGRAMS)

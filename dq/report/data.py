@@ -14,7 +14,7 @@ import polars as pl
 from dq.corpus import Corpus
 from dq.inspect.rules import accepted_values, rules_of_job
 from dq.quality import QuantileRule, RuleSet
-from dq.quality.rules import AnyRule
+from dq.quality.rule_kinds import AnyRule
 from dq.report.facts import Facts, gather_facts
 from dq.stages.base import View
 from dq.stages.fates import count_fates
@@ -155,7 +155,8 @@ def _dropped_examples(
             value = values[rule.signal][document]
             accepted = accepted_values(rule, corpus.documents["source"][document])
             others = ", ".join(one for one in reasons if one != reason)
-            why = f"{rule.signal} is {value:.6g}, accepted {accepted}{f'; also {others}' if others else ''}"
+            judged = f"{value:.6g}" if isinstance(value, (int, float)) else value or "undefined"
+            why = f"{rule.signal} is {judged}, accepted {accepted}{f'; also {others}' if others else ''}"
             found[reason].append(_example(corpus, document, why))
     return found
 

@@ -20,7 +20,7 @@ def models() -> list[type[StrictModel]]:
     """Every model that a file of dq defines."""
     found: list[type[StrictModel]] = []
     for path in sorted(ROOT.rglob("*.py")):
-        if "(StrictModel" in path.read_text("utf-8"):
+        if re.search(r"\((Strict|Sparse)Model", path.read_text("utf-8")):
             module = importlib.import_module(".".join(("dq", *path.relative_to(ROOT).with_suffix("").parts)))
             named = [one for one in vars(module).values() if isinstance(one, type) and issubclass(one, StrictModel)]
             found += [one for one in named if one.__module__ == module.__name__ and not inspect.isabstract(one)]

@@ -23,7 +23,7 @@ import polars as pl
 from dq.arguments import kind_of, many
 from dq.errors import ConfigError, InputError
 from dq.executors import require_live_polars
-from dq.quality.signals import all_signals
+from dq.quality.signals import LANGUAGE_SIGNALS, all_signals
 
 
 @runtime_checkable
@@ -39,7 +39,7 @@ class Scorer(Protocol):
         ...
 
     def scores(self, texts: pl.Series) -> Mapping[str, Any]:
-        """One number a text by column name, as an array or a list; NaN or None where undefined.
+        """One number (of `language` a label) a text by column name, an array or a list; NaN or None where undefined.
 
         texts: strings without nulls, in batches of any size.
         """
@@ -59,8 +59,11 @@ def by_column(scorers: Sequence[Scorer]) -> dict[str, Scorer]:
             raise ConfigError(f"`scorers`: {kind_of(scorer)} is no scorer; {remedy}", field="scorers")
         if isinstance(scorer.names, str):
             raise ConfigError(f"the names of a scorer are a tuple: ({scorer.names!r},)", field="scorers")
+        of_language = [name for name in LANGUAGE_SIGNALS if name in scorer.names]
+        if of_language and len(of_language) < len(LANGUAGE_SIGNALS):
+            raise ConfigError(f"a scorer that gives `{of_language[0]}` gives all of {', '.join(LANGUAGE_SIGNALS)}")
         for name in scorer.names:
-            if name in all_signals():
+            if name in all_signals() and name not in LANGUAGE_SIGNALS:
                 raise ConfigError(f"`{name}` is a signal of dq; a scorer needs another name", field="scorers")
             if name in found:
                 raise ConfigError(f"two scorers give `{name}`; give one another name", field="scorers")
@@ -74,7 +77,7 @@ def needed(scorers: Sequence[Scorer], names: Collection[str]) -> list[Scorer]:
 
 
 def columns_of(scorer: Scorer, texts: pl.Series) -> dict[str, pl.Series]:
-    """The columns of a scorer, float64 with null where undefined.
+    """The columns of a scorer, float64 (labels: string) with null where undefined.
 
     Raises:
         InputError: it leaves out a column, or does not give one number a text.
@@ -83,11 +86,14 @@ def columns_of(scorer: Scorer, texts: pl.Series) -> dict[str, pl.Series]:
     given = scorer.scores(texts)
     found = {}
     for name in scorer.names:
+        dtype = pl.String() if name in all_signals() and all_signals()[name].is_label else pl.Float64()
         if name not in given or len(given[name]) != len(texts):
             gave = f"{len(given[name])} values" if name in given else "none"
             raise InputError(f"{type(scorer).__name__}.scores gave {gave} of `{name}` for {len(texts)} texts")
         try:
-            found[name] = pl.Series(name, given[name], pl.Float64).fill_nan(None)
+            column = pl.Series(name, given[name], dtype)
+            found[name] = column if dtype == pl.String else column.fill_nan(None)
         except (TypeError, ValueError, pl.exceptions.PolarsError):
-            raise InputError(f"{type(scorer).__name__}.scores gave no numbers in `{name}`") from None
+            what = "labels" if dtype == pl.String else "numbers"
+            raise InputError(f"{type(scorer).__name__}.scores gave no {what} in `{name}`") from None
     return found

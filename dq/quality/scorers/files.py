@@ -9,12 +9,14 @@ from pathlib import Path
 
 from dq.errors import ConfigError
 from dq.quality.scorers.base import Scorer
-from dq.quality.scorers.fasttext import FastTextModel
+from dq.quality.scorers.fasttext import FastTextModel, LanguageLabels
 from dq.quality.scorers.learned import QualityModel
+from dq.quality.signals import LANGUAGE_SIGNALS
 
 RESERVED = ("id", "source", "text", "meta", "keep", "reasons")  # columns that stand beside signals
 
 FASTTEXT_ENDINGS = (".bin", ".ftz")
+LANGUAGE = LANGUAGE_SIGNALS[0]
 
 
 @dataclass(frozen=True)
@@ -28,18 +30,27 @@ class ModelFile:
 
     @classmethod
     def parse(cls, text: str) -> ModelFile:
-        """``NAME=FILE`` for a model of dq, ``NAME=FILE:LABEL`` for one of fastText.
+        """``NAME=FILE`` for a model of dq, ``NAME=FILE:LABEL`` for one of fastText, ``language=FILE`` for all labels.
 
         Raises:
             ConfigError: it is neither.
         """
         name, _, rest = text.partition("=")
-        path, _, label = rest.rpartition(":") if rest.partition(":")[0].endswith(FASTTEXT_ENDINGS) else (rest, "", "")
-        if not name.isidentifier() or not path:
+        path, _, label = rest.rpartition(":") if ":" in rest and _is_fasttext(rest) else (rest, "", "")
+        if name == LANGUAGE:
+            if label or not _is_fasttext(rest):
+                raise ConfigError(f"{text}: write language=FILE.bin (or .ftz), with no label", field="model")
+            return cls(name, Path(path))
+        if not name.isidentifier() or not path or (_is_fasttext(rest) and not label):
             raise ConfigError(f"{text}: write NAME=FILE.safetensors, or NAME=FILE.bin:LABEL of fastText", field="model")
         if name in RESERVED:
             raise ConfigError(f"{text}: `{name}` is a column of dq's tables; choose another name", field="model")
         return cls(name, Path(path), label)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns that it gives."""
+        return LANGUAGE_SIGNALS if self.name == LANGUAGE else (self.name,)
 
     def load(self) -> Scorer:
         """The classifier.
@@ -50,8 +61,14 @@ class ModelFile:
         return _load(self)
 
 
+def _is_fasttext(path: str) -> bool:
+    return path.partition(":")[0].endswith(FASTTEXT_ENDINGS)
+
+
 @functools.lru_cache(maxsize=16)
 def _load(model: ModelFile) -> Scorer:
+    if model.name == LANGUAGE:
+        return LanguageLabels(model.path)
     if model.label:
         return FastTextModel(model.path, model.label, name=model.name)
     return QualityModel.load(model.path, name=model.name)
@@ -63,4 +80,4 @@ def load_models(models: Sequence[ModelFile], names: Collection[str]) -> list[Sco
     Raises:
         DqError: a file is missing or no such model, or its library is not installed.
     """
-    return [model.load() for model in models if model.name in names]
+    return [model.load() for model in models if not set(names).isdisjoint(model.names)]
