@@ -119,11 +119,7 @@ def dedup(
     if dry_run:
         with show.progress() as progress:
             forecast = forecast_cost(specs, config, read=read, resources=resources, progress=progress)
-        if as_json:
-            show.json(forecast)
-            return
-        steps = {"read": forecast.read_seconds, "find duplicates": forecast.find_seconds}
-        show_cost(forecast, {**steps, "write": forecast.write_seconds})
+        show_forecast(forecast, find="find duplicates", as_json=as_json)
         return
     folder = output or out
     if folder is None:
@@ -190,6 +186,15 @@ def _show_definition(shingles: dict[str, Any]) -> None:
         f"{shingles['unit']}, normalization {shingles['normalization']}",
         wrap=True,
     )
+
+
+def show_forecast(forecast: Forecast, *, find: str, as_json: bool) -> None:
+    """What a command on files would take; ``find`` is its step between reading and writing."""
+    if as_json:
+        show.json(forecast)
+        return
+    steps = {"read": forecast.read_seconds, find: forecast.find_seconds, "write": forecast.write_seconds}
+    show_cost(forecast, steps)
 
 
 def show_cost(forecast: Forecast | JobForecast, step_seconds: Mapping[str, float]) -> None:

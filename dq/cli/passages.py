@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from dq.cli import show
+from dq.cli.duplicates import show_forecast
 from dq.cli.options import (
     MAX_BAD_FRACTION,
     AllowRemoval,
     AsJson,
+    DryRun,
     IdField,
     Inputs,
     Keep,
@@ -32,7 +34,7 @@ from dq.errors import WorkspaceError
 if TYPE_CHECKING:
     from dq.files.passages import PassagesResult
 
-Output = Annotated[Path, typer.Option("--output", "-o", help="Folder of the results; the same one goes on.")]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="Folder of the results; the same one goes on.")]
 MinBytes = Annotated[int, typer.Option("--min-bytes", help="Bytes of the shortest passage that is cut.")]
 Boundaries = Annotated[
     Literal["characters", "words", "lines"],
@@ -48,7 +50,7 @@ PassagesFolder = Annotated[Path, typer.Argument(help="A folder that `dq passages
 
 def passages(
     inputs: Inputs,
-    output: Output,
+    output: Output = None,
     min_bytes: MinBytes = 200,
     boundaries: Boundaries = "characters",
     min_rest_bytes: MinRest = 100,
@@ -65,6 +67,7 @@ def passages(
     allow_removal: AllowRemoval = None,
     max_bad_fraction: MaxBad = MAX_BAD_FRACTION,
     overwrite: Overwrite = False,
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Cut passages that stand elsewhere too: one document keeps each, and every cut names it.
@@ -73,6 +76,7 @@ def passages(
     """
     from dq.config import checked
     from dq.corpus import ReadConfig
+    from dq.files.forecast import forecast_passages
     from dq.files.passages import cut_passages
     from dq.stages.passages import PassageConfig
 
@@ -88,22 +92,24 @@ def passages(
     config = checked(PassageConfig, about)
     resources = resources_of(workers, memory)
     read = ReadConfig(max_bad_fraction=max_bad_fraction)
+    specs = input_specs(
+        inputs,
+        text_field=text_field,
+        id_field=id_field,
+        source_field=source_field,
+        source_from=source_from,
+        page_text=page_text,
+    )
+    if dry_run:
+        with show.progress() as progress:
+            forecast = forecast_passages(specs, config, read=read, resources=resources, progress=progress)
+        show_forecast(forecast, find="find passages", as_json=as_json)
+        return
+    if output is None:
+        raise typer.BadParameter("name the folder of the results", param_hint="--output")
     with show.progress() as progress:
         done = cut_passages(
-            input_specs(
-                inputs,
-                text_field=text_field,
-                id_field=id_field,
-                source_field=source_field,
-                source_from=source_from,
-                page_text=page_text,
-            ),
-            output,
-            config,
-            read=read,
-            overwrite=overwrite,
-            resources=resources,
-            progress=progress,
+            specs, output, config, read=read, overwrite=overwrite, resources=resources, progress=progress
         )
     show.json(done) if as_json else _show(done)
 

@@ -1,13 +1,14 @@
-"""What `dq dedup` would take: read the input once, try a fair sample, extrapolate.
+"""What `dq dedup` and `dq passages` would take: read the input once, try a fair sample, extrapolate.
 
-The sample goes through the very stages of the command in a temporary folder, which measures reading and writing;
-finding duplicates is :func:`dq.dedup.estimate_cost`. A fixed cost covers starting Python and loading compiled kernels.
+The sample goes through the very stages of the command in a temporary folder, which measures reading and writing; what
+finding takes is :func:`dq.dedup.estimate_cost`, of passages :func:`dq.dedup.passages.estimate_passages`. A fixed cost
+covers starting Python and loading compiled kernels.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,11 +16,15 @@ from dq.corpus import InputSpec, ReadConfig
 from dq.corpus.drawn import Drawn, draw
 from dq.corpus.inputs import Entry
 from dq.dedup import Resources, estimate_cost
+from dq.dedup.passages import estimate_passages
 from dq.dedup.policy import LONGEST
 from dq.executors import QUIET, Progress, Timed, require_live_polars
 from dq.files.dedup import dedup_files
+from dq.files.passages import cut_passages
 from dq.results import Result
+from dq.stages.passages import PassageConfig
 from dq.stages.selection import DeduplicationConfig
+from dq.store import Workspace
 
 SAMPLE_BYTES = 24_000_000  # of text: a few seconds of work
 FIXED_SECONDS = 4.0  # imports, kernels from the cache, tables: measured 3 to 5
@@ -28,7 +33,7 @@ WARM_UP_ROWS = 20
 
 @dataclass(frozen=True)
 class Forecast(Result):
-    """Expected cost of a deduplication on this machine as busy as it is now.
+    """Expected cost of a command on this machine as busy as it is now.
 
     Attributes:
         documents: expected, or counted where ``complete``.
@@ -74,18 +79,74 @@ def forecast_cost(
         return _forecast(drawn, config, read=read, resources=resources)
 
 
+def forecast_passages(
+    inputs: Sequence[Entry],
+    config: PassageConfig,
+    *,
+    read: ReadConfig | None = None,
+    resources: Resources | None = None,
+    seed: int = 0,
+    progress: Progress = QUIET,
+) -> Forecast:
+    """Time, memory and disk of cutting repeated passages out of ``inputs``, as `forecast_cost` has them.
+
+    Raises:
+        InputError: a file is missing or unreadable, or none of the rows holds a text.
+    """
+    require_live_polars()
+    read, resources = read or ReadConfig(), resources or Resources()
+    drawn = draw(inputs, read, sample_bytes=SAMPLE_BYTES, seed=seed, progress=progress)
+    open_guard = config.model_copy(update={"max_removed_fraction": 1.0, "keep": LONGEST})
+
+    def job(sample: InputSpec, out: Path, times: Timed) -> Workspace:
+        return cut_passages([sample], out, open_guard, read=read, progress=times).workspace
+
+    with progress.step("try a sample"):
+        _try_sample(drawn, job, rows=WARM_UP_ROWS)
+        times, corpus_bytes, kept_bytes = _try_sample(drawn, job, rows=None)
+    ratio = drawn.text_bytes / drawn.sample_bytes
+    found = estimate_passages(
+        config,
+        documents=drawn.documents,
+        text_bytes=drawn.text_bytes,
+        largest_shard_bytes=_shard_bytes(drawn, read),
+        resources=resources,
+    )
+    seconds = {name: times.seconds(name) * ratio for name in ("read", "find passages", "write")}
+    finding = (seconds["find passages"] + found.more_seconds) / resources.threads
+    writing = seconds["write"] / resources.threads
+    return Forecast(
+        documents=drawn.documents,
+        text_bytes=drawn.text_bytes,
+        complete=drawn.complete,
+        sample_documents=len(drawn.rows),
+        read_seconds=seconds["read"],
+        find_seconds=finding,
+        write_seconds=writing,
+        seconds=FIXED_SECONDS + seconds["read"] + finding + writing,
+        memory_bytes=found.memory_bytes,
+        # Working files are gone before what is left of the documents is written.
+        disk_bytes=round(ratio * corpus_bytes) + max(found.work_bytes, round(ratio * kept_bytes)),
+    )
+
+
 def _forecast(drawn: Drawn, config: DeduplicationConfig, *, read: ReadConfig, resources: Resources) -> Forecast:
     documents, text_bytes = drawn.documents, drawn.text_bytes
     ratio = text_bytes / drawn.sample_bytes
     texts = [row["text"] for row in drawn.rows]
-    _try_sample(drawn, config, rows=WARM_UP_ROWS, read=read)  # loads libraries and kernels
-    times, corpus_bytes, kept_bytes = _try_sample(drawn, config, rows=None, read=read)
+    open_guard = config.model_copy(update={"max_removed_fraction": 1.0, "keep": LONGEST})
+
+    def job(sample: InputSpec, out: Path, times: Timed) -> Workspace:
+        return dedup_files([sample], out, open_guard, read=read, progress=times).workspace
+
+    _try_sample(drawn, job, rows=WARM_UP_ROWS)  # loads libraries and kernels
+    times, corpus_bytes, kept_bytes = _try_sample(drawn, job, rows=None)
     found = estimate_cost(
         texts,
         config.method,
         documents=documents,
         text_bytes=text_bytes,
-        largest_shard_bytes=min(text_bytes, round(read.shard_rows * text_bytes / documents)),
+        largest_shard_bytes=_shard_bytes(drawn, read),
         resources=resources,
     )
     reading = times.seconds("read") * ratio
@@ -106,17 +167,19 @@ def _forecast(drawn: Drawn, config: DeduplicationConfig, *, read: ReadConfig, re
     )
 
 
+def _shard_bytes(drawn: Drawn, read: ReadConfig) -> int:
+    return min(drawn.text_bytes, round(read.shard_rows * drawn.text_bytes / drawn.documents))
+
+
 def _try_sample(
-    drawn: Drawn, config: DeduplicationConfig, *, rows: int | None, read: ReadConfig
+    drawn: Drawn, job: Callable[[InputSpec, Path, Timed], Workspace], *, rows: int | None
 ) -> tuple[Timed, int, int]:
     """Seconds of each step of the job on the sample, one process, and the bytes of the corpus and of what is kept."""
     times = Timed()
-    with tempfile.TemporaryDirectory(prefix="dq-dedup-") as folder:
-        sample = InputSpec(path=str(drawn.write(Path(folder), rows=rows)))
-        open_guard = config.model_copy(update={"max_removed_fraction": 1.0, "keep": LONGEST})
-        done = dedup_files([sample], Path(folder) / "out", open_guard, read=read, progress=times)
+    with tempfile.TemporaryDirectory(prefix="dq-forecast-") as folder:
+        made = job(InputSpec(path=str(drawn.write(Path(folder), rows=rows))), Path(folder) / "out", times)
         sizes = [
             sum(part.stat().st_size for part in place.rglob("*.parquet"))
-            for place in (done.workspace.root / "corpus", done.workspace.kept())
+            for place in (made.root / "corpus", made.kept())
         ]
     return times, sizes[0], sizes[1]

@@ -11,6 +11,7 @@ import pytest
 
 from dq.corpus import ReadConfig
 from dq.dedup import Resources
+from dq.dedup.passages import estimate_passages
 from dq.dedup.policy import Policy
 from dq.errors import ConfigError, InputError, WorkspaceError
 from dq.files import audit_passages, cut_passages
@@ -131,3 +132,30 @@ def test_the_command_prints_what_went_and_audits_it(tmp_path: Path) -> None:
     assert (audit.returncode, audit.stdout) == (0, "unproven passages: 0\n")
     wrong = run_dq("passages", "in.jsonl", "-o", "out", "--min-bytes", "3", cwd=tmp_path)
     assert wrong.returncode == 1 and "--min-bytes" in wrong.stderr and wrong.stderr.count("\n") == 1
+
+
+def test_a_dry_run_says_what_it_would_take_and_writes_nothing(tmp_path: Path) -> None:
+    write_jsonl(tmp_path / "in.jsonl", ROWS)
+    done = run_dq("passages", "in.jsonl", "--dry-run", "--json", "--workers", "1", cwd=tmp_path)
+    forecast = json.loads(done.stdout)
+    assert (forecast["documents"], forecast["complete"]) == (24, True)
+    assert forecast["text_bytes"] == sum(len(text.encode()) for text in TEXTS.values())
+    assert forecast["seconds"] > 0 and forecast["memory_bytes"] > 0
+    assert forecast["disk_bytes"] > 2 * forecast["text_bytes"]  # the corpus, and its text once more
+    assert [path.name for path in tmp_path.iterdir()] == ["in.jsonl"]
+    unnamed = run_dq("passages", "in.jsonl", cwd=tmp_path)
+    assert unnamed.returncode == 2 and "--output" in unnamed.stderr
+
+
+def test_memory_and_disk_are_foretold_as_they_were_measured() -> None:
+    """On 314 MB of mixed text, a worker: 1,573 MB and 1,166 MB of working files; 2,680 MB for passages of 50 bytes."""
+    corpus = {"documents": 94_040, "text_bytes": 314_233_122, "largest_shard_bytes": 55_000_000}
+    ample, tight = Resources(threads=1, memory_bytes=4_000_000_000), Resources(threads=1, memory_bytes=100_000_000)
+    found = estimate_passages(PassageConfig(), **corpus, resources=ample)
+    assert found.memory_bytes == pytest.approx(1_573e6, rel=0.1)
+    assert found.work_bytes == pytest.approx(1_166e6, rel=0.1)
+    assert found.more_seconds < 1
+    short = estimate_passages(PassageConfig(min_bytes=50), **corpus, resources=ample)
+    assert short.work_bytes == pytest.approx(2_680e6, rel=0.1)
+    less = estimate_passages(PassageConfig(), **corpus, resources=tight)
+    assert less.memory_bytes < 1e9 and less.work_bytes == found.work_bytes and less.more_seconds > 10

@@ -1,5 +1,6 @@
 """Passages, parts of documents, that repeat across a corpus: found, and cut out by a cleaner."""
 
+from dq.dedup.passages.estimate import PassagesEstimate, estimate_passages
 from dq.dedup.passages.find import find_passages
 from dq.dedup.passages.found import Passages
 from dq.dedup.passages.options import RepeatedPassages
@@ -11,8 +12,10 @@ __all__ = [
     "Boilerplate",
     "Cut",
     "Passages",
+    "PassagesEstimate",
     "RepeatedPassages",
     "RepeatedUnits",
+    "estimate_passages",
     "find_passages",
     "unproven_pieces",
 ]

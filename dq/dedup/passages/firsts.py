@@ -23,6 +23,15 @@ SLOT_BYTES = 16
 LEAST_SLOTS = 1 << 10
 
 
+def tables_for(rows: int, resources: Resources) -> tuple[int, int]:
+    """Slots of a table for so many rows, and the number of ranges of keys, each of which takes one."""
+    room = resources.memory_bytes // 2 // resources.threads // SLOT_BYTES
+    slots = LEAST_SLOTS
+    while 2 * slots <= room and slots < 2 * rows:
+        slots *= 2
+    return slots, max(1, -(-2 * rows // slots))
+
+
 @dataclass(frozen=True)
 class Firsts:
     """What is asked of the keys of some rows; outputs are columns of as many rows."""
@@ -38,12 +47,7 @@ class Firsts:
 
     def find(self, resources: Resources) -> None:
         """Write the outputs. The tables of all threads together take half of the memory that is given."""
-        rows = len(self.keys.array)
-        room = resources.memory_bytes // 2 // resources.threads // SLOT_BYTES
-        slots = LEAST_SLOTS
-        while 2 * slots <= room and slots < 2 * rows:
-            slots *= 2
-        ranges = max(1, -(-2 * rows // slots))
+        slots, ranges = tables_for(len(self.keys.array), resources)
         while not self._in_ranges(ranges, slots, resources.threads):
             ranges *= 2
 
