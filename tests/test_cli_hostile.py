@@ -169,6 +169,7 @@ WORK = [
 FAULTS = [
     ("send", HOSTILE, f"ftp://{HOSTILE}"),
     ("send", HOSTILE, f"s3://{HOSTILE}"),
+    ("send", HOSTILE, f"hf://datasets/{HOSTILE}"),
     ("run", HOSTILE.replace("/", "")),
     ("ablate", "study.yaml", "--workspace", HOSTILE.replace("/", "")),
     ("runs", HOSTILE),

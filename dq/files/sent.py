@@ -1,7 +1,8 @@
 """What a command made, sent to a bucket: every object appears whole, and ``sent.json``, which lists all, last.
 
-``sending.json`` comes first, so that the same call goes on after any interruption and sends nothing twice; where other
-things lie nothing is sent. Only what such a list names is ever replaced or deleted.
+What goes to the Hugging Face hub goes in one commit (`dq.files.hub`). In a bucket ``sending.json`` comes first, so that
+the same call goes on after any interruption and sends nothing twice; where other things lie nothing is sent. Only what
+such a list names is ever replaced or deleted.
 """
 
 from __future__ import annotations
@@ -19,57 +20,60 @@ from dq.corpus.places.patience import MissingError, patiently
 from dq.corpus.places.remote import RemoteFile, filesystem
 from dq.errors import ConfigError, WorkspaceError
 from dq.executors import QUIET, Progress, run_in_threads
-from dq.results import Result
-from dq.store import Workspace, check_files, file_sha256, read_record
-from dq.store.contents import RECORD, STARTED
+from dq.files.finished import SendResult, finished_files
+from dq.files.hub import HUB, send_to_hub
+from dq.store import file_sha256
 
 BUCKETS = ("s3", "gs", "az", "abfs")
 SENT, SENDING = "sent.json", "sending.json"
 THREADS = 4
 
 
-@dataclass(frozen=True)
-class SendResult(Result):
-    """What `send` did.
-
-    Attributes:
-        address: where the files are.
-        files: how many are there.
-        bytes: in all of them.
-        sent: files that were not there before.
-    """
-
-    address: str
-    files: int
-    bytes: int
-    sent: int
-
-
-def send(path: Path, address: str, *, overwrite: bool = False, progress: Progress = QUIET) -> SendResult:
-    """Send a file, or a folder that a command has finished, to a bucket. The same call goes on after any interruption.
+def send(
+    path: Path,
+    address: str,
+    *,
+    public: bool = False,
+    overwrite: bool = False,
+    dry_run: bool = False,
+    progress: Progress = QUIET,
+) -> SendResult:
+    """Send a file, or a folder that a command has finished, elsewhere. The same call goes on after any interruption.
 
     Args:
         path: a file becomes an object of the address's name, or one in it where that ends with a slash.
-        address: ``s3://bucket/folder``, or of ``gs://``, ``az://``.
+        address: ``s3://bucket/folder``, or of ``gs://``, ``az://``; a folder also ``hf://datasets/OWNER/NAME``.
+        public: let everybody read what goes to the Hugging Face hub.
         overwrite: replace what was sent there before.
+        dry_run: only compare with what is there; nothing is sent or changed.
         progress: told of bytes.
 
     Raises:
         DqError: the folder is not finished, other things lie there, or the bucket cannot be reached.
     """
-    path, target = path_of_argument(path, name="path"), _Target.of(address)
+    path = path_of_argument(path, name="path")
+    if scheme_of(address) == HUB:
+        return send_to_hub(path, address, public=public, overwrite=overwrite, dry_run=dry_run, progress=progress)
+    if public:
+        raise ConfigError(f"{spelled(redacted(address))}: a bucket, whose owner says who may read it", field="public")
+    target = _Target.of(address)
     if path.is_file():
         name = path.name if address.endswith("/") else target.path.rpartition("/")[2]
         target = target if address.endswith("/") else _Target(target.scheme, target.path.rpartition("/")[0])
-        return _send_file(path, target, name, overwrite=overwrite, progress=progress)
-    sizes = {name: (path / name).stat().st_size for name in _names(path)}
+        return _send_file(path, target, name, overwrite=overwrite, dry_run=dry_run, progress=progress)
+    sizes = {name: (path / name).stat().st_size for name in finished_files(path)}
     with progress.step("compare with what is there", unit="files", total=len(sizes)) as step:
         listed = {}
         for name in sizes:
             listed[name] = file_sha256(path / name)
             step.advance(detail=name)
-    there = target.prepare(listed, overwrite=overwrite)
-    missing = [name for name, size in sizes.items() if there.get(name) != size]
+    there = target.there(listed, overwrite=overwrite)
+    missing = [name for name, size in sizes.items() if (there or {}).get(name) != size]
+    done = SendResult(target.address, len(sizes), sum(sizes.values()), len(missing))
+    if dry_run:
+        return done
+    if there is None:
+        target.clear(listed)
     with progress.step("send", unit="bytes", total=sum(sizes[name] for name in missing)) as step:
 
         def put(name: str) -> None:
@@ -79,10 +83,12 @@ def send(path: Path, address: str, *, overwrite: bool = False, progress: Progres
         run_in_threads(put, missing, threads=THREADS)
     target.write(SENT, listed)
     target.delete([SENDING])
-    return SendResult(target.address, len(sizes), sum(sizes.values()), len(missing))
+    return done
 
 
-def _send_file(path: Path, target: _Target, name: str, *, overwrite: bool, progress: Progress) -> SendResult:
+def _send_file(
+    path: Path, target: _Target, name: str, *, overwrite: bool, dry_run: bool, progress: Progress
+) -> SendResult:
     size, info = path.stat().st_size, target.info(name)
     done = SendResult(f"{target.address}/{name}", 1, size, 0)
     if info is not None and info["size"] == size:
@@ -93,36 +99,13 @@ def _send_file(path: Path, target: _Target, name: str, *, overwrite: bool, progr
         raise WorkspaceError(
             f"{done.address}: another file is there; name another place, or replace it: `overwrite`", field="overwrite"
         )
+    done = SendResult(done.address, 1, size, 1)
+    if dry_run:
+        return done
     with progress.step("send", unit="bytes", total=size) as step:
         target.put(path, name)
         step.advance(size, detail=name)
-    return SendResult(done.address, 1, size, 1)
-
-
-def _names(folder: Path) -> list[str]:
-    """The files of a finished folder, the record of a stage last.
-
-    Raises:
-        WorkspaceError: it is not finished, holds links, or is a workspace.
-    """
-    if not folder.is_dir():
-        raise WorkspaceError(f"{folder}: no such file or folder; name what a command has made")
-    if Workspace(folder).marker.exists():
-        raise WorkspaceError(f"{folder}: a workspace, which stays on this machine; send what is wanted of it, such as "
-                             f"{folder / 'kept'}")  # fmt: skip
-    if (folder / STARTED).exists():
-        raise WorkspaceError(f"{folder}: not finished; run the command that makes it to its end first")
-    if (folder / RECORD).exists():
-        record = read_record(folder)
-        check_files(folder, record)
-        return [*record.files, RECORD]
-    found = sorted(path for path in folder.rglob("*") if not any(part.startswith(".") for part in path.parts[-1:]))
-    if links := [path for path in found if path.is_symlink()]:
-        raise WorkspaceError(f"{links[0]}: a link; put the file itself there")
-    names = [path.relative_to(folder).as_posix() for path in found if path.is_file()]
-    if not names:
-        raise WorkspaceError(f"{folder}: holds no files; name what a command has made")
-    return names
+    return done
 
 
 @dataclass(frozen=True)
@@ -152,27 +135,29 @@ class _Target:
         """For people."""
         return spelled(f"{self.scheme}://{self.path}")
 
-    def prepare(self, listed: Mapping[str, str], *, overwrite: bool) -> dict[str, int]:
-        """The sizes of objects that are there of these very files; whatever else was sent there is gone.
+    def there(self, listed: Mapping[str, str], *, overwrite: bool) -> dict[str, int] | None:
+        """The sizes of objects that are there of these very files; None where the place is to be cleared for them.
 
         Raises:
             WorkspaceError: other things are there.
         """
-        for name in (SENT, SENDING):
-            if self.read(name) == listed:
-                return {one: info["size"] for one in listed if (info := self.info(one)) is not None}
         before = [self.read(name) for name in (SENT, SENDING)]
+        if listed in before:
+            return {one: info["size"] for one in listed if (info := self.info(one)) is not None}
         if not overwrite and (any(one is not None for one in before) or self.holds_anything()):
             raise WorkspaceError(
                 f"{self.address}: other things are there; name another place, or replace what was sent there before: "
                 "`overwrite`",
                 field="overwrite",
             )
-        old = {name for one in before if one is not None for name in one}
+        return None
+
+    def clear(self, listed: Mapping[str, str]) -> None:
+        """Delete whatever else was sent there, and say what is to come."""
+        old = {name for one in (SENT, SENDING) for name in self.read(one) or ()}
         self.delete([SENT])  # first: what is listed is there
         self.delete(sorted(old | set(listed)))
         self.write(SENDING, listed)
-        return {}
 
     def info(self, name: str) -> dict[str, Any] | None:
         """What the bucket says of an object."""

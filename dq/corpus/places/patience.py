@@ -58,10 +58,15 @@ def _meant(error: Exception) -> Exception:
     return error
 
 
+def status_of(error: BaseException) -> int | None:
+    """What a server answered, as the clients of the web and of the hub say it."""
+    status = getattr(error, "status", None) or getattr(getattr(error, "response", None), "status_code", None)
+    return status if isinstance(status, int) else None
+
+
 def _stays(error: Exception) -> bool:
     """Whether trying again is in vain."""
-    status = getattr(error, "status", None)
-    if isinstance(status, int) and 400 <= status < 500:
+    if (status := status_of(error)) is not None and 400 <= status < 500:
         return status not in BUSY
     return isinstance(error, STAYS) or "Credential" in type(error).__name__
 
@@ -69,11 +74,7 @@ def _stays(error: Exception) -> bool:
 def _fault(name: str, error: Exception) -> InputError:
     """Why a file cannot be read, on one line, without what the addresses in a library's message hold."""
     cause = spelled(redacted(cause_of(error))) or type(error).__name__
-    if (
-        isinstance(error, PermissionError)
-        or getattr(error, "status", None) in (401, 403)
-        or "credential" in cause.lower()
-    ):
+    if isinstance(error, PermissionError) or status_of(error) in (401, 403) or "credential" in cause.lower():
         return InputError(
             f"{name}: may not be read ({cause[:MAX_CAUSE]}); set the credentials of its place in the environment"
         )
