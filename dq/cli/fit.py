@@ -14,11 +14,13 @@ from dq.cli.options import AsJson, Columns, Figures, Laws, Resamples, RunsTable,
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dq.scaling import Fit, Identification, Selection
+    from dq.compare import RunTable
+    from dq.scaling import Bootstrap, Fit, Identification, Selection
     from dq.scaling.plans import Approaches
 
 DEFAULT_LAW = "chinchilla"
 DELTA = 1e-3
+CURVES = ("n_tokens", "loss")  # what evaluations along a run have
 
 
 def fit(
@@ -58,47 +60,32 @@ def fit(
     Example: dq fit runs.csv --columns loss=val_loss --law chinchilla --law coupled
     """
     from dq.compare import read_runs
-    from dq.scaling import FitOptions, select, summary
-    from dq.scaling import fit as fit_law
 
+    mapped = columns_of(columns)
     if collapse:
         if law or fixed or tied or resamples or isoflop or shared or delta != DELTA or overestimate_penalty != 1.0:
             raise typer.BadParameter(
                 "curves are checked without a law: leave out what is of one", param_hint="--collapse"
             )
-        runs = read_runs(run_table, columns=columns_of(columns), where=where or (), needs=("n_tokens", "loss"))
-        show_collapse(runs, figures=figures, as_json=as_json)
+        show_collapse(
+            read_runs(run_table, columns=mapped, where=where or (), needs=CURVES), figures=figures, as_json=as_json
+        )
         return
-    runs = read_runs(run_table, columns=columns_of(columns), where=where or ())
-    options = FitOptions(overestimate_penalty=overestimate_penalty)
-    names = law or [DEFAULT_LAW]
+    runs, names = read_runs(run_table, columns=mapped, where=where or ()), law or [DEFAULT_LAW]
     if shared:
         if len(names) > 1 or isoflop or figures or resamples or tied or overestimate_penalty != 1.0:
             raise typer.BadParameter("one law of each variant: only --fix and --delta go with it", param_hint="--share")
         show_sharing(names[0], runs, shared, delta=delta, fixed=_numbers(fixed), as_json=as_json)
         return
-    selection = None
-    if len(names) > 1:
-        if fixed or tied:
-            raise typer.BadParameter(
-                "parameters belong to one law: give one --law", param_hint="--fix" if fixed else "--tie"
-            )
-        selection = select(names, runs, delta=delta, options=options)
-        fits: Sequence[Fit] = selection.fits
-    else:
-        fits = [
-            fit_law(names[0], runs, delta=delta, fixed=_numbers(fixed), tied=_pairs(tied, "--tie"), options=options)
-        ]
+    fits, selection = _fitted(
+        names, runs, delta=delta, overestimate_penalty=overestimate_penalty, fixed=fixed, tied=tied
+    )
     asked = [(one, one.identified()) for one in fits]
     ways = _ways(fits) if isoflop else None
     page = _page(figures, name=runs.name, asked=asked, ways=ways) if figures is not None else None
     boots = [one.bootstrap(resamples=resamples) if resamples is not None else None for one in fits]
     if as_json:
-        records = [
-            {**one.to_dict(), "identified": found, "bootstrap": boot, "summary": summary(one, found)}
-            for (one, found), boot in zip(asked, boots, strict=True)
-        ]
-        show.json({"fits": records, "selection": selection, "approaches": ways, "page": page})
+        show.json({"fits": _records(asked, boots), "selection": selection, "approaches": ways, "page": page})
         return
     for (one, found), boot in zip(asked, boots, strict=True):
         drawn = None if boot is None else {name: boot.interval(name) for name in one.fitted}
@@ -109,6 +96,43 @@ def fit(
         _show_ways(ways)
     if page is not None:
         show.line(f"figures: {page}")
+
+
+def _fitted(
+    names: Sequence[str],
+    runs: RunTable,
+    *,
+    delta: float,
+    overestimate_penalty: float,
+    fixed: Sequence[str] | None,
+    tied: Sequence[str] | None,
+) -> tuple[Sequence[Fit], Selection | None]:
+    """One law fitted, or several compared."""
+    from dq.scaling import FitOptions, select
+    from dq.scaling import fit as fit_law
+
+    options = FitOptions(overestimate_penalty=overestimate_penalty)
+    if len(names) == 1:
+        return [
+            fit_law(names[0], runs, delta=delta, fixed=_numbers(fixed), tied=_pairs(tied, "--tie"), options=options)
+        ], None
+    if fixed or tied:
+        raise typer.BadParameter(
+            "parameters belong to one law: give one --law", param_hint="--fix" if fixed else "--tie"
+        )
+    selection = select(names, runs, delta=delta, options=options)
+    return selection.fits, selection
+
+
+def _records(
+    asked: Sequence[tuple[Fit, tuple[Identification, ...]]], boots: Sequence[Bootstrap | None]
+) -> list[dict[str, object]]:
+    from dq.scaling import summary
+
+    return [
+        {**one.to_dict(), "identified": found, "bootstrap": boot, "summary": summary(one, found)}
+        for (one, found), boot in zip(asked, boots, strict=True)
+    ]
 
 
 def _pairs(given: Sequence[str] | None, flag: str) -> dict[str, str]:

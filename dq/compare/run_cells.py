@@ -68,6 +68,15 @@ class Cells:
         """What the file calls a column."""
         return self.owned.get(name, name)
 
+    def told_apart(self, one: int, other: int) -> tuple[str, str] | None:
+        """The first column of text, by the file's own name, in which two rows differ, and what the first says there."""
+        for name in self.names:
+            mine = self.table[name][one]
+            is_text = isinstance(mine, str) and mine.isprintable() and not _empty(mine) and _number(mine) is None
+            if is_text and mine != self.table[name][other]:
+                return self.own(name), mine
+        return None
+
     def renamed(self, columns: Mapping[str, str]) -> Cells:
         """The same table under our names, given its own by ours."""
         for ours, own in columns.items():

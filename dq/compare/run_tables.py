@@ -8,6 +8,7 @@ warning.
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -205,7 +206,8 @@ def _repeated_rows(cells: Cells, frame: pl.DataFrame) -> list[str]:
         if pair := _first_repeat(frame.select(point)):
             raise CompareError(
                 f"{cells.file}, {cells.place(pair[0])} and {cells.place(pair[1])}: run {frame['run'][pair[0]]!r} has "
-                "two rows at the same tokens; leave one out"
+                f"two rows at the same tokens; {_choice(cells, pair)}",
+                field="where",
             )
         return []
     known = [name for name in (*NUMBERS, *TEXTS) if name in frame.columns]
@@ -215,6 +217,14 @@ def _repeated_rows(cells: Cells, frame: pl.DataFrame) -> list[str]:
             "counted twice, intervals come out too short: leave one out"
         ]
     return []
+
+
+def _choice(cells: Cells, pair: tuple[int, int]) -> str:
+    """What keeps one of two rows of a run at the same tokens: as a rule it was evaluated on several held-out sets."""
+    if (apart := cells.told_apart(*pair)) is None:
+        return "leave one out by `where`, or of the table"
+    name, value = apart
+    return f"they differ in {name}: choose one, such as a held-out set, by `where` {shlex.quote(f'{name}={value}')}"
 
 
 def _first_repeat(frame: pl.DataFrame) -> tuple[int, int] | None:

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from dq.compare import RunTable
-from dq.errors import FitError
+from dq.errors import FitError, listed
 from dq.results import Result
 from dq.scaling.points import FloatArray
 
@@ -23,6 +23,8 @@ SKIPPED = 0.1
 LEAST_POINTS, LEAST_RUNS, LEAST_FOR_TREND, POINTS = 4, 3, 5, 40
 SAME_RATIO = 1.25
 """Tokens a parameter of runs that are compared differ by less than this factor."""
+NAMED = 3
+"""Odd runs that a sentence names."""
 ODD, LEAST = 3.0, 0.005
 """A run is odd whose distance is this many times the usual one, and at least this share of the loss."""
 
@@ -48,21 +50,26 @@ class Collapse(Result):
 
     @property
     def in_words(self) -> tuple[str, ...]:
-        """A sentence for all, and one for each odd run."""
+        """How far all lie from one another, and which leave the others: the furthest by name."""
         judged = self.runs.filter(pl.col("distance").is_not_null())
         if judged.is_empty():
             return ("No run can be judged",)
         usual = 100 * float(np.median(judged["distance"].to_numpy()))
         words = [f"{len(judged):,} normalised curves lie {usual:.2g} % of the loss from one another (median)"]
-        for one in judged.filter(pl.col("odd")).to_dicts():
-            side = "above" if one["side"] > 0 else "below"
-            words.append(
-                f"{one['run']} lies {100 * one['off_trend']:.2g} % off, mostly {side}: look at its learning rate, "
-                "batch size and weight decay before its loss is compared"
-            )
-        if len(words) == 1:
-            words.append("None leaves the others: nothing speaks against their tuning")
-        return tuple(words)
+        odd = judged.filter("odd").sort("off_trend", descending=True).to_dicts()
+        if not odd:
+            return (*words, "None leaves the others: nothing speaks against their tuning")
+        named = "; ".join(
+            f"{one['run']} lies {100 * one['off_trend']:.2g} % off, mostly {'above' if one['side'] > 0 else 'below'}"
+            for one in odd[:NAMED]
+        )
+        more = f"; and {len(odd) - NAMED:,} more" if len(odd) > NAMED else ""
+        leave = "leaves" if len(odd) == 1 else "leave"
+        return (
+            *words,
+            f"{len(odd):,} of them {leave} the others: {named}{more}. Look at learning rate, batch size and weight "
+            "decay before such losses are compared",
+        )
 
 
 def collapse(runs: RunTable) -> Collapse:
@@ -89,13 +96,15 @@ def collapse(runs: RunTable) -> Collapse:
     notes = [f"{every - len(curves):,} of {every:,} runs have too few evaluations"] if every > len(curves) else []
     groups = _groups([one.ratio for one in curves])
     distances: dict[str, tuple[float, float, float]] = {}
+    alone: list[str] = []
     for group in sorted(set(groups)):
         mine = [one for one, number in zip(curves, groups, strict=True) if number == group]
         if len(mine) < LEAST_RUNS:
-            names = ", ".join(one.run for one in mine)
-            notes.append(f"{names}: fewer than {LEAST_RUNS} runs with as many tokens a parameter")
+            alone += [one.run for one in mine]
             continue
         distances |= _distances(mine)
+    if alone:
+        notes.append(f"{listed(alone)}: fewer than {LEAST_RUNS} runs with as many tokens a parameter")
     usual = float(np.median([one for _, one, _ in distances.values()])) if distances else 0.0
     rows = [
         {

@@ -52,6 +52,11 @@ BAD = {  # by what the message must say
     "1 trunk and 2 cooled points in one table": [f"{HEAD},kind", f"{ONE},cooled", f"{TWO},cooled", f"{TWO},trunk"],
     "line 2, column `kind`: 'warm' is neither": [f"{HEAD},kind", f"{ONE},warm"],
     "line 2 and line 4: run 'a' has two rows at": [f"{HEAD},run", f"{ONE},a", f"{ONE},b", f"{ONE},a"],
+    "the same tokens; they differ in set: choose one, such as a held-out set, by `where` 'set=my web'": [
+        f"{HEAD},run,seed,set",
+        f"{ONE},a,1,my web",
+        f"{ONE},a,2,news",
+    ],
     "line 3, column `n_unique`: no value": [f"{HEAD},n_unique", f"{ONE},5", f"{TWO},"],
     "line 2, column `dose`: the value is not a share from 0 to 1": [f"{HEAD},dose", f"{ONE},2"],
     "two columns are called 'x'": ["x,x,y", ONE],

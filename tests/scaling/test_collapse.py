@@ -57,7 +57,18 @@ def test_an_odd_run_is_named_with_its_side_and_size() -> None:
     assert odd["run"].to_list() == ["r2"]
     share = np.linspace(SHARES[1], 1.0, 40)
     assert odd["side"][0] == pytest.approx(float(np.log(1 + 0.06 * (1 - share)).mean()), abs=0.008)
+    assert found.in_words[1].startswith("1 of them leaves the others: r2 lies")
     assert "r2 lies" in found.in_words[1] and "mostly above" in found.in_words[1]
+
+
+def test_many_odd_runs_are_counted_and_the_furthest_named() -> None:
+    table = runs(ratios=(20.0,) * 16, noise=0.0005)
+    for number, by in enumerate((0.06, 0.12, 0.08, 0.1, 0.07)):
+        table = bent(table, f"r{2 + 3 * number}", by)
+    words = collapse(RunTable.of(table)).in_words
+    assert len(words) == 2
+    assert [part.split()[0] for part in words[1].partition(": ")[2].split("; ")[:3]] == ["r5", "r11", "r8"]
+    assert words[1].startswith("5 of them leave the others") and "; and 2 more. Look at" in words[1]
 
 
 def test_runs_are_compared_with_those_of_their_ratio_alone() -> None:
