@@ -6,8 +6,10 @@ and the number of threads decides the last bits of a sum.
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 
 import torch
 
@@ -38,10 +40,24 @@ def working_on(placement: Placement) -> Iterator[torch.device]:
     threads = torch.get_num_threads()
     if device.type == "cpu":
         torch.set_num_threads(1)
+        _keep_freed_memory()
     try:
         yield device
     finally:
         torch.set_num_threads(threads)
+
+
+@cache
+def _keep_freed_memory() -> None:
+    """Tell glibc, where that is the C library, to keep what a step frees for the next one.
+
+    Else it gives pages back and asks for them again, a thousand times a step: a tenth of the time at 0.3M parameters.
+    """
+    trim_threshold, mmap_threshold, largest_bytes = -1, -3, 1 << 30  # malloc.h
+    with suppress(OSError, AttributeError):
+        libc = ctypes.CDLL("libc.so.6")
+        libc.mallopt(mmap_threshold, largest_bytes)
+        libc.mallopt(trim_threshold, largest_bytes)
 
 
 def _device(name: str) -> torch.device:

@@ -12,7 +12,8 @@ from torch import Tensor
 from dq.errors import TrainingError, cause_of
 from dq.store.files import write_bytes_atomic, write_json_atomic
 from dq.training.config import RunSpec
-from dq.training.model import RMS_EPSILON, ROPE_BASE, Llama
+from dq.training.model import ROPE_BASE, Llama
+from dq.training.operations import RMS_EPSILON
 
 
 def save_hf(model: Llama, folder: Path, *, bos_id: int) -> None:

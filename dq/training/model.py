@@ -1,10 +1,11 @@
 """A compact Llama: RMSNorm, rotary positions, SwiGLU, tied embeddings. One file, no options.
 
 Parameters carry the names of `transformers.LlamaForCausalLM` below `model.`, so a checkpoint is nearly an export
-(`hf.py`). The one difference: rotary pairs are neighbours (one complex product, over twice as fast on a CPU as rotating
-halves, measured), so the export reorders the rows of the query and key projections.
+(`hf.py`). The one difference: rotary pairs are neighbours, so the export reorders the rows of the query and key
+projections.
 
-Shape suffixes: B windows, T positions, D width, H heads, K head width, P = K/2 rotary pairs, V vocabulary.
+Shape suffixes: B windows, T positions, D width, H heads, K head width, P = K/2 rotary pairs, V vocabulary; E several
+products of one input side by side.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from dq.training.operations import RMS_EPSILON, add_and_norm, attend, gate
 from dq.training.sizes import ModelSize
 
 ROPE_BASE = 10_000.0
-RMS_EPSILON = 1e-5
 
 
 class Attention(nn.Module):
@@ -35,12 +36,8 @@ class Attention(nn.Module):
 
     def forward(self, x_BTD: Tensor, rotation_TP2: Tensor) -> Tensor:
         """(B, T, D) -> (B, T, D)."""
-        split = (*x_BTD.shape[:2], self.heads, -1)
-        q_BHTK = _rotate(self.q_proj(x_BTD).view(split), rotation_TP2).transpose(1, 2)
-        k_BHTK = _rotate(self.k_proj(x_BTD).view(split), rotation_TP2).transpose(1, 2)
-        v_BHTK = self.v_proj(x_BTD).view(split).transpose(1, 2)
-        out_BHTK = functional.scaled_dot_product_attention(q_BHTK, k_BHTK, v_BHTK, is_causal=True)
-        out_BTD: Tensor = self.o_proj(out_BHTK.transpose(1, 2).reshape(x_BTD.shape))
+        qkv_BTE = _products(x_BTD, self.q_proj, self.k_proj, self.v_proj)
+        out_BTD: Tensor = self.o_proj(attend(qkv_BTE, rotation_TP2, heads=self.heads))
         return out_BTD
 
 
@@ -55,7 +52,7 @@ class FeedForward(nn.Module):
 
     def forward(self, x_BTD: Tensor) -> Tensor:
         """(B, T, D) -> (B, T, D)."""
-        out_BTD: Tensor = self.down_proj(functional.silu(self.gate_proj(x_BTD)) * self.up_proj(x_BTD))
+        out_BTD: Tensor = self.down_proj(gate(_products(x_BTD, self.gate_proj, self.up_proj)))
         return out_BTD
 
 
@@ -69,11 +66,13 @@ class Layer(nn.Module):
         self.post_attention_layernorm = nn.RMSNorm(size.width, eps=RMS_EPSILON)
         self.mlp = FeedForward(size)
 
-    def forward(self, x_BTD: Tensor, rotation_TP2: Tensor) -> Tensor:
-        """(B, T, D) -> (B, T, D)."""
-        x_BTD = x_BTD + self.self_attn(self.input_layernorm(x_BTD), rotation_TP2)
-        out_BTD: Tensor = x_BTD + self.mlp(self.post_attention_layernorm(x_BTD))
-        return out_BTD
+    def forward(self, x_BTD: Tensor, added_BTD: Tensor, rotation_TP2: Tensor) -> tuple[Tensor, Tensor]:
+        """The residual stream and what the layer before adds to it -> that stream and what this one adds."""
+        x_BTD, normed_BTD = add_and_norm(x_BTD, added_BTD, self.input_layernorm.weight)
+        x_BTD, normed_BTD = add_and_norm(
+            x_BTD, self.self_attn(normed_BTD, rotation_TP2), self.post_attention_layernorm.weight
+        )
+        return x_BTD, self.mlp(normed_BTD)
 
 
 class Llama(nn.Module):
@@ -100,10 +99,10 @@ class Llama(nn.Module):
         """(B, T) token ids, T up to the context -> (B, T, D), ready for the head."""
         rotation_TP2 = self.rotation_TP2[: ids_BT.shape[1]]
         x_BTD = self.embed_tokens(ids_BT)
+        added_BTD = torch.zeros_like(x_BTD)
         for layer in self.layers:
-            x_BTD = layer(x_BTD, rotation_TP2)
-        out_BTD: Tensor = self.norm(x_BTD)
-        return out_BTD
+            x_BTD, added_BTD = layer(x_BTD, added_BTD, rotation_TP2)
+        return add_and_norm(x_BTD, added_BTD, self.norm.weight)[1]
 
     def forward(self, ids_BT: Tensor) -> Tensor:
         """(B, T) token ids -> (B, T, V) logits."""
@@ -117,17 +116,9 @@ def _rotation(context: int, head_width: int) -> Tensor:
     return torch.stack((angles_TP.cos(), angles_TP.sin()), dim=-1).float()
 
 
-def _rotate(x_BTHK: Tensor, rotation_TP2: Tensor) -> Tensor:
-    """Turn each pair; without complex numbers for a compiler or another device than a CPU, the same to rounding."""
-    pairs_BTHP2 = x_BTHK.float().view(*x_BTHK.shape[:-1], -1, 2)
-    if x_BTHK.device.type == "cpu" and not torch.compiler.is_compiling():
-        turned_BTHP2 = torch.view_as_real(
-            torch.view_as_complex(pairs_BTHP2) * torch.view_as_complex(rotation_TP2)[:, None]
-        )
-    else:
-        (a_BTHP, b_BTHP), (cos_TP, sin_TP) = pairs_BTHP2.unbind(-1), rotation_TP2[:, None].unbind(-1)
-        turned_BTHP2 = torch.stack((a_BTHP * cos_TP - b_BTHP * sin_TP, a_BTHP * sin_TP + b_BTHP * cos_TP), dim=-1)
-    return turned_BTHP2.flatten(-2).type_as(x_BTHK)
+def _products(x_BTD: Tensor, *layers: nn.Linear) -> Tensor:
+    """Several products of one input as one, side by side."""
+    return functional.linear(x_BTD, torch.cat([layer.weight for layer in layers]))
 
 
 def initialise(model: Llama, *, seed: int) -> None:

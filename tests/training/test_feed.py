@@ -12,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from dq.errors import TrainingError
-from dq.training import HeldoutTokens, RunSpec, feed, train
+from dq.training import HeldoutTokens, RunSpec, feed, operations, train
+from dq.training import loss as losses
 from dq.training.feed import stretches, windows_of
 from tests.processes import until
 from tests.progress import Heard
@@ -131,6 +132,8 @@ def test_the_device_is_asked_once_a_stretch(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(feed.STEPS_AT_ONCE, "cpu", at_once)
+    for module in (operations, losses):  # what a GPU does: on a CPU arrays of NumPy share a tensor's memory
+        monkeypatch.setattr(module, "has_kernels", lambda _x: False)
     training = spec.training.model_copy(update={"microbatch_windows": 1})
     reads: list[int] = []
     with _Scalars() as scalars:

@@ -132,8 +132,9 @@ def test_a_batch_is_learnt_by_heart(tmp_path: Path) -> None:
 
 
 def test_uniform_noise_costs_its_entropy(tmp_path: Path) -> None:
-    tokens = np.random.default_rng(0).integers(1, 33, 65_000).astype(np.int32)
-    spec = a_spec(vocabulary=33, steps=300, peak_learning_rate=3e-3)
+    """205,000 tokens in batches of 16: three seeds end within 0.1 %. After 38,000 in batches of 4 most were 1 % above."""
+    tokens = np.random.default_rng(0).integers(1, 33, 225_000).astype(np.int32)
+    spec = a_spec(vocabulary=33, steps=400, batch_windows=16)
     nats = final_nats(spec, tokens, tmp_path)
     assert nats == pytest.approx(math.log(32), rel=0.005)
 

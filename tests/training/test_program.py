@@ -14,7 +14,7 @@ from torch._dynamo.utils import counters
 
 from dq.errors import TrainingError
 from dq.training import HeldoutTokens, RunSpec, program, train
-from dq.training.model import Llama, _rotate, _rotation
+from dq.training.model import Llama
 from tests.training.tokens import CyclicStream
 
 COMPILE = torch.compile
@@ -89,16 +89,6 @@ def test_what_cannot_be_compiled_is_one_line(
     use_backend(monkeypatch, broken)
     with pytest.raises(TrainingError, match=r"^the model cannot be compiled here \(no C\+\+ compiler\); [^\n]*$"):
         train(compiled(spec), stream, heldout, run_dir=tmp_path)
-
-
-def test_pairs_turn_alike_with_and_without_complex_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    x_BTHK = torch.randn(2, 16, 3, 8, generator=torch.Generator().manual_seed(0))
-    rotation_TP2 = _rotation(16, 8)
-    complex_BTHK = _rotate(x_BTHK, rotation_TP2)
-    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
-    torch.testing.assert_close(_rotate(x_BTHK, rotation_TP2), complex_BTHK, rtol=1e-6, atol=1e-6)
-    lengths = complex_BTHK.view(2, 16, 3, 4, 2).norm(dim=-1)
-    torch.testing.assert_close(lengths, x_BTHK.view(2, 16, 3, 4, 2).norm(dim=-1))
 
 
 def test_eager_is_the_default_on_a_cpu(spec: RunSpec) -> None:

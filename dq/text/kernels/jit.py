@@ -39,6 +39,9 @@ OPTIONS = {"cache": True, "nogil": True}
 # For functions that only kernels call: no wrappers for calls from Python (one kills the process), no reference counts.
 INNER = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "_nrt": False, "nogil": True}
 
+# Arithmetic on float32 that may be reordered, so that sums are vectorised; NaN and infinity stay what they are.
+ARITHMETIC = {"fastmath": {"reassoc", "contract", "arcp", "nsz"}, "error_model": "numpy"}
+
 
 def kernel(function: Callable[P, R]) -> Callable[P, R]:
     """Compile ``function`` on its first call; keep its type for mypy."""
@@ -48,6 +51,16 @@ def kernel(function: Callable[P, R]) -> Callable[P, R]:
 def plain_kernel(function: Callable[P, R]) -> Callable[P, R]:
     """Like `kernel`, for a function that allocates nothing: without reference counts, which large loops pay for."""
     return _compiled(function, _nrt=False, **OPTIONS)
+
+
+def vector_kernel(function: Callable[P, R]) -> Callable[P, R]:
+    """Like `plain_kernel`, for arithmetic in any order: equal bits on one machine, not on another."""
+    return _compiled(function, _nrt=False, **OPTIONS, **ARITHMETIC)
+
+
+def vector_inlined(function: Callable[P, R]) -> Callable[P, R]:
+    """Like `inlined`, into a `vector_kernel`."""
+    return _compiled(function, forceinline=True, **INNER, **ARITHMETIC)
 
 
 def helper(function: Callable[P, R]) -> Callable[P, R]:
