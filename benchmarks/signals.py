@@ -12,13 +12,14 @@ import argparse
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
 from _common import TwoThreads, best_seconds, read_texts
 
 from dq.files import filter_files, score_files
-from dq.quality import presets, score
+from dq.quality import presets, score, train_ngram
 
 RULE_SETS = ("gopher_quality", "gopher_repetition", "c4", "fineweb_quality")
 
@@ -73,6 +74,20 @@ def files_rates(texts: list[str]) -> dict[str, float]:
         }
 
 
+def slow_rates(texts: list[str]) -> dict[str, float]:
+    """MB/s of processor time of each signal that is computed only where it is asked for, and of training n-grams."""
+    series, size = pl.Series(texts), size_of(texts)
+    ngram = train_ngram(series)
+    work: dict[str, Callable[[], object]] = {
+        "compression_ratio": lambda: score(series, ["compression_ratio"]),
+        "email_count": lambda: score(series, ["email_count"]),
+        "language": lambda: score(series, ["language"]),
+        "perplexity": lambda: ngram.scores(series),
+        "train_ngram": lambda: train_ngram(series),
+    }
+    return {name: size / best_seconds(one, rounds=2) for name, one in work.items()}
+
+
 def long_document_ratio(texts: list[str]) -> float:
     """Time per byte of one document of 50 MB by that of documents of 50 kB, all of the same text."""
     flat = " ".join(texts).replace("\n", " ")
@@ -88,6 +103,7 @@ def main() -> None:
     parser.add_argument("--peer-megabytes", type=float, default=0.5, help="how much text datatrove gets")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--long", action="store_true", help="also measure a document of 50 MB")
+    parser.add_argument("--slow", action="store_true", help="also measure signals that are not computed unasked")
     options = parser.parse_args()
     texts = read_texts(options.file)
     series, size = pl.Series(texts), size_of(texts)
@@ -109,6 +125,9 @@ def main() -> None:
         f"datatrove  {peer:8.2f} MB/s of processor time ({size_of(sample):.1f} MB, until the first failure)\n"
     )
     sys.stdout.write(f"ratio      {one / peer:8.0f}\n")
+    if options.slow:
+        for name, rate in slow_rates(texts).items():
+            sys.stdout.write(f"{name:18}{rate:8.1f} MB/s of processor time\n")
     if options.long:
         sys.stdout.write(f"50 MB document: {long_document_ratio(texts):.2f} times the time per byte of 50 kB ones\n")
 

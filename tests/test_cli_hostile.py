@@ -142,6 +142,7 @@ WORK = [
     ("score", FILE, "-o", f"{MARKUP.replace('/', '')}.parquet", "--signals", "word_count", *REPAIR),
     ("score", "pairs.jsonl", "-o", "s.parquet", "--signals", "word_count,unsegmented_script,spaceless_script", *REPAIR),
     ("filter", FILE, *RULES, "-o", "kept\u202e{b}", "--dropped", "dropped", *REPAIR),
+    ("train-ngram", FILE, "-o", "ngram\u202e[b].safetensors", "--order", "3", *REPAIR),
     ("decontaminate", FILE, "--benchmark", "b=pairs.jsonl", "-o", "report\u202e[b]", *REPAIR),
     ("dedup", FILE, "-o", "out", "--allow-removal", HOSTILE, *REPAIR),
     ("dedup", "pairs.jsonl", "-o", "pairs\u202e[b]", *REPAIR),

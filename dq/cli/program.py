@@ -23,6 +23,7 @@ from dq.cli import (
     fit,
     inspect,
     jobs,
+    ngram,
     noise,
     passages,
     plan,
@@ -88,6 +89,7 @@ app.command("score")(quality.score)
 app.command("filter")(quality.filter_documents)
 app.command("dedup")(duplicates.dedup)
 app.command("decontaminate")(decontaminate.decontaminate)
+app.command("train-ngram")(ngram.train_ngram)
 app.command("send")(send.send)
 app.command("passages")(passages.passages)
 app.command("signals")(quality.signals)

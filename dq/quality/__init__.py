@@ -13,6 +13,7 @@ from dq.quality.rules import VERDICT, RuleSet, a_rule_set, load_rules
 from dq.quality.scorers.base import Scorer
 from dq.quality.scorers.fasttext import FastTextModel, LanguageLabels
 from dq.quality.scorers.learned import LearnedOptions, QualityModel, Trained, train_quality
+from dq.quality.scorers.ngram import NgramModel, NgramOptions, train_ngram
 from dq.quality.scoring import judge_texts, schema, score
 from dq.quality.signals import DEFAULT_SIGNALS, Signal, all_signals, check_signals, signal
 
@@ -28,6 +29,8 @@ __all__ = [
     "LanguageLabels",
     "LearnedOptions",
     "MaskPii",
+    "NgramModel",
+    "NgramOptions",
     "QualityModel",
     "QuantileRule",
     "Rule",
@@ -50,5 +53,6 @@ __all__ = [
     "signal",
     "solve",
     "sweep",
+    "train_ngram",
     "train_quality",
 ]

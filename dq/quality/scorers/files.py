@@ -1,4 +1,4 @@
-"""Trained classifiers by file, for commands and jobs: named, and loaded once a process."""
+"""Trained models by file, for commands and jobs: named, and loaded once a process."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from dq.errors import ConfigError
 from dq.quality.scorers.base import Scorer
 from dq.quality.scorers.fasttext import FastTextModel, LanguageLabels
 from dq.quality.scorers.learned import QualityModel
+from dq.quality.scorers.ngram import NgramModel, is_ngram_model
 from dq.quality.signals import LANGUAGE_SIGNALS
 
 RESERVED = ("id", "source", "text", "meta", "keep", "reasons")  # columns that stand beside signals
@@ -71,6 +72,8 @@ def _load(model: ModelFile) -> Scorer:
         return LanguageLabels(model.path)
     if model.label:
         return FastTextModel(model.path, model.label, name=model.name)
+    if is_ngram_model(model.path):
+        return NgramModel.load(model.path, name=model.name)
     return QualityModel.load(model.path, name=model.name)
 
 
