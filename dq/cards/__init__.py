@@ -5,6 +5,7 @@ from dq.cards.croissant import CROISSANT
 from dq.cards.facts import Column, Facts, Section, Source, Split
 from dq.cards.markdown import named
 from dq.cards.readme import README
+from dq.cards.sections import deduplication_section, rules_section
 from dq.cards.write import write_cards
 
 __all__ = [
@@ -16,8 +17,10 @@ __all__ = [
     "Section",
     "Source",
     "Split",
+    "deduplication_section",
     "named",
     "read_card_config",
+    "rules_section",
     "write_card_config",
     "write_cards",
 ]

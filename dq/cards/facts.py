@@ -8,6 +8,8 @@ from typing import Literal, TypeAlias
 
 from dq.cards.config import CardConfig
 
+Type: TypeAlias = Literal["sc:Text", "sc:Integer", "sc:Float"]
+"""Of a column, as Croissant calls it."""
 Cell: TypeAlias = str | int | float | None
 """Of a table: a name, which may come from documents; a count; a bound; nothing."""
 
@@ -22,10 +24,10 @@ class Source:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the documents' files: its type in Croissant, and what it holds."""
+    """A column of the documents' files: its type, and what it holds."""
 
     name: str
-    type: Literal["sc:Text", "sc:Integer", "sc:Float"]
+    type: Type
     what: str
 
 

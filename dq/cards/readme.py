@@ -26,13 +26,19 @@ def size_category(rows: int) -> str:
     return f"n<{SIZES[0]}" if at == 0 else f"n>{SIZES[-1]}" if at == len(SIZES) else f"{SIZES[at - 1]}<n<{SIZES[at]}"
 
 
-def readme(facts: Facts) -> str:
-    """The card."""
-    front = "\n".join(["---", *_front_matter(facts), "---"])
+def readme(facts: Facts, *, contents: str) -> str:
+    """The card.
+
+    Args:
+        facts: what it says.
+        contents: a digest of all files. `datasets` knows what it has in its cache by the folder's name and the front
+            matter alone: without this it would take other files of the same names for the same.
+    """
+    front = "\n".join(["---", *_front_matter(facts, contents), "---"])
     return "\n\n".join([front, *_text(facts)]) + "\n"
 
 
-def _front_matter(facts: Facts) -> Iterator[str]:
+def _front_matter(facts: Facts, contents: str) -> Iterator[str]:
     yield f"pretty_name: {_json(facts.title)}"
     yield from _list("license", [*dict.fromkeys(map(hub_licence, facts.licences or [UNKNOWN]))])
     if others := [name for name in facts.licences if hub_licence(name) == "other"]:
@@ -46,6 +52,7 @@ def _front_matter(facts: Facts) -> Iterator[str]:
         return
     yield "configs:"
     yield '- config_name: "default"'
+    yield f"  description: {_json(f'SHA-256 of the list of files: {contents}')}"
     yield "  data_files:"
     for split in facts.splits:
         yield f"  - split: {_json(split.name)}"

@@ -21,20 +21,22 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from dq.arguments import instance, path
+from dq.cards import Source, deduplication_section
 from dq.corpus import Corpus, ReadConfig
 from dq.corpus.apart import refuse_overlap
 from dq.corpus.followed import input_bytes
 from dq.corpus.inputs import Entry, find_inputs
-from dq.dedup import DuplicateIndex, Duplicates, Resources
+from dq.dedup import DedupConfig, DuplicateIndex, Duplicates, Resources
 from dq.errors import ConfigError, WorkspaceError
 from dq.executors import QUIET, Executor, LocalExecutor, Progress, Step, require_live_polars, run_in_threads
+from dq.files.card import write_documents_card
 from dq.results import Result
 from dq.stages.base import ORIGINAL, Need, Output, View, unreplaced
 from dq.stages.duplicates import FoundDuplicates, disk_errors, find_pairs, shard_readers
 from dq.stages.read import Documents, ingest, reading_warnings
 from dq.stages.selection import DeduplicationConfig, Selected, select_documents
 from dq.stages.signals import score_documents
-from dq.store import FolderLock, Workspace, local, write_parquet, write_table
+from dq.store import FolderLock, Stage, Workspace, local, write_parquet, write_table
 
 UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 
@@ -95,7 +97,7 @@ REMOVED = ("id", "source", "occurrence", "kept_id", "kept_occurrence", "exact", 
 class Kept(Output):
     """The documents that stay: one Parquet file a corpus shard, with the size of the cluster that each stands for."""
 
-    made_by: ClassVar = {"kept": 3}
+    made_by: ClassVar = {"kept": 4}
     needs: ClassVar = {"corpus": Need(Documents), "selection": Need(Selected)}
 
     @classmethod
@@ -223,6 +225,7 @@ def _write(view: View, *, threads: int, step: Step) -> None:
         run_in_threads(write, tasks, threads=threads)
         table = _removed(corpus, view.open(FoundDuplicates).duplicates, selected.table)
         write_parquet(removed, table)
+    _write_card(view, stage)
     stage.commit({"kept": len(corpus.documents) - len(table), "removed": len(table)})
 
 
@@ -262,9 +265,10 @@ def _occurrences(documents: pl.DataFrame) -> pl.Series:
     return documents.select(pl.int_range(pl.len(), dtype=pl.UInt32).over("source", "id")).to_series()
 
 
-def _result(view: View, *, index: DuplicateIndex | None) -> DedupResult:
+def _by_source(view: View) -> pl.DataFrame:
+    """A row a source: documents, kept, removed, and of these exact_copies and near_copies."""
     frame = view.open(Documents).documents.select("source").hstack(view.open(Selected).table)
-    sources = (
+    return (
         frame.group_by("source")
         .agg(
             pl.len().cast(pl.Int64).alias("documents"),
@@ -275,11 +279,31 @@ def _result(view: View, *, index: DuplicateIndex | None) -> DedupResult:
         )
         .sort("source")
     )
+
+
+def _write_card(view: View, stage: Stage) -> None:
+    """The dataset's card of the folder of kept documents."""
+    sources = _by_source(view)
+    head = ("source", "documents", "kept", "removed", "exact copies", "near copies")
+    method, policy = view.record(FoundDuplicates).config, view.record(Selected).config["keep"]
+    write_documents_card(
+        stage.folder,
+        title="deduplicated",
+        summary="Documents as they were read, of near-duplicates one. `cluster_size`: how many it stands for.",
+        sources=[Source(one["source"], {"documents": one["kept"]}) for one in sources.to_dicts()],
+        sections=[
+            deduplication_section(DedupConfig.model_validate(method).near, str(policy), head=head, rows=sources.rows())
+        ],
+        fingerprint=stage.fingerprint,
+    )
+
+
+def _result(view: View, *, index: DuplicateIndex | None) -> DedupResult:
     read, duplicates = view.record(Documents).summary, view.open(FoundDuplicates).duplicates
     return DedupResult(
         workspace=view.workspace,
         shingles=duplicates.config.model_dump(include={"normalization", "unit", "ngram"}),
-        sources=sources,
+        sources=_by_source(view),
         counts=asdict(duplicates.counts),
         quarantined=sum(read["quarantined"].values()),
         indexed=None if index is None else len(index),

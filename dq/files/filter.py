@@ -11,18 +11,19 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 import polars as pl
 
 from dq.arguments import path
+from dq.cards import Section, Source, rules_section
 from dq.corpus.apart import refuse_overlap
 from dq.corpus.inputs import Entry, Inputs, find_inputs, input_identity
 from dq.corpus.quarantine import RowCounts
 from dq.errors import ConfigError
 from dq.executors import QUIET, Executor, LocalExecutor, Progress, require_live_polars
+from dq.files.card import write_documents_card
 from dq.files.divided import adder, carried, field_of, finish, followed_link, made_once, outputs_of
 from dq.files.named import Named
 from dq.files.pieces import PieceTask, Scoring, counted, cut, join_quarantine, run_pieces
@@ -211,9 +212,16 @@ def filter_files(
     for output in outputs.values():
         output.prepare()
     work = _Work(found, tuple(outputs.values()), scoring, strict)
+
+    def divide() -> FilterResult:
+        divided = work.divide(rules, executor=executor, progress=progress)
+        if outputs["kept"].kind == "folder":
+            _write_card(stages[0], divided)
+        return divided
+
     summary = made_once(
         stages,
-        partial(work.divide, rules, executor=executor, progress=progress),
+        divide,
         overwrite=overwrite,
         quarantine=outputs["kept"].quarantine,
         scratch=[outputs["kept"].folder / name for name in (SCRATCH, RANKED)],
@@ -221,6 +229,33 @@ def filter_files(
     result = FilterResult.from_dict(summary)
     work.check(result.rows)
     return result
+
+
+def _write_card(stage: Stage, result: FilterResult) -> None:
+    """The dataset's card of the folder of kept documents."""
+    shares = {one.reason: getattr(one, "keep_fraction", None) for one in result.rules.rules}
+    rows = [
+        (row["reason"], row["signal"], row["minimum"], row["maximum"], shares.get(row["reason"]), row["dropped"])
+        for row in result.by_rule.to_dicts()
+    ]
+    sources = result.by_source.to_dicts()
+    judged = [(row["source"], row["documents"], row["kept"]) for row in sources]
+    text = f"{result.rows.quarantined.total():,} rows could not be read and are not counted."
+    write_documents_card(
+        stage.folder,
+        title=f"{result.rules.name}: kept",
+        summary="Documents that every rule of a set accepts, as they were.",
+        sources=[
+            Source(one["source"], {"documents": one["kept"], "bytes": one["kept_bytes"]})
+            for one in sources
+            if one["kept"]
+        ],
+        sections=[
+            Section("What was judged", text, ("source", "documents", "kept"), judged),
+            rules_section(result.rules.name, rows, strict=result.strict),
+        ],
+        fingerprint=stage.fingerprint,
+    )
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,17 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from dq.cards import Column, Facts, Section, Source, Split, named, read_card_config
+from dq.cards import (
+    Column,
+    Facts,
+    Section,
+    Source,
+    Split,
+    deduplication_section,
+    named,
+    read_card_config,
+    rules_section,
+)
 from dq.dedup import DedupConfig
 from dq.stages.base import ORIGINAL, View
 from dq.stages.contamination import Contamination
@@ -133,22 +143,12 @@ def _rules(view: View) -> Section:
         for rule in rules.rules
     ]
     rows += [(reason, rules.urls and rules.urls.field, None, None, None, n) for reason, n in sorted(dropped.items())]
-    return Section(
-        "Rules",
-        f"The rule set {named(rules.name)}. A document that fails several rules is counted at each.",
-        ("reason", "signal", "minimum", "maximum", "share kept", "documents dropped"),
-        rows,
-    )
+    return rules_section(rules.name, rows)
 
 
 def _deduplication(view: View) -> Section:
     found, selected = view.record(FoundDuplicates), view.record(Selected)
-    method = DedupConfig.model_validate(found.config)
-    return Section(
-        "Deduplication",
-        f"Duplicates: equal texts, and texts of a verified Jaccard {method.near}. Of each group one stays, by the "
-        f"policy {named(str(selected.config['keep']))}.",
-    )
+    return deduplication_section(DedupConfig.model_validate(found.config).near, str(selected.config["keep"]))
 
 
 def _held_out(view: View) -> Section:

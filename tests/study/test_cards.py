@@ -89,6 +89,17 @@ def test_an_export_loads_by_its_card_and_its_metadata(
         assert records == sorted(tokens.items())
 
 
+def test_other_contents_under_the_same_names_are_not_taken_from_a_cache(world: World, tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    texts = []
+    for seed in range(2):
+        folder = exported(world, tmp_path / str(seed) / "export", seed=seed)
+        loaded = datasets.load_dataset(str(folder), split="train", cache_dir=str(tmp_path / "cache"))
+        assert loaded["text"] == pl.read_ndjson(folder / "00000.jsonl")["text"].to_list()
+        texts.append(loaded["text"])
+    assert texts[0] != texts[1]
+
+
 def test_tokens_say_that_datasets_does_not_read_them(
     world: World, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
