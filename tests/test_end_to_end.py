@@ -305,7 +305,8 @@ def write_study(folder: Path, *, source: str = "a", mark: str = "") -> None:
     words = ["".join(generator.choices("abcdefghijklmnop", k=generator.randint(2, 8))) for _ in range(800)]
     lines = []
     for number in range(600):
-        text = " ".join(generator.choices(words, weights=range(len(words), 0, -1), k=generator.randint(60, 160)))
+        count = generator.randint(60, 160) if number < 500 else generator.randint(20, 50)  # scored by every run
+        text = " ".join(generator.choices(words, weights=range(len(words), 0, -1), k=count))
         row = {"id": f"{mark}d{number:04d}", "text": f"{mark}{text}", "source": (source, "b")[number % 2]}
         lines.append(json.dumps(row))
     (folder / "train.jsonl").write_text("\n".join(lines[:500]))
