@@ -18,6 +18,7 @@ from dq.cards import (
     rules_section,
 )
 from dq.dedup import DedupConfig
+from dq.quality.urls import RULES as URL_REASONS
 from dq.stages.base import ORIGINAL, View
 from dq.stages.contamination import Contamination
 from dq.stages.duplicates import FoundDuplicates
@@ -138,11 +139,12 @@ def _rules(view: View) -> Section:
             getattr(rule, "minimum", None),
             getattr(rule, "maximum", None),
             getattr(rule, "keep_fraction", None),
-            dropped.pop(rule.reason, 0),
+            dropped.get(rule.reason, 0),
         )
         for rule in rules.rules
     ]
-    rows += [(reason, rules.urls and rules.urls.field, None, None, None, n) for reason, n in sorted(dropped.items())]
+    if rules.urls is not None:
+        rows += [(reason, rules.urls.field, None, None, None, dropped.get(reason, 0)) for reason in URL_REASONS]
     return rules_section(rules.name, rows)
 
 
@@ -154,10 +156,12 @@ def _deduplication(view: View) -> Section:
 def _held_out(view: View) -> Section:
     record = view.record(Heldout)
     config = HeldoutConfig.model_validate(record.config, strict=False)
+    names = ", ".join(named(one.name) for one in config.neutral)
+    elsewhere = f", and the sets {names} from elsewhere" if names else ""
     text = (
-        f"{config.fraction:.2%} of each source, at most {config.max_documents:,} documents, and "
-        f"{len(config.neutral)} sets from elsewhere. Excluded is what has a word 5-gram similarity of "
-        f"{config.min_jaccard:g} or more to a held-out document, or {config.min_containment:g} or more of its 13-grams."
+        f"{config.fraction:.2%} of each source, at most {config.max_documents:,} documents{elsewhere}. Excluded is "
+        f"what has a word 5-gram similarity of {config.min_jaccard:g} or more to a held-out document, or "
+        f"{config.min_containment:g} or more of its 13-grams."
     )
     if BENCHMARKS not in record.inputs:
         return Section("Held out", text)

@@ -324,6 +324,8 @@ def test_a_folder_is_sent_whole_and_read_again_from_the_bucket(bucket: Bucket, t
 
 def test_sending_that_was_interrupted_goes_on_and_the_list_of_all_comes_last(bucket: Bucket, tmp_path: Path) -> None:
     made(tmp_path)
+    dry = send(tmp_path / "kept", "s3://data/second", dry_run=True)
+    assert (dry.files, dry.sent) == (4, 4) and not any(asked.method == "PUT" for asked in bucket.asked)
     bucket.faults = lambda asked: (
         Fault(status=503) if (asked.method, asked.path[-10:]) == ("PUT", "stage.json") else None
     )
@@ -335,6 +337,8 @@ def test_sending_that_was_interrupted_goes_on_and_the_list_of_all_comes_last(buc
     assert send(tmp_path / "kept", "s3://data/second").sent == 1
     assert {path.rpartition("/")[2] for path in filesystem("s3").ls("data/second", detail=False)} == {
         "00000.parquet",
+        "README.md",
+        "croissant.json",
         "stage.json",
         "sent.json",
     }

@@ -33,8 +33,9 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
         yield found
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    tmp_path = tmp_path_factory.mktemp("hub")
     lines = [json.dumps({"id": str(n), "text": f"Some words {n}."}) for n in range(20)]
     (tmp_path / "in.jsonl").write_text("\n".join(lines))
     filter_files([str(tmp_path / "in.jsonl")], RULES, kept=tmp_path / "kept")
@@ -95,9 +96,9 @@ def test_a_fault_that_passes_costs_nothing_and_one_that_stays_is_gone_on_from(hu
     assert TOKEN not in str(caught.value) and "\n" not in str(caught.value)
     assert set(hub.repositories["me/words"].files) == {".gitattributes"}
     hub.faults = lambda method, path, before: 400 if "/commit/" in path else None  # and repeats the token
-    with pytest.raises(WorkspaceError, match="the hub refuses: ") as caught:
+    with pytest.raises(WorkspaceError, match="the hub refuses: ") as refused:
         send(folder, TO)
-    assert TOKEN not in str(caught.value) and "a fault for Bearer ..." in str(caught.value)
+    assert TOKEN not in str(refused.value) and "a fault for Bearer ..." in str(refused.value)
     hub.faults = None
     send(folder, TO)
     assert hub.puts() == sent  # contents were there already

@@ -20,7 +20,10 @@ from dq.corpus.quarantine import QUARANTINE
 from dq.errors import InputError
 from dq.store import Workspace, file_sha256
 
-OWN = ("stage.json", "started.json", "filter.json", "README.md", "croissant.json", QUARANTINE)
+OWN = (
+    *("stage.json", "started.json", "filter.json", "manifest.json", "tokenizer.json", "README.md", "croissant.json"),
+    QUARANTINE,
+)
 """What dq writes, or once wrote, beside documents; quarantines also as ``<name>.quarantined.jsonl``."""
 MARKS = ("_", ".")
 """What the names of files begin with that other programs leave beside their results: `_SUCCESS`, `.gitattributes`."""
