@@ -21,7 +21,7 @@ from dq.config import StrictModel
 from dq.errors import InputError, cause_of, require
 from dq.quality.kernels.ngram_model import fill_table, text_bits
 from dq.quality.ngrams import Estimated, NgramCounts, estimate
-from dq.store.files import replacing
+from dq.store.files import write_bytes_atomic
 from dq.text import TextBatch, Texts, arrow_array, content_keys, mix64, text_batch, tidied, uniform
 
 KIND, FORMAT_VERSION = "ngram", 1
@@ -86,9 +86,8 @@ class NgramModel:
         about = {"kind": KIND, "version": FORMAT_VERSION, "options": self.options.model_dump()}
         numbers = self.numbers
         tensors = {"keys": numbers.keys, "shares": numbers.shares, "weights": numbers.weights}
-        with replacing(Path(path)) as temporary:
-            tensors["base"] = np.array([numbers.base])
-            numpy.save_file(tensors, str(temporary), metadata={"dq": json.dumps(about, sort_keys=True)})
+        tensors["base"] = np.array([numbers.base])
+        write_bytes_atomic(Path(path), numpy.save(tensors, metadata={"dq": json.dumps(about, sort_keys=True)}))
 
     @classmethod
     def load(cls, path: str | Path, *, name: str = "perplexity") -> NgramModel:
