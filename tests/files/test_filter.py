@@ -251,7 +251,7 @@ def test_dropped_documents_show_value_bound_and_all_reasons(done: Path) -> None:
     found = dropped_documents(done / "dropped", "too_many_hash_signs", limit=3)
     assert [document.id for document in found] == ["d3", "d9", "d15"]
     assert found[0].signal == "hash_sign_to_word_ratio"
-    assert found[0].value is not None and found[0].value > 0.1
+    assert isinstance(found[0].value, float) and found[0].value > 0.1
     assert found[0].accepted == "at most 0.1"
     assert found[0].reasons[0] == "too_few_words"
     assert found[0].text == TEXTS[3]
