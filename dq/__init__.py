@@ -6,7 +6,8 @@
 
 Texts in memory: `score`, `presets`, `deduplicate`, `MinHash`. Files to files, as the command line does it:
 `score_files`, `filter_files`, `dedup_files`. A job and a study: `run_job`, `run_study`; `run_grid` runs a study of
-several sizes, budgets or rates. Inside other tools: `interop`.
+several sizes, budgets or rates. Each takes ``progress=``, which `progress` shows on a terminal or in a notebook. Inside
+other tools: `interop`.
 
 Names are loaded when they are first used, so that ``import dq`` costs nothing.
 """
@@ -22,6 +23,7 @@ if sys.platform == "win32":
 
 if TYPE_CHECKING:
     from dq import interop
+    from dq.cli.show import progress
     from dq.dedup import MinHash, deduplicate
     from dq.errors import DqError
     from dq.files import dedup_files, filter_files, score_files
@@ -39,6 +41,7 @@ __all__ = [
     "filter_files",
     "interop",
     "presets",
+    "progress",
     "run_grid",
     "run_job",
     "run_study",
@@ -54,6 +57,7 @@ _HOME = {
     "deduplicate": "dq.dedup",
     "filter_files": "dq.files",
     "presets": "dq.quality",
+    "progress": "dq.cli.show",
     "run_grid": "dq.study",
     "run_job": "dq.jobs",
     "run_study": "dq.study",

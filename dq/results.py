@@ -53,11 +53,12 @@ class Result:
         return pl.DataFrame([_flat(self.to_dict())], infer_schema_length=None)
 
     def _repr_html_(self) -> str:
-        """What a notebook shows: the table."""
-        frame = self.to_frame()
-        if len(frame) == 1:
-            return html_table(type(self).__name__, ("", ""), list(frame.row(0, named=True).items()))
-        return html_table(type(self).__name__, frame.columns, frame.rows())
+        """What a notebook shows: the table, below the counts beside it."""
+        frame, name = self.to_frame(), type(self).__name__
+        if not self.FRAME:
+            return html_table(name, ("", ""), list(frame.row(0, named=True).items()))
+        counts = [f"{key} {value:,}" for key, value in self.record().items() if type(value) is int and value]
+        return html_table(f"{name}: {', '.join(counts)}" if counts else name, frame.columns, frame.rows())
 
 
 def html_table(title: str, head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

@@ -101,4 +101,5 @@ def test_a_result_with_a_table_of_its_own_shows_that() -> None:
     made = Tabled(pl.DataFrame({"source": ["<b>", "web"], "n": [1, 2]}), 3)
     assert made.to_frame() is made.table
     assert made.to_dict() == {"table": [{"source": "<b>", "n": 1}, {"source": "web", "n": 2}], "count": 3}
+    assert "<b>Tabled: count 3</b>" in made._repr_html_()
     assert "&lt;b&gt;" in made._repr_html_() and made._repr_html_().count("<tr>") == 3

@@ -164,8 +164,14 @@ def usage_error(wrong: Any) -> None:
 
 @contextmanager
 def progress() -> Iterator[Progress]:
-    """Steps at work with their units and the time that is left, on standard error; lines where it is no terminal."""
+    """Steps at work with their units and the time that is left: on standard error, or in the cell of a notebook.
+
+    Where standard error is no terminal, such as in a log, there is a line a minute.
+    """
     console = _console(stderr=True)
+    if console.is_jupyter:
+        yield _in_cell()
+        return
     if not console.is_terminal:
         from dq.cli.log import logged
 
@@ -183,6 +189,15 @@ def progress() -> Iterator[Progress]:
     columns = (SpinnerColumn(), named, BarColumn(20), Amount(), TimeRemainingColumn(), detail)
     with Bars(*columns, console=console, transient=True) as bars:
         yield Screen(bars)
+
+
+def _in_cell() -> Progress:
+    from dq.cli.notebook import Cell
+    from dq.errors import require
+
+    ipython = require("IPython.display")  # is there: this runs in it
+    shown = ipython.display(ipython.HTML(""), display_id=True)
+    return Cell(lambda drawn: shown.update(ipython.HTML(drawn)), visible=_one_line)
 
 
 class Screen:

@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 import pyarrow.parquet as pq
 
+from dq.arguments import path
 from dq.errors import ConfigError
 from dq.executors import require_live_polars
 from dq.files.own import Names
@@ -100,6 +101,7 @@ def document_history(folder: Path, document_id: str) -> list[DocumentHistory]:
         WorkspaceError: no command of dq wrote the folder, or it has not finished.
     """
     require_live_polars()
+    folder = path(folder, name="folder")
     histories = _in_workspace if Workspace(folder).marker.exists() else _in_filtered
     if found := list(histories(folder, document_id)):
         return found
@@ -110,7 +112,7 @@ def _in_filtered(folder: Path, document_id: str) -> Iterator[DocumentHistory]:
     rules, strict = rules_of_filter(folder)
     files = sorted(folder.glob("[0-9]*.parquet"))
     signals = [*dict.fromkeys((*(rule.signals(strict=strict)[0] for rule in rules.rules), *rules.labels))]
-    for row in (row for path in files for row in _rows_of(path, document_id, [*signals, "entries"])):
+    for row in (row for file in files for row in _rows_of(file, document_id, [*signals, "entries"])):
         reasons = row.get("reasons")
         known = {name: row[name] for name in signals if name in row}
         entries = [] if rules.urls is None else row.get("entries") or []

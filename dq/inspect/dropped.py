@@ -16,6 +16,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dq.arguments import path
 from dq.corpus.fields import type_of
 from dq.errors import ConfigError, InputError, cause_of, nearest
 from dq.executors import require_live_polars
@@ -95,6 +96,7 @@ def dropped_documents(folder: Path, reason: str, *, limit: int = 10) -> list[Dro
         InputError, WorkspaceError: the folder does not hold dropped documents.
     """
     require_live_polars()
+    folder = path(folder, name="folder")
     return list(itertools.islice(_judged(folder).documents(reason), limit))
 
 
@@ -198,12 +200,12 @@ class _InWorkspace:
 
 def _rows(folder: Path, reason: str, *, values: list[str], address: str | None = None) -> Iterator[dict[str, Any]]:
     """The rows of dropped documents with a reason, file by file, with the columns of what was judged."""
-    for path in sorted(folder.glob(PIECES)):
+    for piece in sorted(folder.glob(PIECES)):
         try:
-            names = Names.of_file(path)
-            with pq.ParquetFile(path, buffer_size=1 << 20) as file:
+            names = Names.of_file(piece)
+            with pq.ParquetFile(piece, buffer_size=1 << 20) as file:
                 if not names.reasons or names.reasons not in file.schema_arrow.names:
-                    raise InputError(f"{path}: holds kept documents; give the folder of `--dropped`")
+                    raise InputError(f"{piece}: holds kept documents; give the folder of `--dropped`")
                 columns = names.needed(file.schema_arrow, values)
                 if address is not None and type_of(file.schema_arrow, address) is not None:
                     columns = [*dict.fromkeys([*columns, address])]
@@ -214,7 +216,7 @@ def _rows(folder: Path, reason: str, *, values: list[str], address: str | None =
                         found = found.with_columns(address=_text(frame, names.column(address, frame.schema)))
                     yield from found.filter(pl.col("reasons").list.contains(reason)).iter_rows(named=True)
         except (OSError, pa.ArrowException) as error:
-            raise InputError(f"{path}: cannot be read: {cause_of(error)}; run the command again") from None
+            raise InputError(f"{piece}: cannot be read: {cause_of(error)}; run the command again") from None
 
 
 def _text(frame: pl.DataFrame, column: pl.Expr) -> pl.Series:

@@ -23,7 +23,19 @@ from dq.quality import score as score_texts
 from dq.text import WordDefinition
 
 
-class Score:
+class Adapter:
+    """Two with equal settings are equal, in whatever process they were made."""
+
+    text: str
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and vars(self) == vars(other)
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.text))
+
+
+class Score(Adapter):
     """For ``Dataset.map(batched=True)``: adds one column a signal.
 
     Args:
@@ -42,7 +54,7 @@ class Score:
         words: WordDefinition = "unicode",
     ) -> None:
         self.signals = tuple(schema(signals, scorers=scorers))
-        self.scorers, self.text, self.words = scorers, text, words
+        self.scorers, self.text, self.words = tuple(scorers), text, words
 
     def scores(self, batch: Any) -> pl.DataFrame:
         """The columns of signals for a batch of columns."""
@@ -53,7 +65,7 @@ class Score:
         return self.scores(batch).to_dict(as_series=False)
 
 
-class Rules:
+class Rules(Adapter):
     """A rule set as JSON text, so that equal rules pickle to equal bytes in every process."""
 
     def __init__(
@@ -66,7 +78,7 @@ class Rules:
         words: WordDefinition = "unicode",
     ) -> None:
         self.rules_json = a_rule_set(rules).model_dump_json()
-        self.scorers, self.text, self.strict, self.words = scorers, text, strict, words
+        self.scorers, self.text, self.strict, self.words = tuple(scorers), text, strict, words
 
     def verdicts(self, batch: Any) -> pl.DataFrame:
         """The columns of verdicts for a batch of columns."""

@@ -1,7 +1,12 @@
 """Signals and verdicts of a column of texts in polars: of a Series or DataFrame at once, of a LazyFrame in batches.
 
-A LazyFrame stays lazy. Its batches are what the engine hands over: with ``engine="streaming"`` (or a sink) the texts
-in memory at a time are bounded by the engine's batches, with the in-memory engine they are not.
+A LazyFrame stays lazy. Its batches are what the engine hands over: with ``engine="streaming"`` or a sink the texts in
+memory at a time are bounded by the engine's batches, with the in-memory engine they are not. A Parquet sink holds a
+row group, by default of 262,144 texts: say fewer, and a corpus of any size is filtered in 0.7 GB.
+
+    verdicts = judge(pl.scan_parquet("corpus/*.parquet"), presets.gopher_quality())
+    kept = verdicts.filter("keep").drop(*VERDICT)                     # `VERDICT` of `dq.quality`: the four columns
+    kept.sink_parquet("kept.parquet", row_group_size=2_000)
 """
 
 from __future__ import annotations

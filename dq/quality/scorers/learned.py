@@ -178,7 +178,7 @@ def train_quality(wanted: Texts, have: Texts, options: LearnedOptions | None = N
         mine = label_array == label
         if int((mine & is_held).sum()) < 2 or int((mine & ~is_held).sum()) < 2:
             raise InputError(
-                f"{int(mine.sum())} texts of `{side}` are too few to train on and measure; give at least 20"
+                f"{int(mine.sum())} texts of `{side}` are too few to train on and measure; give at least 20 that differ"
             )
     flat = np.concatenate(features) if features else np.zeros(0, np.int32)
     model, losses = _fit(flat, np.array(bounds), label_array, rows=np.flatnonzero(~is_held), options=options)
