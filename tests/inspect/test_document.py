@@ -75,7 +75,7 @@ def test_both_folders_of_a_filter_know_their_documents(view: View, tmp_path: Pat
         (found,) = document_history(tmp_path / folder, name)
         assert found.fate == fate
         assert [one.reason for one in found.failing] == (["too_short"] if fate == "dropped" else [])
-    assert isinstance(found.failing[0].value, float) and found.failing[0].value < 200
+    assert isinstance(found.failing[0].value, (int, float)) and found.failing[0].value < 200
     assert found.failing[0].accepted == "at least 200"
 
 
