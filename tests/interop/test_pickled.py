@@ -98,7 +98,8 @@ def settings() -> Iterator[Any]:
     yield quality.solve(dq.score(TEXTS), presets.gopher_quality(), "too_few_words", target=1)
     wanted, had = ([f"{words} {number}" for number in range(60)] for words in (TEXT, "Buy it now, at once."))
     trained = quality.train_quality(wanted, had, quality.LearnedOptions(bits=12))
-    yield from (trained, trained.model)
+    yield from (trained, trained.model, quality.NgramOptions(order=3))
+    yield quality.train_ngram(TEXTS, quality.NgramOptions(order=3))
 
 
 def adapters() -> Iterator[Any]:
