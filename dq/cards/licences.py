@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 KNOWN = frozenset({
     *("apache-2.0", "mit", "isc", "bsd-2-clause", "bsd-3-clause", "bsl-1.0", "mpl-2.0", "unlicense", "wtfpl"),
     *("gpl-2.0", "gpl-3.0", "lgpl-2.1", "lgpl-3.0", "agpl-3.0", "gfdl"),
@@ -19,3 +21,8 @@ def hub_licence(name: str) -> str:
     key = name.casefold()
     key = OTHERWISE.get(key, key).removesuffix("-only").removesuffix("-or-later")
     return key if key in KNOWN else "other"
+
+
+def licence_id(name: str) -> str:
+    """What the hub takes beside ``other``: small letters, digits, dots and hyphens, such as ``my-licence-1.0``."""
+    return re.sub(r"[^a-z0-9.]+", "-", name.casefold()).strip("-") or "other"

@@ -13,7 +13,7 @@ from typing import Any
 from dq import __version__
 from dq.cards.config import UNKNOWN
 from dq.cards.facts import Cell, Facts, Split
-from dq.cards.licences import hub_licence
+from dq.cards.licences import hub_licence, licence_id
 from dq.cards.markdown import named, printable, table
 
 README = "README.md"
@@ -42,7 +42,7 @@ def _front_matter(facts: Facts, contents: str) -> Iterator[str]:
     yield f"pretty_name: {_json(facts.title)}"
     yield from _list("license", [*dict.fromkeys(map(hub_licence, facts.licences or [UNKNOWN]))])
     if others := [name for name in facts.licences if hub_licence(name) == "other"]:
-        yield f"license_name: {_json(', '.join(others))}"
+        yield f"license_name: {_json('-and-'.join(map(licence_id, others)))}"
     if facts.config.languages:
         yield from _list("language", facts.config.languages)
     yield from _list("size_categories", [size_category(facts.rows)])

@@ -15,7 +15,7 @@ from huggingface_hub import DatasetCard
 from markdown_it import MarkdownIt
 
 from dq.cards import CardConfig, Facts, Section, Source, Split, read_card_config, write_card_config, write_cards
-from dq.cards.licences import hub_licence
+from dq.cards.licences import hub_licence, licence_id
 from dq.cards.readme import size_category
 from dq.corpus.inputs import find_inputs
 from dq.errors import ConfigError, WorkspaceError
@@ -154,7 +154,7 @@ def test_names_of_a_corpus_stay_names(tmp_path: Path, caplog: pytest.LogCaptureF
     shown = HOSTILE.replace("\n", "\\u000a").replace("\u202e", "\\u202e").replace("\x1b", "\\u001b")
     data = card.data.to_dict()
     assert data["pretty_name"] == shown and data["language"] == ["no"]
-    assert data["license"] == ["other", "unknown"] and data["license_name"] == "no, 1.0"
+    assert data["license"] == ["other", "unknown"] and data["license_name"] == "no-and-1.0"
     rows = cells(card.content, "Sources")[1:]
     assert rows == [[shown, "1", "no"], ["b|c", "2", "1.0"], ["", "3", "unknown"]]
     kinds = {
@@ -210,6 +210,7 @@ def test_sizes_are_the_hubs_categories(rows: int, category: str) -> None:
 def test_licences_are_called_as_the_hub_calls_them_or_other() -> None:
     names = ("ODC-By-1.0", "ODC-BY-1.0", "Apache-2.0", "GPL-3.0-only", "CC0-1.0", "unknown", "Mine 1.0")
     assert [*map(hub_licence, names)] == ["odc-by", "odc-by", "apache-2.0", "gpl-3.0", "cc0-1.0", "unknown", "other"]
+    assert [*map(licence_id, ("Mine | 1.0", "<b>", "|"))] == ["mine-1.0", "b", "other"]
 
 
 def test_a_wrong_language_and_a_damaged_file_are_told(world: World) -> None:
