@@ -13,11 +13,12 @@ import numpy as np
 
 from dq.arrays import F32, F64, I32, I64, U8, U64
 from dq.text.kernels.hash import hash_bytes
-from dq.text.kernels.jit import kernel
+from dq.text.kernels.jit import inlined, kernel
 from dq.text.kernels.search import find_sorted
 
 SOFTMAX, TREE, EACH = 0, 1, 2  # how outputs become probabilities; EACH label by itself
 FNV_OFFSET, FNV_PRIME = np.uint32(2166136261), np.uint32(16777619)
+SPREAD = np.uint64(0x9E3779B97F4A7C15)
 PAIR_FACTOR = np.uint64(116049371)
 LOW_32 = np.uint64(0xFFFFFFFF)
 LESS_THAN, GREATER_THAN = 0x3C, 0x3E  # fastText writes them around a word before it takes pieces
@@ -42,9 +43,7 @@ class FastText(NamedTuple):
     pruned: bool
     """Whether only the pieces in ``kept`` were left."""
     kept: I32
-    """Their hashes, sorted."""
-    kept_rows: I32
-    """The row of each behind the words."""
+    """(slots, 2), a hash table: a piece and its row behind the words, -1 in an empty slot."""
     inputs: F32
     """(rows, dim)."""
     outputs: F32
@@ -56,6 +55,21 @@ class FastText(NamedTuple):
     """``__label__``: words that begin so are no text."""
     line_end: U8
     """``</s>``, the word at the end of every text."""
+
+
+class WordCache(NamedTuple):
+    """What words of the texts before added: most words of a text have been seen. A slot holds the last word of it."""
+
+    keys: U64
+    """Hashes of the words."""
+    rows: I64
+    """How many rows were added, -1 for a label; EMPTY where no word is."""
+    sums: F64
+    """(slots, dim)."""
+
+
+EMPTY = -2
+CACHE_BYTES = 1 << 21  # more words miss the processor's own cache more often
 
 
 @kernel
@@ -101,6 +115,25 @@ def _fnv(data: U8, start: int, end: int) -> np.uint32:
     return state
 
 
+@inlined
+def _slot(piece: Any, kept: I32) -> np.int64:
+    """Where a piece is in the table, or the empty slot where it would be."""
+    mask = kept.shape[0] - 1
+    slot = np.int64((np.uint64(piece) * SPREAD) >> np.uint64(32)) & mask
+    while kept[slot, 1] >= 0 and kept[slot, 0] != piece:
+        slot = (slot + 1) & mask
+    return slot
+
+
+@kernel
+def fill_kept(pieces: I32, rows: I32, kept: I32) -> None:
+    """Enter pieces in a table of empty slots, a power of two and more than there are pieces; the first row counts."""
+    for k in range(pieces.size):
+        slot = _slot(np.int64(pieces[k]), kept)
+        if kept[slot, 1] < 0:
+            kept[slot, 0], kept[slot, 1] = pieces[k], rows[k]
+
+
 @kernel
 def _add_row(model: FastText, row: int, hidden: F64) -> int:
     for k in range(hidden.size):
@@ -112,10 +145,9 @@ def _add_row(model: FastText, row: int, hidden: F64) -> int:
 def _add_piece(model: FastText, piece: Any, hidden: F64) -> int:
     """Add the row of a hashed piece, unless it was pruned."""
     if model.pruned:
-        place = find_sorted(np.int32(piece), model.kept)
-        if place < 0:
+        piece = np.int64(model.kept[_slot(np.int64(piece), model.kept), 1])
+        if piece < 0:
             return 0
-        piece = np.int64(model.kept_rows[place])
     return _add_row(model, model.n_words + piece, hidden)
 
 
@@ -148,9 +180,26 @@ def _starts_with(data: U8, start: int, end: int, prefix: U8) -> bool:
 
 
 @kernel
-def _add_word(model: FastText, data: U8, start: int, end: int, framed: U8, hidden: F64) -> int:
+def _add_seen(model: FastText, data: U8, bounds: tuple[int, int], room: tuple[U8, I64, WordCache], hidden: F64) -> int:
+    """What `_add_word` adds; the sum of a word is made by itself, so what the cache holds changes no bit."""
+    framed, _, cache = room
+    key = hash_bytes(data, bounds[0], bounds[1])
+    slot = np.int64(key & np.uint64(cache.keys.size - 1))
+    if cache.rows[slot] == EMPTY or cache.keys[slot] != key:
+        cache.sums[slot, :] = 0.0
+        cache.keys[slot] = key
+        cache.rows[slot] = _add_word(model, key, data, bounds, framed, cache.sums[slot])
+    if cache.rows[slot] > 0:
+        for k in range(hidden.size):
+            hidden[k] += cache.sums[slot, k]
+    return cache.rows[slot]
+
+
+@kernel
+def _add_word(model: FastText, key: Any, data: U8, bounds: tuple[int, int], framed: U8, hidden: F64) -> int:
     """Add a word and its pieces; returns the rows that were added, -1 for a label."""
-    place = find_sorted(hash_bytes(data, start, end), model.keys)
+    start, end = bounds
+    place = find_sorted(key, model.keys)
     entry = model.entries[place] if place >= 0 else -1
     if entry >= model.n_words or (entry < 0 and _starts_with(data, start, end, model.label_prefix)):
         return -1
@@ -170,12 +219,12 @@ def _is_gap(byte: int) -> bool:
 
 
 @kernel
-def _read_text(model: FastText, data: U8, bounds: tuple[int, int], room: tuple[U8, I64], hidden: F64) -> int:
+def _read_text(model: FastText, data: U8, bounds: tuple[int, int], room: tuple[U8, I64, WordCache], hidden: F64) -> int:
     """Sum the rows of a text's words, pieces and runs of words into ``hidden``; -1 for a text of white space alone.
 
     The line's end is a word of its own, `</s>`, which the dictionary may have and which has no pieces.
     """
-    framed, hashes = room
+    hashes = room[1]
     added = count = 0
     blank = True
     at, end = bounds
@@ -189,10 +238,11 @@ def _read_text(model: FastText, data: U8, bounds: tuple[int, int], room: tuple[U
             at += 1
         if at - start == 4 and _starts_with(data, start, at, model.line_end):
             break  # a text that spells the end of a line ends there
-        rows = _add_word(model, data, start, at, framed, hidden)
+        rows = _add_seen(model, data, (start, at), room, hidden)
         if rows >= 0:
             added += rows
-            hashes[count] = np.int64(np.int32(_fnv(data, start, at)))
+            if model.word_ngram > 1:
+                hashes[count] = np.int64(np.int32(_fnv(data, start, at)))
             count += 1
     if blank:
         return -1
@@ -233,14 +283,16 @@ def _sigmoid(x: float) -> float:
 def _answer(model: FastText, hidden: F64, out: F64) -> None:
     """The probability of every label."""
     if model.loss == TREE:
+        rights = np.empty(out.size, np.float64)  # of every inner node, of which there is one fewer than labels
+        for node in range(out.size - 1):
+            rights[node] = _sigmoid(_dot(model, node, hidden))
         for label in range(out.size):
             out[label] = 1.0
             for k in range(model.paths.shape[1]):
                 node = model.paths[label, k]
                 if node < 0:
                     break
-                right = _sigmoid(_dot(model, node >> 1, hidden))
-                out[label] *= right if node & 1 else 1.0 - right
+                out[label] *= rights[node >> 1] if node & 1 else 1.0 - rights[node >> 1]
         return
     most = -math.inf
     for label in range(out.size):
@@ -264,8 +316,13 @@ def label_probabilities(data: U8, offsets: I64, model: FastText, out: F64) -> No
     longest = 0
     for row in range(offsets.size - 1):
         longest = max(longest, offsets[row + 1] - offsets[row])
-    room = (np.empty(longest + 2, np.uint8), np.empty(longest // 2 + 2, np.int64))
-    hidden = np.empty(model.inputs.shape[1], np.float64)
+    dim = model.inputs.shape[1]
+    slots = 1
+    while 2 * slots * 8 * (dim + 2) <= CACHE_BYTES:
+        slots *= 2
+    cache = WordCache(np.empty(slots, np.uint64), np.full(slots, EMPTY), np.empty((slots, dim), np.float64))
+    room = (np.empty(longest + 2, np.uint8), np.empty(longest // 2 + 2, np.int64), cache)
+    hidden = np.empty(dim, np.float64)
     for row in range(offsets.size - 1):
         hidden[:] = 0.0
         added = _read_text(model, data, (offsets[row], offsets[row + 1]), room, hidden)

@@ -18,7 +18,7 @@ import numpy as np
 
 from dq.arrays import F32, I32, I64, U8
 from dq.errors import InputError
-from dq.quality.kernels.fasttext import EACH, SOFTMAX, TREE, FastText, hash_entries, read_entries
+from dq.quality.kernels.fasttext import EACH, SOFTMAX, TREE, FastText, fill_kept, hash_entries, read_entries
 
 MAGIC, VERSIONS = 793712314, (11, 12)
 SUPERVISED = 3
@@ -109,7 +109,7 @@ def _read(file: _Bytes) -> FastTextFile:
     inputs = (_read_quantised if quantised else _read_matrix)(file, "its input", dim)
     rows = n_words + (len(prune) if pruned else bucket)
     needed = rows if bucket or pruned else n_words
-    if len(inputs) < needed or (pruned and prune[:, 1].max() + n_words >= len(inputs)):
+    if len(inputs) < needed or (pruned and int(prune[:, 1].max()) + n_words >= len(inputs)):
         raise _BrokenError(f"its input has {len(inputs):,} rows for {needed:,} words and pieces")
     output_quantised = _flag(file, "its output")
     outputs = (_read_quantised if quantised and output_quantised else _read_matrix)(file, "its output", dim)
@@ -118,7 +118,6 @@ def _read(file: _Bytes) -> FastTextFile:
     keys = np.empty(len(spans), np.uint64)
     hash_entries(file.data, spans, keys)
     order = np.argsort(keys, kind="stable")
-    by_piece = np.argsort(prune[:, 0], kind="stable")
     model = FastText(
         keys=keys[order],
         entries=order,
@@ -128,8 +127,7 @@ def _read(file: _Bytes) -> FastTextFile:
         max_piece=0 if version == VERSIONS[0] else max_piece,  # an old supervised model made no use of them
         word_ngram=word_ngram,
         pruned=pruned,
-        kept=np.ascontiguousarray(prune[by_piece, 0]),
-        kept_rows=np.ascontiguousarray(prune[by_piece, 1]),
+        kept=_table_of(prune),
         inputs=inputs,
         outputs=outputs,
         loss=LOSSES[loss],
@@ -138,6 +136,13 @@ def _read(file: _Bytes) -> FastTextFile:
         line_end=np.frombuffer(b"</s>", np.uint8),
     )
     return FastTextFile(model, labels)
+
+
+def _table_of(prune: I32) -> I32:
+    """The pieces that pruning left as the kernels look them up."""
+    kept = np.full((1 << (2 * len(prune)).bit_length(), 2), -1, np.int32)
+    fill_kept(np.ascontiguousarray(prune[:, 0]), np.ascontiguousarray(prune[:, 1]), kept)
+    return kept
 
 
 def _read_entries(file: _Bytes) -> tuple[I64, I64, int, I32]:
