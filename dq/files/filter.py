@@ -296,9 +296,9 @@ def _check(rules: RuleSet, scoring: Scoring, *, strict: bool) -> None:
     for rule in rules.rules:
         if isinstance(rule, LabelRule) and rule.signal == "language":
             scoring.check_languages(rule.any_of)
-    if other := set(rules.groups) - {"source"}:
+    if other := set(rules.groups) - {"source"} - rules.labels:
         raise ConfigError(
-            f"rule set `{rules.name}` ranks by `{min(other)}`; files can be ranked by `source`, or in all"
+            f"rule set `{rules.name}` ranks by `{min(other)}`; files can be ranked by `source`, `language`, or in all"
         )
 
 

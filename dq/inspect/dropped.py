@@ -29,7 +29,7 @@ from dq.inspect.rules import (
     rules_of_filter,
     rules_of_job,
 )
-from dq.quality import RuleSet
+from dq.quality import QuantileRule, RuleSet
 from dq.quality.rule_kinds import AnyRule, RuleByLabel
 from dq.quality.urls import RULES as URL_REASONS
 from dq.quality.urls import UrlRules
@@ -225,8 +225,9 @@ def _text(frame: pl.DataFrame, column: pl.Expr) -> pl.Series:
 
 def _names(rule: AnyRule, *, strict: bool) -> list[str]:
     """What a rule judges, and the label that its bounds go by."""
-    signal = rule.signals(strict=strict)[0]
-    return [signal, rule.by] if isinstance(rule, RuleByLabel) else [signal]
+    names = rule.signals(strict=strict)
+    by_label = isinstance(rule, RuleByLabel) or (isinstance(rule, QuantileRule) and rule.by_label)
+    return [names[0], names[-1]] if by_label else [names[0]]
 
 
 def _measured(row: Mapping[str, Any], rule: AnyRule, signal: str) -> DroppedDocument:

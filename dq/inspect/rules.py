@@ -84,8 +84,8 @@ def accepted_values(rule: AnyRule, source: str, values: Mapping[str, Any] = Mapp
     if not isinstance(rule, Rule):
         assert isinstance(rule, FixedQuantileRule)  # what judged documents part by part
         bound = "at least" if rule.best == "highest" else "at most"
-        threshold = rule.thresholds[source if rule.per else ""]
-        return f"{bound} {threshold:g}, the best {rule.keep_fraction:.0%} of {source if rule.per else 'all'}"
+        group = str(values.get(str(rule.per)) or "") if rule.by_label else source if rule.per else ""
+        return f"{bound} {rule.thresholds[group]:g}, the best {rule.keep_fraction:.0%} of {group or 'all'}"
     parts = []
     if rule.minimum is not None:
         parts.append(f"{'above' if rule.open_minimum else 'at least'} {rule.minimum:g}")

@@ -64,8 +64,9 @@ class QualityConfig(StrictModel):
             raise FieldFault(f"`{learned}` is a column of dq's tables; choose another name", "learned", "name")
         for at, rule in enumerate(self.rules):
             check_rule(rule, "rules", at, models=(learned,) if learned else ())
-            if isinstance(rule, QuantileRule) and rule.per not in (None, "source"):
-                message = f"rule `{rule.reason}`: documents are ranked per `source`, or null (got {rule.per!r})"
+            if isinstance(rule, QuantileRule) and rule.per not in (None, "source") and not rule.by_label:
+                ways = "per `source`, `language` or null"
+                message = f"rule `{rule.reason}`: documents are ranked {ways} (got {rule.per!r})"
                 raise FieldFault(message, "rules", at, "per")
         if learned is not None and learned not in {rule.signal for rule in self.rules}:
             raise FieldFault(f"no rule uses `{learned}`; add one, or leave `learned` out", "learned", "name")

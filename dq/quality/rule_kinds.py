@@ -188,11 +188,18 @@ class QuantileRule(_JudgesText):
     best: Literal["highest", "lowest"] = "highest"
     """Which end of the signal is good."""
     per: str | None = "source"
-    """Column whose values, as text and with null as the empty one, are ranked apart; null ranks all together."""
+    """Column or label (`language`) whose values, as text and with null as the empty one, are ranked apart; null ranks
+    all together."""
 
     def signals(self, *, strict: bool = False) -> tuple[str, ...]:
         """The signals this rule reads."""
-        return (self.signal,) if strict or self.script_signal is None else (self.signal, self.script_signal)
+        others = (None if strict else self.script_signal, self.per if self.by_label else None)
+        return (self.signal, *(name for name in others if name is not None))
+
+    @property
+    def by_label(self) -> bool:
+        """Whether documents are ranked by a signal that is a label, such as the language."""
+        return self.per in all_signals() and all_signals()[self.per].is_label
 
     def value(self, *, strict: bool = False) -> pl.Expr:
         """The signal, null where it is not made for the document's script."""

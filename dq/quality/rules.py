@@ -94,6 +94,7 @@ class RuleSet(SparseModel):
     def labels(self) -> frozenset[str]:
         """The signals among those that are labels."""
         by_label = {rule.by for rule in self.rules if isinstance(rule, RuleByLabel)}
+        by_label |= {str(rule.per) for rule in self.rules if isinstance(rule, QuantileRule) and rule.by_label}
         return frozenset(by_label | {rule.signal for rule in self.rules if isinstance(rule, LabelRule)})
 
     def judged_labels(self, signal: str) -> frozenset[str] | None:

@@ -143,7 +143,7 @@ def _dropped_examples(
     """Of each reason the first documents, each with the value that was judged and what would have been accepted."""
     corpus, by_reason = view.open(Documents, "judged"), {rule.reason: rule for rule in rules.rules}
     shown = _count_reasons(verdicts["reasons"])["reason"].head(MAX_REASONS).to_list()
-    signals = sorted({by_reason[reason].signal for reason in shown})
+    signals = sorted({by_reason[reason].signal for reason in shown} | rules.labels) if shown else []
     values = view.open(Signals).table(signals) if signals else pl.DataFrame()
     rows = pl.DataFrame({"document": np.flatnonzero(available.to_numpy()), "reasons": verdicts["reasons"]})
     found: dict[str, list[Example]] = {}
@@ -153,7 +153,7 @@ def _dropped_examples(
         found[reason] = []
         for document, reasons in having.iter_rows():
             value = values[rule.signal][document]
-            accepted = accepted_values(rule, corpus.documents["source"][document])
+            accepted = accepted_values(rule, corpus.documents["source"][document], values.row(document, named=True))
             others = ", ".join(one for one in reasons if one != reason)
             judged = f"{value:.6g}" if isinstance(value, (int, float)) else value or "undefined"
             why = f"{rule.signal} is {judged}, accepted {accepted}{f'; also {others}' if others else ''}"

@@ -161,6 +161,21 @@ def test_fineweb2_judges_documents_by_their_language_and_says_where_it_cannot(mo
 
 
 @pytest.mark.needs_tool
+def test_documents_are_ranked_within_their_language(model: Path, tmp_path: Path) -> None:
+    rows = [{"id": f"{text[:2]}{k}", "text": text * (k + 1)} for text in (ENGLISH, GERMAN) for k in range(4)]
+    (tmp_path / "docs.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (tmp_path / "head.yaml").write_text(
+        "name: head\nrules:\n  - {signal: char_count, keep_fraction: 0.5, per: language, reason: tail}\n"
+    )
+    options = ("--rules", "head.yaml", "--model", f"language={model}", "--workers", "1", "--dropped", "dropped")
+    done = run_dq("filter", "docs.jsonl", *options, "-o", "kept", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert pl.read_parquet(tmp_path / "kept" / "*.parquet")["id"].to_list() == ["Th2", "Th3", "Di2", "Di3"]
+    shown = run_dq("inspect", "dropped", "dropped", "--reason", "tail", cwd=tmp_path).stdout
+    assert f"accepted is at least {len(GERMAN) * 3}, the best 50% of de" in shown
+
+
+@pytest.mark.needs_tool
 def test_filter_keeps_documents_of_a_language_that_are_surely_so(model: Path, tmp_path: Path) -> None:
     rows = [{"id": str(number), "text": text} for number, text in enumerate(TEXTS)]
     (tmp_path / "docs.jsonl").write_text("\n".join(map(json.dumps, rows)))
