@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import pickle
 import signal
 import sys
 import threading
@@ -18,7 +19,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import forkserver, resource_tracker
+from multiprocessing import forkserver, resource_tracker, spawn
 from multiprocessing.connection import Connection
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
@@ -79,7 +80,8 @@ def _attempt_in_pool(
     events: SimpleQueue[tuple[Future[None] | None, Any]] = SimpleQueue()
     unfinished = len(tasks)
     with _pool(size, function.__module__, tell=lambda value: events.put((None, value))) as pool:
-        with _ctrl_c_later():  # a worker that is half started would complain of what it was not sent
+        # Ctrl-C later: a worker that is half started would complain of what it was not sent.
+        with _ctrl_c_later(), _script_left_alone(function, tasks):
             for task in tasks:
                 pool.submit(function, task).add_done_callback(partial(_put, events, task))
         while unfinished:
@@ -96,6 +98,31 @@ def _attempt_in_pool(
                 unfinished -= 1
     while not events.empty():  # reports and results come through two pipes: some may have been late
         tell(events.get()[1])
+
+
+@contextlib.contextmanager
+def _script_left_alone(function: Callable[[Task], None], tasks: Sequence[Task]) -> Iterator[None]:
+    """Start workers that do not run the caller's script again, unless tasks are of its making.
+
+    The standard library has every worker run it, so that a script without ``if __name__ == "__main__":`` would begin
+    anew in each; tasks of dq need nothing of it. What a worker is told to run has no public name.
+    """
+    told: Any = spawn.get_preparation_data
+    if not any(_is_of_script(function, task) for task in tasks):
+        spawn.get_preparation_data = lambda name: {
+            key: value for key, value in told(name).items() if not key.startswith("init_main")
+        }
+    try:
+        yield
+    finally:
+        spawn.get_preparation_data = told
+
+
+def _is_of_script(function: Callable[[Task], None], task: Task) -> bool:
+    try:
+        return b"__main__" in pickle.dumps((function, task))
+    except (pickle.PicklingError, TypeError, AttributeError):
+        return True  # the pool says what cannot be sent
 
 
 def _look_for_the_dead(pool: Any) -> None:

@@ -327,6 +327,26 @@ def test_a_task_s_module_is_imported_once_for_all_workers_and_nothing_is_printed
     assert workers.isdisjoint(importers)
 
 
+UNGUARDED = """
+import sys
+from pathlib import Path
+from dq.executors import LocalExecutor
+from squares import square
+
+print("begun")
+tasks = [Path(sys.argv[1]) / str(number) for number in range(4)]
+LocalExecutor(2).run(square, tasks, output=lambda path: path)
+print(*(path.read_text() for path in tasks))
+"""
+
+
+def test_a_script_whose_tasks_are_of_a_module_needs_no_guard(tmp_path: Path) -> None:
+    (tmp_path / "squares.py").write_text("def square(path): path.write_text(str(int(path.name) ** 2))")
+    (tmp_path / "script.py").write_text(UNGUARDED)
+    done = finish(tmp_path / "script.py", tmp_path, PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}")
+    assert (done.stdout, done.stderr) == ("begun\n0 1 4 9\n", "")
+
+
 def report_thrice(path: Path) -> None:
     for part in range(3):
         report((path.name, part))
