@@ -146,7 +146,8 @@ Models = Annotated[
     list[str] | None,
     typer.Option(
         "--model",
-        help="A classifier as a signal: NAME=FILE.safetensors, NAME=FILE.bin:LABEL (fastText), language=FILE.bin.",
+        help="A model as a signal: NAME=FILE.safetensors, NAME=FILE.bin:LABEL (fastText), language=FILE.bin; or a list "
+        "of words, NAME=FILE.txt.",
     ),
 ]
 Words = Annotated[

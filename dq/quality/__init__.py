@@ -14,6 +14,7 @@ from dq.quality.scorers.base import Scorer
 from dq.quality.scorers.fasttext import FastTextModel, LanguageLabels
 from dq.quality.scorers.learned import LearnedOptions, QualityModel, Trained, train_quality
 from dq.quality.scorers.ngram import NgramModel, NgramOptions, train_ngram
+from dq.quality.scorers.word_list import WordList
 from dq.quality.scoring import judge_texts, schema, score
 from dq.quality.signals import DEFAULT_SIGNALS, Signal, all_signals, check_signals, signal
 
@@ -40,6 +41,7 @@ __all__ = [
     "Signal",
     "Solution",
     "Trained",
+    "WordList",
     "a_rule_set",
     "all_signals",
     "attribution",

@@ -12,11 +12,13 @@ from dq.quality.scorers.base import Scorer
 from dq.quality.scorers.fasttext import FastTextModel, LanguageLabels
 from dq.quality.scorers.learned import QualityModel
 from dq.quality.scorers.ngram import NgramModel, is_ngram_model
+from dq.quality.scorers.word_list import WordList
 from dq.quality.signals import LANGUAGE_SIGNALS
 
 RESERVED = ("id", "source", "text", "meta", "keep", "reasons")  # columns that stand beside signals
 
 FASTTEXT_ENDINGS = (".bin", ".ftz")
+WORDS_ENDING = ".txt"
 LANGUAGE = LANGUAGE_SIGNALS[0]
 
 
@@ -31,7 +33,7 @@ class ModelFile:
 
     @classmethod
     def parse(cls, text: str) -> ModelFile:
-        """``NAME=FILE`` for a model of dq, ``NAME=FILE:LABEL`` for one of fastText, ``language=FILE`` for all labels.
+        """``NAME=FILE`` for a model of dq or a list of words; of fastText ``NAME=FILE:LABEL``, ``language=FILE``.
 
         Raises:
             ConfigError: it is neither.
@@ -72,6 +74,8 @@ def _load(model: ModelFile) -> Scorer:
         return LanguageLabels(model.path)
     if model.label:
         return FastTextModel(model.path, model.label, name=model.name)
+    if model.path.suffix == WORDS_ENDING:
+        return WordList(model.path, name=model.name)
     if is_ngram_model(model.path):
         return NgramModel.load(model.path, name=model.name)
     return QualityModel.load(model.path, name=model.name)
