@@ -205,7 +205,7 @@ def _rows(folder: Path, reason: str, *, values: list[str], address: str | None =
             names = Names.of_file(piece)
             with pq.ParquetFile(piece, buffer_size=1 << 20) as file:
                 if not names.reasons or names.reasons not in file.schema_arrow.names:
-                    raise InputError(f"{piece}: holds kept documents; give the folder of `--dropped`")
+                    raise InputError(f"{piece}: holds kept documents; give the folder of those that were dropped")
                 columns = names.needed(file.schema_arrow, values)
                 if address is not None and type_of(file.schema_arrow, address) is not None:
                     columns = [*dict.fromkeys([*columns, address])]
