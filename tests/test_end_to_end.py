@@ -211,10 +211,11 @@ def test_every_dq_command_of_the_readme_works(
     assert {command.split()[1] for command in commands} == {
         "quickstart", "recipes", "run", "ablate", "dedup", "audit", "score", "filter", "inspect", "rules", "signals",
         "doctor", "presets", "runs", "noise", "compare", "fit", "plan", "variants", "decontaminate", "send",
-        "passages",
+        "passages", "train-ngram",
     }  # fmt: skip
     rows = [{"id": f"d{n}", "text": "The old bridge of the town. " * n} for n in (1, 40)]
     (tmp_path / "docs.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (tmp_path / "wikipedia.jsonl").write_text("\n".join(map(json.dumps, rows)))
     (tmp_path / "maths.jsonl").write_text(json.dumps({"question": "The old bridge of the town. " * 3, "answer": "No"}))
     (tmp_path / "mine.yaml").write_text(readme_yaml("rules:"))
     (tmp_path / "urls.yaml").write_text(readme_yaml("domains:"))
