@@ -55,7 +55,9 @@ def alike(one: Any, other: Any) -> bool:
 
 
 def made_of_texts(folder: Path) -> Iterator[Any]:
-    """What deduplication makes of a few texts."""
+    """What deduplication makes of a few texts, and a list of words in a file."""
+    (folder / "words.txt").write_text("old bridge\nshort\n")
+    yield quality.WordList(folder / "words.txt")
     config = dedup.DedupConfig()
     found = dedup.find_duplicates([TEXTS], config)
     documents = pl.DataFrame({"content_key": range(5), "source": ["a"] * 5, "visible_characters": [9] * 5})
