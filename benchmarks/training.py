@@ -1,9 +1,9 @@
 """Training beside `transformers.Trainer`: `python benchmarks/training.py [--device cuda] [--sizes 0.3M 1.1M]`.
 
-The same Llama, batch, optimiser, precision and number of steps, one process with one thread; both sides take turns, and
-the ratio is the median of the rounds. On a CPU rates are per second of processor time, so that a busy machine changes
-them little. Beside each stands its share of the machine's own rate for matrix products of the model's shapes, measured
-in the same round. Trainer needs `pip install accelerate`.
+The same Llama, batch, optimiser, precision and number of steps; each side has a process with one thread, they take
+turns, and the ratio is the median of the rounds. On a CPU rates are per second of processor time, so that a busy
+machine changes them little. Beside each stands its share of the machine's own rate for matrix products of the model's
+shapes, measured in the same round. Trainer needs `pip install accelerate`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 
 import torch
 from torch import Tensor
@@ -137,8 +140,17 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--compiled", action="store_true", help="compile the step on a CPU too")
     options = parser.parse_args()
-    torch.set_num_threads(1)
     clock = time.process_time if options.device == "cpu" else time.perf_counter
+    process = partial(ProcessPoolExecutor, 1, get_context("spawn"), torch.set_num_threads, (1,))
+    with process() as one, process() as other:
+        _compare(options, one, other, clock=clock)
+
+
+def _compare(
+    options: argparse.Namespace, one: ProcessPoolExecutor, other: ProcessPoolExecutor, *, clock: Clock
+) -> None:
+    """Print a line a size; the products are measured here."""
+    torch.set_num_threads(1)
     for name in options.sizes:
         spec = a_spec(name, compiled=True if options.compiled else None)
         flops = find_size(name).flops_per_token(vocabulary_size=VOCABULARY, context=spec.training.context)
@@ -146,10 +158,11 @@ def main() -> None:
         theirs: list[float] = []
         machine: list[float] = []
         for _ in range(options.rounds):
-            for rates, measure in ((ours, our_rate), (theirs, trainer_rate)):
-                rates.append(measure(spec, device=options.device, steps=options.steps, clock=clock))
+            for rates, process, measure in ((ours, one, our_rate), (theirs, other, trainer_rate)):
+                measuring = process.submit(measure, spec, device=options.device, steps=options.steps, clock=clock)
+                rates.append(measuring.result())
             machine.append(matrix_rate(spec, device=options.device, clock=clock))
-        ratios = [one / other for one, other in zip(ours, theirs, strict=True)]
+        ratios = [mine / its for mine, its in zip(ours, theirs, strict=True)]
         share = statistics.median(rate * flops / at_best for rate, at_best in zip(ours, machine, strict=True))
         sys.stdout.write(
             f"{name}: dq {statistics.median(ours):,.0f} tokens/s ({share:.0%} of the machine's matrix rate), "
