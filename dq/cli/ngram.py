@@ -59,12 +59,17 @@ def train_ngram(
     from dq.files.pieces import Scoring
     from dq.quality.scorers.ngram import NgramOptions
 
-    fields: dict[str, str] = {"text_field": text_field, "id_field": id_field, "source_field": source_field}
-    fields |= {"source_from": source_from, "page_text": page_text}
     options = checked(NgramOptions, {"order": order, "min_count": min_count, "share": share})
     with show.progress() as progress:
         done = train_ngram_files(
-            input_specs(inputs, **fields),
+            input_specs(
+                inputs,
+                text_field=text_field,
+                id_field=id_field,
+                source_field=source_field,
+                source_from=source_from,
+                page_text=page_text,
+            ),
             output,
             options=options,
             overwrite=overwrite,

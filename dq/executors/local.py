@@ -81,7 +81,7 @@ def _attempt_in_pool(
     unfinished = len(tasks)
     with _pool(size, function.__module__, tell=lambda value: events.put((None, value))) as pool:
         # Ctrl-C later: a worker that is half started would complain of what it was not sent.
-        with _ctrl_c_later(), _script_left_alone(function, tasks):
+        with _ctrl_c_later(), _script_left_alone(function, tasks[0]):
             for task in tasks:
                 pool.submit(function, task).add_done_callback(partial(_put, events, task))
         while unfinished:
@@ -101,17 +101,19 @@ def _attempt_in_pool(
 
 
 @contextlib.contextmanager
-def _script_left_alone(function: Callable[[Task], None], tasks: Sequence[Task]) -> Iterator[None]:
-    """Start workers that do not run the caller's script again, unless tasks are of its making.
+def _script_left_alone(function: Callable[[Task], None], task: Task) -> Iterator[None]:
+    """Start workers that do not run the caller's script again, unless a task is of its making, as the others are.
 
     The standard library has every worker run it, so that a script without ``if __name__ == "__main__":`` would begin
     anew in each; tasks of dq need nothing of it. What a worker is told to run has no public name.
     """
+    if _is_of_script(function, task):
+        yield
+        return
     told: Any = spawn.get_preparation_data
-    if not any(_is_of_script(function, task) for task in tasks):
-        spawn.get_preparation_data = lambda name: {
-            key: value for key, value in told(name).items() if not key.startswith("init_main")
-        }
+    spawn.get_preparation_data = lambda name: {
+        key: value for key, value in told(name).items() if not key.startswith("init_main")
+    }
     try:
         yield
     finally:

@@ -72,9 +72,8 @@ def forecast_cost(
     Raises:
         InputError: a file is missing or unreadable, or none of the rows holds a text.
     """
-    require_live_polars()
     read, resources = read or ReadConfig(), resources or Resources()
-    drawn = draw(inputs, read, sample_bytes=SAMPLE_BYTES, seed=seed, progress=progress)
+    drawn = _drawn(inputs, read, seed=seed, progress=progress)
     with progress.step("try a sample"):
         return _forecast(drawn, config, read=read, resources=resources)
 
@@ -93,9 +92,8 @@ def forecast_passages(
     Raises:
         InputError: a file is missing or unreadable, or none of the rows holds a text.
     """
-    require_live_polars()
     read, resources = read or ReadConfig(), resources or Resources()
-    drawn = draw(inputs, read, sample_bytes=SAMPLE_BYTES, seed=seed, progress=progress)
+    drawn = _drawn(inputs, read, seed=seed, progress=progress)
     open_guard = config.model_copy(update={"max_removed_fraction": 1.0, "keep": LONGEST})
 
     def job(sample: InputSpec, out: Path, times: Timed) -> Workspace:
@@ -128,6 +126,11 @@ def forecast_passages(
         # Working files are gone before what is left of the documents is written.
         disk_bytes=round(ratio * corpus_bytes) + max(found.work_bytes, round(ratio * kept_bytes)),
     )
+
+
+def _drawn(inputs: Sequence[Entry], read: ReadConfig, *, seed: int, progress: Progress) -> Drawn:
+    require_live_polars()
+    return draw(inputs, read, sample_bytes=SAMPLE_BYTES, seed=seed, progress=progress)
 
 
 def _forecast(drawn: Drawn, config: DeduplicationConfig, *, read: ReadConfig, resources: Resources) -> Forecast:

@@ -16,6 +16,7 @@ import pytest
 from dq.corpus import InputSpec
 from dq.corpus.formats import ENDINGS
 from dq.corpus.inputs import find_inputs, input_identity
+from dq.corpus.places.local import divided
 from dq.corpus.quarantine import QUARANTINE
 from dq.errors import InputError
 from dq.store import Workspace
@@ -47,6 +48,16 @@ def test_what_a_folder_leaves_out_is_read_where_it_is_named(tmp_path: Path) -> N
     touch(tmp_path, "kept.jsonl", "mystage.json", *left_out)
     assert names(tmp_path, root=tmp_path) == ["kept.jsonl", "mystage.json"]
     assert sorted(names(*(tmp_path / name for name in left_out), root=tmp_path)) == sorted(left_out)
+
+
+def test_what_is_published_beside_documents_is_theirs_only_where_their_card_is(tmp_path: Path) -> None:
+    touch(tmp_path, "a/0.jsonl", "a/manifest.json", "a/tokenizer.json", "b/0.jsonl", "b/manifest.json", "b/README.md")
+    (tmp_path / "a" / "croissant.json").write_text("{}")
+    assert names(tmp_path, root=tmp_path) == ["a/0.jsonl", "b/0.jsonl", "b/manifest.json"]
+    assert find_inputs([str(tmp_path)]).left_out == (str(tmp_path / "b" / "README.md"),)
+    everything = [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()]
+    read, left_out = divided("s3://there", everything, endings=tuple(ENDINGS))
+    assert sorted(read) == ["a/0.jsonl", "b/0.jsonl", "b/manifest.json"] and left_out == ["b/README.md"]
 
 
 def test_linked_folders_are_read_once_and_never_in_circles(tmp_path: Path) -> None:

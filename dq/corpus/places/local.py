@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from operator import attrgetter
@@ -20,11 +20,11 @@ from dq.corpus.quarantine import QUARANTINE
 from dq.errors import InputError
 from dq.store import Workspace, file_sha256
 
-OWN = (
-    *("stage.json", "started.json", "filter.json", "manifest.json", "tokenizer.json", "README.md", "croissant.json"),
-    QUARANTINE,
-)
+OWN = ("stage.json", "started.json", "filter.json", QUARANTINE)
 """What dq writes, or once wrote, beside documents; quarantines also as ``<name>.quarantined.jsonl``."""
+CARD = "croissant.json"
+OF_A_DATASET = ("manifest.json", "tokenizer.json", "README.md", CARD)
+"""What dq writes beside documents that it publishes: data as any other where there is no `CARD`."""
 MARKS = ("_", ".")
 """What the names of files begin with that other programs leave beside their results: `_SUCCESS`, `.gitattributes`."""
 MAC = ("__MACOSX", "._")  # folders and files of attributes that a Mac adds to archives, under the names of real files
@@ -129,18 +129,18 @@ def _in_folder(root: Path, endings: tuple[str, ...]) -> Found:
         seen.add((status.st_dev, status.st_ino))
         names.sort()
         within = Path(folder).relative_to(root).parts
-        hidden = _is_hidden(within)
+        hidden, has_card = _is_hidden(within), CARD in files
         for name in files:
-            is_data = name.lower().endswith(endings)
-            if is_data and not hidden and not name.startswith(".") and not _is_own(name):
+            is_data, is_own = name.lower().endswith(endings), _is_own(name, has_card=has_card)
+            if is_data and not hidden and not name.startswith(".") and not is_own:
                 found.append(Path(folder, name))
-            elif not _is_mark(Path(folder, name).relative_to(root), is_data=is_data):
+            elif not is_own and not _is_mark(Path(folder, name).relative_to(root), is_data=is_data):
                 left_out.append(Path(folder, name))
     in_order = sorted(found, key=attrgetter("parts"))  # as paths compare, each taken apart once
     return Found([LocalFile(path) for path in in_order], [spelled(path.as_posix()) for path in sorted(left_out)])
 
 
-def divided(root: str, names: Iterable[str], *, endings: tuple[str, ...]) -> tuple[list[str], list[str]]:
+def divided(root: str, names: Collection[str], *, endings: tuple[str, ...]) -> tuple[list[str], list[str]]:
     """Names below a folder that lies elsewhere: those that are read, and those that are not and may be missed.
 
     Raises:
@@ -148,14 +148,15 @@ def divided(root: str, names: Iterable[str], *, endings: tuple[str, ...]) -> tup
     """
     found: list[str] = []
     left_out: list[str] = []
+    with_card = {path.parent for path in map(PurePosixPath, names) if path.name == CARD}
     for name in names:
         path = PurePosixPath(name)
         if path.name == Workspace(Path()).marker.name:
             raise InputError(f"{root}: a workspace; name what to read of it, such as {root.rstrip('/')}/kept")
-        is_data = name.lower().endswith(endings)
-        if is_data and not _is_hidden(path.parts) and not _is_own(path.name):
+        is_data, is_own = name.lower().endswith(endings), _is_own(path.name, has_card=path.parent in with_card)
+        if is_data and not _is_hidden(path.parts) and not is_own:
             found.append(name)
-        elif not _is_mark(path, is_data=is_data):
+        elif not is_own and not _is_mark(path, is_data=is_data):
             left_out.append(name)
     return found, left_out
 
@@ -164,13 +165,13 @@ def _is_hidden(parts: Sequence[str]) -> bool:
     return MAC[0] in parts or any(part.startswith(".") for part in parts)
 
 
-def _is_own(name: str) -> bool:
-    return name in OWN or name.endswith(f".{QUARANTINE}")
+def _is_own(name: str, *, has_card: bool) -> bool:
+    return name in OWN or name.endswith(f".{QUARANTINE}") or (has_card and name in OF_A_DATASET)
 
 
 def _is_mark(path: PurePath, *, is_data: bool) -> bool:
     """Whether a file that is not read is none that anybody would miss."""
-    if _is_own(path.name) or MAC[0] in path.parts or path.name.startswith(MAC[1]):
+    if MAC[0] in path.parts or path.name.startswith(MAC[1]):
         return True
     return not is_data and any(part.startswith(MARKS) for part in path.parts)
 

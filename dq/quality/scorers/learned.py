@@ -8,18 +8,18 @@ topic included; whether that is quality, an ablation decides.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from dq.arrays import F32, F64, I32, I64
 from dq.config import StrictModel
-from dq.errors import InputError, cause_of, require
+from dq.errors import InputError
 from dq.quality.kernels.learned import hash_features, score_documents, train_epoch
+from dq.quality.scorers.tensors_file import open_model, read_about, write_model
 from dq.text import Splitter, TextBatch, Texts, hash_of, text_batch, tidied
 
 FORMAT_VERSION = 1
@@ -81,10 +81,8 @@ class QualityModel:
         Raises:
             MissingExtraError: safetensors is not installed.
         """
-        numpy = require("safetensors.numpy")
-        header = {"dq": json.dumps({"version": FORMAT_VERSION, "options": self.options.model_dump()}, sort_keys=True)}
-        tensors = {"weights": self.weights, "bias": np.array([self.bias])}
-        numpy.save_file(tensors, str(path), metadata=header)
+        about = {"version": FORMAT_VERSION, "options": self.options.model_dump()}
+        write_model(path, {"weights": self.weights, "bias": np.array([self.bias])}, about)
 
     @classmethod
     def load(cls, path: str | Path, *, name: str = "learned_quality") -> QualityModel:
@@ -94,21 +92,10 @@ class QualityModel:
             InputError: the file is missing or is none of ours.
             MissingExtraError: safetensors is not installed.
         """
-        safetensors = require("safetensors")
-        try:
-            with safetensors.safe_open(str(path), framework="numpy") as file:
-                header = _Header.model_validate_json((file.metadata() or {}).get("dq", ""))
-                size = 1 << header.options.bits
-                weights = _tensor(file, "weights", dtypes={"F32"}, size=size)
-                bias = _tensor(file, "bias", dtypes={"F32", "F64"}, size=1)
-        except FileNotFoundError:
-            raise InputError(f"{path}: no such file; train a model first") from None
-        except ValidationError as error:
-            fault = error.errors()[0]
-            where = ".".join(map(str, fault["loc"])) or "its header"
-            raise InputError(f"{path}: not a quality model of dq: {where}: {fault['msg']}") from None
-        except (OSError, ValueError, safetensors.SafetensorError) as error:
-            raise InputError(f"{path}: not a quality model of dq: {cause_of(error)}") from None
+        with open_model(path, what="a quality model") as file:
+            header = read_about(file, _Header)
+            weights = _tensor(file, "weights", dtypes={"F32"}, size=1 << header.options.bits)
+            bias = _tensor(file, "bias", dtypes={"F32", "F64"}, size=1)
         return cls(header.options, weights, float(bias[0]), name)
 
 

@@ -14,14 +14,14 @@ from typing import Any, Literal
 
 import numpy as np
 import polars as pl
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from dq.arrays import F32, F64, U64, read_only
 from dq.config import StrictModel
-from dq.errors import InputError, cause_of, require
+from dq.errors import InputError
 from dq.quality.kernels.ngram_model import fill_table, text_bits
 from dq.quality.ngrams import Estimated, NgramCounts, estimate
-from dq.store.files import write_bytes_atomic
+from dq.quality.scorers.tensors_file import KEY, open_model, read_about, write_model
 from dq.text import TextBatch, Texts, arrow_array, content_keys, mix64, text_batch, tidied, uniform
 
 KIND, FORMAT_VERSION = "ngram", 1
@@ -82,12 +82,10 @@ class NgramModel:
         Raises:
             MissingExtraError: safetensors is not installed.
         """
-        numpy = require("safetensors.numpy")
-        about = {"kind": KIND, "version": FORMAT_VERSION, "options": self.options.model_dump()}
         numbers = self.numbers
         tensors = {"keys": numbers.keys, "shares": numbers.shares, "weights": numbers.weights}
-        tensors["base"] = np.array([numbers.base])
-        write_bytes_atomic(Path(path), numpy.save(tensors, metadata={"dq": json.dumps(about, sort_keys=True)}))
+        about = {"kind": KIND, "version": FORMAT_VERSION, "options": self.options.model_dump()}
+        write_model(path, {**tensors, "base": np.array([numbers.base])}, about)
 
     @classmethod
     def load(cls, path: str | Path, *, name: str = "perplexity") -> NgramModel:
@@ -97,19 +95,9 @@ class NgramModel:
             InputError: the file is missing or is none of ours.
             MissingExtraError: safetensors is not installed.
         """
-        safetensors = require("safetensors")
-        try:
-            with safetensors.safe_open(str(path), framework="numpy") as file:
-                header = _Header.model_validate_json((file.metadata() or {}).get("dq", ""))
-                numbers = _numbers(file, header.options.order)
-        except FileNotFoundError:
-            raise InputError(f"{path}: no such file; train a model first") from None
-        except ValidationError as error:
-            fault = error.errors()[0]
-            where = ".".join(map(str, fault["loc"])) or "its header"
-            raise InputError(f"{path}: not an n-gram model of dq: {where}: {fault['msg']}") from None
-        except (OSError, ValueError, safetensors.SafetensorError) as error:
-            raise InputError(f"{path}: not an n-gram model of dq: {cause_of(error)}") from None
+        with open_model(path, what="an n-gram model") as file:
+            header = read_about(file, _Header)
+            numbers = _numbers(file, header.options.order)
         return cls(header.options, numbers, name)
 
 
@@ -123,11 +111,10 @@ class _Header(StrictModel):
 
 def is_ngram_model(path: Path) -> bool:
     """Whether a file says that it is one; false where it cannot be read."""
-    safetensors = require("safetensors")
     try:
-        with safetensors.safe_open(str(path), framework="numpy") as file:
-            found = json.loads((file.metadata() or {}).get("dq", "{}"))
-    except (OSError, ValueError, safetensors.SafetensorError):
+        with open_model(path, what="a model") as file:
+            found = json.loads((file.metadata() or {}).get(KEY, "{}"))
+    except InputError:
         return False
     return isinstance(found, dict) and found.get("kind") == KIND
 
