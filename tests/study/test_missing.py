@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from dq.errors import TrainingError
 from dq.executors import LocalExecutor
@@ -29,6 +30,8 @@ def without_memory() -> None:
     """Training begins with 32 MB more than the process has; one step takes some 90."""
 
     def starved(*arguments: Any, **more: Any) -> Any:
+        # The first optimizer imports half of torch, and a module that finds no memory half-way fails in its own ways.
+        torch.optim.SGD([torch.zeros(1, requires_grad=True)])
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         lower(resource.RLIMIT_AS, pages * resource.getpagesize() + (32 << 20))
         return train(*arguments, **more)
