@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dq.arrays import I64
-from dq.errors import listed
+from dq.errors import WorkspaceError, listed
 from dq.results import Result
-from dq.store import write_bytes_atomic
+from dq.store import read_json, write_bytes_atomic
 from dq.variants.digest import order_digest
 from dq.variants.documents import Universe
 from dq.variants.ingredient import Layer
@@ -51,6 +51,9 @@ class PartMeasure:
     near_copy_fraction: float
     pool_tokens: int
     """Of all documents that it may draw from, when what is done to them is done."""
+
+
+MEASURES = [field.name for field in fields(PartMeasure)]
 
 
 @dataclass(frozen=True)
@@ -111,14 +114,33 @@ class Manifest(Result):
 
 
 def write_manifest(path: Path, manifest: Manifest) -> None:
-    """Write JSON that people can read and that is short: a field a line, and of the parts a measure a line."""
+    """Write JSON that people can read and that is short: a field a line, and of the parts a measure a line.
+
+    The measures are a table, whose columns are named once: ``pandas.DataFrame(**manifest["parts"])``.
+    """
     lines = []
     for name, value in manifest.to_dict().items():
         text = json.dumps(value, ensure_ascii=False)
         if name == "parts":
-            text = "[\n" + ",\n".join(f"    {json.dumps(row, ensure_ascii=False)}" for row in value) + "\n  ]"
+            rows = ",\n".join(f"      {json.dumps([*row.values()], ensure_ascii=False)}" for row in value)
+            text = f'{{\n    "columns": {json.dumps(MEASURES)},\n    "data": [\n{rows}\n    ]\n  }}'
         lines.append(f"  {json.dumps(name)}: {text}")
     write_bytes_atomic(path, ("{\n" + ",\n".join(lines) + "\n}\n").encode())
+
+
+def read_manifest(path: Path) -> tuple[dict[str, Any], tuple[int, ...]]:
+    """What `write_manifest` wrote, as `Manifest.to_dict` has it, and the seeds that were measured.
+
+    Raises:
+        WorkspaceError: it is not a manifest.
+    """
+    stated = read_json(path)
+    try:
+        names, rows = stated["parts"]["columns"], stated["parts"]["data"]
+        parts = [dict(zip(names, row, strict=True)) for row in rows]
+        return {**stated, "parts": parts}, tuple(dict.fromkeys(int(part["seed"]) for part in parts))
+    except (KeyError, TypeError, ValueError):
+        raise WorkspaceError(f"{path}: not a manifest; `dq ablate` writes it anew") from None
 
 
 class Measured:

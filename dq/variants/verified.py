@@ -8,7 +8,7 @@ none of it is held out or near to what is.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,9 @@ from dq.results import Result
 from dq.stages.base import View
 from dq.stages.fates import Fates
 from dq.stages.heldout import Heldout
-from dq.store import read_json
 from dq.variants.documents import Universe
 from dq.variants.ingredient import Layer
+from dq.variants.manifest import read_manifest
 from dq.variants.texts_checked import CheckedTexts
 from dq.variants.variant import Variant
 
@@ -73,8 +73,7 @@ class Verifier:
         Raises:
             WorkspaceError: what differs first.
         """
-        stated = read_json(folder / "manifest.json")
-        seeds = _seeds(stated, folder)
+        stated, seeds = read_manifest(folder / "manifest.json")
         made = variant.manifest(self._universe, seeds)
         if difference := first_difference(stated, made.to_dict()):
             place, there, now = difference
@@ -107,13 +106,6 @@ class Verifier:
                 documents: I64 = order.documents[order.parts == number]
                 marks[documents] = True
         return list(found.values())
-
-
-def _seeds(stated: Mapping[str, Any], folder: Path) -> tuple[int, ...]:
-    try:
-        return tuple(dict.fromkeys(int(part["seed"]) for part in stated["parts"]))
-    except (KeyError, TypeError, ValueError):
-        raise WorkspaceError(f"{folder / 'manifest.json'}: not a manifest; `dq ablate` writes it anew") from None
 
 
 def first_difference(stated: Any, made: Any, place: str = "") -> tuple[str, Any, Any] | None:

@@ -15,12 +15,13 @@ from dq.stages.base import View
 from dq.stages.encoder import load_tokenizer
 from dq.stages.read import Documents
 from dq.stages.tokens import RewrittenTokens, TokenPool
-from dq.store import Workspace, read_json
+from dq.store import Workspace
 from dq.study import StudyConfig, list_variants, show_variant, usual_study, verify_variants
 from dq.study.grid import plan_grid
 from dq.study.runner import write_manifests
 from dq.text import content_keys
 from dq.variants import Characters, Curated, Raw, Repeated, TokenNoise, open_universe, rewrite_texts
+from dq.variants.manifest import read_manifest
 from tests.study.conftest import World, tiny_study
 
 KINDS = {
@@ -52,15 +53,15 @@ def copy(planned: Workspace, tmp_path: Path) -> Workspace:
     return Workspace(tmp_path / "ws")
 
 
-def folder_of(workspace: Workspace, name: str) -> Path:
-    return workspace.study(CONFIG.name, CONFIG.budget_tokens) / "variants" / name
+def manifest_of(workspace: Workspace, name: str) -> Path:
+    return workspace.study(CONFIG.name, CONFIG.budget_tokens) / "variants" / name / "manifest.json"
 
 
 def test_what_is_listed_is_what_manifests_say(planned: Workspace) -> None:
     found = {one.variant: one for one in list_variants(CONFIG, planned)}
     assert list(found) == list(KINDS)
     for name, one in found.items():
-        parts = [part for part in read_json(folder_of(planned, name) / "manifest.json")["parts"] if part["seed"] == 0]
+        parts = [part for part in read_manifest(manifest_of(planned, name))[0]["parts"] if part["seed"] == 0]
         total, *sources = one.sources
         assert total.tokens == CONFIG.budget_tokens == sum(source.tokens for source in sources)
         assert [source.tokens for source in sources] == [part["tokens"] for part in parts]
@@ -184,7 +185,7 @@ def test_text_that_is_not_what_the_noise_makes_is_found_though_its_tokens_are_it
 @pytest.mark.parametrize(
     ("place", "value"),
     [
-        (("parts", 0, "tokens"), 7),
+        (("parts", "data", 0, 3), 7),
         (("unique_tokens", 1), 7),
         (("digests", 0), "0" * 64),
         (("members",), "0" * 64),
@@ -197,7 +198,7 @@ def test_text_that_is_not_what_the_noise_makes_is_found_though_its_tokens_are_it
 def test_a_manifest_that_states_anything_else_is_refused_by_its_field(
     planned: Workspace, place: tuple[str | int, ...], value: object
 ) -> None:
-    path = folder_of(planned, "noise") / "manifest.json"
+    path = manifest_of(planned, "noise")
     before = path.read_bytes()
     stated = json.loads(before)
     inner = stated

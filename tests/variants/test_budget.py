@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dq.errors import BudgetError, ConfigError
+from dq.errors import BudgetError, ConfigError, WorkspaceError
 from dq.variants import Curated, Noisy, PartMeasure, Raw, Repeated, TokenNoise, Universe
+from dq.variants.manifest import read_manifest
 from tests.variants.worlds import CONTEXT, fitting_budget, order_of, tokens_in, universe, variant
 
 RAW, CURATED = Raw(), Curated()
@@ -206,10 +207,18 @@ def test_a_source_of_no_share_is_left_out(world: Universe) -> None:
 def test_a_manifest_is_written_as_it_is_and_briefly(world: Universe, shares: dict[str, float], tmp_path: Path) -> None:
     made = variant(Noisy(dose=0.3), fitting_budget(world, shares, world.kept) // 2, shares)
     manifest = made.write_manifest(tmp_path / "v", world, [4, 9])
-    assert json.loads((tmp_path / "v/manifest.json").read_text()) == json.loads(json.dumps(manifest.to_dict()))
+    assert read_manifest(tmp_path / "v/manifest.json") == (json.loads(json.dumps(manifest.to_dict())), (4, 9))
     lines = (tmp_path / "v/manifest.json").read_text().splitlines()
-    assert sum(line.startswith("    {") for line in lines) == len(manifest.parts) == 8  # a measure a line
-    assert max(map(len, lines)) < 400  # 41 sources and a hundred streams of one part each are 1.6 MB, 1 % of their pool
+    measures = [line for line in lines if line.startswith("      [")]
+    assert len(measures) == len(manifest.parts) == 8  # a measure a line
+    assert max(map(len, measures)) < 160  # with 41 sources of two parts a hundred are 1 % of their pool
+
+
+@pytest.mark.parametrize("broken", ["[]", '{"parts": []}', '{"parts": {"columns": ["seed"], "data": [[1, 2]]}}'])
+def test_what_is_not_a_manifest_is_refused(broken: str, tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text(broken)
+    with pytest.raises(WorkspaceError, match=r"manifest\.json: "):
+        read_manifest(tmp_path / "manifest.json")
 
 
 def test_missing_a_target_by_over_two_percent_is_a_warning_and_less_is_not(world: Universe) -> None:
