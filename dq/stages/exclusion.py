@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -17,7 +18,7 @@ import pyarrow as pa
 
 from dq.arrays import U64
 from dq.corpus import Corpus
-from dq.dedup.overlap import near_duplicates_of, nearest_entries, quoted_shingles
+from dq.dedup.overlap import Entries, nearest_entries, quoted_shingles, shingles_to_quote
 from dq.executors import QUIET, Executor, Step
 from dq.store import read_parquet, write_parquet
 
@@ -35,6 +36,13 @@ class Overlaps:
     scored: Path
     min_jaccard: float
     min_containment: float
+    fingerprint: str
+    """Of what the files hold."""
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """What is near."""
+        return {"min_jaccard": self.min_jaccard, "min_containment": self.min_containment}
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +75,7 @@ def find_overlaps(
         for shard in range(len(corpus.shards))
     ]
     executor.run(_overlaps_of_shard, tasks, output=lambda task: task.output, step=step)
+    _ready.cache_clear()
     firsts = np.searchsorted(shards, [task.shard for task in tasks])
     frames = [
         read_parquet(task.output).with_columns(pl.col("document") + int(first))
@@ -77,13 +86,16 @@ def find_overlaps(
 
 
 def _overlaps_of_shard(task: _ShardTask) -> None:
-    texts = Corpus(task.corpus).texts(task.shard)
-    entries = read_parquet(task.wanted.entries)["text"]
-    found = near_duplicates_of(
-        entries, texts, min_jaccard=task.wanted.min_jaccard, min_containment=task.wanted.min_containment
-    )
+    texts, (entries, to_quote) = Corpus(task.corpus).texts(task.shard), _ready(task.wanted)
+    found = entries.near(texts, **task.wanted.limits)
     others = ~task.held_out
     others[found["document"].to_numpy()] = False
-    quoted = quoted_shingles(read_parquet(task.wanted.scored)["text"], texts.filter(pa.array(others)))
+    quoted = quoted_shingles(to_quote, texts.filter(pa.array(others)))
     write_parquet(task.quoted, pl.DataFrame({"hash": quoted}, schema={"hash": pl.UInt64}))
     write_parquet(task.output, found)
+
+
+@lru_cache(maxsize=1)
+def _ready(wanted: Overlaps) -> tuple[Entries, U64]:
+    """The entries, and the 13-grams that are looked for: made once a process, not for every shard."""
+    return Entries(read_parquet(wanted.entries)["text"]), shingles_to_quote(read_parquet(wanted.scored)["text"])

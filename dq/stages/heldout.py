@@ -192,7 +192,13 @@ def hold_out(
         write_parquet(stage.folder / SCORED, pl.concat(scored.values()))
         entries = pl.concat([_entries(name, frame, config) for name, frame in frames.items()])
         write_parquet(stage.folder / ENTRIES, entries)
-        overlaps = Overlaps(stage.folder / ENTRIES, stage.folder / SCORED, config.min_jaccard, config.min_containment)
+        overlaps = Overlaps(
+            stage.folder / ENTRIES,
+            stage.folder / SCORED,
+            config.min_jaccard,
+            config.min_containment,
+            stage.fingerprint,
+        )
         near, quoted = find_overlaps(corpora, overlaps, held_out=held_out, executor=executor, step=step)
         leaks = {}
         for number, (name, frame) in enumerate(scored.items()):

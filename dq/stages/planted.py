@@ -17,7 +17,7 @@ import polars as pl
 from dq.config import fingerprint
 from dq.corpus import Corpus
 from dq.dedup import DedupConfig, find_duplicates, select
-from dq.dedup.overlap import JACCARD_NGRAM, near_duplicates_of
+from dq.dedup.overlap import JACCARD_NGRAM, Entries
 from dq.stages.base import Need, Output, View
 from dq.stages.heldout import Heldout, HeldoutConfig
 from dq.stages.read import Documents
@@ -107,11 +107,12 @@ def _heldout_copies(held: list[str], others: list[str], config: HeldoutConfig) -
         ],
     }
     least = {"min_jaccard": config.min_jaccard, "min_containment": config.min_containment}
+    entries = Entries(held)
     return [
         {
             "kind": f"planted held-out copies, {kind}",
             "planted": len(copies),
-            "found": near_duplicates_of(held, copies, **least)["document"].n_unique(),
+            "found": entries.near(copies, **least)["document"].n_unique(),
         }
         for kind, copies in kinds.items()
     ]

@@ -10,7 +10,7 @@ import polars as pl
 import pyarrow as pa
 
 from dq.arrays import I64, Bools
-from dq.dedup.overlap import near_duplicates_of
+from dq.dedup.overlap import Entries
 from dq.errors import WorkspaceError
 from dq.executors import Step
 from dq.stages.base import ORIGINAL, View
@@ -96,8 +96,9 @@ class CheckedTexts:
         heldout = self._view.open(Heldout)
         limits = {name: float(heldout.record.config[name]) for name in ("min_jaccard", "min_containment")}
         entries = heldout.entries()
+        ready = Entries(entries["text"])
         for shard in _shards(corpus, self._left(documents, f"{corpus.version} apart")):
-            if len(near := near_duplicates_of(entries["text"], shard.texts, **limits)):
+            if len(near := ready.near(shard.texts, **limits)):
                 found = near.row(0, named=True)
                 raise WorkspaceError(
                     f"{heldout.folder}: {self._named(shard.documents[found['document']])} is near to the held-out "
