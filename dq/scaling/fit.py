@@ -19,7 +19,7 @@ from dq.scaling.advice import advice_on
 from dq.scaling.bootstrap import Bootstrap, bootstrap_of
 from dq.scaling.identified import Identification, identify
 from dq.scaling.known import NamedLaw, law_named
-from dq.scaling.points import IntArray, Points
+from dq.scaling.points import IntArray, Points, as_loss
 from dq.scaling.problem import Problem
 from dq.scaling.profile import ParameterInterval, Profile, profile_of
 from dq.scaling.sensitivity import sensitivity_of
@@ -132,7 +132,7 @@ class Fit(Result):
         reach = solution.spread.quantile(level) * np.sqrt(variance)
         run_reach = solution.spread.quantile(level) * np.sqrt(variance + solution.spread.sd**2)
         ends = {"loss": 0.0, "low": -reach, "high": reach, "run_low": -run_reach, "run_high": run_reach}
-        return table.with_columns(pl.Series(name, np.exp(log_loss + end)) for name, end in ends.items())
+        return table.with_columns(pl.Series(name, as_loss(log_loss + end)) for name, end in ends.items())
 
     def profile(self, name: str, *, level: float = 0.95) -> Profile:
         """How well the law fits at other values of a fitted parameter, all others refitted.

@@ -11,6 +11,7 @@ import polars as pl
 
 from dq.errors import FitError, nearest
 
+MOST_LOG_LOSS = 100.0
 FloatArray: TypeAlias = "np.ndarray[Any, np.dtype[np.float64]]"
 IntArray: TypeAlias = "np.ndarray[Any, np.dtype[np.int64]]"
 FLOPS_PER_PARAMETER_AND_TOKEN = 6.0
@@ -66,6 +67,12 @@ class Points:
                 raise FitError(f"{what}: column `{name}` has no number in row {row + 1}", field="columns")
             found[name] = values.to_numpy().astype(np.float64)
         return cls(found)
+
+
+def as_loss(log_loss: FloatArray) -> FloatArray:
+    """Nats of log losses; an interval without an end in sight is one to `MOST_LOG_LOSS`, for infinity is not JSON."""
+    loss: FloatArray = np.exp(np.clip(log_loss, -MOST_LOG_LOSS, MOST_LOG_LOSS))
+    return loss
 
 
 def compute_of(table: pl.DataFrame) -> FloatArray:

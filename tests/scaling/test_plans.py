@@ -36,7 +36,8 @@ from dq.scaling.plans import (
     write_forecast,
 )
 from dq.scaling.plans.back_test import look_ahead
-from tests.scaling.tables import with_loss
+from dq.scaling.points import as_loss
+from tests.scaling.tables import public_runs, with_loss
 
 E, A, B, ALPHA, BETA = 1.69, 406.4, 410.7, 0.34, 0.28  # Hoffmann 2022
 
@@ -216,15 +217,32 @@ def test_a_forecast_is_as_wide_as_the_law_missed_when_it_looked_as_far_ahead() -
     wrong = fit("chinchilla", bent(grid(noise=0.001)))
     (ahead,), plain = look_ahead(wrong, at), wrong.predict(pl.DataFrame(at))
     assert ahead.tested is not None
-    assert ahead.tested.factor == pytest.approx(ahead.beyond)
+    assert (ahead.tested.factor, ahead.tested.looks) == (16, 8)
     assert not plain["run_low"][0] <= truth <= plain["run_high"][0]
     assert ahead.row["run_low"] <= truth <= ahead.row["run_high"]
     assert forecast(wrong, at).targets[0].high == ahead.row["run_high"]
     assert f"before, it was {100 * ahead.tested.error:.1f} % off" in predict_runs(wrong, at)[0].in_words
     assert look_ahead(wrong, [{"n_params": 1e8, "n_tokens": 2e9}])[0].tested is None
-    hundredfold = BackTest(factor=10.0, seen=20, ahead=5, error=0.01)
+    hundredfold = BackTest(factor=10.0, looks=3, seen=20, error=0.01)
     assert hundredfold.at(100.0) == pytest.approx(0.02)
     assert hundredfold.at(2.0) == 0.01
+
+
+@pytest.mark.needs_shared
+def test_public_runs_end_within_what_was_forecast_from_the_smaller_ones(shared: Path) -> None:
+    runs = public_runs(shared)
+    compute = 6 * runs["n_params"] * runs["n_tokens"]
+    cut = compute.quantile(0.65)
+    assert cut is not None
+    seen, ahead = runs.filter(compute <= cut), runs.filter((compute > 2 * cut) & (compute <= 8 * cut))
+    found = forecast(fit("chinchilla", seen), ahead.select("n_params", "n_tokens").to_dicts())
+    score = score_forecast(found, RunTable.of(ahead))
+    assert len(score.scored) > 40 and score.scored["inside"].sum() > 0.9 * len(score.scored)  # the fit's own: a third
+
+
+def test_an_interval_without_an_end_is_a_number() -> None:
+    low, high = as_loss(np.array([-1e4, 1e4]))
+    assert 0 < low < 1e-40 and 1e40 < high < math.inf
 
 
 def test_variants_without_fresh_runs_are_named() -> None:

@@ -21,7 +21,7 @@ class Prediction(Reply):
         loss: nats.
         low: with ``high``, where the law itself lies, at 95 %.
         run_low: with ``run_high``, where one run would end; at least as wide as the back-test.
-        tested: how far the law missed when it looked as far ahead before; None within the runs.
+        tested: how far the law missed when it looked ahead before; None within the runs.
     """
 
     law: str
