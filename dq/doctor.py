@@ -76,7 +76,7 @@ def examine() -> Checkup:
         extras=tuple(extra for extra, modules in absent.items() if not modules),
         missing_extras={extra: modules for extra, modules in absent.items() if modules},
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
-        memory_bytes=_memory_bytes(),
+        memory_bytes=memory_bytes(),
         cache=cache_folder(),
         cache_writable=_writable(cache_folder()),
         kernels=folder,
@@ -92,7 +92,8 @@ def _version(package: str) -> str:
         return "not installed"
 
 
-def _memory_bytes() -> int | None:
+def memory_bytes() -> int | None:
+    """Of this machine, where the system says."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dq.cli import show
+from dq.cli.cluster import plan_job_for
 from dq.cli.decontaminate import show_benchmarks
 from dq.cli.duplicates import show_cost
 from dq.cli.log import amount
@@ -15,11 +16,15 @@ from dq.cli.options import (
     AsJson,
     DryRun,
     Engine,
+    Node,
+    NodeCount,
     Overwrite,
+    PlanSize,
     Workers,
     WorkspaceFolder,
     about_yaml,
     executor_of,
+    nodes_of,
     worker_count,
 )
 
@@ -37,9 +42,14 @@ def run(
     executor: Engine = "local",
     overwrite: Overwrite = False,
     dry_run: DryRun = False,
+    plan: PlanSize = None,
+    node: Node = None,
+    nodes: NodeCount = 1,
     as_json: AsJson = False,
 ) -> None:
     """Run a batch job: read, deduplicate, hold out, score, judge, tokenise. Goes on after any interruption.
+
+    With --plan nothing is run but a sample of the input, for some minutes.
 
     Example: dq run pipelines/quickstart.yaml
     """
@@ -47,6 +57,9 @@ def run(
     from dq.jobs import JobConfig
 
     config = load_yaml(job, JobConfig)
+    if plan is not None:
+        plan_job_for(config, plan, nodes_of(node, nodes, executor), as_json=as_json)
+        return
     if dry_run:
         _show_plan(config, workspace, workers, as_json=as_json)
         return

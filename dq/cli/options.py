@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dq.corpus import InputSpec
     from dq.dedup import Resources
     from dq.executors import Executor
+    from dq.jobs import Nodes
     from dq.quality import RuleSet
     from dq.quality.rule_kinds import AnyRule
 
@@ -60,6 +61,21 @@ Deadline = Annotated[
     typer.Option("--deadline", help="Stop after this time, such as 90s, 9m or 2h; the same command goes on."),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done and what it would take, and stop.")]
+PlanSize = Annotated[
+    str | None,
+    typer.Option(
+        "--plan",
+        metavar="SIZE",
+        help="Say what the job would take for so much text like its input, such as 10TB, by stage, and stop.",
+    ),
+]
+Node = Annotated[
+    str | None,
+    typer.Option(
+        "--node", metavar="CORES,MEMORY", help="Of a plan: each machine, such as 64,256GB. Default: this one."
+    ),
+]
+NodeCount = Annotated[int, typer.Option("--nodes", min=1, help="Of a plan: how many machines.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what other inputs or settings made there.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, help="How many to show.")]
@@ -180,6 +196,22 @@ def executor_of(engine: str, workers: int | None) -> Executor:
 
         return SlurmExecutor(workers) if workers else SlurmExecutor()
     return LocalExecutor(worker_count(workers))
+
+
+def nodes_of(node: str | None, count: int, engine: str) -> Nodes:
+    """Machines that a job is planned for: ``64,256GB``, else such as this one."""
+    from dq.doctor import memory_bytes
+    from dq.executors import usable_cores
+    from dq.files.dedup import parse_bytes
+    from dq.jobs.cluster import SLURM_START_SECONDS, Nodes
+
+    start_seconds = SLURM_START_SECONDS if engine == "slurm" else 0.0
+    if node is None:
+        return Nodes(usable_cores(), memory_bytes() or 0, count, start_seconds)
+    cores, _, memory = (part.strip() for part in node.partition(","))
+    if not (cores.isascii() and cores.isdecimal() and int(cores) and memory):
+        raise typer.BadParameter(f"{node!r} is no machine; write it as 64,256GB: cores, memory", param_hint="--node")
+    return Nodes(int(cores), parse_bytes(memory, field="node"), count, start_seconds)
 
 
 def resources_of(workers: int | None, memory: str) -> Resources:

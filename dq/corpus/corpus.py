@@ -54,6 +54,11 @@ class Corpus:
         documents = pl.concat(frames)
         return documents.with_columns(pl.Series("occurrence", _occurrences(documents)))
 
+    @property
+    def first_documents(self) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """The number of the first document of each shard."""
+        return np.searchsorted(self.documents["shard"].to_numpy(), np.arange(len(self.shards), dtype=np.uint32))
+
     def texts(self, shard: int) -> pa.ChunkedArray:
         """The texts of a shard as an Arrow string array."""
         return self._column(shard, "text")

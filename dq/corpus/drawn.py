@@ -131,8 +131,8 @@ class _Scan:
 
     @property
     def rows(self) -> list[dict[str, str]]:
-        """The sample's documents: id, source, text, meta."""
-        return [document for _, _, document in self.sample]
+        """The documents (id, source, text, meta) by their draws, so that the first of them are a fair sample too."""
+        return [document for _, _, document in sorted(self.sample, key=lambda one: one[0])]
 
 
 def _scan_file(scan: _Scan, file: InputFile, *, max_document_bytes: int, step: Step) -> bool:

@@ -38,7 +38,10 @@ from dq.stages.selection import DeduplicationConfig, Selected, select_documents
 from dq.stages.signals import score_documents
 from dq.store import FolderLock, Stage, Workspace, local, write_parquet, write_table
 
-UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
+UNITS = {
+    "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "PB": 10**15,
+    "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40, "PIB": 2**50,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -76,17 +79,21 @@ class DedupResult(Result):
         return {**super().record(), **sums, "workspace": self.workspace.root}
 
 
-def parse_bytes(text: str) -> int:
+def parse_bytes(text: str, *, field: str = "memory") -> int:
     """``4GB``, ``500MB``, ``2GiB`` or a number of bytes.
+
+    Args:
+        text: the amount.
+        field: what an error calls it.
 
     Raises:
         ConfigError: it is none of these.
     """
     if not isinstance(text, str):
-        raise ConfigError(f"{text!r} is no amount of memory; write it as '4GB' or '500MB'", field="memory")
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?I?B)?\s*", text.upper())
+        raise ConfigError(f"{text!r} is no amount of bytes; write it as '4GB' or '500MB'", field=field)
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGTP]?I?B)?\s*", text.upper())
     if found is None or (found[2] or "B") not in UNITS:
-        raise ConfigError(f"{text!r} is no amount of memory; write it as 4GB or 500MB", field="memory")
+        raise ConfigError(f"{text!r} is no amount of bytes; write it as 4GB or 500MB", field=field)
     return int(float(found[1]) * UNITS[found[2] or "B"])
 
 

@@ -68,19 +68,16 @@ def find_overlaps(
 
     Also the word 13-grams of what is scored that stand in any other document, by themselves too few to exclude it.
     """
-    shards = corpora[0].documents["shard"].to_numpy()
+    firsts = corpora[0].first_documents
+    marks = np.split(held_out, firsts[1:])
     tasks = [
-        _ShardTask(corpus.folder, shard, wanted, held_out[shards == shard])
+        _ShardTask(corpus.folder, shard, wanted, marks[shard])
         for corpus in corpora
         for shard in range(len(corpus.shards))
     ]
     executor.run(_overlaps_of_shard, tasks, output=lambda task: task.output, step=step)
     _ready.cache_clear()
-    firsts = np.searchsorted(shards, [task.shard for task in tasks])
-    frames = [
-        read_parquet(task.output).with_columns(pl.col("document") + int(first))
-        for task, first in zip(tasks, firsts, strict=True)
-    ]
+    frames = [read_parquet(task.output).with_columns(pl.col("document") + int(firsts[task.shard])) for task in tasks]
     quoted = [read_parquet(task.quoted)["hash"].to_numpy() for task in tasks]
     return nearest_entries(pl.concat(frames)), np.unique(np.concatenate(quoted))
 

@@ -249,12 +249,9 @@ def _without_quoted(frame: pl.DataFrame, quoted: U64) -> tuple[pl.DataFrame, dic
 def _per_source(corpus: Corpus, held_out: np.ndarray[Any, Any]) -> list[tuple[str, pl.DataFrame]]:
     if not held_out.any():
         return []
-    frames, first = [], 0
-    for path in corpus.shards:
-        frame = read_parquet(path, columns=["id", "source", "text", "content_key", "n_bytes"])
-        frames.append(frame.filter(pl.Series(held_out[first : first + len(frame)])))
-        first += len(frame)
-    held = pl.concat(frames)
+    texts = corpus.texts_of(np.flatnonzero(held_out).tolist())  # these alone: filtering tables would hold all texts
+    held = corpus.documents.filter(pl.Series(held_out)).with_columns(text=pl.Series(texts, dtype=pl.String))
+    held = held.select("id", "source", "text", "content_key", "n_bytes")
     held = held.filter(pl.col("n_bytes").sum().over("source") > 0)  # empty documents alone measure nothing
     return [(str(source), held.filter(pl.col("source") == source)) for source in held["source"].unique().sort()]
 

@@ -339,7 +339,8 @@ def test_a_forecast_counts_what_it_read_and_extrapolates_the_rest(
 
 
 @pytest.mark.parametrize(
-    ("text", "size"), [("4GB", 4 * 10**9), ("1.5 gb", 15 * 10**8), ("2GiB", 2**31), ("100000000", 10**8)]
+    ("text", "size"),
+    [("4GB", 4 * 10**9), ("1.5 gb", 15 * 10**8), ("2GiB", 2**31), ("100TB", 10**14), ("100000000", 10**8)],
 )
 def test_amounts_of_memory(text: str, size: int) -> None:
     assert parse_bytes(text) == size
@@ -347,7 +348,7 @@ def test_amounts_of_memory(text: str, size: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "GB", "4 apples", "-1GB", "4GB5", "IB"])
 def test_what_is_no_amount_of_memory(text: str) -> None:
-    with pytest.raises(ConfigError, match="no amount of memory"):
+    with pytest.raises(ConfigError, match="no amount of bytes"):
         parse_bytes(text)
 
 

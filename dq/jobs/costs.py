@@ -1,0 +1,69 @@
+"""How each stage of a job runs on a cluster, and what of it grows with the corpus: the one table of both.
+
+Bytes a document are what the process of a whole job took more for 3 GB of text than for 1 GB (`benchmarks/plan.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from dq.dedup import choose_bands
+from dq.dedup.estimate import SECONDS_A_BAND_ROW
+from dq.jobs.job import JobConfig
+from dq.text import Cleaner
+
+Way = Literal["tasks", "threads", "process"]
+SEARCH = "find duplicates"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """How a stage runs.
+
+    Attributes:
+        way: cut into tasks that any node takes; threads, or one process, on the node of the command.
+        held: bytes a document that the node of the command holds while it runs.
+        grows: in words, what grows with the corpus, and where.
+        unit: what a task is.
+        versions: whether there is a task for the text as read and one for the text that is trained on.
+        alone_seconds: of threads, for each document: what one of them does while the others wait.
+    """
+
+    way: Way
+    held: int
+    grows: str
+    unit: Literal["shard", "part", ""] = ""
+    versions: bool = False
+    alone_seconds: float = 0.0
+
+
+TABLE = "a row a document, on the command's node"
+STAGES = {
+    "read": Cost("process", 100, "ids and sources while they are counted, on the command's node"),
+    "clean": Cost("tasks", 100, TABLE, "shard"),
+    SEARCH: Cost("threads", 300, "keys and pairs on the command's node; signatures on disk"),
+    "decontaminate": Cost("tasks", 150, TABLE, "shard", versions=True),
+    "hold out": Cost("tasks", 150, f"{TABLE}; held-out sets are bounded", "shard", versions=True),
+    "learn": Cost("process", 150, TABLE),
+    "score": Cost("tasks", 150, TABLE, "shard"),
+    "judge": Cost("process", 620, "every signal of every document, on the command's node"),
+    "tokenise": Cost("tasks", 500, f"{TABLE}; the tokenizer's sample is bounded", "part"),
+    "select": Cost("process", 560, "pairs, verdicts and ranks, on the command's node"),
+    "check planted copies": Cost("process", 560, TABLE),
+    "settle fates": Cost("process", 560, TABLE),
+}
+
+
+def cost_of(name: str, config: JobConfig) -> Cost:
+    """How a stage of a job runs; versions of the text are made by tasks unless the whole corpus decides them."""
+    kind, _, version = name.partition(": ")
+    found = STAGES[kind]
+    if kind == SEARCH:
+        bands = choose_bands(config.dedup.method).bands
+        return replace(found, alone_seconds=bands * SECONDS_A_BAND_ROW)
+    if kind == "clean":
+        made = next(one for one in config.clean if one.version == version).make()
+        if not isinstance(made, Cleaner):
+            return replace(found, way="process", unit="", grows=f"{found.grows}; what repeats, on its disk")
+    return found
