@@ -15,15 +15,13 @@ import numpy as np
 import polars as pl
 from pydantic import Field
 
-from dq.arrays import F64, I64, Bools, read_only
+from dq.arrays import F64, I64, Bools
 from dq.config import StrictModel
-from dq.dedup.config import ShingleConfig
-from dq.dedup.inverted import InvertedIndex, hash_table
-from dq.dedup.kernels.inverted import hold_any
-from dq.dedup.normalization import rules
+from dq.dedup.inverted import InvertedIndex
+from dq.dedup.known import folded_words, known_shingles, marks_of
 from dq.dedup.shingles import Shingles, shingle
 from dq.executors import require_live_polars
-from dq.text import TextBatch, Texts, arrow_array, text_batch
+from dq.text import Texts, text_batch
 
 ANY = 1e-6  # a share that one n-gram of any item reaches
 MATCHES: dict[str, type[pl.DataType]] = {"document": pl.Int64, "item": pl.Int64, "ngrams": pl.Int64}
@@ -62,40 +60,29 @@ class Items:
     def __init__(self, texts: Texts, config: ContaminationConfig) -> None:
         require_live_polars()
         self.config = config
-        whole = shingle(texts, _grams(config.ngram))
+        whole = shingle(texts, folded_words(config.ngram))
         self.lengths = _lengths(texts, whole, config)
         self.ngrams: I64 = np.where(self.lengths > 0, np.diff(whole.offsets), 0)
         owners = np.repeat(np.arange(len(whole)), np.diff(whole.offsets))
         looked = self.lengths[owners] > 0
         self._hashes = pl.DataFrame({"item": owners[looked], "hash": whole.hashes[looked]}, schema=FOUND)
         self._indexes = [(int(n), *_index(whole, self.lengths == n)) for n in np.unique(self.lengths) if n]
-        self._table = hash_table(np.unique(self._hashes["hash"].to_numpy()))
+        self._marks = marks_of([self._hashes["hash"].to_numpy()])
 
     def __len__(self) -> int:
         return len(self.lengths)
 
     def look_in(self, texts: Texts) -> InTexts:
         """What stands in these texts."""
-        batch = text_batch(texts)
-        suspects = np.flatnonzero(self._hold_any(batch))
-        few = arrow_array(batch).take(pl.Series(suspects).to_arrow())
-        both = [self._of_length(few, rows, index=index, ngram=n) for n, rows, index in self._indexes if len(suspects)]
+        known = known_shingles(text_batch(texts), [n for n, _, _ in self._indexes], self._marks)
+        both = [
+            self._of_length(given, rows, index) for given, (_, rows, index) in zip(known, self._indexes, strict=True)
+        ]
         matches = pl.concat([pl.DataFrame(schema=MATCHES), *(one.matches for one in both)])
-        matches = matches.with_columns(pl.Series("document", suspects).gather(matches["document"]))
         found = pl.concat([pl.DataFrame(schema=FOUND), *(one.found for one in both)])
         return InTexts(matches.sort("document", "item"), found.sort("item", "hash"))
 
-    def _hold_any(self, batch: TextBatch) -> Bools:
-        """Which texts hold any n-gram that is looked for: nearly all hold none."""
-        found = np.zeros(len(batch), np.bool_)
-        lengths = np.array([n for n, _, _ in self._indexes], np.int64)
-        if len(lengths) and len(batch):
-            texts = (read_only(batch.data), read_only(batch.offsets))
-            hold_any(*texts, rules(_grams(self.config.ngram)), read_only(lengths), self._table, found)
-        return found
-
-    def _of_length(self, texts: Texts, rows: I64, *, index: InvertedIndex, ngram: int) -> InTexts:
-        given = shingle(texts, _grams(ngram))
+    def _of_length(self, given: Shingles, rows: I64, index: InvertedIndex) -> InTexts:
         pairs = index.neighbours(given, max(ANY, self.config.min_coverage), containment=True)
         items = pl.Series("item", rows).gather(pairs["row"])
         matches = pairs.select("document", items, ngrams="intersection")
@@ -114,10 +101,6 @@ class Items:
         return share / np.maximum(self.ngrams, 1)
 
 
-def _grams(ngram: int) -> ShingleConfig:
-    return ShingleConfig(normalization="folded", ngram=ngram)
-
-
 def _lengths(texts: Texts, whole: Shingles, config: ContaminationConfig) -> I64:
     """Words of each item, ``ngram`` at most; 0 below ``min_words``.
 
@@ -130,7 +113,7 @@ def _lengths(texts: Texts, whole: Shingles, config: ContaminationConfig) -> I64:
     last[single] = whole.hashes[whole.offsets[:-1][single]]
     least = min(config.min_words, config.ngram)
     for n in range(config.ngram - 1, least - 2, -1):
-        fewer = shingle(texts, _grams(max(n, 1)))
+        fewer = shingle(texts, folded_words(max(n, 1)))
         same = single & (np.diff(fewer.offsets) == 1)
         same[same] = fewer.hashes[fewer.offsets[:-1][same]] == last[same]
         lengths[same] = n if n >= least else 0

@@ -33,13 +33,20 @@ class InvertedIndex:
     def __init__(self, shingles: Shingles) -> None:
         self.sizes = np.diff(shingles.offsets)
         rows = np.repeat(np.arange(len(shingles)), self.sizes)
-        order = np.argsort(shingles.hashes, kind="stable")
-        values, starts = np.unique(shingles.hashes[order], return_index=True)
+        order = np.argsort(shingles.hashes)
+        hashes = shingles.hashes[order]
+        starts = np.flatnonzero(np.append(True, hashes[1:] != hashes[:-1])[: len(hashes)])
         offsets = np.append(starts, len(order)).astype(np.int64)
-        self._postings = Postings(hash_table(values), read_only(rows[order]), read_only(offsets), read_only(self.sizes))
+        table = hash_table(hashes[starts])
+        self._postings = Postings(table, read_only(rows[order]), read_only(offsets), read_only(self.sizes))
 
     def __len__(self) -> int:
         return len(self.sizes)
+
+    @property
+    def values(self) -> U64:
+        """Every shingle, ascending."""
+        return self._postings.table.values
 
     def neighbours(self, shingles: Shingles, threshold: float, *, containment: bool = False) -> pl.DataFrame:
         """Every pair of a given document and an indexed one at or above ``threshold``.

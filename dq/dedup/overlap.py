@@ -7,43 +7,72 @@ stands in a page of markup as well as in prose. In scripts without spaces a lett
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import polars as pl
 
-from dq.arrays import F64, U64
-from dq.dedup.config import ShingleConfig
+from dq.arrays import F64, U64, Bools, distinct
+from dq.dedup.config import exact_threshold
 from dq.dedup.inverted import InvertedIndex
-from dq.dedup.shingles import shingle
+from dq.dedup.known import folded_words, known_shingles, marks_of
+from dq.dedup.shingles import Shingles, shingle
 from dq.executors import require_live_polars
-from dq.text import Texts
+from dq.text import TextBatch, Texts, text_batch
 
 JACCARD_NGRAM, CONTAINMENT_NGRAM = 5, 13
 
 
+class InTexts(NamedTuple):
+    """What of some entries stands in some texts."""
+
+    near: pl.DataFrame
+    """The texts that are near to an entry, as :meth:`Entries.look_in` says."""
+    quotes: Shingles
+    """Of each text the word 13-grams that may be of an entry: all that are, and a few others."""
+
+    def quoted(self, wanted: U64, texts: Bools) -> U64:
+        """Those of some word 13-grams of entries that stand in any of the marked texts: ascending."""
+        there = pl.Series(self.quotes.hashes[np.repeat(texts, np.diff(self.quotes.offsets))])
+        return there.filter(there.is_in(pl.Series(wanted).implode())).unique().sort().to_numpy()
+
+
 class Entries:
-    """Some entries, ready to be compared with any texts."""
+    """Some entries, ready to be looked for in any texts."""
 
     def __init__(self, entries: Texts) -> None:
         require_live_polars()
-        self._near = InvertedIndex(shingle(entries, _grams(JACCARD_NGRAM)))
-        self._quoted = InvertedIndex(shingle(entries, _grams(CONTAINMENT_NGRAM)))
+        batch = text_batch(entries)
+        self._near = InvertedIndex(shingle(batch, folded_words(JACCARD_NGRAM)))
+        self._quoted = InvertedIndex(shingle(batch, folded_words(CONTAINMENT_NGRAM)))
+        self._marks = marks_of([self._near.values, self._quoted.values])
 
-    def near(self, texts: Texts, *, min_jaccard: float, min_containment: float) -> pl.DataFrame:
-        """The texts that are near to an entry: document and entry (row numbers), score, measure; one row a text.
+    def look_in(self, texts: Texts, *, min_jaccard: float, min_containment: float) -> InTexts:
+        """Look for the entries in some texts, and for what of them is quoted there.
 
-        Of several entries the nearest is named, the first one on ties; near-copies go before quotations.
+        Near are those of one row a text: document and entry (row numbers), score, measure. Of several entries the
+        nearest is named, the first one on ties; near-copies go before quotations.
         """
-        near = self._near.neighbours(shingle(texts, _grams(JACCARD_NGRAM)), min_jaccard)
-        quotes = shingle(texts, _grams(CONTAINMENT_NGRAM))
+        batch = text_batch(texts)
+        both = (JACCARD_NGRAM, CONTAINMENT_NGRAM)
+        grams, quotes = known_shingles(batch, both, self._marks)
         quoted = self._quoted.neighbours(quotes, min_containment, containment=True)
         whole = pl.Series(self._quoted.sizes[quoted["row"].to_numpy()])
-        return nearest_entries(
-            pl.concat(
-                [
-                    near.select(*_scored(pl.col("union")), measure=pl.lit("jaccard_5gram")),
-                    quoted.select(*_scored(whole), measure=pl.lit("containment_13gram")),
-                ]
-            )
+        near = [
+            self._copies(batch, grams, min_jaccard).select(*_scored(pl.col("union")), measure=pl.lit("jaccard_5gram")),
+            quoted.select(*_scored(whole), measure=pl.lit("containment_13gram")),
+        ]
+        return InTexts(nearest_entries(pl.concat(near)), quotes)
+
+    def _copies(self, batch: TextBatch, grams: Shingles, least: float) -> pl.DataFrame:
+        """The pairs with this Jaccard or more: only of texts that hold as much of an entry all shingles are counted."""
+        held = self._near.neighbours(grams, least, containment=True)
+        documents, pair = np.unique(held["document"].to_numpy(), return_inverse=True)
+        sizes = np.diff(shingle(batch, folded_words(JACCARD_NGRAM), documents=documents).offsets)[pair]
+        union = pl.Series(sizes + self._near.sizes[held["row"].to_numpy()]) - held["intersection"]
+        bound = exact_threshold(least)
+        return held.with_columns(union=union).filter(
+            pl.col("intersection") * bound.denominator >= pl.col("union") * bound.numerator
         )
 
 
@@ -52,29 +81,19 @@ def _scored(whole: pl.Expr | pl.Series) -> list[pl.Expr]:
 
 
 def shingles_to_quote(entries: Texts) -> U64:
-    """The word 13-grams of some entries: sorted hashes."""
-    return np.unique(shingle(entries, _grams(CONTAINMENT_NGRAM)).hashes)
-
-
-def quoted_shingles(wanted: U64, texts: Texts) -> U64:
-    """Those of some word 13-grams that stand in any of the texts: sorted hashes."""
-    there = pl.Series(shingle(texts, _grams(CONTAINMENT_NGRAM)).hashes)
-    return there.filter(there.is_in(pl.Series(wanted).implode())).unique().sort().to_numpy()
+    """The word 13-grams of some entries, ascending."""
+    return distinct(shingle(entries, folded_words(CONTAINMENT_NGRAM)).hashes)
 
 
 def quoted_share(entries: Texts, quoted: U64) -> F64:
     """Of each entry the share of its word 13-grams that are among the quoted ones; 0 where it has none."""
-    shingles = shingle(entries, _grams(CONTAINMENT_NGRAM))
+    shingles = shingle(entries, folded_words(CONTAINMENT_NGRAM))
     found = np.concatenate([[0], np.cumsum(np.isin(shingles.hashes, quoted))])
     sizes = np.diff(shingles.offsets)
     return np.diff(found[shingles.offsets]) / np.maximum(sizes, 1)
 
 
 def nearest_entries(found: pl.DataFrame) -> pl.DataFrame:
-    """One row a document of what `Entries.near` found, in some texts or in several versions of them."""
+    """One row a document of what `Entries.look_in` found, in some texts or in several versions of them."""
     ranked = found.sort("document", "measure", "score", "entry", descending=[False, True, True, False])
     return ranked.unique("document", keep="first", maintain_order=True)
-
-
-def _grams(ngram: int) -> ShingleConfig:
-    return ShingleConfig(normalization="folded", ngram=ngram)

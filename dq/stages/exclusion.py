@@ -14,11 +14,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 
-from dq.arrays import U64
+from dq.arrays import U64, distinct
 from dq.corpus import Corpus
-from dq.dedup.overlap import Entries, nearest_entries, quoted_shingles, shingles_to_quote
+from dq.dedup.overlap import Entries, nearest_entries, shingles_to_quote
 from dq.executors import QUIET, Executor, Step
 from dq.store import read_parquet, write_parquet
 
@@ -79,17 +78,17 @@ def find_overlaps(
     _ready.cache_clear()
     frames = [read_parquet(task.output).with_columns(pl.col("document") + int(firsts[task.shard])) for task in tasks]
     quoted = [read_parquet(task.quoted)["hash"].to_numpy() for task in tasks]
-    return nearest_entries(pl.concat(frames)), np.unique(np.concatenate(quoted))
+    return nearest_entries(pl.concat(frames)), distinct(np.concatenate(quoted))
 
 
 def _overlaps_of_shard(task: _ShardTask) -> None:
     texts, (entries, to_quote) = Corpus(task.corpus).texts(task.shard), _ready(task.wanted)
-    found = entries.near(texts, **task.wanted.limits)
+    there = entries.look_in(texts, **task.wanted.limits)
     others = ~task.held_out
-    others[found["document"].to_numpy()] = False
-    quoted = quoted_shingles(to_quote, texts.filter(pa.array(others)))
+    others[there.near["document"].to_numpy()] = False
+    quoted = there.quoted(to_quote, others)
     write_parquet(task.quoted, pl.DataFrame({"hash": quoted}, schema={"hash": pl.UInt64}))
-    write_parquet(task.output, found)
+    write_parquet(task.output, there.near)
 
 
 @lru_cache(maxsize=1)

@@ -112,7 +112,7 @@ def _heldout_copies(held: list[str], others: list[str], config: HeldoutConfig) -
         {
             "kind": f"planted held-out copies, {kind}",
             "planted": len(copies),
-            "found": entries.near(copies, **least)["document"].n_unique(),
+            "found": entries.look_in(copies, **least).near["document"].n_unique(),
         }
         for kind, copies in kinds.items()
     ]

@@ -98,7 +98,7 @@ class CheckedTexts:
         entries = heldout.entries()
         ready = Entries(entries["text"])
         for shard in _shards(corpus, self._left(documents, f"{corpus.version} apart")):
-            if len(near := ready.near(shard.texts, **limits)):
+            if len(near := ready.look_in(shard.texts, **limits).near):
                 found = near.row(0, named=True)
                 raise WorkspaceError(
                     f"{heldout.folder}: {self._named(shard.documents[found['document']])} is near to the held-out "

@@ -29,7 +29,7 @@ def containment(text: str, entry: str) -> float:
 def test_exclusion_is_what_brute_force_finds(
     entries: list[str], texts: list[str], min_jaccard: float, min_containment: float
 ) -> None:
-    found = Entries(entries).near(texts, min_jaccard=min_jaccard, min_containment=min_containment)
+    found = Entries(entries).look_in(texts, min_jaccard=min_jaccard, min_containment=min_containment).near
     expected = {}
     for number, text in enumerate(texts):
         near = max(jaccard(shingles(text), shingles(entry)) for entry in entries)
@@ -53,7 +53,7 @@ def test_half_of_the_five_grams_is_enough_and_one_fewer_is_not(shared: int, excl
     common = [f"c{n}" for n in range(shared + 4)]
     one = [*common, *(f"x{n}" for n in range(15 - shared))]
     other = [*common, *(f"y{n}" for n in range(15 - shared))]
-    found = Entries([" ".join(one)]).near([" ".join(other)], min_jaccard=0.5, min_containment=1)
+    found = Entries([" ".join(one)]).look_in([" ".join(other)], min_jaccard=0.5, min_containment=1).near
     assert (len(found) == 1) == excluded
     if excluded:
         assert found["score"].item() == 0.5
@@ -64,7 +64,7 @@ def test_half_of_a_documents_thirteen_grams_inside_something_long_is_enough(quot
     # 22 words have 10 thirteen-grams; a quotation of 17 words holds 5 of them, one of 16 holds 4.
     entry = [f"w{n}" for n in range(22)]
     text = [*(f"a{n}" for n in range(300)), *entry[:quoted], *(f"b{n}" for n in range(300))]
-    found = Entries([" ".join(entry)]).near([" ".join(text)], min_jaccard=0.5, min_containment=0.5)
+    found = Entries([" ".join(entry)]).look_in([" ".join(text)], min_jaccard=0.5, min_containment=0.5).near
     assert (len(found) == 1) == excluded
     if excluded:
         assert found.select("measure", "score").row(0) == ("containment_13gram", 0.5)
@@ -77,11 +77,11 @@ def test_a_copy_with_at_most_four_percent_of_its_words_edited_is_excluded(seed: 
     words = vocabulary(1)
     entries = [prose(rng, words, count) for _ in range(3)]
     copy = edited(rng, entries[1], int(0.04 * len(entries[1].split(" "))))
-    found = Entries(entries).near([prose(rng, words, count), copy], min_jaccard=0.5, min_containment=0.5)
+    found = Entries(entries).look_in([prose(rng, words, count), copy], min_jaccard=0.5, min_containment=0.5).near
     assert found.filter(document=1)["entry"].to_list() == [1]
     assert np.all(found.filter(document=1)["score"].to_numpy() >= 0.5)
 
 
 def test_white_space_matches_nothing_and_what_has_no_words_its_equal_alone() -> None:
-    found = Entries(["", " ", "...", "one"]).near(["", "...", "!"], min_jaccard=0.1, min_containment=0.1)
+    found = Entries(["", " ", "...", "one"]).look_in(["", "...", "!"], min_jaccard=0.1, min_containment=0.1).near
     assert found.select("document", "entry").rows() == [(1, 2)]

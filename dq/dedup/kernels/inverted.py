@@ -6,11 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dq.arrays import I64, U8, U64, Bools
-from dq.dedup.kernels.canonical import canonical_bytes
-from dq.dedup.kernels.shingles import CHUNK, combine, longest_text, read_units
+from dq.arrays import I64, U64
 from dq.dedup.kernels.verify import Bound
-from dq.dedup.kernels.words import WORD_SLACK, Rules, folded_bytes, split_words
 from dq.text.kernels.jit import inlined, kernel
 
 
@@ -98,33 +95,3 @@ def overlaps(
                 out[written, 2] = common
                 written += 1
     return written, offsets.size - 1
-
-
-@kernel
-def hold_any(data: U8, offsets: I64, rules: Rules, lengths: I64, table: HashTable, out: Bools) -> None:
-    """Whether a run of words in each document, of one of the ascending ``lengths``, has its hash in the table.
-
-    One reading of the words for all lengths, and nothing is sorted: most documents hold none, and end here.
-    """
-    chosen, most = np.arange(offsets.size - 1), lengths[lengths.size - 1]
-    canonical = np.empty(canonical_bytes(longest_text(offsets, chosen)), np.uint8)
-    scratch = np.empty(folded_bytes(canonical.size), np.uint8)
-    words = np.empty(CHUNK + most + WORD_SLACK, np.uint64)
-    grams = np.empty(words.size, np.uint64)
-    edges = np.empty(2 * words.size, np.uint32)
-    for d in range(offsets.size - 1):
-        size, _, trim = read_units(data, offsets[d], offsets[d + 1], rules, canonical, scratch)
-        position = filled = 0
-        found = False
-        while not found:
-            filled, position = split_words(scratch, size, position, words, filled, edges, trim)
-            for n in lengths:
-                for k in range(combine(words, filled, n, grams)):
-                    found |= find_value(grams[k], table) >= 0
-            if position >= size:
-                break
-            keep = min(most - 1, filled)
-            for k in range(keep):
-                words[k] = words[filled - keep + k]
-            filled = keep
-        out[d] = found
