@@ -102,6 +102,8 @@ class StudyConfig(StrictModel):
     """How every variant's stream is made of its documents."""
     shares: dict[str, Annotated[float, Field(ge=0, le=1)]] | None = None
     """Share of the budget per source, pinned in every variant. Default: the sources' shares of the raw tokens."""
+    without: tuple[str, ...] = ()
+    """Sources that no variant draws from, such as those of which rules keep nothing; the others stay in proportion."""
     controls: ControlsConfig | None = ControlsConfig()
     """Controls; null leaves them out. They do not run below 200,000 tokens, where even a sound model tells little."""
 
@@ -147,6 +149,8 @@ class StudyConfig(StrictModel):
             raise FieldFault(nearest(unknown[0], SIZES, what="size", hint=False), "sizes" if self.sizes else "size")
         if self.shares is not None and not math.isclose(sum(self.shares.values()), 1.0, abs_tol=1e-6):
             raise FieldFault(f"shares sum to {sum(self.shares.values()):g}, not to 1", "shares")
+        if self.shares is not None and self.without:
+            raise FieldFault("`shares` name the sources already; leave out one of the two", "without")
         if self.looks is not None and self.seeds != self.looks[-1]:
             raise FieldFault(f"`looks` end with {self.looks[-1]} seeds; leave `seeds` out", "seeds")
         if self.looks is None and self.look_errors is not None:

@@ -104,13 +104,16 @@ def _with_seed(run: PlannedRun, seed: int) -> PlannedRun:
 def _shares(config: StudyConfig, universe: Universe) -> Mapping[str, float]:
     """Shares that sum to 1 exactly, however they were rounded in the file."""
     raw = universe.raw_shares()
-    if config.shares is None:
-        return raw
-    for source in config.shares:
+    field, named = ("without", config.without) if config.shares is None else ("shares", tuple(config.shares))
+    for source in named:
         if source not in raw:
-            raise ConfigError(f"shares: {nearest(source, raw, what='source')}", field="shares")
-    total = math.fsum(config.shares.values())
-    return {source: share / total for source, share in config.shares.items()}
+            raise ConfigError(f"{field}: {nearest(source, raw, what='source')}", field=field)
+    if not named:
+        return raw
+    chosen = config.shares or {source: share for source, share in raw.items() if source not in config.without}
+    if not (total := math.fsum(chosen.values())):
+        raise ConfigError("without: leaves no source; name fewer", field="without")
+    return {source: share / total for source, share in chosen.items()}
 
 
 def _planned(config: StudyConfig, variant: Variant, seed: int, *, measured: Mapping[str, Any]) -> PlannedRun:

@@ -86,11 +86,14 @@ def make_parts(
         fills = [tokens / part.quota for part, tokens in zip(parts, available, strict=True)]
         worst = int(np.argmin(fills))
         what = f"{parts[worst].name} holds {available[worst]:,} tokens and {math.ceil(parts[worst].quota):,} are needed"
-        if others := [part.name for at, part in enumerate(parts) if not available[at] and at != worst]:
-            what += f" (nor is there anything in {listed(others)})"
-        remedies = ["add documents, change the rules, or give `shares` of the other sources alone"]
-        if available[worst] > 0:
+        if available[worst]:
             remedies = [*spec.remedies(universe, shares=shares, budget_tokens=budget_tokens, fill=fills[worst])]
+        else:
+            remedies = ["add documents", "change the rules"]
+        if lacking := _dispensable(
+            spec, {part.source for part, lacks in zip(parts, short, strict=True) if lacks}, shares
+        ):
+            remedies.append(f"leave out what is short: `without: [{', '.join(lacking)}]`")
         raise BudgetError(f"variant {name}: {what}; {', or '.join(remedies)}")
     return [
         replace(part, quota=float(tokens)) if is_short else part
@@ -169,6 +172,12 @@ def shares_of(one: Ingredient, universe: Universe, shares: Mapping[str, float]) 
     if not total:
         raise BudgetError(f"there is no text but of {listed(sorted({*one.proportional, *one.without}))}; name fewer")
     return {source: share / total for source, share in chosen.items()}
+
+
+def _dispensable(spec: Kind, lacking: set[str], shares: Mapping[str, float]) -> list[str]:
+    """The sources that lack tokens, if a kind takes the study's sources and some are left without these."""
+    own = any(one.sources is not None or one.proportional for one in spec.composition())
+    return [] if own or lacking >= shares.keys() else sorted(lacking)
 
 
 def _free(name: str, taken: Sequence[str]) -> str:

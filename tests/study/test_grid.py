@@ -7,6 +7,7 @@ import math
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from dq.store import Workspace
 from dq.study import ControlsConfig, run_study
 from dq.study.grid import REPEAT, TOKEN_REPLACEMENT, fresh_runs, plan_grid
 from dq.training import TrainingConfig
-from dq.variants import Curated, Raw, Repeated, StreamConfig, TokenNoise, open_universe
+from dq.variants import Curated, Raw, Repeated, StreamConfig, TokenNoise, Variant, open_universe
 from tests.command import run_dq
 from tests.jobs.workspaces import changed
 from tests.study.conftest import Plan, World, tiny_study, with_controls
@@ -202,6 +203,24 @@ def test_a_study_needs_a_neutral_set(world: World, tmp_path: Path) -> None:
     run_job(changed(world.job, heldout={"neutral": []}), workspace)
     with pytest.raises(ConfigError, match=r"no neutral held-out set; add one under `heldout\.neutral`"):
         run_study(tiny_study(), workspace)
+
+
+def test_sources_are_left_out_and_the_others_stay_in_proportion(world: World) -> None:
+    universe = open_universe(world.workspace)
+
+    def of(**more: Any) -> Variant:
+        return plan_grid(tiny_study(budget_tokens=16_384, **more), world.workspace, universe)[0].variant
+
+    raw, without = of(), of(without=("web",))
+    assert dict(raw.shares) == universe.raw_shares() and raw.shares["web"] > 0.1
+    assert dict(without.shares) == {"news": 1.0}
+    assert without.stream_fingerprint(0) == of(shares={"news": 1.0}).stream_fingerprint(0) != raw.stream_fingerprint(0)
+    with pytest.raises(ConfigError, match=r"without: .*did you mean `web`"):
+        of(without=("wep",))
+    with pytest.raises(ConfigError, match="leaves no source"):
+        of(without=("news", "web"))
+    with pytest.raises(ConfigError, match="leave out one of the two"):
+        of(without=("web",), shares={"news": 1.0})
 
 
 def test_a_corpus_too_small_fails_before_anything_is_trained(world: World) -> None:
