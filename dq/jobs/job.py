@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Self
 
 from pydantic import Field, field_validator, model_validator
@@ -9,11 +10,11 @@ from pydantic import Field, field_validator, model_validator
 from dq.cards import CardConfig
 from dq.config import FieldFault, StrictModel
 from dq.corpus import InputSpec, ReadConfig
-from dq.errors import nearest
+from dq.errors import ConfigError, nearest
 from dq.quality import QuantileRule, RuleSet, all_signals, presets
 from dq.quality.rule_kinds import AnyRule
 from dq.quality.rules import check_rule
-from dq.quality.scorers.files import RESERVED
+from dq.quality.scorers.files import LANGUAGE, RESERVED, ModelFile
 from dq.quality.urls import UrlRules
 from dq.stages.base import ORIGINAL, TextVersions
 from dq.stages.cleaned import CleanConfig
@@ -35,8 +36,15 @@ class QualityConfig(StrictModel):
     """Rules about the documents' addresses, which judge too."""
     learned: LearnedConfig | None = None
     """A classifier to train, whose name is a signal for the rules."""
+    models: tuple[str, ...] = ()
+    """Models as signals for the rules, as `--model` of `dq filter` takes them: `NAME=FILE`, `language=FILE.bin`."""
     any_script: bool = False
     """Whether rules made for words, spaces or English judge Chinese, Thai and other scripts without spaces too."""
+
+    @property
+    def model_files(self) -> tuple[ModelFile, ...]:
+        """The models, by files; workers may stand in other folders."""
+        return tuple(replace(one, path=one.path.absolute()) for one in map(ModelFile.parse, self.models))
 
     @property
     def rule_set(self) -> RuleSet:
@@ -55,6 +63,25 @@ class QualityConfig(StrictModel):
             raise ValueError(nearest(name, known, what="preset"))
         return name
 
+    @property
+    def own_modules(self) -> tuple[str, ...]:
+        """The format of models' files."""
+        return ("safetensors",) if any(one.path.suffix == ".safetensors" for one in self.model_files) else ()
+
+    @field_validator("models")
+    @classmethod
+    def _are_models(cls, models: tuple[str, ...]) -> tuple[str, ...]:
+        for at, text in enumerate(models):
+            try:
+                name = ModelFile.parse(text).name
+            except ConfigError as error:
+                raise FieldFault(str(error), at) from None
+            if name in [ModelFile.parse(other).name for other in models[:at]]:
+                raise FieldFault(f"two models are named `{name}`; give one another name", at)
+            if name in all_signals() and name != LANGUAGE:
+                raise FieldFault(f"`{name}` is a signal of dq; choose another name", at)
+        return models
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         learned = self.learned.name if self.learned else None
@@ -62,20 +89,27 @@ class QualityConfig(StrictModel):
             raise FieldFault(f"`{learned}` is a signal of dq; choose another name", "learned", "name")
         if learned in RESERVED:
             raise FieldFault(f"`{learned}` is a column of dq's tables; choose another name", "learned", "name")
+        own = {one.name: one.names for one in self.model_files}
+        if learned in own:
+            raise FieldFault(f"`{learned}` is one of `models` too; choose another name", "learned", "name")
         for at, rule in enumerate(self.rules):
-            check_rule(rule, "rules", at, models=(learned,) if learned else ())
+            check_rule(rule, "rules", at, models=(*own, *((learned,) if learned else ())))
             if isinstance(rule, QuantileRule) and rule.per not in (None, "source") and not rule.by_label:
                 ways = "per `source`, `language` or null"
                 message = f"rule `{rule.reason}`: documents are ranked {ways} (got {rule.per!r})"
                 raise FieldFault(message, "rules", at, "per")
-        if learned is not None and learned not in {rule.signal for rule in self.rules}:
-            raise FieldFault(f"no rule uses `{learned}`; add one, or leave `learned` out", "learned", "name")
         reasons = [rule.reason for rule in (presets.preset(self.preset).rules if self.preset else ())]
         for at, rule in enumerate(self.rules):
             if rule.reason in reasons:
                 message = f"two rules give the reason `{rule.reason}`, of the preset's included; reasons must differ"
                 raise FieldFault(message, "rules", at, "reason")
             reasons.append(rule.reason)
+        read = self.rule_set.signals()
+        for at, columns in enumerate(own.values()):
+            if not set(columns).intersection(read):
+                raise FieldFault(f"no rule uses `{columns[0]}`; add one, or leave the model out", "models", at)
+        if learned is not None and learned not in read:
+            raise FieldFault(f"no rule uses `{learned}`; add one, or leave `learned` out", "learned", "name")
         return self
 
 
@@ -104,6 +138,11 @@ class JobConfig(StrictModel):
     """The tokenizer."""
     card: CardConfig = CardConfig()
     """What the dataset cards of its exports say: licences of sources, languages."""
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        """What rules and deduplication read of documents, each once."""
+        return tuple(dict.fromkeys((*self.quality.rule_set.signals(), *self.dedup.signals)))
 
     @property
     def excludes_benchmarks(self) -> bool:

@@ -14,6 +14,7 @@ from dq.config import fingerprint
 from dq.corpus.inputs import find_inputs
 from dq.errors import WorkspaceError
 from dq.jobs.job import JobConfig
+from dq.quality.scorers.files import load_models
 from dq.results import Result
 from dq.stages.base import View
 from dq.stages.contamination import Contamination, versions
@@ -24,7 +25,7 @@ from dq.stages.learned import LearnedModel
 from dq.stages.planted import Planted
 from dq.stages.read import Documents, NeutralDocuments, WantedDocuments, read_stage
 from dq.stages.selection import JOB_NEEDS, Selected
-from dq.stages.signals import Signals
+from dq.stages.signals import signals_stage
 from dq.stages.tokenizer import tokenizer_stage
 from dq.stages.tokens import TokenPool
 from dq.stages.verdicts import Verdicts, lists_of
@@ -58,9 +59,10 @@ def plan_job(config: JobConfig, workspace: Workspace) -> JobPlan:
     """Compare a job with what its workspace holds. Nothing is written.
 
     Raises:
-        InputError: the input cannot be read.
+        InputError: the input cannot be read, or a model.
     """
     files = find_inputs(config.input).files
+    load_models(config.quality.model_files, config.signals)
     view = View(workspace, config.texts)
     replaced: set[str] = set()
     stages = tuple(PlannedStage(name, _is_done(stage, replaced)) for name, stage in _stages(view, config))
@@ -108,9 +110,8 @@ def _stages(view: View, config: JobConfig) -> Iterator[tuple[str, Callable[[], S
     if learned is not None:
         yield "read wanted", lambda: read_stage(WantedDocuments.place(view, ""), learned.wanted, read)
         yield "learn", lambda: view.stage(LearnedModel, config=learned)
-    names = sorted({*rules.signals(), *config.dedup.signals})
-    uses = ("corpus",) if learned is None else ("corpus", "learned")
-    yield "score", lambda: view.stage(Signals, config=names, uses=uses)
+    models = config.quality.model_files
+    yield "score", lambda: signals_stage(view, config.signals, learned=learned is not None, models=models)
     yield "judge", lambda: view.stage(Verdicts, config=rules, others=lists_of(rules))
     yield "train a tokenizer", lambda: tokenizer_stage(view, config.tokenizer)
     yield "tokenise", lambda: view.stage(TokenPool)

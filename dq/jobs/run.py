@@ -17,6 +17,7 @@ from dq.dedup import Resources
 from dq.errors import listed, require_all
 from dq.executors import QUIET, Executor, LocalExecutor, Progress, require_live_polars, usable_cores
 from dq.jobs.job import JobConfig
+from dq.quality.scorers.files import load_models
 from dq.results import Result
 from dq.stages.base import ORIGINAL, View
 from dq.stages.cleaned import clean_documents
@@ -98,6 +99,7 @@ def run_job(
     executor = executor or LocalExecutor()
     threads = min(executor.workers, usable_cores())  # workers may be elsewhere, threads are here
     refuse_overlap(find_inputs(_all_inputs(config)), [workspace.root])
+    load_models(config.quality.model_files, config.signals)  # a file that is none stops the job before it begins
     workspace.create("run")
     view = View(workspace, config.texts)
     may_replace = None if overwrite else keep_input
@@ -131,8 +133,8 @@ def run_job(
                 learned = learn(view, config.quality.learned, config.read)
         rules = config.quality.rule_set
         with progress.step("score", unit="shards", total=shards) as step:
-            signals = [*dict.fromkeys((*rules.signals(), *config.dedup.signals))]
-            score_documents(view, signals, executor=executor, learned=learned, step=step)
+            models = config.quality.model_files
+            score_documents(view, config.signals, executor=executor, learned=learned, models=models, step=step)
         with progress.step("judge", unit="documents", total=documents):
             verdicts = judge(view, rules)
         with progress.step("tokenise", unit="parts", total=count_parts(view)) as step:

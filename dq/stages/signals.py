@@ -16,7 +16,7 @@ from dq.quality.scorers.files import ModelFile, load_models
 from dq.stages.base import Need, Output, View
 from dq.stages.learned import LearnedModel
 from dq.stages.read import Documents
-from dq.store import read_parquet, write_parquet
+from dq.store import Stage, file_sha256, read_parquet, write_parquet
 
 
 class Signals(Output):
@@ -44,20 +44,31 @@ class _ShardTask:
     output: Path
 
 
+def signals_stage(view: View, signals: Sequence[str], *, learned: bool, models: Sequence[ModelFile]) -> Stage:
+    """The stage that computes some signals; the models have been loaded once, so their files are there."""
+    names: list[str] = sorted(signals)
+    files = {one.name: [file_sha256(one.path), one.label] for one in models}
+    uses = ("corpus", "learned") if learned else ("corpus",)
+    return view.stage(Signals, config={"signals": names, "models": files} if files else names, uses=uses)
+
+
 def score_documents(
     view: View,
     signals: Sequence[str],
     *,
     executor: Executor,
     learned: LearnedModel | None = None,
+    models: Sequence[ModelFile] = (),
     step: Step = QUIET,
 ) -> Signals:
-    """Compute signals of every document; ``learned``'s name may be one of them. The step counts shards."""
-    uses = ("corpus",) if learned is None else ("corpus", "learned")
-    stage = view.stage(Signals, config=sorted(signals), uses=uses)
+    """Compute signals of every document; columns of ``learned`` and ``models`` may be among them.
+
+    The step counts shards.
+    """
+    stage = signals_stage(view, signals, learned=learned is not None, models=models)
     if stage.done() is None:
         stage.start()
-        corpus, models = view.open(Documents, "judged"), () if learned is None else (learned.file,)
+        corpus, models = view.open(Documents, "judged"), (*models, *(() if learned is None else (learned.file,)))
         tasks = [
             _ShardTask(corpus.folder, number, tuple(sorted(signals)), models, stage.folder / path.name)
             for number, path in enumerate(corpus.shards)

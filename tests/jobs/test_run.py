@@ -17,13 +17,16 @@ import pytest
 from dq.cards import read_card_config
 from dq.corpus import Corpus, InputSpec, ReadConfig
 from dq.dedup import find_duplicates
-from dq.errors import WorkspaceError
+from dq.errors import DqError, WorkspaceError
 from dq.executors import LocalExecutor, Timed
 from dq.jobs import JobConfig, run_job
+from dq.jobs.plan import plan_job
+from dq.quality import NgramModel, NgramOptions, train_ngram
 from dq.stages.base import View
 from dq.stages.encoder import load_tokenizer
 from dq.stages.heldout import Heldout
 from dq.stages.planted import edit_words
+from dq.stages.signals import Signals
 from dq.stages.tokens import TokenPool
 from dq.store import Workspace
 from dq.variants import open_universe
@@ -322,9 +325,44 @@ def test_a_classifier_trained_by_the_job_is_a_signal_for_its_rules(finished: Fin
     assert contents(workspace) == before
 
 
+def test_models_by_file_are_signals_of_a_job_and_another_file_scores_again(finished: Finished, tmp_path: Path) -> None:
+    words, model = tmp_path / "words.txt", tmp_path / "model.safetensors"
+    texts = Corpus(finished.workspace.corpus("original")).texts(0).to_pylist()[:50]
+    words.write_text(f"{texts[0].split()[0]}\n")
+    train_ngram(texts, NgramOptions(order=3)).save(model)
+    rules = [
+        {"signal": "said", "maximum": 3, "reason": "says_it"},
+        {"signal": "bits", "keep_fraction": 0.8, "per": None, "reason": "unlikely"},
+    ]
+    config = changed(finished.config, quality={"rules": rules, "models": [f"said={words}", f"bits={model}"]})
+    workspace = Workspace(tmp_path / "workspace")
+    shutil.copytree(finished.workspace.root, workspace.root)
+    run_job(config, workspace)
+    found = View.of(workspace).open(Signals).table()
+    assert found["bits"].is_finite().all() and found["said"].max() > 0  # type: ignore[operator]
+    assert found["bits"][0] == pytest.approx(NgramModel.load(model, name="bits").scores(texts[:1])["bits"][0])
+    before = touched(workspace)
+    run_job(config, workspace)
+    assert touched(workspace) == before
+    words.write_text("anotherword\n")
+    assert not next(one for one in plan_job(config, workspace).stages if one.name == "score").done
+    run_job(config, workspace)
+    assert View.of(workspace).open(Signals).table()["said"].max() == 0
+    model.unlink()
+    with pytest.raises(DqError, match=r"model\.safetensors"):
+        run_job(config, workspace)
+    with pytest.raises(DqError, match=r"model\.safetensors"):
+        plan_job(config, workspace)
+
+
 @pytest.mark.parametrize(
     ("quality", "message"),
     [
+        ({"models": ["words=list.txt"]}, r"no rule uses `words`"),
+        ({"models": ["word_count=list.txt"]}, "is a signal of dq"),
+        ({"models": ["words=list.txt", "words=other.txt"]}, "two models are named `words`"),
+        ({"models": ["words"]}, "write NAME=FILE"),
+        ({"models": ["language=lid.bin:en"]}, "with no label"),
         ({"rules": [{"signal": "no_such", "minimum": 1, "reason": "r"}]}, "unknown signal `no_such`"),
         ({"learned": {"name": "like_it", "wanted": [{"path": "x"}]}}, "no rule uses `like_it`"),
         (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,15 +62,23 @@ class ModelFile:
         Raises:
             DqError: the file is missing or no such model, or its library is not installed.
         """
-        return _load(self)
+        return _load(self, _written(self.path))
 
 
 def _is_fasttext(path: str) -> bool:
     return path.partition(":")[0].endswith(FASTTEXT_ENDINGS)
 
 
+def _written(path: Path) -> tuple[int, int] | None:
+    """When a file was written, and its size; None where there is none."""
+    with suppress(OSError):
+        found = path.stat()
+        return found.st_mtime_ns, found.st_size
+    return None
+
+
 @functools.lru_cache(maxsize=16)
-def _load(model: ModelFile) -> Scorer:
+def _load(model: ModelFile, _written: tuple[int, int] | None) -> Scorer:
     if model.name == LANGUAGE:
         return LanguageLabels(model.path)
     if model.label:
