@@ -105,6 +105,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         file.write("\n" + json.dumps({"id": HOSTILE, "text": "\ud800", "source": HOSTILE * 3}))
         file.write(f'\n{{"id": "{HOSTILE}\n')
     write_jsonl(place / "pairs.jsonl", [{**row, "source": HOSTILE, "id": HOSTILE + row["id"]} for row in rows(0, 60)])
+    named = [
+        {**row, "source": HOSTILE, "id": HOSTILE + row["id"], "v": [1, n % 7]} for n, row in enumerate(rows(0, 20))
+    ]
+    write_jsonl(place / "vectors.jsonl", named)
     table = pl.DataFrame({
         "variant": [HOSTILE, HOSTILE * 2] * 6,
         "size": [HOSTILE] * 12,
@@ -151,6 +155,9 @@ WORK = [
     ("audit", "duplicates", "pairs\u202e[b]"),
     ("passages", "pairs.jsonl", "-o", "cut\u202e[b]", "--allow-removal", HOSTILE, *REPAIR),
     ("audit", "passages", "cut\u202e[b]"),
+    ("semdedup", "vectors.jsonl", "-o", "distinct\u202e[b]", "--vectors", "v", "--max-removed-fraction", "1", *REPAIR),
+    ("audit", "semdedup", "distinct\u202e[b]"),
+    ("inspect", "duplicates", "distinct\u202e[b]"),
     ("inspect", "duplicates", "pairs\u202e[b]", "--source", HOSTILE),
     ("inspect", "dropped", "dropped", "--reason", HOSTILE),
     ("inspect", "dropped", "ws", "--reason", "too_many_duplicate_9_grams"),
@@ -199,6 +206,10 @@ FAULTS = [
     ("dedup", "pairs.jsonl", "-o", "x", "--memory", HOSTILE),
     ("dedup", "pairs.jsonl", "-o", "x", "--max-removed-fraction", "0"),
     ("passages", "pairs.jsonl", "-o", "x", "--max-removed-fraction", "0"),
+    ("semdedup", "vectors.jsonl", "-o", "x", "--vectors", HOSTILE),
+    ("semdedup", "vectors.jsonl", "-o", "x", "--static-model", HOSTILE),
+    ("semdedup", "vectors.jsonl", "-o", "y", "--vectors", "v", "--max-removed-fraction", "0"),
+    ("audit", "semdedup", HOSTILE.replace("/", "")),
     ("audit", "duplicates", HOSTILE.replace("/", "")),
     ("audit", "passages", HOSTILE.replace("/", "")),
     ("inspect", "duplicates", "pairs\u202e", "--source", f"{HOSTILE}x"),

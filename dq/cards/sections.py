@@ -25,9 +25,6 @@ def rules_section(name: str, rows: Sequence[Sequence[Cell]], *, strict: bool = F
 def deduplication_section(
     near: str, policy: str, *, head: Sequence[str] = (), rows: Sequence[Sequence[Cell]] = ()
 ) -> Section:
-    """What was a duplicate, and which one of several stayed."""
-    text = (
-        f"Duplicates: equal texts, and texts of a verified Jaccard {near}. Of each group one stays, by the policy "
-        f"{named(policy)}."
-    )
+    """What was a duplicate, ``near`` an equal text, and which one of several stayed."""
+    text = f"Duplicates: equal texts, and {near}. Of each group one stays, by the policy {named(policy)}."
     return Section("Deduplication", text, head, rows)

@@ -34,7 +34,9 @@ from dq.cli.options import (
 from dq.errors import WorkspaceError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    import polars as pl
 
     from dq.dedup import Audit, DedupConfig
     from dq.files.dedup import DedupResult
@@ -156,19 +158,47 @@ def audit_duplicates(
 
 
 def _show_dedup(done: DedupResult) -> None:
-    """Kept and removed documents by source, and where they are."""
-    sources = done.sources.sort("documents", "source", descending=[True, False])
+    indexed = () if done.indexed is None else (f"{done.indexed:,} documents in the index",)
+    show_kept(
+        done.sources,
+        root=done.workspace.root,
+        note=_definition(done.shingles),
+        quarantined=(done.quarantined, done.quarantine),
+        warnings=done.warnings,
+        more=indexed,
+    )
+
+
+def show_kept(
+    by_source: pl.DataFrame,
+    *,
+    root: Path,
+    note: str,
+    quarantined: tuple[int, Path],
+    warnings: Sequence[str],
+    more: Sequence[str] = (),
+) -> None:
+    """Kept and removed documents by source, and where they are.
+
+    Args:
+        by_source: of a result.
+        root: the folder.
+        note: what the numbers rest on.
+        quarantined: how many unreadable rows, and their list.
+        warnings: what the user should know.
+        more: lines to tell beside.
+    """
+    sources = by_source.sort("documents", "source", descending=[True, False])
     rows = [(row["source"], *_counts(row)) for row in sources.iter_rows(named=True)]
     every = [(), ("all", *_counts(sources.drop("source").sum().row(0, named=True)))] if len(sources) > 1 else []
     head = ("source", "documents", "kept", "removed", "share", "exact copies", "near copies")
     show.table(head, rows, title="documents by source", more="smaller sources", last=every)
-    _show_definition(done.shingles)
-    root = done.workspace.root
-    if done.quarantined:
-        show.line((f"unreadable rows: {done.quarantined:,}, listed in {done.quarantine}", "yellow"))
-    show.warnings(done.warnings)
-    if done.indexed is not None:
-        show.line(f"{done.indexed:,} documents in the index")
+    show.line(note, wrap=True)
+    if quarantined[0]:
+        show.line((f"unreadable rows: {quarantined[0]:,}, listed in {quarantined[1]}", "yellow"))
+    show.warnings(warnings)
+    for line in more:
+        show.line(line)
     show.line(f"kept: {root}/kept/")
     show.line(f"removed: {root}/removed.parquet")
 
@@ -179,12 +209,11 @@ def _counts(row: dict[str, Any]) -> tuple[str, ...]:
     return documents, kept, removed, share, f"{row['exact_copies']:,}", f"{row['near_copies']:,}"
 
 
-def _show_definition(shingles: dict[str, Any]) -> None:
+def _definition(shingles: Mapping[str, Any]) -> str:
     """What the numbers rest on."""
-    show.line(
+    return (
         f"exact: equal text, white space and zero-width marks aside; near: by {shingles['ngram']}-grams of "
-        f"{shingles['unit']}, normalization {shingles['normalization']}",
-        wrap=True,
+        f"{shingles['unit']}, normalization {shingles['normalization']}"
     )
 
 
@@ -226,7 +255,7 @@ def _show_bands(config: DedupConfig, *, as_json: bool) -> None:
         f"{bands.recall(config.threshold):.2%}. Verification is exact: nothing below it is removed.",
         wrap=True,
     )
-    _show_definition(config.model_dump())
+    show.line(_definition(config.model_dump()), wrap=True)
     rows = [
         (
             f"{row['similarity']:.2f}",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dq.cli import show
-from dq.cli.options import AsJson, DeduplicatedFolder, Limit
+from dq.cli.options import AsJson, Limit
 
 if TYPE_CHECKING:
     from dq.inspect.document import DocumentHistory
@@ -48,7 +48,7 @@ def inspect_dropped(
 
 
 def inspect_duplicates(
-    folder: DeduplicatedFolder,
+    folder: Annotated[Path, typer.Argument(help="A folder that `dq dedup`, `dq semdedup` or `dq run` made.")],
     source: Annotated[str | None, typer.Option(help="Removed documents of this source only.")] = None,
     below: Annotated[float | None, typer.Option(help="Pairs of a smaller similarity only.")] = None,
     limit: Limit = 10,
@@ -72,7 +72,9 @@ def inspect_duplicates(
 
 
 def inspect_document(
-    folder: Annotated[Path, typer.Argument(help="A workspace of `dq run` or `dq dedup`, or a folder of `dq filter`.")],
+    folder: Annotated[
+        Path, typer.Argument(help="A folder that `dq run`, `dq dedup`, `dq semdedup` or `dq filter` made.")
+    ],
     document_id: Annotated[str, typer.Argument(metavar="ID", help="Of the document.")],
     as_json: AsJson = False,
 ) -> None:
@@ -157,8 +159,9 @@ def _show_pair(pair: RemovedPair) -> None:
     from dq.inspect.pairs import compare_words
 
     counts = " (all shingles equal)" if pair.union is None else f" ({pair.intersection:,} of {pair.union:,} shingles)"
+    counts = "" if pair.by_meaning else counts
     counts = " (exact copy)" if pair.exact else counts
-    show.line((f"similarity {pair.similarity:.4f}{counts}", "bold"))
+    show.line((f"{'cosine' if pair.by_meaning else 'similarity'} {pair.similarity:.4f}{counts}", "bold"))
     if pair.kept_text is None:
         show.line(f"removed: {pair.id} ({pair.source})")
         show.line(f"kept: {pair.kept_id} ({pair.kept_source}), in the index, which holds no texts")

@@ -31,6 +31,7 @@ from dq.cli import (
     recipes,
     rules,
     runs,
+    semantic,
     send,
     show,
     studies,
@@ -88,6 +89,7 @@ app.command("compare")(compare.compare)
 app.command("score")(quality.score)
 app.command("filter")(quality.filter_documents)
 app.command("dedup")(duplicates.dedup)
+app.command("semdedup")(semantic.semdedup)
 app.command("decontaminate")(decontaminate.decontaminate)
 app.command("train-ngram")(ngram.train_ngram)
 app.command("send")(send.send)
@@ -118,6 +120,7 @@ app.add_typer(
         "Check what a step did against the truth.",
         duplicates=duplicates.audit_duplicates,
         passages=passages.audit_passages,
+        semdedup=semantic.audit_semdedup,
     ),
     name="audit",
 )

@@ -157,5 +157,6 @@ def _size_on_disk(scan: _Scan, file: InputFile, *, rows: int, text_bytes: int) -
 
 
 def _lines(rows: Sequence[dict[str, str]]) -> bytes:
-    """Documents as JSON lines, about as long as those that they came from."""
-    return b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in rows)
+    """Documents as JSON lines of all their fields, about as long as those that they came from."""
+    whole = ({**orjson.loads(row["meta"]), **{name: row[name] for name in ("id", "source", "text")}} for row in rows)
+    return b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in whole)

@@ -18,25 +18,24 @@ from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
-import pyarrow.parquet as pq
 
 from dq.arguments import instance, path
-from dq.cards import Source, deduplication_section
-from dq.corpus import Corpus, ReadConfig
+from dq.cards import Section, deduplication_section
+from dq.corpus import ReadConfig
 from dq.corpus.apart import refuse_overlap
 from dq.corpus.followed import input_bytes
 from dq.corpus.inputs import Entry, find_inputs
-from dq.dedup import DedupConfig, DuplicateIndex, Duplicates, Resources
+from dq.dedup import DedupConfig, DuplicateIndex, Resources
 from dq.errors import ConfigError, WorkspaceError
-from dq.executors import QUIET, Executor, LocalExecutor, Progress, Step, require_live_polars, run_in_threads
-from dq.files.card import write_documents_card
+from dq.executors import QUIET, Executor, LocalExecutor, Progress, Step, require_live_polars
+from dq.files.kept import CARD_HEAD, kept_by_source, removed_with_kept, write_kept
 from dq.results import Result
-from dq.stages.base import ORIGINAL, Need, Output, View, unreplaced
+from dq.stages.base import ORIGINAL, View, unreplaced
 from dq.stages.duplicates import FoundDuplicates, disk_errors, find_pairs, shard_readers
 from dq.stages.read import Documents, ingest, reading_warnings
 from dq.stages.selection import DeduplicationConfig, Selected, select_documents
 from dq.stages.signals import score_documents
-from dq.store import FolderLock, Stage, Workspace, local, write_parquet, write_table
+from dq.store import FolderLock, Workspace, local
 
 UNITS = {
     "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "PB": 10**15,
@@ -99,18 +98,6 @@ def parse_bytes(text: str, *, field: str = "memory") -> int:
 
 REMOVED = ("id", "source", "occurrence", "kept_id", "kept_occurrence", "exact", "similarity", "intersection", "union")
 """The columns of ``removed.parquet``; an occurrence tells documents of one source and id apart, in reading order."""
-
-
-class Kept(Output):
-    """The documents that stay: one Parquet file a corpus shard, with the size of the cluster that each stands for."""
-
-    made_by: ClassVar = {"kept": 4}
-    needs: ClassVar = {"corpus": Need(Documents), "selection": Need(Selected)}
-
-    @classmethod
-    def place(cls, view: View, _of: str, /) -> Path:
-        """``kept``."""
-        return view.workspace.kept()
 
 
 def dedup_files(
@@ -199,110 +186,19 @@ def _add_to_index(index: DuplicateIndex, view: View, selected: Selected) -> None
         )
 
 
-@dataclass(frozen=True)
-class _WriteTask:
-    shard: Path
-    selection: Path
-    first: int
-    output: Path
-
-
 def _write(view: View, *, threads: int, step: Step) -> None:
-    """``kept/`` and ``removed.parquet``, which belongs to the same stage."""
-    stage, removed = view.stage(Kept), view.workspace.removed()
-    if stage.done() is not None and removed.exists():
-        return
-    stage.start()
-    removed.unlink(missing_ok=True)
-    corpus, selected = view.open(Documents), view.open(Selected)
-    sizes = np.bincount(corpus.documents["shard"].to_numpy(), minlength=len(corpus.shards))
-    firsts = np.cumsum(sizes) - sizes
-    tasks = [
-        _WriteTask(path, selected.file, int(first), stage.folder / path.name)
-        for path, first in zip(corpus.shards, firsts, strict=True)
-    ]
+    """``kept/``, and ``removed.parquet`` with the ids of kept documents, which may be of the index."""
 
-    def write(task: _WriteTask) -> None:
-        if not task.output.exists():
-            _write_shard(task)
-        step.advance()
+    def removed() -> pl.DataFrame:
+        frozen = view.open(FoundDuplicates).duplicates.frozen
+        return removed_with_kept(view.open(Documents), view.open(Selected).table, frozen["id"]).select(REMOVED)
 
-    with disk_errors(stage.folder):
-        # Arrow lets go of the interpreter; processes would start for longer.
-        run_in_threads(write, tasks, threads=threads)
-        table = _removed(corpus, view.open(FoundDuplicates).duplicates, selected.table)
-        write_parquet(removed, table)
-    _write_card(view, stage)
-    stage.commit({"kept": len(corpus.documents) - len(table), "removed": len(table)})
+    def section() -> Section:
+        method, policy = view.record(FoundDuplicates).config, view.record(Selected).config["keep"]
+        near = f"texts of a verified Jaccard {DedupConfig.model_validate(method).near}"
+        return deduplication_section(near, str(policy), head=CARD_HEAD, rows=kept_by_source(view).rows())
 
-
-def _write_shard(task: _WriteTask) -> None:
-    with pq.ParquetFile(task.shard) as file:
-        shard = file.read(columns=["id", "source", "text", "meta"])
-    chosen = (
-        pl.scan_parquet(task.selection, glob=False)
-        .select("kept", "cluster_size")
-        .slice(task.first, len(shard))
-        .collect()
-    )
-    shard = shard.append_column("cluster_size", chosen["cluster_size"].to_arrow())
-    write_table(task.output, shard.filter(chosen["kept"].to_arrow()), repeated=["source"])
-
-
-def _removed(corpus: Corpus, duplicates: Duplicates, selection: pl.DataFrame) -> pl.DataFrame:
-    """One row a removed document, with the id of the kept one, which may be of the index."""
-    ids = pl.concat([corpus.documents["id"], duplicates.frozen["id"]])
-    table = corpus.documents.select("id", "source").hstack(selection).filter(~pl.col("kept"))
-    kept_id = ids.gather(table["kept_document"]).alias("kept_id")
-    occurrences = pl.concat(
-        [_occurrences(corpus.documents), pl.repeat(None, duplicates.frozen.height, dtype=pl.UInt32, eager=True)]
-    )
-    table = table.with_columns(
-        kept_id,
-        occurrences.head(len(corpus.documents)).filter(~selection["kept"]).alias("occurrence"),
-        occurrences.gather(table["kept_document"]).alias("kept_occurrence"),
-    )
-    return table.select(REMOVED)
-
-
-def _occurrences(documents: pl.DataFrame) -> pl.Series:
-    """The number of each document among those of its source and id, in reading order: mostly 0."""
-    if not documents.select(pl.struct("source", "id").is_duplicated().any()).item():
-        return pl.repeat(0, len(documents), dtype=pl.UInt32, eager=True)
-    return documents.select(pl.int_range(pl.len(), dtype=pl.UInt32).over("source", "id")).to_series()
-
-
-def _by_source(view: View) -> pl.DataFrame:
-    """A row a source: documents, kept, removed, and of these exact_copies and near_copies."""
-    frame = view.open(Documents).documents.select("source").hstack(view.open(Selected).table)
-    return (
-        frame.group_by("source")
-        .agg(
-            pl.len().cast(pl.Int64).alias("documents"),
-            pl.col("kept").sum().cast(pl.Int64),
-            (~pl.col("kept")).sum().cast(pl.Int64).alias("removed"),
-            pl.col("exact").sum().cast(pl.Int64).alias("exact_copies"),
-            (~pl.col("kept") & ~pl.col("exact")).sum().cast(pl.Int64).alias("near_copies"),
-        )
-        .sort("source")
-    )
-
-
-def _write_card(view: View, stage: Stage) -> None:
-    """The dataset's card of the folder of kept documents."""
-    sources = _by_source(view)
-    head = ("source", "documents", "kept", "removed", "exact copies", "near copies")
-    method, policy = view.record(FoundDuplicates).config, view.record(Selected).config["keep"]
-    write_documents_card(
-        stage.folder,
-        title="deduplicated",
-        summary="Documents as they were read, of near-duplicates one. `cluster_size`: how many it stands for.",
-        sources=[Source(one["source"], {"documents": one["kept"]}) for one in sources.to_dicts()],
-        sections=[
-            deduplication_section(DedupConfig.model_validate(method).near, str(policy), head=head, rows=sources.rows())
-        ],
-        fingerprint=stage.fingerprint,
-    )
+    write_kept(view, removed, section, threads=threads, step=step)
 
 
 def _result(view: View, *, index: DuplicateIndex | None) -> DedupResult:
@@ -310,7 +206,7 @@ def _result(view: View, *, index: DuplicateIndex | None) -> DedupResult:
     return DedupResult(
         workspace=view.workspace,
         shingles=duplicates.config.model_dump(include={"normalization", "unit", "ngram"}),
-        sources=_by_source(view),
+        sources=kept_by_source(view),
         counts=asdict(duplicates.counts),
         quarantined=sum(read["quarantined"].values()),
         indexed=None if index is None else len(index),

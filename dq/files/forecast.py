@@ -1,8 +1,8 @@
-"""What `dq dedup` and `dq passages` would take: read the input once, try a fair sample, extrapolate.
+"""What `dq dedup`, `semdedup` and `passages` would take: read the input once, try a fair sample, extrapolate.
 
 The sample goes through the very stages of the command in a temporary folder, which measures reading and writing; what
-finding takes is :func:`dq.dedup.estimate_cost`, of passages :func:`dq.dedup.passages.estimate_passages`. A fixed cost
-covers starting Python and loading compiled kernels.
+finding takes is :func:`dq.dedup.estimate_cost`, of passages :func:`dq.dedup.passages.estimate_passages`, of cosines
+:func:`dq.dedup.estimate_cosines`. A fixed cost covers starting Python and loading compiled kernels.
 """
 
 from __future__ import annotations
@@ -15,15 +15,18 @@ from pathlib import Path
 from dq.corpus import InputSpec, ReadConfig
 from dq.corpus.drawn import Drawn, draw
 from dq.corpus.inputs import Entry
-from dq.dedup import Resources, estimate_cost
+from dq.dedup import Resources, estimate_cosines, estimate_cost
+from dq.dedup.estimate import BYTES_A_TEXT_BYTE
 from dq.dedup.passages import estimate_passages
 from dq.dedup.policy import LONGEST
 from dq.executors import QUIET, Progress, Timed, require_live_polars
 from dq.files.dedup import dedup_files
 from dq.files.passages import cut_passages
+from dq.files.semantic import semdedup_files
 from dq.results import Result
 from dq.stages.passages import PassageConfig
 from dq.stages.selection import DeduplicationConfig
+from dq.stages.semantic import SemanticConfig
 from dq.store import Workspace
 
 SAMPLE_BYTES = 24_000_000  # of text: a few seconds of work
@@ -125,6 +128,52 @@ def forecast_passages(
         memory_bytes=found.memory_bytes,
         # Working files are gone before what is left of the documents is written.
         disk_bytes=round(ratio * corpus_bytes) + max(found.work_bytes, round(ratio * kept_bytes)),
+    )
+
+
+def forecast_semantic(
+    inputs: Sequence[Entry],
+    config: SemanticConfig,
+    *,
+    read: ReadConfig | None = None,
+    threads: int = 1,
+    seed: int = 0,
+    progress: Progress = QUIET,
+) -> Forecast:
+    """Time, memory and disk of deduplicating ``inputs`` by meaning, as `forecast_cost` has them.
+
+    Raises:
+        InputError: a file is missing or unreadable, none of the rows holds a text, or one has no vector.
+    """
+    read = read or ReadConfig()
+    drawn = _drawn(inputs, read, seed=seed, progress=progress)
+    open_guard = config.model_copy(update={"max_removed_fraction": 1.0, "keep": LONGEST})
+    widths = []
+
+    def job(sample: InputSpec, out: Path, times: Timed) -> Workspace:
+        done = semdedup_files([sample], out, open_guard, read=read, progress=times)
+        widths.append(done.dimensions)
+        return done.workspace
+
+    with progress.step("try a sample"):
+        _try_sample(drawn, job, rows=WARM_UP_ROWS)
+        times, corpus_bytes, kept_bytes = _try_sample(drawn, job, rows=None)
+        found = estimate_cosines(drawn.documents, widths[-1])
+    ratio = drawn.text_bytes / drawn.sample_bytes
+    reading, writing = times.seconds("read") * ratio, times.seconds("write") * ratio / threads
+    finding = times.seconds("vectors") * ratio / threads + times.seconds("select") * ratio + found.seconds
+    in_work = threads * _shard_bytes(drawn, read)
+    return Forecast(
+        documents=drawn.documents,
+        text_bytes=drawn.text_bytes,
+        complete=drawn.complete,
+        sample_documents=len(drawn.rows),
+        read_seconds=reading,
+        find_seconds=finding,
+        write_seconds=writing,
+        seconds=FIXED_SECONDS + reading + finding + writing,
+        memory_bytes=found.memory_bytes + round(in_work * BYTES_A_TEXT_BYTE),
+        disk_bytes=round(ratio * corpus_bytes) + found.disk_bytes + max(found.disk_bytes, round(ratio * kept_bytes)),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dq.dedup import Audit, audit_duplicates
+from dq.errors import WorkspaceError
 from dq.stages.base import View
 from dq.stages.duplicates import FoundDuplicates, shard_readers
 from dq.stages.read import Documents
@@ -19,6 +20,8 @@ def audit_workspace(workspace: Workspace, *, per_source: int = 500, seed: int = 
         WorkspaceError: the deduplication has not finished.
     """
     view = View.of(workspace)
+    if view.open(Selected).by_meaning:
+        raise WorkspaceError(f"{workspace.root}: of `dq semdedup`, which `dq audit semdedup` audits")
     corpus, found, selected = view.open(Documents, "deduplicated"), view.open(FoundDuplicates), view.open(Selected)
     audit = audit_duplicates(
         found.duplicates,

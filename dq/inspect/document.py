@@ -205,6 +205,8 @@ def _named(near: Mapping[str, Any]) -> dict[str, str]:
 
 def _duplicates(view: View, number: int) -> tuple[Neighbour | None, tuple[Neighbour, ...]]:
     """The kept document that it duplicates, and the verified pairs that it is in."""
+    if view.open(Selected).by_meaning:
+        return _same_meaning(view, number), ()
     corpus, duplicates = view.open(Documents, "deduplicated").documents, view.open(FoundDuplicates).duplicates
     ids = pl.concat([corpus.select("id", "source"), duplicates.frozen.select("id", "source")])
     table = view.open(Selected).table
@@ -222,3 +224,12 @@ def _duplicates(view: View, number: int) -> tuple[Neighbour | None, tuple[Neighb
         neighbour(row["kept_document"], row["similarity"]) if removed else None,
         tuple(neighbour(pair["left"] + pair["right"] - number, pair["similarity"]) for pair in near),
     )
+
+
+def _same_meaning(view: View, number: int) -> Neighbour | None:
+    """The kept document to whose vector that of this one is the nearest, if it was removed for it."""
+    row = view.open(Selected).table.row(number, named=True)
+    if row["kept"]:
+        return None
+    name, source = view.open(Documents).documents.select("id", "source").row(row["kept_document"])
+    return Neighbour(name, source, row["similarity"], True, row["exact"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
@@ -33,10 +33,12 @@ class RemovedPair(Result):
     exact: bool
     """The texts are equal but for white space and zero-width marks."""
     similarity: float
+    """Jaccard of shingles, or where ``by_meaning`` the cosine of vectors."""
     intersection: int | None
     union: int | None
     text: str
     kept_text: str | None
+    by_meaning: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,8 +68,9 @@ def removed_pairs(
     """
     require_live_polars()
     view = View.of(workspace)
-    corpus, frozen = view.open(Documents, "deduplicated"), view.open(FoundDuplicates).duplicates.frozen
-    documents, table = corpus.documents, view.open(Selected).selection.table()
+    corpus, selected = view.open(Documents, "deduplicated"), view.open(Selected)
+    documents, table = corpus.documents, selected.selection.table()
+    frozen = documents.head(0) if selected.by_meaning else view.open(FoundDuplicates).duplicates.frozen
     table = table.hstack(documents.select("id", "source")[table["document"]])
     if source is not None:
         if source not in documents["source"]:
@@ -77,7 +80,8 @@ def removed_pairs(
     if below is not None:
         table = table.filter(pl.col("similarity") < below)
     chosen = table.sort("similarity", "id").head(limit)
-    return [_pair(corpus, frozen, row) for row in chosen.iter_rows(named=True)]
+    pairs = (_pair(corpus, frozen, row) for row in chosen.iter_rows(named=True))
+    return [replace(pair, by_meaning=selected.by_meaning) for pair in pairs]
 
 
 def _pair(corpus: Documents, frozen: pl.DataFrame, row: dict[str, Any]) -> RemovedPair:

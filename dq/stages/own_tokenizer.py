@@ -68,7 +68,7 @@ def take_own(path: str, *, bos: str | None, texts: Iterable[str]) -> tuple[str, 
     tokenizer.encode_special_tokens = True
     tokenizer.no_truncation()
     token = _bos(tokenizer, bos, path=path)
-    unknown, inexact, of = _unknown(content, tokenizer), 0, 0
+    unknown, inexact, of = unknown_id(content, tokenizer), 0, 0
     for text in texts:
         ids = tokenizer.encode(text, add_special_tokens=False).ids
         if unknown is not None and unknown in ids:
@@ -103,7 +103,7 @@ def _bos(tokenizer: Any, stated: str | None, *, path: str) -> str:
     return found
 
 
-def _unknown(content: str, tokenizer: Any) -> int | None:
+def unknown_id(content: str, tokenizer: Any) -> int | None:
     """The number of the token for what has none, if there is one."""
     model = json.loads(content)["model"]
     if isinstance(model.get("unk_id"), int):

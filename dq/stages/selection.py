@@ -25,6 +25,7 @@ from dq.stages.heldout import Heldout
 from dq.stages.read import Documents
 from dq.stages.signals import Signals
 from dq.stages.tokens import TokenPool
+from dq.stages.vectors import FoundVectors
 from dq.stages.verdicts import Verdicts
 from dq.store import read_parquet, write_parquet
 
@@ -77,6 +78,7 @@ class Selected(Output):
         "heldout": Need(Heldout),
         "signals": Need(Signals),
         "tokens": Need(TokenPool),
+        "vectors": Need(FoundVectors),
         "verdicts": Need(Verdicts),
     }
 
@@ -84,6 +86,11 @@ class Selected(Output):
     def place(cls, view: View, _of: str, /) -> Path:
         """``selection/<version>``."""
         return view.workspace.selection(view.texts.deduplicated)
+
+    @property
+    def by_meaning(self) -> bool:
+        """Whether similarities are cosines of vectors, and not of shingles."""
+        return "vectors" in self.record.inputs
 
     @property
     def file(self) -> Path:
@@ -144,12 +151,13 @@ def select_documents(view: View, config: DeduplicationConfig, *, eligible: Bools
             max_removed_fraction=config.max_removed_fraction,
             allowed=config.allow_removal,
         )
-        write_parquet(stage.folder / FILE, _table(chosen))
+        write_parquet(stage.folder / FILE, selection_table(chosen))
         stage.commit({"kept": int(chosen.kept.sum()), "removed": int(chosen.removed.sum())})
     return view.open(Selected)
 
 
-def _table(chosen: Selection) -> pl.DataFrame:
+def selection_table(chosen: Selection) -> pl.DataFrame:
+    """What is written of a selection, as `Selected.table` has it."""
     table = pl.DataFrame(
         {
             "kept": chosen.kept,

@@ -150,7 +150,8 @@ def _rules(view: View) -> Section:
 
 def _deduplication(view: View) -> Section:
     found, selected = view.record(FoundDuplicates), view.record(Selected)
-    return deduplication_section(DedupConfig.model_validate(found.config).near, str(selected.config["keep"]))
+    near = f"texts of a verified Jaccard {DedupConfig.model_validate(found.config).near}"
+    return deduplication_section(near, str(selected.config["keep"]))
 
 
 def _held_out(view: View) -> Section:

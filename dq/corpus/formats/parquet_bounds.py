@@ -20,6 +20,7 @@ MAX_COLUMNS = 10_000  # leaves: each takes part in every row's metadata
 MAX_BATCH_BYTES = 256 << 20  # decoded, of what dictionaries and shared beginnings can expand to
 MAX_ROW_BYTES = 1 << 30  # decoded, of the lists of a row
 NUMBER_BYTES = 8
+MAX_NUMBER_BYTES = 16  # of values of fixed length: those of half precision and decimals are stored so
 HEADER_BYTES = 64
 NAMES = ("BYTE_ARRAY", "FIXED_LEN_BYTE_ARRAY")
 
@@ -54,10 +55,10 @@ def bounded_rows(stored: pa.NativeFile, file: pq.ParquetFile, groups: list[int],
         group, row_bytes = file.metadata.row_group(number), 0
         for at in range(group.num_columns):
             column = group.column(at)
-            width = _largest_value(stored, column)
+            width = value = _largest_value(stored, column, file.schema.column(at))
             if file.schema.column(at).max_repetition_level:
                 width *= -(-column.num_values // max(1, group.num_rows))  # on average; a row may have them all
-                if width and column.num_values * _largest_value(stored, column) > MAX_BATCH_BYTES:
+                if width and column.num_values * value > MAX_BATCH_BYTES:
                     width = _largest_row(stored, number, column)
                 if max(width, NUMBER_BYTES * column.num_values // max(1, group.num_rows)) > MAX_ROW_BYTES:
                     raise InputError(
@@ -69,9 +70,9 @@ def bounded_rows(stored: pa.NativeFile, file: pq.ParquetFile, groups: list[int],
     return max(1, min(bounds))
 
 
-def _largest_value(stored: pa.NativeFile, column: pq.ColumnChunkMetaData) -> int:
+def _largest_value(stored: pa.NativeFile, column: pq.ColumnChunkMetaData, kind: pq.ColumnSchema) -> int:
     """Bytes that no value of a column chunk exceeds; 0 where values take about what metadata tells."""
-    if column.physical_type not in NAMES:
+    if column.physical_type not in NAMES or 0 < (kind.length or 0) <= MAX_NUMBER_BYTES:
         return 0
     if "DELTA_BYTE_ARRAY" in column.encodings:  # each value begins as the one before it does
         return int(column.total_uncompressed_size)

@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 
 from dq.arrays import I64, U64, Array, offsets_of, read_only
-from dq.dedup.kernels.visible import count_visible
-from dq.dedup.normalization import canonical_tables
 from dq.dedup.shards import Shard, load_shard
+from dq.dedup.visible import visible_characters
 from dq.executors import QUIET, Step
 from dq.store.arrays import MappedArray
-from dq.text import character_classes, content_keys
+from dq.text import content_keys
 
 ROWS = 1 << 20  # of a column at a time
 
@@ -85,10 +84,7 @@ class StoredTexts:
                 file.write(batch.data[batch.offsets[0] : batch.offsets[-1]].data)
                 lengths.append(np.diff(batch.offsets))
                 keys.append(content_keys(batch))
-                seen.append(np.zeros(len(batch), np.int64))
-                if visible:
-                    given = (read_only(batch.data), read_only(batch.offsets), read_only(np.arange(len(batch))))
-                    count_visible(*given, canonical_tables(), character_classes(), seen[-1])
+                seen.append(visible_characters(batch) if visible else np.zeros(len(batch), np.int64))
                 step.advance(len(batch))
         found = offsets_of(np.concatenate(lengths))
         return cls(MappedArray(path, np.uint8, (int(found[-1]),)), found, np.concatenate(keys), np.concatenate(seen))

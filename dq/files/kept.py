@@ -1,0 +1,145 @@
+"""What a deduplication leaves, whatever it compares: the documents that stay, the list of those removed, the counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import polars as pl
+import pyarrow.parquet as pq
+
+from dq.arrays import offsets_of
+from dq.cards import Section, Source
+from dq.corpus import Corpus
+from dq.executors import Step, run_in_threads
+from dq.files.card import write_documents_card
+from dq.stages.base import Need, Output, View
+from dq.stages.duplicates import disk_errors
+from dq.stages.read import Documents
+from dq.stages.selection import Selected
+from dq.store import write_parquet, write_table
+
+CARD_HEAD = ("source", "documents", "kept", "removed", "exact copies", "near copies")
+
+
+class Kept(Output):
+    """The documents that stay: one Parquet file a corpus shard, with the size of the cluster that each stands for."""
+
+    made_by: ClassVar = {"kept": 4}
+    needs: ClassVar = {"corpus": Need(Documents), "selection": Need(Selected)}
+
+    @classmethod
+    def place(cls, view: View, _of: str, /) -> Path:
+        """``kept``."""
+        return view.workspace.kept()
+
+
+@dataclass(frozen=True)
+class _WriteTask:
+    shard: Path
+    selection: Path
+    first: int
+    output: Path
+
+
+def write_kept(
+    view: View, removed_table: Callable[[], pl.DataFrame], section: Callable[[], Section], *, threads: int, step: Step
+) -> None:
+    """Write ``kept/`` and ``removed.parquet``, which belongs to the same stage, or find that it has been done.
+
+    Args:
+        view: of the workspace.
+        removed_table: a row a removed document.
+        section: of the card, about the deduplication.
+        threads: shards at a time.
+        step: told of shards.
+    """
+    stage, removed = view.stage(Kept), view.workspace.removed()
+    if stage.done() is not None and removed.exists():
+        return
+    stage.start()
+    removed.unlink(missing_ok=True)
+    corpus, selected = view.open(Documents), view.open(Selected)
+    firsts = offsets_of(np.bincount(corpus.documents["shard"].to_numpy(), minlength=len(corpus.shards)))
+    tasks = [
+        _WriteTask(path, selected.file, int(first), stage.folder / path.name)
+        for path, first in zip(corpus.shards, firsts, strict=False)
+    ]
+
+    def write(task: _WriteTask) -> None:
+        if not task.output.exists():
+            _write_shard(task)
+        step.advance()
+
+    with disk_errors(stage.folder):
+        # Arrow lets go of the interpreter; processes would start for longer.
+        run_in_threads(write, tasks, threads=threads)
+        table = removed_table()
+        write_parquet(removed, table)
+    write_documents_card(
+        stage.folder,
+        title="deduplicated",
+        summary="Documents as they were read, of near-duplicates one. `cluster_size`: how many it stands for.",
+        sources=[Source(one["source"], {"documents": one["kept"]}) for one in kept_by_source(view).to_dicts()],
+        sections=[section()],
+        fingerprint=stage.fingerprint,
+    )
+    stage.commit({"kept": len(corpus.documents) - len(table), "removed": len(table)})
+
+
+def _write_shard(task: _WriteTask) -> None:
+    with pq.ParquetFile(task.shard) as file:
+        shard = file.read(columns=["id", "source", "text", "meta"])
+    chosen = (
+        pl.scan_parquet(task.selection, glob=False)
+        .select("kept", "cluster_size")
+        .slice(task.first, len(shard))
+        .collect()
+    )
+    shard = shard.append_column("cluster_size", chosen["cluster_size"].to_arrow())
+    write_table(task.output, shard.filter(chosen["kept"].to_arrow()), repeated=["source"])
+
+
+def removed_with_kept(corpus: Corpus, selection: pl.DataFrame, earlier: pl.Series | None = None) -> pl.DataFrame:
+    """One row a removed document: its own columns, kept_id, occurrence, kept_occurrence.
+
+    Args:
+        corpus: the documents.
+        selection: as of `Selected.table`.
+        earlier: ids of documents of an index, numbered after those of the corpus.
+    """
+    earlier = pl.Series("id", [], dtype=pl.String) if earlier is None else earlier
+    table = corpus.documents.select("id", "source").hstack(selection).filter(~pl.col("kept"))
+    occurrences = _occurrences(corpus.documents)
+    of_all = pl.concat([occurrences, pl.repeat(None, len(earlier), dtype=pl.UInt32, eager=True)])
+    return table.with_columns(
+        pl.concat([corpus.documents["id"], earlier]).gather(table["kept_document"]).alias("kept_id"),
+        occurrences.filter(~selection["kept"]).alias("occurrence"),
+        of_all.gather(table["kept_document"]).alias("kept_occurrence"),
+    )
+
+
+def _occurrences(documents: pl.DataFrame) -> pl.Series:
+    """The number of each document among those of its source and id, in reading order: mostly 0."""
+    if not documents.select(pl.struct("source", "id").is_duplicated().any()).item():
+        return pl.repeat(0, len(documents), dtype=pl.UInt32, eager=True)
+    return documents.select(pl.int_range(pl.len(), dtype=pl.UInt32).over("source", "id")).to_series()
+
+
+def kept_by_source(view: View) -> pl.DataFrame:
+    """A row a source: documents, kept, removed, and of these exact_copies and near_copies."""
+    frame = view.open(Documents).documents.select("source").hstack(view.open(Selected).table)
+    return (
+        frame.group_by("source")
+        .agg(
+            pl.len().cast(pl.Int64).alias("documents"),
+            pl.col("kept").sum().cast(pl.Int64),
+            (~pl.col("kept")).sum().cast(pl.Int64).alias("removed"),
+            pl.col("exact").sum().cast(pl.Int64).alias("exact_copies"),
+            (~pl.col("kept") & ~pl.col("exact")).sum().cast(pl.Int64).alias("near_copies"),
+        )
+        .sort("source")
+    )
