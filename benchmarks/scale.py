@@ -52,17 +52,23 @@ class Measure:
 
 
 class Generator:
-    """Documents by number; the same for the same texts and seed, whatever was made before."""
+    """Documents by number; the same for the same texts and seed, whatever was made before.
 
-    def __init__(self, texts: list[str], seed: int) -> None:
-        self._texts, self._seed = texts, seed
+    Args:
+        texts: they are made from.
+        seed: of the edits.
+        originals: whether the first documents are the texts as they are.
+    """
+
+    def __init__(self, texts: list[str], seed: int, *, originals: bool = True) -> None:
+        self._texts, self._seed, self._first = texts, seed, len(texts) if originals else 1
 
     def _random(self, number: int) -> random.Random:
         return random.Random((self._seed << 40) + number)
 
     def original(self, number: int) -> int | None:
         """The document that this one is a near-copy of, or None."""
-        if number < len(self._texts):
+        if number < self._first:
             return None
         draws = self._random(-number)
         if draws.randrange(PLANTED):
@@ -72,7 +78,7 @@ class Generator:
 
     def text(self, number: int) -> str:
         """The document of that number."""
-        if number < len(self._texts):
+        if number < self._first:
             return self._texts[number]
         draws, original = self._random(number), self.original(number)
         if original is None:

@@ -44,7 +44,8 @@ def _show(plan: ClusterPlan) -> None:
         f"{_hours(cores.least)} to {_hours(cores.most)}",
         wrap=True,
     )
-    show.line(f"disk: {amount(plan.disk_bytes, 'bytes')} in the workspace, and a fifth more while it works", wrap=True)
+    disk, peak = amount(plan.disk_bytes, "bytes"), amount(plan.peak_disk_bytes, "bytes")
+    show.line(f"disk: {disk} in the workspace, {peak} while the tokens of its parts are joined", wrap=True)
     show.line(_memory(plan), wrap=True)
     show.warnings(_limits(plan))
     show.line(
@@ -90,7 +91,9 @@ def _memory(plan: ClusterPlan) -> str:
 
 
 def _limits(plan: ClusterPlan) -> list[str]:
-    """What more nodes do not change, and tasks that are too short."""
+    """What more nodes do not change, tasks that are too short, and shards that are too many."""
+    from dq.stages.shards import MAX_SHARDS, SHARD_TEXT_BYTES
+
     found = []
     alone = [stage for stage in plan.stages if stage.way != "tasks"]
     hours = sum(stage.hours for stage in alone)
@@ -107,6 +110,11 @@ def _limits(plan: ClusterPlan) -> list[str]:
         found.append(
             f"{short[0].name} is {short[0].tasks:,} tasks of {seconds:.1f} s: `read: {{shard_rows: 65536}}` in the job "
             "makes fewer and longer ones"
+        )
+    if plan.shards > MAX_SHARDS:
+        found.append(
+            f"{plan.shards:,} shards, of which a job has {MAX_SHARDS:,} at most: raise `read.shard_rows`; more than "
+            f"{amount(MAX_SHARDS * SHARD_TEXT_BYTES, 'bytes')} of text are several jobs"
         )
     return found
 

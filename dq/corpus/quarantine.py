@@ -180,6 +180,18 @@ def quarantine(path: Path, counts: RowCounts) -> Iterator[Callable[[Batch], None
         yield take
 
 
+def join_quarantines(parts: Sequence[Path], target: Path) -> None:
+    """Several such files as one, in order, its first rows."""
+    with replacing(target) as temporary, temporary.open("wb") as output:
+        output.writelines(itertools.islice(_lines(parts), MAX_LISTED))
+
+
+def _lines(parts: Sequence[Path]) -> Iterator[bytes]:
+    for part in parts:
+        with part.open("rb") as lines:
+            yield from lines
+
+
 def _line(name: str, row: BadRow) -> bytes:
     """File, line (or row, from 1), reason, first bytes; the offset in the file where its format tells."""
     where = {"file": name, "line": row.line} | ({} if row.offset is None else {"offset": row.offset})

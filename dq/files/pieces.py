@@ -7,7 +7,6 @@ bytes for any number of workers and of interruptions.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,7 +23,7 @@ from dq.corpus.documents import Carried
 from dq.corpus.followed import followed
 from dq.corpus.inputs import InputFile
 from dq.corpus.pieces import Piece, cut_files
-from dq.corpus.quarantine import MAX_LISTED, QUARANTINE, quarantine
+from dq.corpus.quarantine import QUARANTINE, join_quarantines, quarantine
 from dq.errors import ConfigError, InputError
 from dq.executors import Executor, Progress, report
 from dq.files.repeated import id_hashes, repeated_ids
@@ -206,12 +205,5 @@ def join_quarantine(scratch: Path, target: Path) -> None:
     parts = [path for path in sorted(scratch.glob(f"[0-9]*.{QUARANTINE}")) if path.stat().st_size]
     if parts:
         joined = scratch / "joined"  # a kill leaves nothing beside the target
-        with replacing(joined) as temporary, temporary.open("wb") as output:
-            output.writelines(itertools.islice(_lines(parts), MAX_LISTED))
+        join_quarantines(parts, joined)
         joined.replace(target)
-
-
-def _lines(parts: Sequence[Path]) -> Iterator[bytes]:
-    for part in parts:
-        with part.open("rb") as lines:
-            yield from lines

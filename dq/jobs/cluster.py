@@ -20,10 +20,13 @@ from dq.jobs.job import JobConfig
 from dq.jobs.tried import Tried, try_job
 from dq.results import Result
 from dq.stages.base import ORIGINAL
-from dq.stages.read import SHARD_TEXT_BYTES
-from dq.stages.tokens import MAX_PARTS, PART_BYTES
+from dq.stages.read import MANY_BYTES, MANY_WORKERS
+from dq.stages.read_tasks import PIECE_BYTES
+from dq.stages.shards import SHARD_TEXT_BYTES
+from dq.stages.tokens import MAX_PARTS
+from dq.stages.tokens import PART_BYTES as TOKENS_BYTES
 
-SAMPLE_BYTES = 256_000_000  # of text, half of it or more
+SAMPLE_BYTES = 320_000_000  # of text, half of it or more
 PARTS = (4, 2, 1)  # of the sample
 MAX_HELD_OUT = 0.5  # of a part
 SLURM_START_SECONDS = 2.0  # of a job: Python and libraries
@@ -97,11 +100,13 @@ class ClusterPlan(Result):
         documents: of the mean size of the sample's.
         nodes: on which it runs.
         sample_documents, sample_bytes: what was tried.
+        shards: of its corpus.
         stages: in the order in which they are done.
     """
 
     text_bytes: int
     documents: int
+    shards: int
     nodes: Nodes
     sample_documents: int
     sample_bytes: int
@@ -124,6 +129,11 @@ class ClusterPlan(Result):
         return sum(stage.disk_bytes for stage in self.stages)
 
     @property
+    def peak_disk_bytes(self) -> int:
+        """Of the workspace while the tokens' parts are joined."""
+        return self.disk_bytes + sum(stage.disk_bytes for stage in self.stages if stage.name == "tokenise")
+
+    @property
     def largest(self) -> StageNeeds:
         """The stage that holds most on the command's node."""
         return max(self.stages, key=lambda stage: stage.task_bytes + stage.held_bytes)
@@ -140,7 +150,7 @@ class ClusterPlan(Result):
 
     def record(self) -> dict[str, object]:
         """The fields, and what follows from them."""
-        names = ("hours", "core_hours", "disk_bytes", "largest_text_bytes")
+        names = ("hours", "core_hours", "disk_bytes", "peak_disk_bytes", "largest_text_bytes")
         return {**super().record(), **{name: getattr(self, name) for name in names}}
 
 
@@ -165,6 +175,7 @@ def plan_cluster(
     return ClusterPlan(
         text_bytes=text_bytes,
         documents=corpus.documents,
+        shards=corpus.shards,
         nodes=nodes,
         sample_documents=len(drawn.rows),
         sample_bytes=drawn.sample_bytes,
@@ -201,17 +212,25 @@ class _Corpus:
         by_rows = self.config.read.shard_rows * self.text_bytes // self.documents
         return min(self.text_bytes, by_rows, SHARD_TEXT_BYTES)
 
+    @property
+    def shards(self) -> int:
+        """Of the corpus."""
+        return -(-self.text_bytes // max(1, self.shard_bytes))
+
     def tasks(self, cost: Cost) -> int:
         """Into how many tasks a stage is cut."""
-        shards = -(-self.text_bytes // max(1, self.shard_bytes))
+        if cost.unit == "piece":
+            return -(-self.text_bytes // PIECE_BYTES)
+        shards = self.shards
         if cost.unit == "part":
-            return shards * max(1, min(MAX_PARTS, self.shard_bytes // PART_BYTES))
+            return shards * max(1, min(MAX_PARTS, self.shard_bytes // TOKENS_BYTES))
         return shards * (2 if cost.versions and self.config.texts.trained != ORIGINAL else 1)
 
 
 def _needs(name: str, corpus: _Corpus, tries: Sequence[Tried], *, nodes: Nodes) -> StageNeeds:
     steps, sizes = [one.steps[name] for one in tries], [one.text_bytes for one in tries]
-    cost = cost_of(name, corpus.config)
+    in_order = nodes.count == 1 and (nodes.cores < MANY_WORKERS or corpus.text_bytes < MANY_BYTES)
+    cost = cost_of(name, corpus.config, in_order=in_order)
     seconds = _extended(sizes, [step.seconds for step in steps], size=corpus.text_bytes)
     disk = _extended(sizes, [step.disk_bytes for step in steps], size=corpus.text_bytes)
     task_bytes = steps[0].memory_bytes + round(BYTES_A_TEXT_BYTE * max(0, corpus.shard_bytes - sizes[0]))

@@ -33,14 +33,14 @@ class Cost:
     way: Way
     held: int
     grows: str
-    unit: Literal["shard", "part", ""] = ""
+    unit: Literal["piece", "shard", "part", ""] = ""
     versions: bool = False
     alone_seconds: float = 0.0
 
 
 TABLE = "a row a document, on the command's node"
 STAGES = {
-    "read": Cost("process", 100, "ids and sources while they are counted, on the command's node"),
+    "read": Cost("tasks", 170, "ids and sources while they are counted, on the command's node", "piece"),
     "clean": Cost("tasks", 100, TABLE, "shard"),
     SEARCH: Cost("threads", 300, "keys and pairs on the command's node; signatures on disk"),
     "decontaminate": Cost("tasks", 150, TABLE, "shard", versions=True),
@@ -55,10 +55,18 @@ STAGES = {
 }
 
 
-def cost_of(name: str, config: JobConfig) -> Cost:
-    """How a stage of a job runs; versions of the text are made by tasks unless the whole corpus decides them."""
+def cost_of(name: str, config: JobConfig, *, in_order: bool = False) -> Cost:
+    """How a stage of a job runs; versions of the text are made by tasks unless the whole corpus decides them.
+
+    Args:
+        name: of the stage.
+        config: of the job.
+        in_order: whether one process reads.
+    """
     kind, _, version = name.partition(": ")
     found = STAGES[kind]
+    if kind == "read" and in_order:
+        return replace(found, way="process", unit="")
     if kind == SEARCH:
         bands = choose_bands(config.dedup.method).bands
         return replace(found, alone_seconds=bands * SECONDS_A_BAND_ROW)

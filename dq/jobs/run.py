@@ -106,7 +106,14 @@ def run_job(
     with workspace.lock():
         found = find_inputs(config.input)
         with progress.step("read", unit="bytes", total=input_bytes(found)) as step:
-            ingest(Documents.place(view, ""), found, config.read, may_replace=may_replace, step=step)
+            ingest(
+                Documents.place(view, ""),
+                found,
+                config.read,
+                may_replace=may_replace,
+                executor=executor,
+                step=step,
+            )
         shards, documents = len(view.open(Documents).shards), len(view.open(Documents).documents)
         for one in config.clean:
             with progress.step(f"clean: {one.version}", unit="shards", total=shards) as step:

@@ -38,11 +38,9 @@ class StepCost:
 
 
 @dataclass(frozen=True)
-class Tried:
-    """What a job took on some documents."""
+class Took:
+    """What a job took."""
 
-    documents: int
-    text_bytes: int
     steps: Mapping[str, StepCost]
     clock_seconds: float
     disk_bytes: int
@@ -52,6 +50,13 @@ class Tried:
     def seconds(self) -> float:
         """Of the processor, all steps."""
         return sum(step.seconds for step in self.steps.values())
+
+
+@dataclass(frozen=True)
+class Tried(Took):
+    """What a job took on some documents."""
+
+    text_bytes: int
 
 
 @dataclass(frozen=True)
@@ -69,12 +74,18 @@ def try_job(drawn: Drawn, config: JobConfig, *, rows: int) -> Tried:
     with tempfile.TemporaryDirectory(prefix="dq-run-") as folder:
         sample = InputSpec(path=str(drawn.write(Path(folder), rows=rows)))
         open_guard = config.dedup.model_copy(update={"max_removed_fraction": 1.0})
-        task = _Task(config.model_copy(update={"input": (sample,), "dedup": open_guard}), Path(folder))
-        LocalExecutor().run(_run, [task], output=lambda one: one.output, isolated=True)
-        took = read_json(task.output)
-    steps = {name: StepCost(*cost) for name, cost in took["steps"]}
+        took = measure_job(config.model_copy(update={"input": (sample,), "dedup": open_guard}), Path(folder))
     text_bytes = sum(len(row["text"].encode()) for row in drawn.rows[:rows])
-    return Tried(rows, text_bytes, steps, took["clock_seconds"], took["disk_bytes"])
+    return Tried(took.steps, took.clock_seconds, took.disk_bytes, text_bytes)
+
+
+def measure_job(config: JobConfig, folder: Path) -> Took:
+    """Run the job in one process of its own; its workspace is below ``folder``."""
+    task = _Task(config, folder)
+    LocalExecutor().run(_run, [task], output=lambda one: one.output, isolated=True)
+    took = read_json(task.output)
+    steps = {name: StepCost(*cost) for name, cost in took["steps"]}
+    return Took(steps, took["clock_seconds"], took["disk_bytes"])
 
 
 def _run(task: _Task) -> None:
@@ -84,9 +95,8 @@ def _run(task: _Task) -> None:
     took = time.perf_counter() - began
     joined = (workspace.tokens(task.config.texts.trained) / TOKENS).stat().st_size
     steps = [(name, astuple(cost)) for name, cost in meter.steps.items()]
-    write_json_atomic(
-        task.output, {"steps": steps, "clock_seconds": took, "disk_bytes": _size(workspace.root) + joined}
-    )
+    found = {"steps": steps, "clock_seconds": took, "disk_bytes": _size(workspace.root) + joined}
+    write_json_atomic(task.output, found)
 
 
 class _Meter:

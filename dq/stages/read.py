@@ -1,10 +1,11 @@
 """The read stage: inputs to shards of documents; unreadable rows to the quarantine; nothing lost silently.
 
-One process reads in order, so that shards are cut by rows alone; everything after it runs in parallel over shards.
+Shards are cut by rows alone; everything after this runs in parallel over shards.
 """
 
 from __future__ import annotations
 
+import shutil
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,25 +15,25 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from dq.corpus.batches import gathered
 from dq.corpus.config import ReadConfig
 from dq.corpus.corpus import Corpus
-from dq.corpus.followed import followed, in_order
+from dq.corpus.followed import followed, in_order, input_bytes
 from dq.corpus.inputs import Entry, Inputs, find_inputs, input_identity
 from dq.corpus.quarantine import QUARANTINE, RowCounts, quarantine, row_warnings, shared_ids
 from dq.errors import WorkspaceError
-from dq.executors import QUIET, Step
+from dq.executors import QUIET, Executor, LocalExecutor, Step
 from dq.stages.base import Need, Output, View
-from dq.store import Stage, check_files, read_parquet, read_record, write_table
-from dq.text import content_keys
+from dq.stages.read_tasks import WORK, read_by_tasks
+from dq.stages.shards import SHARD_TEXT_BYTES, check_shards, with_sizes, write_shard
+from dq.store import Stage, check_files, read_parquet, read_record
 
 STAGE_VERSION = 4
 TOLD_APART = "their occurrence, in reading order, tells them apart"
 MAX_REPEATED_SOURCES = 20  # that a record names
-SHARD_TEXT_BYTES = 256_000_000
 WRITERS = 2
+MANY_WORKERS, MANY_BYTES = 4, 1_000_000_000  # from which reading by tasks, which writes twice, pays here too
 
 
 def _stage(folder: Path, inputs: Sequence[Entry] | Inputs, config: ReadConfig) -> tuple[Stage, Inputs]:
@@ -87,15 +88,19 @@ def ingest(
     config: ReadConfig,
     *,
     may_replace: Callable[[Stage], object] | None = None,
+    executor: Executor | None = None,
     step: Step = QUIET,
 ) -> Corpus:
     """Read inputs into ``folder``, or find that it has been done. The step counts bytes of files.
+
+    One process reads in order; a cluster, or many workers, read pieces at a time. Both leave the same bytes.
 
     Args:
         folder: of the corpus.
         inputs: files, patterns, folders and samples, or what they were found to be.
         config: how rows become documents.
         may_replace: raises where a corpus that is there must stay: `unreplaced`, `keep_input`.
+        executor: who may read; default this process.
         step: told of bytes.
 
     Raises:
@@ -109,9 +114,10 @@ def ingest(
         check_files(folder, record)
     else:
         stage.start()
-        counts = _write_shards(folder, found, config, step=step)
-        wanted = found.files[0].spec.text_field
-        counts.check(config, listed_in=folder / QUARANTINE, text_field=wanted)
+        if executor is not None and reads_by_tasks(executor, input_bytes(found)):
+            counts = read_by_tasks(folder, found, config, executor=executor, step=step)
+        else:
+            counts = _write_shards(folder, found, config, step=step)
         stage.commit(_summary(folder, counts))
     return Corpus(folder)
 
@@ -145,13 +151,20 @@ def _contents(config: Any) -> dict[str, str]:
         return {}
 
 
+def reads_by_tasks(executor: Executor, n_bytes: int) -> bool:
+    """Whether pieces of an input are read at a time: on a cluster, and here where there is enough to share."""
+    return not isinstance(executor, LocalExecutor) or (executor.workers >= MANY_WORKERS and n_bytes >= MANY_BYTES)
+
+
 def _write_shards(folder: Path, found: Inputs, config: ReadConfig, *, step: Step) -> RowCounts:
+    shutil.rmtree(folder / WORK, ignore_errors=True)  # of tasks that were killed
     counts = RowCounts(left_out=found.left_out)
     with quarantine(folder / QUARANTINE, counts) as take, _ShardWriter(folder, config.shard_rows) as shard:
         batches = followed(in_order(found.files), step, max_document_bytes=config.max_document_bytes)
         for _, batch in gathered(batches):
             take(batch)
             shard.add(batch.documents)
+    counts.check(config, listed_in=folder / QUARANTINE, text_field=found.files[0].spec.text_field)
     return counts
 
 
@@ -185,8 +198,7 @@ class _ShardWriter:
 
     def add(self, documents: pa.Table) -> None:
         """Take documents, in order."""
-        sizes = pc.binary_length(documents.column("text")).cast(pa.int64())
-        table = documents.append_column("n_bytes", sizes)
+        table = with_sizes(documents)
         while len(table):
             held = self._held_bytes + np.cumsum(pl.Series(table.column("n_bytes")).to_numpy())
             by_bytes = int(np.searchsorted(held, SHARD_TEXT_BYTES)) + 1  # the document that fills it is its last
@@ -200,8 +212,8 @@ class _ShardWriter:
 
     def _flush(self) -> None:
         self._wait(SHARD_TEXT_BYTES - self._held_bytes)
-        path = self._folder / f"{self._number:05d}.parquet"
-        writing = self._threads.submit(_write_shard, path, pa.concat_tables(self._tables))
+        check_shards(self._number + 1)
+        writing = self._threads.submit(write_shard, self._folder, self._number, pa.concat_tables(self._tables))
         self._writing.append((self._held_bytes, writing))
         self._number += 1
         self._start()
@@ -210,13 +222,6 @@ class _ShardWriter:
         """Until fewer shards than writers, of at most ``max_bytes`` of text, are being written; below 0: until none."""
         while self._writing and (len(self._writing) >= WRITERS or sum(size for size, _ in self._writing) > max_bytes):
             self._writing.popleft()[1].result()
-
-
-def _write_shard(path: Path, documents: pa.Table) -> None:
-    table = documents.combine_chunks()
-    keys = pl.Series(content_keys(table.column("text"))).to_arrow()
-    table = table.add_column(table.num_columns - 1, "content_key", keys)
-    write_table(path, table, repeated=["source"], often_read=True)
 
 
 def _summary(folder: Path, counts: RowCounts) -> dict[str, Any]:

@@ -28,7 +28,7 @@ def planned(config: JobConfig, monkeypatch: pytest.MonkeyPatch, *, size: int, no
         text_bytes = sum(len(row["text"].encode()) for row in drawn.rows[:rows])
         cost = StepCost(10 + 3600 * text_bytes / GB, GB, text_bytes // 2)
         names = ["read", *(f"clean: {one.version}" for one in tried.clean), "find duplicates", "score", "tokenise"]
-        return Tried(rows, text_bytes, dict.fromkeys(names, cost), 1.0, 1)
+        return Tried(dict.fromkeys(names, cost), 1.0, 1, text_bytes)
 
     monkeypatch.setattr("dq.jobs.cluster.try_job", try_job)
     return plan_cluster(config, size, nodes)
@@ -42,8 +42,8 @@ def test_stages_are_as_long_as_their_parts_say(finished: Finished, monkeypatch: 
         assert stage.core_hours.expected == pytest.approx(1000 + 10 / 3600, rel=1e-6)
         assert stage.core_hours.least <= stage.core_hours.expected <= stage.core_hours.most
         assert stage.disk_bytes == pytest.approx(TB / 2, rel=1e-3)
-    assert read.hours == pytest.approx(read.core_hours.expected) and read.tasks == search.tasks == 1
-    assert 100 < search.hours < 1000  # ten threads, of which one sorts while the others wait
+    assert read.hours == pytest.approx(read.core_hours.expected / 40) and read.tasks == -(-TB // (256 << 20))
+    assert search.tasks == 1 and 100 < search.hours < 1000  # ten threads, of which one sorts while the others wait
     assert score.hours == tokenise.hours == pytest.approx(score.core_hours.expected / 40)
     assert score.tasks == pytest.approx(plan.documents / 1000, abs=1) and tokenise.tasks >= score.tasks
     assert plan.hours == sum(stage.hours for stage in plan.stages)
@@ -84,18 +84,20 @@ def test_a_version_that_the_whole_corpus_decides_is_made_by_one_process(finished
 def test_a_screen_says_what_is_where_and_what_does_not_fit(
     finished: Finished, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    nodes = Nodes(cores=64, memory_bytes=64 * GB, count=3)
+    nodes = Nodes(cores=2, memory_bytes=64 * GB)
     plan = planned(finished.config, monkeypatch, size=2 * TB, nodes=nodes)
     plan_job_for(finished.config, "2TB", nodes, as_json=False)
     shown = capsys.readouterr().out
     assert max(map(len, shown.splitlines())) <= 80
     rows = {line[: len(stage.name)]: line for line in shown.splitlines() for stage in plan.stages}
-    assert "1 process" in rows["read"] and "64 threads" in rows["find duplicates"]
+    assert "1 process" in rows["read"] and "2 threads" in rows["find duplicates"]
     assert f"{plan.stages[2].tasks:,}" in rows["score"]
     words = " ".join(shown.split())
-    assert "DOES NOT FIT a node of 64 GB" in words and "3 nodes of 64 cores" in words
-    assert "of the hours are of one node, whatever the number of nodes: read 2,000" in words
-    assert "makes fewer and longer ones" in words
+    assert "DOES NOT FIT a node of 64 GB" in words and "a node of 2 cores" in words
+    assert "makes fewer and longer ones" in words and "shards, of which a job has 100,000 at most" in words
+    plan_job_for(finished.config, "2TB", Nodes(2, 64 * GB, 1000), as_json=False)
+    words = " ".join(capsys.readouterr().out.split())
+    assert "of the hours are of one node, whatever the number of nodes: find duplicates 1," in words
     large_shards = changed(finished.config, read={"shard_rows": 100_000})
     plan_job_for(large_shards, "1GB", Nodes(64, 64 * GB), as_json=False)
     words = " ".join(capsys.readouterr().out.split())
