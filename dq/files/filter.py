@@ -29,7 +29,7 @@ from dq.files.named import Named
 from dq.files.pieces import PieceTask, Scoring, counted, cut, join_quarantine, run_pieces
 from dq.files.score import ScoreTask, score_piece, score_tasks
 from dq.files.tally import BY_SOURCE, Tally
-from dq.quality import LabelRule, QuantileRule, RuleSet, a_rule_set
+from dq.quality import LabelRule, RuleSet, a_rule_set
 from dq.quality.rules import fixed_value
 from dq.quality.urls import RULES as URL_REASONS
 from dq.quality.urls import with_urls
@@ -271,7 +271,7 @@ class _Work:
         """Work on every piece, and make of the pieces what the outputs name."""
         pieces, folder = cut(self.found.files), self.outputs[0].folder
         if not rules.is_fixed:
-            ranked = _ranked(rules, strict=self.strict)
+            ranked = rules.ranked(strict=self.strict)
             ranks = score_tasks(pieces, ranked, scoring=self.scoring, scratch=folder / RANKED)
             rules = _fixed(rules, ranks, strict=self.strict, executor=executor, progress=progress)
         tasks = [
@@ -302,18 +302,12 @@ def _check(rules: RuleSet, scoring: Scoring, *, strict: bool) -> None:
         )
 
 
-def _ranked(rules: RuleSet, *, strict: bool) -> tuple[str, ...]:
-    """The signals that rules rank documents by."""
-    ranking = [rule for rule in rules.rules if isinstance(rule, QuantileRule)]
-    return tuple(dict.fromkeys(name for rule in ranking for name in rule.signals(strict=strict)))
-
-
 def _fixed(
     rules: RuleSet, tasks: Sequence[ScoreTask], *, strict: bool, executor: Executor, progress: Progress
 ) -> RuleSet:
     """The rules with the thresholds of the whole input, which is scored once for them."""
     run_pieces(score_piece, tasks, executor=executor, progress=progress, name="rank")
-    columns = ["source", *_ranked(rules, strict=strict)]
+    columns = ["source", *rules.ranked(strict=strict)]
     return rules.fixed(pl.concat([read_parquet(task.output, columns=columns) for task in tasks]), strict=strict)
 
 

@@ -102,6 +102,11 @@ class RuleSet(SparseModel):
         found = [rule.labels for rule in self.rules if isinstance(rule, RuleByLabel) and rule.by == signal]
         return frozenset().union(*found) if found else None
 
+    def ranked(self, *, strict: bool = False) -> tuple[str, ...]:
+        """The signals that quantile rules rank documents by."""
+        ranking = [rule for rule in self.rules if isinstance(rule, QuantileRule)]
+        return tuple(dict.fromkeys(name for rule in ranking for name in rule.signals(strict=strict)))
+
     @property
     def is_fixed(self) -> bool:
         """Whether the verdict on a document depends on it alone, so that documents may be judged part by part."""

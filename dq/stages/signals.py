@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
@@ -32,7 +33,15 @@ class Signals(Output):
 
     def table(self, names: list[str] | None = None) -> pl.DataFrame:
         """The signals of all documents in the corpus's order; default: id and every signal."""
-        return pl.concat([read_parquet(path, columns=names) for path in sorted(self.folder.glob("[0-9]*.parquet"))])
+        return pl.concat([read_parquet(path, columns=names) for path in self._shards])
+
+    def of_shard(self, shard: int) -> pl.DataFrame:
+        """The same of one shard."""
+        return read_parquet(self._shards[shard])
+
+    @cached_property
+    def _shards(self) -> list[Path]:
+        return sorted(self.folder.glob("[0-9]*.parquet"))
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ A tokenizer of the user's is taken as it is (`dq.stages.own_tokenizer`).
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ import numpy as np
 import polars as pl
 from pydantic import Field, model_validator
 
+from dq.arrays import U64
 from dq.config import FieldFault, SparseModel, fingerprint
 from dq.corpus import Corpus
 from dq.errors import InputError, require
@@ -29,11 +31,12 @@ from dq.stages.heldout import Heldout
 from dq.stages.own_tokenizer import read_tokenizer_file, take_own
 from dq.stages.read import Documents
 from dq.store import Stage, write_bytes_atomic
-from dq.text import mix64
+from dq.text import mix64, uniform
 
 FILE = "tokenizer.json"
 BOS, BOS_ID = "<|bos|>", 0
 MAX_TRIED = 200  # documents that are tried with a tokenizer of one's own
+SPARE = 4.0  # times as many bytes are looked at as the sample is to have
 DRAW = 0x746F6B  # names this use of the documents' keys, so that draws of different stages are independent
 
 
@@ -156,10 +159,9 @@ def _sample(corpus: Corpus, training: np.ndarray[Any, np.dtype[np.bool_]], confi
 
     The smallest of those of which anything is left.
     """
-    documents = corpus.documents.with_row_index("document")
-    draw = mix64(documents["content_key"].to_numpy(), documents["occurrence"].to_numpy(), DRAW)
-    pool = documents.with_columns(pl.Series("draw", draw)).filter(pl.Series(training))
-    totals = pool.group_by("source").agg(pl.col("n_bytes").sum()).filter(pl.col("n_bytes") > 0)
+    documents = corpus.documents
+    sizes = documents.select("source", "n_bytes").filter(pl.Series(training))
+    totals = sizes.group_by("source").agg(pl.col("n_bytes").sum()).filter(pl.col("n_bytes") > 0)
     if totals.is_empty():
         raise InputError(
             "no training text is left of any source after holding out and excluding; lower `heldout.fraction`, or take "
@@ -167,14 +169,26 @@ def _sample(corpus: Corpus, training: np.ndarray[Any, np.dtype[np.bool_]], confi
         )
     smallest = int(totals["n_bytes"].cast(pl.Int64).min())  # type: ignore[arg-type]
     limit = min(config.bytes_per_source, smallest)
-    pool = pool.filter(pl.col("source").is_in(totals["source"].implode())).sort("draw", "source", "id")
+    draw = mix64(documents["content_key"].to_numpy(), documents["occurrence"].to_numpy(), DRAW)
+    for spare in (SPARE, math.inf):
+        shares = totals.with_columns(share=spare * limit / pl.col("n_bytes"))
+        rows = np.flatnonzero(training & _low(documents["source"], draw, shares))
+        pool = documents[rows].with_columns(pl.Series("document", rows), pl.Series("draw", draw[rows]))
+        held = pool.group_by("source").agg(pl.col("n_bytes").sum())["n_bytes"]
+        if len(held) == len(totals) and (held >= limit).all():  # else, by a rare chance, all are looked at
+            break
     before = pl.col("n_bytes").cum_sum().over("source") - pl.col("n_bytes")
-    return pool.filter(before < limit).sort("document")
+    return pool.sort("draw", "source", "id").filter(before < limit).sort("document")
+
+
+def _low(sources: pl.Series, draw: U64, shares: pl.DataFrame) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Whether documents are in the share of their source that has the lowest draws: sorting all takes much memory."""
+    share = sources.replace_strict(shares["source"], shares["share"], default=0, return_dtype=pl.Float64)
+    return np.asarray(uniform(draw) < share.to_numpy())
 
 
 def _texts(corpus: Corpus, sample: pl.DataFrame) -> Iterator[str]:
-    first = corpus.documents.with_row_index("document").group_by("shard").agg(pl.col("document").min())
-    first_of = dict(first.iter_rows())
+    first_of = corpus.first_documents
     for (shard,), rows in sample.group_by("shard", maintain_order=True):
         texts = corpus.texts(int(str(shard)))
         for document in rows["document"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
@@ -66,13 +67,22 @@ def judge(view: View, rules: RuleSet) -> Verdicts:
     stage = view.stage(Verdicts, config=rules, others=lists_of(rules))
     if stage.done() is None:
         stage.start()
-        corpus = view.open(Documents, "judged")
-        verdicts = rules.judge(view.open(Signals).table().with_columns(corpus.documents["source"]))
-        if (urls := rules.urls) is not None:
-            metas = (read_parquet(path, columns=["meta"])["meta"] for path in view.open(Documents).shards)
-            verdicts = with_urls(
-                verdicts, urls.judge(pl.concat(json_field(one, urls.field) for one in metas))["reasons"]
-            )
+        verdicts = pl.concat(_of_shards(view, rules), rechunk=True)
         write_parquet(stage.folder / FILE, verdicts)
         stage.commit({"kept": int(verdicts["keep"].sum()), "dropped": int((~verdicts["keep"]).sum())})
     return view.open(Verdicts)
+
+
+def _of_shards(view: View, rules: RuleSet) -> Iterator[pl.DataFrame]:
+    """The verdicts of one shard after another, whose signals alone are in memory; ranks are of all documents."""
+    corpus, signals = view.open(Documents, "judged"), view.open(Signals)
+    sources = corpus.documents["source"]
+    fixed = rules if rules.is_fixed else rules.fixed(signals.table([*rules.ranked()]).with_columns(sources))
+    metas = view.open(Documents).shards
+    for shard, first in enumerate(corpus.first_documents):
+        table = signals.of_shard(shard)
+        verdicts = fixed.judge(table.with_columns(sources[int(first) : int(first) + len(table)]))
+        if (urls := rules.urls) is not None:
+            addresses = json_field(read_parquet(metas[shard], columns=["meta"])["meta"], urls.field)
+            verdicts = with_urls(verdicts, urls.judge(addresses)["reasons"])
+        yield verdicts

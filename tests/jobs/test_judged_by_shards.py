@@ -1,0 +1,26 @@
+"""Judging a shard at a time is judging all documents at once, also where rules rank them."""
+
+from __future__ import annotations
+
+import polars as pl
+from polars.testing import assert_frame_equal
+
+from dq.quality import QuantileRule, Rule, RuleSet
+from dq.stages.base import View
+from dq.stages.read import Documents
+from dq.stages.signals import Signals
+from dq.stages.verdicts import _of_shards
+from tests.jobs.conftest import Finished
+
+
+def test_ranks_are_of_all_documents(finished: Finished) -> None:
+    view = View.of(finished.workspace)
+    corpus, table = view.open(Documents), view.open(Signals).table()
+    of_source = QuantileRule(signal="word_count", keep_fraction=0.5, reason="short_of_its_source")
+    of_all = QuantileRule(signal="word_count", keep_fraction=0.8, per=None, best="lowest", reason="long")
+    fixed = Rule(signal="word_count", minimum=100, reason="few_words")
+    whole = table.with_columns(corpus.documents["source"])
+    for rules in (RuleSet(name="ranks", rules=(of_source, fixed, of_all)), RuleSet(name="fixed", rules=(fixed,))):
+        verdicts = rules.judge(whole)
+        assert len(corpus.shards) > 2 and 0 < verdicts["keep"].sum() < len(verdicts)
+        assert_frame_equal(pl.concat(_of_shards(view, rules), rechunk=True), verdicts)
