@@ -108,6 +108,14 @@ class Executor(ABC):
                 if again:
                     raise
 
+    def prepare(self, module: str) -> None:
+        """Get ready for tasks that are to come, while the caller does something else; there may be nothing to do.
+
+        Args:
+            module: its import is what workers would otherwise each do first.
+        """
+        del module
+
     @abstractmethod
     def attempt(
         self,

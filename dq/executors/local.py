@@ -45,6 +45,11 @@ class LocalExecutor(Executor):
     def __post_init__(self) -> None:
         whole_number(self.workers, name="workers", least=1)
 
+    def prepare(self, module: str) -> None:
+        """Start the process that workers are forked from, which takes some seconds."""
+        if self.workers > 1:
+            _start_fork_server(module)
+
     def attempt(
         self,
         function: Callable[[Task], None],

@@ -36,6 +36,7 @@ from dq.stages.verdicts import judge, script_warnings
 from dq.store import Workspace, as_workspace
 
 MAX_EXCLUDED_SHARE = 0.05  # of a source's tokens; past it, holding out has changed what the study is about
+WARM = "dq.stages.warm"  # what workers import before they begin
 MIN_EVALUATED = 100  # documents of a held-out set
 
 
@@ -102,19 +103,8 @@ def run_job(
     load_models(config.quality.model_files, config.signals)  # a file that is none stops the job before it begins
     workspace.create("run")
     view = View(workspace, config.texts)
-    may_replace = None if overwrite else keep_input
     with workspace.lock():
-        found = find_inputs(config.input)
-        with progress.step("read", unit="bytes", total=input_bytes(found)) as step:
-            ingest(
-                Documents.place(view, ""),
-                found,
-                config.read,
-                may_replace=may_replace,
-                executor=executor,
-                step=step,
-            )
-        shards, documents = len(view.open(Documents).shards), len(view.open(Documents).documents)
+        shards, documents = _read(view, config, overwrite=overwrite, executor=executor, progress=progress)
         for one in config.clean:
             with progress.step(f"clean: {one.version}", unit="shards", total=shards) as step:
                 clean_documents(view, one, executor=executor, step=step)
@@ -170,6 +160,18 @@ def run_job(
         learned=None if learned is None else learned.learned,
         benchmarks=None if contamination is None else contamination.by_benchmark,
     )
+
+
+def _read(view: View, config: JobConfig, *, overwrite: bool, executor: Executor, progress: Progress) -> tuple[int, int]:
+    """Read the input; how many shards and documents there are."""
+    place, found = Documents.place(view, ""), find_inputs(config.input)
+    if not place.exists():
+        executor.prepare(WARM)  # while this process reads
+    with progress.step("read", unit="bytes", total=input_bytes(found)) as step:
+        may_replace = None if overwrite else keep_input
+        ingest(place, found, config.read, may_replace=may_replace, executor=executor, step=step)
+    corpus = view.open(Documents)
+    return len(corpus.shards), len(corpus.documents)
 
 
 def _all_inputs(config: JobConfig) -> list[InputSpec]:

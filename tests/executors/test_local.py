@@ -347,6 +347,31 @@ def test_a_script_whose_tasks_are_of_a_module_needs_no_guard(tmp_path: Path) -> 
     assert (done.stdout, done.stderr) == ("begun\n0 1 4 9\n", "")
 
 
+PREPARED = """
+import sys
+from multiprocessing import forkserver
+from pathlib import Path
+from dq.executors import LocalExecutor
+from dq.store.files import remove_partials
+
+folders = [Path(sys.argv[1])] * 2
+executor = LocalExecutor(2)
+executor.prepare("leaves_its_process")
+executor.attempt(remove_partials, folders, on_done=lambda task: None, on_report=None, isolated=False)
+print(forkserver._forkserver._forkserver_pid, "leaves_its_process" in sys.modules)
+"""
+
+
+def test_workers_of_dq_s_own_tasks_come_from_the_process_that_was_prepared(tmp_path: Path) -> None:
+    written = tmp_path / "imported"
+    (tmp_path / "leaves_its_process.py").write_text(
+        f"import os\nwith open({str(written)!r}, 'a') as log: log.write(f'{{os.getpid()}} False\\n')"
+    )
+    (tmp_path / "script.py").write_text(PREPARED)
+    done = finish(tmp_path / "script.py", tmp_path, PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}")
+    assert (done.stdout, done.stderr) == (written.read_text(), "")
+
+
 def report_thrice(path: Path) -> None:
     for part in range(3):
         report((path.name, part))
