@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -17,6 +18,7 @@ from dq.dedup import Passages, RepeatedPassages, Resources, find_passages
 from dq.dedup.kernels.passages import Sampling
 from dq.dedup.passages import find, search, unproven_pieces
 from dq.dedup.policy import Policy
+from tests.processes import python
 
 PASSAGE = "All rights reserved; no part of this page may be copied, kept or read aloud without our leave."  # 94 bytes
 PARTS = st.sampled_from([PASSAGE[:17], PASSAGE[:33], PASSAGE[20:52], "é" * 9, "a" * 20, "abab" * 9, "\n", "x", "世界"])
@@ -185,3 +187,39 @@ def test_a_changed_ledger_is_not_proven() -> None:
     for name, step in (("begin", -1), ("end", 1), ("kept_begin", 1), ("cut_end", 9)):
         wrong = passages.pieces.with_columns(pl.col(name) + step)
         assert len(unproven_pieces(Passages(passages.options, passages.n_bytes, wrong), [texts])) == 1, name
+
+
+MEASURE = """
+import random
+from pathlib import Path
+from dq.dedup import RepeatedPassages, Resources, find_passages
+
+def shard(number, documents=100):
+    draw = random.Random(number)
+    part = draw.randbytes(500).hex()
+    return [draw.randbytes(4000).hex() + part for _ in range(documents)]
+
+def peak():
+    return next(1024 * int(line.split()[1]) for line in Path("/proc/self/status").open() if line.startswith("VmHWM"))
+
+def search(shards, memory):
+    texts = [lambda number=number: shard(number) for number in range(shards)]
+    found = find_passages(texts, RepeatedPassages(min_bytes=100), resources=Resources(memory_bytes=memory))
+    assert len(found.pieces) >= 99 * shards
+    print(peak())
+
+search(2, 16_000_000)
+search(40, 16_000_000)
+search(40, 1_000_000_000)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux says what memory was at its most")
+def test_a_search_keeps_near_the_memory_that_it_is_given() -> None:
+    """36 MB of text in 16 MB: shards at work and what the allocator keeps come on top, the text does not."""
+    with python(MEASURE) as process:
+        out, faults = process.communicate(timeout=250)
+    assert process.returncode == 0, faults
+    small, bounded, free = map(int, out.split())
+    assert bounded - small < 60_000_000
+    assert free - small > 80_000_000
