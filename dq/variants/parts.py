@@ -93,7 +93,7 @@ def make_parts(
         if lacking := _dispensable(
             spec, {part.source for part, lacks in zip(parts, short, strict=True) if lacks}, shares
         ):
-            remedies.append(f"leave out what is short: `without: [{', '.join(lacking)}]`")
+            remedies.append(f"leave out what is short, by other `shares` or `without: [{', '.join(lacking)}]`")
         raise BudgetError(f"variant {name}: {what}; {', or '.join(remedies)}")
     return [
         replace(part, quota=float(tokens)) if is_short else part
