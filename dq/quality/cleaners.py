@@ -11,6 +11,7 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,7 +23,7 @@ from pydantic import Field
 from dq.config import StrictModel
 from dq.errors import require
 from dq.quality.measure import rewrite
-from dq.quality.scorers.personal import EMAIL, IP_ADDRESS, is_public
+from dq.quality.scorers.personal import KINDS, Kind
 from dq.quality.signals import C4_COUNTS
 from dq.text import Cleaned, Cleaner, Texts, arrow_array, string_array, text_batch
 
@@ -36,7 +37,6 @@ IP_REPLACEMENTS = (
     "220.127.116.11",
     "18.104.22.168",
 )
-EMAIL_PATTERN, IP_PATTERN = re.compile(EMAIL), re.compile(IP_ADDRESS)
 # An address holds no white space. Only so much on either side of an @ is searched, because the pattern takes quadratic
 # time on long runs of letters and dots; RFC 5321 allows 64 characters before the @ and 255 after it.
 AROUND_AT = re.compile(r"\S{0,320}@(?:\S{0,320}@)*\S{0,320}")
@@ -68,55 +68,89 @@ class C4Lines(StrictModel):
         return _cleaned(arrow_array(batch), arrow_array(left), total)
 
 
+@dataclass(frozen=True)
+class _Mask:
+    """How one kind of personal data is replaced: by each of some texts in turn."""
+
+    kind: Kind
+    replacements: tuple[str, ...]
+    suspect: str = ""
+    """A pattern of Rust that finds all texts with such data, faster than the kind's own."""
+    within: re.Pattern[str] | None = None
+    """The runs that are searched, where a pattern takes long on others."""
+
+    def suspects(self, texts: pl.Series) -> pl.Series:
+        """Which texts may hold such data: bool."""
+        return texts.str.contains(self.suspect or self.kind.pattern)
+
+    def masked(self, text: str) -> tuple[str, int]:
+        """The text, and how many were replaced."""
+        replacements, found = itertools.cycle(self.replacements), 0
+
+        def replace(match: re.Match[str]) -> str:
+            nonlocal found
+            if not self.kind.check(match.group()):
+                return match.group()
+            found += 1
+            return next(replacements)
+
+        pattern = re.compile(self.kind.pattern.replace("(?-u:\\b)", "(?a:\\b)"))  # as Rust and as Python write it
+        if self.within is None:
+            return pattern.sub(replace, text), found
+        return self.within.sub(lambda run: pattern.sub(replace, run.group()), text), found
+
+
+MASKS: Mapping[str, _Mask] = {
+    "emails": _Mask(KINDS["email_count"], EMAIL_REPLACEMENTS, "@", AROUND_AT),
+    "ip_addresses": _Mask(KINDS["public_ip_count"], IP_REPLACEMENTS, r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]"),
+    "secrets": _Mask(KINDS["secret_count"], ("<secret>",)),
+    "cards": _Mask(KINDS["card_count"], ("<card>",)),
+    "account_numbers": _Mask(KINDS["account_number_count"], ("<account number>",)),
+    "phones": _Mask(KINDS["phone_count"], ("<phone>",)),
+}
+"""By the option of :class:`MaskPii`, in the order in which they are replaced."""
+
+
 class MaskPii(StrictModel):
-    """Replace e-mail addresses and public IPv4 addresses (datatrove ``PIIFormatter``)."""
+    """Replace e-mail addresses and public IPv4 addresses (datatrove ``PIIFormatter``), and other kinds where asked.
+
+    What is one of a kind, the signals that count them decide (`dq.quality.scorers.personal`).
+    """
 
     name: ClassVar[str] = "mask_pii"
     version: ClassVar[int] = 1
 
     emails: bool = True
-    """Whether to replace e-mail addresses."""
+    """Whether to replace e-mail addresses, by some that are reserved for examples."""
     ip_addresses: bool = True
     """Whether to replace public IPv4 addresses; private ones identify nobody and stay."""
+    secrets: bool = False
+    """Whether to write `<secret>` for keys and tokens that give access, whole private keys among them."""
+    cards: bool = False
+    """Whether to write `<card>` for numbers of cards whose check digit holds."""
+    account_numbers: bool = False
+    """Whether to write `<account number>` for international ones (IBAN) whose check digits hold."""
+    phones: bool = False
+    """Whether to write `<phone>` for numbers that begin with + or are written as in North America."""
 
     def config(self) -> Mapping[str, Any]:
         """The fields."""
         return self.model_dump()
 
     def clean(self, texts: Texts) -> Cleaned:
-        """Rewrite a batch; counts: masked_emails, masked_ip_addresses."""
+        """Rewrite a batch; counts: ``masked_`` and the option, of each that is asked for."""
         array = arrow_array(text_batch(texts))
-        counts: Counter[str] = Counter(masked_emails=0, masked_ip_addresses=0)
-        # Nearly no text has an address: two fast searches find those that may.
-        suspects = pc.fill_null(pc.match_substring(array, "@"), False) if self.emails else None
-        numbers = pc.match_substring_regex(array, r"\d\.\d{1,3}\.\d{1,3}\.\d") if self.ip_addresses else None
-        either = pc.or_(suspects, numbers) if suspects is not None and numbers is not None else suspects or numbers
-        if either is None:
-            return Cleaned(array, 0, counts)
-        rows = np.flatnonzero(either.to_numpy(zero_copy_only=False))
-        rewritten = {int(row): self._mask(array[int(row)].as_py(), counts) for row in rows}
-        return _replace_rows(array, rewritten, counts)
-
-    def _mask(self, text: str, counts: Counter[str]) -> str:
-        if self.emails:
-            addresses = itertools.cycle(EMAIL_REPLACEMENTS)
-
-            def replace_email(_match: re.Match[str]) -> str:
-                counts["masked_emails"] += 1
-                return next(addresses)
-
-            text = AROUND_AT.sub(lambda run: EMAIL_PATTERN.sub(replace_email, run.group()), text)
-        if self.ip_addresses:
-            numbers = itertools.cycle(IP_REPLACEMENTS)
-
-            def replace_ip(match: re.Match[str]) -> str:
-                if not is_public(match.group()):
-                    return match.group()
-                counts["masked_ip_addresses"] += 1
-                return next(numbers)
-
-            text = IP_PATTERN.sub(replace_ip, text)
-        return text
+        series = pl.Series(array, dtype=pl.String).fill_null("")
+        counts: Counter[str] = Counter()
+        rewritten: dict[int, str] = {}
+        for option, mask in MASKS.items():
+            if not getattr(self, option):
+                continue
+            counts[f"masked_{option}"] = 0
+            for row in mask.suspects(series).arg_true().to_list():  # of nearly no text
+                rewritten[row], found = mask.masked(rewritten.get(row, series[row]))
+                counts[f"masked_{option}"] += found
+        return _replace_rows(array, dict(sorted(rewritten.items())), counts)
 
 
 class FixText(StrictModel):

@@ -11,7 +11,7 @@ import pytest
 
 import dq
 from dq.quality import Rule, RuleSet
-from dq.quality.cleaners import MaskPii
+from dq.quality.cleaners import MASKS, MaskPii
 from dq.quality.scorers.personal import KINDS, is_account, is_card
 
 KEY = "-----BEGIN RSA " + "PRIVATE KEY-----"
@@ -67,10 +67,42 @@ def test_no_text_takes_long(text: str) -> None:
     assert time.process_time() - begun < 10
 
 
+ALL = MaskPii(**dict.fromkeys(MASKS, True))
+OF = {option: next(name for name in KINDS if KINDS[name] is mask.kind) for option, mask in MASKS.items()}
+
+
+@pytest.mark.parametrize(("option", "name"), OF.items())
+def test_what_is_counted_is_masked_and_nothing_else(option: str, name: str) -> None:
+    cleaner = MaskPii(**{other: other == option for other in MASKS})
+    masked = cleaner.clean([*FOUND[name], *NOT_FOUND[name]])
+    assert masked.counts == {f"masked_{option}": dq.score(FOUND[name], [name])[name].sum()}
+    assert masked.changed == len(FOUND[name])
+    assert masked.texts.to_pylist()[len(FOUND[name]) :] == NOT_FOUND[name]
+
+
+def test_a_private_key_is_masked_with_its_lines_and_text_about_one_stays() -> None:
+    lines = ["Proc-Type: 4,ENCRYPTED", "DEK-Info: AES-256-CBC,1F", "", "MIIEpAIBAAKCAQEA" * 4, "abcd" * 16, "Zg=="]
+    for key in ("\n".join([KEY, *lines, KEY.replace("BEGIN", "END")]), "\r\n".join([KEY, *lines[3:]])):
+        assert ALL.clean([f"before\n{key}\nafter it"]).texts.to_pylist() == ["before\n<secret>\nafter it"]
+    about = f"A file that begins with {KEY} and goes on\nin lines of base64"
+    assert ALL.clean([about]).texts.to_pylist() == [about.replace(KEY, "<secret>")]
+    assert ALL.clean(["call +44 20 7946 0958"]).texts.to_pylist() == ["call <phone>"]
+
+
+@pytest.mark.parametrize("text", [*HARD, KEY * 40_000, f"{KEY}\n{'A' * 99}" * 9_000], ids=range(len(HARD) + 2))
+def test_masking_no_text_takes_long(text: str) -> None:
+    begun = time.process_time()
+    ALL.clean([text])
+    assert time.process_time() - begun < 10
+
+
 @pytest.mark.needs_shared
-def test_on_real_text_addresses_are_those_that_are_masked(shared: Path) -> None:
+def test_on_real_text_what_is_counted_is_masked(shared: Path) -> None:
     file = pa.input_stream(str(shared / "data/mixed_small.jsonl.zst"), compression="zstd")
     texts = pl.read_ndjson(file.read())["text"]
-    scores = dq.score(texts, ["email_count", "public_ip_count"]).sum()
-    assert scores["email_count"][0] == MaskPii(ip_addresses=False).clean(texts.to_arrow()).counts["masked_emails"]
-    assert scores["public_ip_count"][0] == MaskPii(emails=False).clean(texts.to_arrow()).counts["masked_ip_addresses"]
+    scores = dq.score(texts, list(OF.values())).sum().row(0, named=True)
+    assert min(scores[name] for name in ("email_count", "public_ip_count", "phone_count")) > 100
+    for option, name in OF.items():
+        alone = MaskPii(**{other: other == option for other in MASKS}).clean(texts.to_arrow())
+        assert alone.counts[f"masked_{option}"] == scores[name]
+    assert not any(dq.score(ALL.clean(texts.to_arrow()).texts, ["secret_count", "card_count"]).sum().row(0))

@@ -192,7 +192,9 @@ def test_a_source_without_documents_cannot_be_repeated(when_short: Any, world: U
 
 def test_all_sources_without_documents_are_named_at_once(world: Universe) -> None:
     nothing = {"news": 0.2, "radio": 0.4, "tv": 0.4}
-    with pytest.raises(BudgetError, match=r"radio/kept holds 0 tokens .*what is short, by other `shares` or `without: \[radio, tv\]`$"):
+    with pytest.raises(
+        BudgetError, match=r"radio/kept holds 0 tokens .*what is short, by other `shares` or `without: \[radio, tv\]`$"
+    ):
         variant(Curated(), 100, nothing).parts(world)
 
 

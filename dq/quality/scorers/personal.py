@@ -40,7 +40,9 @@ SECRET = "|".join((
     rf"{_B}[rs]k_live_[0-9A-Za-z]{{24,}}",  # Stripe
     rf"{_B}xox[abeprs]-[A-Za-z0-9-]{{10,}}",  # Slack
     rf"{_B}eyJ[A-Za-z0-9_-]{{10,}}\.eyJ[A-Za-z0-9_-]{{10,}}\.[A-Za-z0-9_-]{{10,}}",  # JSON web tokens (RFC 7519)
-    r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----",  # RFC 7468
+    # RFC 7468, with the lines of the key: of headers (RFC 1421), and of base64 alone
+    r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----(?:(?:\r?\n[A-Za-z-]{1,20}: [^\r\n]{0,200})+\r?\n)?"
+    r"(?:\r?\n[A-Za-z0-9+/=]{16,100})*(?:\r?\n[A-Za-z0-9+/=]{1,15})?(?:\r?\n-----END (?:[A-Z]+ )*PRIVATE KEY-----)?",
 ))  # fmt: skip
 _SIXTEEN = "4|5[1-5]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720|352[89]|35[3-8]|6011|64[4-9]|65"
 CARD_STARTS = {
