@@ -255,7 +255,7 @@ def _what_can_be_asked(variants: Sequence[str]) -> str:
     if variants:
         return (
             f"the table has several variants ({', '.join(variants)}): ask which is best at a size and a number of "
-            "training tokens, or keep the rows of one"
+            f"training tokens, or keep the rows of one by `where`: variant={variants[0]}"
         )
     return (
         "nothing is asked: give compute; sizes with training tokens, with a target loss, or with epochs of a pool; or "
