@@ -30,7 +30,7 @@ from dq.store.arrays import MappedArray, release_pages
 BLOCK = 1024  # documents that are compared at a time
 TILE = 4096  # with so many kept ones
 NOTHING = -2.0  # below every cosine
-MAX_DIMENSIONS = 65_536
+MAX_DIMENSIONS = 16_384
 
 
 def deduplicate_vectors(vectors: Any, *, threshold: float, order: I64 | None = None) -> pl.DataFrame:

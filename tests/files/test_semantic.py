@@ -156,8 +156,8 @@ def test_the_guard_stops_it_and_names_the_nearest(file: Path, tmp_path: Path) ->
         (["1.0"] * WIDTH, "field `embedding` holds what is no number"),
         ([[1.0]] * WIDTH, "field `embedding` holds what is no number"),
         ([1e300] * WIDTH, "field `embedding` has a number too large for float32"),
-        ("1, 2, 3", "field `embedding` is no list of 1 to 65,536 numbers"),
-        ([], "field `embedding` is no list of 1 to 65,536 numbers"),
+        ("1, 2, 3", "field `embedding` is no list of 1 to 16,384 numbers"),
+        ([], "field `embedding` is no list of 1 to 16,384 numbers"),
     ],
 )
 def test_a_wrong_vector_is_one_line_that_names_the_row(
@@ -241,15 +241,8 @@ def model(trained: tuple[Array, tokenizers.Tokenizer], tmp_path_factory: pytest.
     return folder
 
 
-TEXTS = [
-    "",
-    "\n",
-    "Deduplicate files",
-    "漢字 of a corpus",
-    "☃",
-    (ROOT / "README.md").read_text("utf-8"),
-    "[UNK] [PAD]x",
-]
+README = (ROOT / "README.md").read_text("utf-8")
+TEXTS = ["", "\n", "Deduplicate files", "漢字 of a corpus", "☃", README, "[UNK] [PAD]x"]
 
 
 @pytest.mark.parametrize("kind", ["plain", "float16", "mapped", "normalised", "sentence_transformers", "nested"])
@@ -282,6 +275,30 @@ def test_vectors_are_those_of_model2vec_whatever_it_has_saved(
     some = slice(0, -1)  # a token's name written in a text is text to dq
     assert np.allclose(ours[some], wanted[some], rtol=0, atol=2e-3 if kind == "float16" else 2e-5)
     assert np.abs(wanted).max() > 0.1 and not wanted[:2].any()
+
+
+@pytest.mark.parametrize("kind", ["BPE", "Unigram"])
+def test_vectors_are_those_of_model2vec_whatever_the_tokenizer(kind: str, tmp_path: Path) -> None:
+    models, trainers = tokenizers.models, tokenizers.trainers
+    tokenizer = tokenizers.Tokenizer(models.BPE() if kind == "BPE" else models.Unigram())
+    trainer: Any
+    if kind == "BPE":  # as GPT-2's, which the faster library encodes
+        tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+        alphabet = tokenizers.pre_tokenizers.ByteLevel.alphabet()
+        trainer = trainers.BpeTrainer(vocab_size=500, initial_alphabet=alphabet, show_progress=False)
+    else:
+        tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Metaspace()
+        trainer = trainers.UnigramTrainer(
+            vocab_size=300, show_progress=False, special_tokens=["<unk>"], unk_token="<unk>"
+        )
+    tokenizer.train_from_iterator([README], trainer)
+    table = np.random.default_rng(0).standard_normal((tokenizer.get_vocab_size(), 7)).astype(np.float32)
+    theirs = model2vec.StaticModel(table, tokenizer)
+    theirs.save_pretrained(tmp_path)
+    ours = StaticModel.read(tmp_path)
+    assert ours.encoder.is_fast == (kind == "BPE") and (ours.unknown is None) == (kind == "BPE")
+    wanted = theirs.encode(TEXTS, max_length=None)
+    assert np.allclose(ours.vectors(TEXTS), wanted, rtol=0, atol=2e-5) and np.abs(wanted[-2]).max() > 0.05
 
 
 def test_all_of_a_text_counts(model: Path) -> None:
