@@ -31,7 +31,7 @@ TOKENS, LENGTHS = "tokens.bin", "lengths.parquet"
 BATCH_DOCUMENTS = 256
 MAX_U16 = 65_536  # entries of a vocabulary
 MAX_PARTS = 8  # of a shard, or one more
-PART_BYTES = 4_000_000  # of text: seconds of work, so that a corpus of one shard keeps every worker busy
+PART_BYTES = 16_000_000  # of text: most shards; of larger ones, each of whose parts reads all, workers share the work
 
 
 class TokenPool(Output):

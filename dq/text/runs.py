@@ -17,6 +17,7 @@ from dq.text.kernels.flags import DIGIT, LETTER, SPACE
 
 A_LETTER, A_DIGIT, A_SPACE, A_MARK = KINDS = (1, 2, 4, 8)
 UNSURE = 15  # of any kind: what one version of Unicode does not know, or libraries take for different things
+ONE_IN = 16  # bytes of a block
 FILE_SEPARATORS = slice(0x1C, 0x20)  # white space for Python, and not by Unicode
 
 
@@ -24,9 +25,11 @@ def rows_with_long_runs(batch: TextBatch, characters: int) -> I64:
     """The rows with a run of as many characters of one kind, or more: int64, ascending; in doubt a row is one."""
     block, first = characters // 2, int(batch.offsets[0])
     whole = (int(batch.offsets[-1]) - first) // block
-    kinds = _byte_kinds()[batch.data[first : first + whole * block].reshape(whole, block)]
-    starts = first + np.flatnonzero(np.bitwise_and.reduce(kinds, axis=1)) * block
-    rows = np.unique(np.searchsorted(batch.offsets, starts, side="right") - 1)
+    blocks = batch.data[first : first + whole * block].reshape(whole, block)
+    places = np.arange(whole)
+    for step in (ONE_IN, 1):  # a few bytes tell nearly all blocks
+        places = places[np.bitwise_and.reduce(_byte_kinds()[blocks[places, ::step]], axis=1) != 0]
+    rows = np.unique(np.searchsorted(batch.offsets, first + places * block, side="right") - 1)
     return rows[[_longest_run(batch.data[batch.offsets[row] : batch.offsets[row + 1]]) >= characters for row in rows]]
 
 

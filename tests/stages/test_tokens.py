@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tokenizers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -312,3 +313,19 @@ def test_ordinary_text_is_cut_as_byte_level_alone_cuts_it(tmp_path: Path) -> Non
     text = "Ordinary words, here's 12 of them.\n\n\tAnd  then — more 漢字! " + "=" * 400 + " " + "long" * 120
     assert ours.pre_tokenize_str(text) == whole.pre_tokenize_str(text)
     assert len(ours.pre_tokenize_str("y" * 1_001)) == 3
+
+
+def test_texts_with_long_runs_are_trained_on_as_the_rule_of_the_file_cuts_them(tmp_path: Path) -> None:
+    runs = ["ab" * 800, "1" * 1300, " \t" * 400, "é" * 499, "=-" * 250, "don't " + "x" * 501 + "'s y"]
+    rows = [{"text": f"{prose(n, 30)} {run}{prose(n, 5)}\n{run} {run}"} for n, run in enumerate(runs)]
+    made = make_tokenizer(view_of(tmp_path, rows), TokenizerConfig(vocab_size=330))
+    library = load_tokenizer(made.file)
+    content = library.to_str()
+    trainer = tokenizers.trainers.BpeTrainer(
+        vocab_size=330,
+        special_tokens=["<|bos|>"],
+        initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    library.train_from_iterator([row["text"] for row in rows], trainer)
+    assert library.to_str() == content
