@@ -40,8 +40,8 @@ def _show(plan: ClusterPlan) -> None:
     show.table(HEAD, [_row(stage, nodes) for stage in plan.stages])
     cores = plan.core_hours
     show.line(
-        f"time: at least {_hours(plan.hours)} hours; of cores {_hours(cores.expected)} hours, by parts of the sample "
-        f"{_hours(cores.least)} to {_hours(cores.most)}",
+        f"time: at least {_hours(plan.hours)} hours; of cores {_hours(cores.expected)} hours, or by fewer parts of the "
+        f"sample {_hours(cores.least)} to {_hours(cores.most)}",
         wrap=True,
     )
     disk, peak = amount(plan.disk_bytes, "bytes"), amount(plan.peak_disk_bytes, "bytes")

@@ -1,7 +1,7 @@
 """What a job would take for a corpus of any size on nodes of a kind, stage by stage: tasks, hours, memory, disk.
 
-The job is tried on three parts of a fair sample of its input, and what grows from part to part is what a stage costs:
-seconds of the processor, bytes left on disk. Whatever does not grow (libraries, merges of a tokenizer) is counted once.
+The job is tried on parts of a fair sample of its input, and what grows from part to part is what a stage costs: seconds
+of the processor, bytes left on disk. Whatever does not grow (libraries, merges of a tokenizer) is counted once.
 Which stages are tasks that any node may take, and what the node of the command holds for each document in the others,
 a sample does not show: it stands in `dq.jobs.costs`.
 """
@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from dq.corpus.drawn import Drawn, draw
 from dq.dedup.estimate import BYTES_A_TEXT_BYTE
@@ -27,7 +29,7 @@ from dq.stages.tokens import MAX_PARTS
 from dq.stages.tokens import PART_BYTES as TOKENS_BYTES
 
 SAMPLE_BYTES = 320_000_000  # of text, half of it or more
-PARTS = (4, 2, 1)  # of the sample
+PARTS = (8, 4, 2, 1)  # of the sample
 MAX_HELD_OUT = 0.5  # of a part
 SLURM_START_SECONDS = 2.0  # of a job: Python and libraries
 
@@ -55,7 +57,7 @@ class Nodes(Result):
 
 @dataclass(frozen=True)
 class Range(Result):
-    """What is expected, and what follows from the parts of the sample that grew slowest and fastest."""
+    """What is expected, and what follows where one of the parts of the sample is left out."""
 
     expected: float
     least: float
@@ -259,10 +261,17 @@ def _needs(name: str, corpus: _Corpus, tries: Sequence[Tried], *, nodes: Nodes) 
 
 
 def _extended(sizes: Sequence[int], values: Sequence[float], *, size: int) -> Range:
-    """The line through the last of three measurements: as steep as all of them, and as the two steps between them."""
-    slopes = [
-        max(0.0, (values[last] - values[first]) / max(1, sizes[last] - sizes[first]))
-        for first, last in ((0, 2), (0, 1), (1, 2))
-    ]
-    found = [max(0.0, values[2] + slope * (size - sizes[2])) for slope in slopes]
+    """Where the line through some measurements is at a size, and where the lines through all but one of them are."""
+    every = range(len(sizes))
+    chosen = [list(every), *([one for one in every if one != left] for left in every)]
+    found = [_on_line([sizes[one] for one in some], [values[one] for one in some], size=size) for some in chosen]
     return Range(found[0], min(found), max(found))
+
+
+def _on_line(sizes: Sequence[int], values: Sequence[float], *, size: int) -> float:
+    """The line with the least errors in proportion to the values: a busy machine adds a part of them, not a number."""
+    weights = 1 / np.maximum(values, 1e-3 * max(1e-9, *values))
+    slope, start = np.polyfit(sizes, values, 1, w=weights)
+    if start < 0:  # nothing takes less than nothing
+        start, slope = 0.0, np.average(np.divide(values, sizes))
+    return float(max(start + slope * size, 0.0) if slope > 0 else max(values))

@@ -1,6 +1,7 @@
 """How each stage of a job runs on a cluster, and what of it grows with the corpus: the one table of both.
 
-Bytes a document are what the process of a whole job took more for 3 GB of text than for 1 GB (`benchmarks/plan.py`).
+Bytes a document are what the process of a whole job took more for 3 million documents of a line than for 1 million
+(`python benchmarks/plan.py --rows 1000000 3000000`); of duplicates, what it took more in 10 GB of text.
 """
 
 from __future__ import annotations
@@ -40,18 +41,18 @@ class Cost:
 
 TABLE = "a row a document, on the command's node"
 STAGES = {
-    "read": Cost("tasks", 170, "ids and sources while they are counted, on the command's node", "piece"),
-    "clean": Cost("tasks", 100, TABLE, "shard"),
+    "read": Cost("tasks", 290, "ids and sources while they are counted, on the command's node", "piece"),
+    "clean": Cost("tasks", 120, TABLE, "shard"),
     SEARCH: Cost("threads", 300, "keys and pairs on the command's node; signatures on disk"),
-    "decontaminate": Cost("tasks", 150, TABLE, "shard", versions=True),
-    "hold out": Cost("tasks", 150, f"{TABLE}; held-out sets are bounded", "shard", versions=True),
-    "learn": Cost("process", 150, TABLE),
-    "score": Cost("tasks", 150, TABLE, "shard"),
-    "judge": Cost("process", 620, "every signal of every document, on the command's node"),
-    "tokenise": Cost("tasks", 500, f"{TABLE}; the tokenizer's sample is bounded", "part"),
-    "select": Cost("process", 560, "pairs, verdicts and ranks, on the command's node"),
-    "check planted copies": Cost("process", 560, TABLE),
-    "settle fates": Cost("process", 560, TABLE),
+    "decontaminate": Cost("tasks", 160, TABLE, "shard", versions=True),
+    "hold out": Cost("tasks", 160, f"{TABLE}; held-out sets are bounded", "shard", versions=True),
+    "learn": Cost("process", 160, TABLE),
+    "score": Cost("tasks", 120, TABLE, "shard"),
+    "judge": Cost("process", 340, "verdicts, on the command's node; signals where rules rank documents by them"),
+    "tokenise": Cost("tasks", 380, f"{TABLE}; the tokenizer's sample is bounded", "part"),
+    "select": Cost("process", 450, "pairs, verdicts and ranks, on the command's node"),
+    "check planted copies": Cost("process", 190, TABLE),
+    "settle fates": Cost("process", 240, TABLE),
 }
 
 

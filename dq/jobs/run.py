@@ -138,7 +138,7 @@ def run_job(
             make_tokenizer(view, config.tokenizer)
             tokenize_documents(view, executor=executor, step=step)
         with progress.step("select", unit="documents", total=documents):
-            eligible = ~heldout.withheld & verdicts.table["keep"].to_numpy()
+            eligible = ~heldout.withheld & verdicts.keep
             select_documents(view, config.dedup, eligible=eligible, uses=JOB_NEEDS)
         with progress.step("check planted copies", unit="documents", total=documents):
             check_planted(view, dedup=config.dedup.method, heldout_config=config.heldout)
@@ -153,7 +153,7 @@ def run_job(
         near=config.dedup.method.near,
         warnings=(
             *reading_warnings(read),
-            *script_warnings(verdicts.table),
+            *script_warnings(verdicts),
             *_warnings(heldout, view.open(Tokenizer), fates),
             *_card_warnings(config, {*fates["source"], *heldout.sets}),
         ),

@@ -59,7 +59,7 @@ def settle_fates(view: View) -> Fates:
     if stage.done() is None:
         stage.start()
         heldout = view.open(Heldout)
-        dropped, removed = ~view.open(Verdicts).table["keep"].to_numpy(), ~view.open(Selected).kept
+        dropped, removed = ~view.open(Verdicts).keep, ~view.open(Selected).kept
         marks = [heldout.held_out, heldout.excluded, dropped, removed]
         fate = np.select(marks, FATES[:-1], default=FATES[-1])
         write_parquet(stage.folder / FILE, pl.DataFrame({"fate": pl.Series(fate, dtype=pl.Enum(FATES))}))

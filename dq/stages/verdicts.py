@@ -7,8 +7,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 import polars as pl
 
+from dq.arrays import Bools
 from dq.config import fingerprint
 from dq.corpus.fields import json_field
 from dq.quality import RuleSet
@@ -39,19 +41,26 @@ class Verdicts(Output):
         """One row a document in the corpus's order: keep (bool), reasons and not_judged (lists of str), script."""
         return read_parquet(self.folder / FILE)
 
+    @cached_property
+    def keep(self) -> Bools:
+        """Whether each document stays, bool (documents,): the reasons, which take more memory, are not read."""
+        return np.asarray(read_parquet(self.folder / FILE, columns=["keep"])["keep"].to_numpy())
+
+    @property
+    def unjudged(self) -> pl.DataFrame:
+        """The script and not_judged of the documents whose script not every rule is made for."""
+        return read_parquet(self.folder / FILE, columns=["script", "not_judged"]).filter(pl.col("script").is_not_null())
+
     @property
     def rules(self) -> RuleSet:
         """The rules that judged, as they were then."""
         return RuleSet.model_validate(self.record.config, strict=False)
 
 
-def script_warnings(verdicts: pl.DataFrame) -> list[str]:
+def script_warnings(verdicts: Verdicts) -> list[str]:
     """A line for each script without spaces that documents are mostly in: which rules did not judge them."""
-    found = (
-        verdicts.filter(pl.col("script").is_not_null())
-        .group_by("script")
-        .agg(pl.len().alias("documents"), pl.col("not_judged").first())
-    )
+    by_script = verdicts.unjudged.group_by("script")
+    found = by_script.agg(pl.len().alias("documents"), pl.col("not_judged").first())
     return [
         f"{script_warning(*row)}; set any_script under quality to let them" for row in found.sort("script").iter_rows()
     ]
@@ -67,7 +76,7 @@ def judge(view: View, rules: RuleSet) -> Verdicts:
     stage = view.stage(Verdicts, config=rules, others=lists_of(rules))
     if stage.done() is None:
         stage.start()
-        verdicts = pl.concat(_of_shards(view, rules), rechunk=True)
+        verdicts = pl.concat(_of_shards(view, rules))
         write_parquet(stage.folder / FILE, verdicts)
         stage.commit({"kept": int(verdicts["keep"].sum()), "dropped": int((~verdicts["keep"]).sum())})
     return view.open(Verdicts)
