@@ -24,10 +24,12 @@ from _common import read_texts
 import dq
 from dq.corpus import InputSpec
 from dq.dedup import DedupConfig
+from dq.dedup.overlap import Entries
 from dq.executors import QUIET, LocalExecutor, Step
 from dq.jobs import JobConfig, run_job
 from dq.stages.base import View
 from dq.stages.encoder import Encoder
+from dq.stages.heldout import Heldout
 from dq.stages.tokenizer import Tokenizer
 from dq.store import Workspace
 
@@ -74,14 +76,16 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         stages = Seconds()
         workspace = job(options.file, Path(folder) / "workspace", stages)
-        file = View.of(workspace).open(Tokenizer).file
-        floors, library = floors_of(options.file, texts, file), library_seconds(texts, file)
+        view = View.of(workspace)
+        file = view.open(Tokenizer).file
+        floors, library = floors_of(options.file, texts, view), library_seconds(texts, file)
         whole = sum(stages.of.values())
         print(f"{len(texts):,} documents, {megabytes:,.0f} MB: seconds of one processor, and of the bare work")
         for name, taken in stages.of.items():
             floor = f"{floors[name]:8.2f}" if name in floors else ""
             print(f"  {name:<22}{taken:8.2f}{floor}")
         print(f"  {'all':<22}{whole:8.2f}  {megabytes / whole:.1f} MB/s")
+        print(f"the whole takes {whole / stages.of['tokenise']:.2f} times as long as its tokenising")
         print(f"tokenizers' encode_batch of the same texts: {library:.2f} s, the job {whole / library:.2f} times that")
         if options.peer:
             beside(texts[:: max(1, len(texts) // options.peer)], file, Path(folder), ours=whole / megabytes)
@@ -99,12 +103,14 @@ def job(file: Path, folder: Path, stages: Seconds) -> Workspace:
     return run_job(config, Workspace(folder), executor=LocalExecutor(1), progress=stages).workspace
 
 
-def floors_of(file: Path, texts: list[str], tokenizer: Path) -> dict[str, float]:
+def floors_of(file: Path, texts: list[str], view: View) -> dict[str, float]:
     """What stages take at least: the same texts by the same kernels, in memory."""
-    encoder = Encoder(tokenizer)
+    encoder, heldout = Encoder(view.open(Tokenizer).file), Entries(view.open(Heldout).entries()["text"])
+    near = {"min_jaccard": 0.5, "min_containment": 0.5}
     return {
         "read": seconds(lambda: read_texts(file)),
         "find duplicates": seconds(lambda: dq.deduplicate(texts, threshold=DedupConfig().threshold)),
+        "hold out": seconds(lambda: [heldout.look_in(some, **near) for some in lots(texts)]),
         "score": seconds(lambda: dq.score(texts, dq.presets.fineweb().signals())),
         "tokenise": seconds(lambda: [encoder.encode(some) for some in lots(texts)]),
     }

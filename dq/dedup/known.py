@@ -18,6 +18,8 @@ from dq.dedup.normalization import rules
 from dq.dedup.shingles import Shingles
 from dq.text import TextBatch
 
+ALL = Marks(read_only(np.full(1, 2**64 - 1, np.uint64)), 64 - int(IN_WORD).bit_length())
+"""Every hash is marked."""
 BITS_A_VALUE = 16  # or up to twice as many: one in 16 to 32 of other shingles has a mark
 
 

@@ -15,12 +15,12 @@ import polars as pl
 from dq.arrays import F64, U64, Bools, distinct
 from dq.dedup.config import exact_threshold
 from dq.dedup.inverted import InvertedIndex
-from dq.dedup.known import folded_words, known_shingles, marks_of
+from dq.dedup.known import ALL, folded_words, known_shingles, marks_of
 from dq.dedup.shingles import Shingles, shingle
 from dq.executors import require_live_polars
 from dq.text import TextBatch, Texts, text_batch
 
-JACCARD_NGRAM, CONTAINMENT_NGRAM = 5, 13
+LENGTHS = JACCARD_NGRAM, CONTAINMENT_NGRAM = 5, 13
 
 
 class InTexts(NamedTuple):
@@ -42,9 +42,7 @@ class Entries:
 
     def __init__(self, entries: Texts) -> None:
         require_live_polars()
-        batch = text_batch(entries)
-        self._near = InvertedIndex(shingle(batch, folded_words(JACCARD_NGRAM)))
-        self._quoted = InvertedIndex(shingle(batch, folded_words(CONTAINMENT_NGRAM)))
+        self._near, self._quoted = map(InvertedIndex, known_shingles(text_batch(entries), LENGTHS, ALL))
         self._marks = marks_of([self._near.values, self._quoted.values])
 
     def look_in(self, texts: Texts, *, min_jaccard: float, min_containment: float) -> InTexts:
@@ -54,8 +52,7 @@ class Entries:
         nearest is named, the first one on ties; near-copies go before quotations.
         """
         batch = text_batch(texts)
-        both = (JACCARD_NGRAM, CONTAINMENT_NGRAM)
-        grams, quotes = known_shingles(batch, both, self._marks)
+        grams, quotes = known_shingles(batch, LENGTHS, self._marks)
         quoted = self._quoted.neighbours(quotes, min_containment, containment=True)
         whole = pl.Series(self._quoted.sizes[quoted["row"].to_numpy()])
         near = [
@@ -88,7 +85,8 @@ def shingles_to_quote(entries: Texts) -> U64:
 def quoted_share(entries: Texts, quoted: U64) -> F64:
     """Of each entry the share of its word 13-grams that are among the quoted ones; 0 where it has none."""
     shingles = shingle(entries, folded_words(CONTAINMENT_NGRAM))
-    found = np.concatenate([[0], np.cumsum(np.isin(shingles.hashes, quoted))])
+    among = pl.Series(shingles.hashes).is_in(pl.Series(quoted).implode()).to_numpy()
+    found = np.concatenate([[0], np.cumsum(among)])
     sizes = np.diff(shingles.offsets)
     return np.diff(found[shingles.offsets]) / np.maximum(sizes, 1)
 

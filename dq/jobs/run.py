@@ -141,7 +141,7 @@ def run_job(
             eligible = ~heldout.withheld & verdicts.keep
             select_documents(view, config.dedup, eligible=eligible, uses=JOB_NEEDS)
         with progress.step("check planted copies", unit="documents", total=documents):
-            check_planted(view, dedup=config.dedup.method, heldout_config=config.heldout)
+            check_planted(view, dedup=config.dedup.method, heldout_config=config.heldout, threads=threads)
         with progress.step("settle fates", unit="documents", total=documents):
             settle_fates(view)
         write_card_config(workspace, config.card)

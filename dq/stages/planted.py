@@ -8,6 +8,7 @@ replaced. All go through the same code and settings as the corpus. All must be f
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,6 +19,7 @@ from dq.config import fingerprint
 from dq.corpus import Corpus
 from dq.dedup import DedupConfig, find_duplicates, select
 from dq.dedup.overlap import JACCARD_NGRAM, Entries
+from dq.executors import run_in_threads
 from dq.stages.base import Need, Output, View
 from dq.stages.heldout import Heldout, HeldoutConfig
 from dq.stages.read import Documents
@@ -48,7 +50,7 @@ class Planted(Output):
         return list(read_json(self.folder / FILE)["controls"])
 
 
-def check_planted(view: View, *, dedup: DedupConfig, heldout_config: HeldoutConfig) -> Planted:
+def check_planted(view: View, *, dedup: DedupConfig, heldout_config: HeldoutConfig, threads: int = 1) -> Planted:
     """Plant copies and look for them, or find that it has been done."""
     stage = view.stage(Planted, config=fingerprint([dedup, heldout_config]))
     if stage.done() is None:
@@ -56,7 +58,10 @@ def check_planted(view: View, *, dedup: DedupConfig, heldout_config: HeldoutConf
         heldout, originals = view.open(Heldout), _originals(view.open(Documents))
         entries = heldout.entries()
         held = [text for name in heldout.sets for text in _long(entries.filter(set=name)["text"])[:MAX_PLANTED]]
-        controls = [_near_duplicates(originals, dedup), *_heldout_copies(held, originals, heldout_config)]
+        controls = [
+            _near_duplicates(originals, dedup),
+            *_heldout_copies(held, originals, heldout_config, threads=threads),
+        ]
         write_json_atomic(stage.folder / FILE, {"controls": controls})
         stage.commit({str(control["kind"]): control["found"] for control in controls})
     return view.open(Planted)
@@ -95,26 +100,25 @@ def _near_duplicates(originals: list[str], dedup: DedupConfig) -> dict[str, Any]
     return {"kind": "planted near-duplicates", "planted": n, "found": found}
 
 
-def _heldout_copies(held: list[str], others: list[str], config: HeldoutConfig) -> list[dict[str, Any]]:
+def _heldout_copies(held: list[str], others: list[str], config: HeldoutConfig, *, threads: int) -> list[dict[str, Any]]:
     share = min(HELDOUT_EDITS, 0.9 * _room(config.min_jaccard, JACCARD_NGRAM))
-    around = others or [""]
-    kinds = {
-        "verbatim": held,
-        f"{share:.1%} of words replaced": [edit_words(text, share, seed=number) for number, text in enumerate(held)],
-        "inside a longer document": [
-            "\n\n".join([around[number % len(around)], text, around[(number + 1) % len(around)]])
-            for number, text in enumerate(held)
+    around, entries = others or [""], Entries(held)
+    kinds: dict[str, Callable[[], list[str]]] = {
+        "verbatim": lambda: held,
+        f"{share:.1%} of words replaced": lambda: [edit_words(text, share, seed=at) for at, text in enumerate(held)],
+        "inside a longer document": lambda: [
+            "\n\n".join([around[at % len(around)], text, around[(at + 1) % len(around)]])
+            for at, text in enumerate(held)
         ],
     }
-    least = {"min_jaccard": config.min_jaccard, "min_containment": config.min_containment}
-    entries = Entries(held)
+
+    def found(copies: Callable[[], list[str]]) -> int:
+        there = entries.look_in(copies(), min_jaccard=config.min_jaccard, min_containment=config.min_containment)
+        return there.near["document"].n_unique()
+
     return [
-        {
-            "kind": f"planted held-out copies, {kind}",
-            "planted": len(copies),
-            "found": entries.look_in(copies, **least).near["document"].n_unique(),
-        }
-        for kind, copies in kinds.items()
+        {"kind": f"planted held-out copies, {kind}", "planted": len(held), "found": count}
+        for kind, count in zip(kinds, run_in_threads(found, list(kinds.values()), threads=threads), strict=True)
     ]
 
 
