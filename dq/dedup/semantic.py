@@ -133,7 +133,9 @@ class _Search:
         # Of a cosine of two rounded directions, added up in whatever order (Higham 2002, 3.1); doubled, for all else.
         self._error = 2 * (vectors.shape[1] + 4) * 2.0**-24
         self.squares = np.empty(len(vectors))
-        squared_lengths(self._vectors, self.squares)
+        for start in range(0, len(vectors), TILE):
+            squared_lengths(self._vectors[start : start + TILE], self.squares[start : start + TILE])
+            release_pages(vectors)
         self.best: F64 = np.full(len(vectors), NOTHING)
         self.target: I64 = np.arange(len(vectors))
         self.compared = 0
@@ -150,7 +152,6 @@ class _Search:
             self._release()
         for rows, first in removed:  # what was kept after them may be nearer to them
             self._compare(rows, self._directions(rows), first)
-            self._release()
 
     def _take(self, block: I64) -> I64:
         """Keep what of a block nothing before it is near to; returns the others."""
@@ -174,6 +175,7 @@ class _Search:
             some = np.flatnonzero(nearest >= floor)
             at, other = np.nonzero(products[some] >= floor[some, None])
             self._note(rows[some[at]], self._rows[tile][other])
+            self._release()
 
     def _note(self, documents: I64, kept: I64) -> None:
         """Take the nearest kept one of each document; of equally near ones the first in rank, which comes first."""
@@ -208,6 +210,7 @@ class _Search:
         return np.asarray(self._vectors[rows] / np.sqrt(self.squares[rows])[:, None], np.float32)
 
     def _release(self) -> None:
+        """Give pages of the files back: a block reads all of what is kept."""
         release_pages(self._mapped)
         self._kept.release()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from typing import Any
@@ -23,16 +24,15 @@ def cosine(one: Array, other: Array) -> float:
 
 def by_hand(vectors: Array, order: Array, threshold: float) -> tuple[list[int], list[float]]:
     """For each vector the nearest kept one, and their cosine, by trying all pairs."""
+    near = functools.cache(lambda one, other: cosine(vectors[one], vectors[other]))
     there = [row for row in np.argsort(order).tolist() if vectors[row].any()]
     kept: list[int] = []
     for row in there:
-        if all(cosine(vectors[row], vectors[other]) < threshold for other in kept):
+        if all(near(row, other) < threshold for other in kept):
             kept.append(row)
     target, cosines = list(range(len(vectors))), [1.0] * len(vectors)
     for row in set(there) - set(kept):
-        cosines[row], target[row] = max(
-            ((cosine(vectors[row], vectors[other]), other) for other in kept), key=lambda found: found[0]
-        )
+        cosines[row], target[row] = max(((near(row, other), other) for other in kept), key=lambda found: found[0])
     return target, cosines
 
 
@@ -46,7 +46,7 @@ def clustered(seed: int, count: int, dimensions: int) -> Array:
     return vectors
 
 
-@pytest.mark.parametrize(("dimensions", "threshold"), [(3, 0.99), (8, 0.9), (8, 0.5), (40, 0.95), (40, 1.0)])
+@pytest.mark.parametrize(("dimensions", "threshold"), [(3, 0.99), (8, 0.9), (8, 0.5), (24, 0.95), (24, 1.0)])
 def test_it_is_the_greedy_search_over_all_pairs(
     dimensions: int, threshold: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
