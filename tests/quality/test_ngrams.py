@@ -13,9 +13,10 @@ import pytest
 
 from dq.errors import InputError
 from dq.executors import LocalExecutor
+from dq.files import ngram
 from dq.files.ngram import train_ngram_files
 from dq.quality import NgramModel, NgramOptions, score, train_ngram
-from dq.quality.ngrams import FALLBACK, discounts
+from dq.quality.ngrams import FALLBACK, NgramCounts, discounts
 from dq.quality.scorers.files import ModelFile
 from dq.text import TextBatch, text_batch
 from tests.command import run_dq
@@ -162,6 +163,22 @@ def test_workers_files_and_their_order_change_no_byte_of_the_model(tmp_path: Pat
     memory = tmp_path / "memory.safetensors"
     train_ngram(texts, options).save(memory)
     assert made == [memory.read_bytes()] * 3
+
+
+def test_too_many_ngrams_are_refused_with_a_share_that_would_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts, options = paragraphs(), NgramOptions(order=3, min_count=1)
+    counts = NgramCounts(3)
+    counts.add_texts(texts)
+    file, output = write(tmp_path / "in.jsonl", texts), tmp_path / "model.safetensors"
+    monkeypatch.setattr(ngram, "MAX_NGRAMS", len(counts.ngrams) - 1)
+    with pytest.raises(InputError, match="different n-grams; train on a share of the documents: `share` 0.5 or less"):
+        train_ngram_files([file], output, options=options)
+    assert not output.exists()
+    train_ngram_files([file], output, options=NgramOptions(order=3, min_count=1, share=0.5))
+    monkeypatch.setattr(ngram, "MAX_NGRAMS", len(counts.ngrams))
+    train_ngram_files([file], tmp_path / "whole.safetensors", options=options)
 
 
 def test_a_share_is_drawn_by_what_documents_hold(tmp_path: Path) -> None:
