@@ -121,7 +121,11 @@ def train_ngram_files(
         )
     work = _Work(found, options, scoring, parts, listed_in)
     if made_from != stage.fingerprint:
-        with claimed([stage], overwrite=overwrite), undone_without_text([parts], listed_in=listed_in):
+        correctable = ("text_field", "share")
+        with (
+            claimed([stage], overwrite=overwrite),
+            undone_without_text([parts], listed_in=listed_in, fields=correctable),
+        ):
             model, rows = work.run(executor=executor, progress=progress)
             output.unlink(missing_ok=True)  # a model must not be taken for what is said beside it
             about = {"made_from": stage.fingerprint, "ngrams": len(model.numbers.keys)}

@@ -7,7 +7,7 @@ bytes for any number of workers and of interruptions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -188,12 +188,17 @@ def _named(task: PieceTask, row: int) -> tuple[str, str]:
 
 
 @contextmanager
-def undone_without_text(folders: Sequence[Path], *, listed_in: Path) -> Iterator[None]:
-    """Where no row has the text's field, leave nothing of ours: the corrected command finds its output as it was."""
+def undone_without_text(
+    folders: Sequence[Path], *, listed_in: Path, fields: Collection[str] = ("text_field",)
+) -> Iterator[None]:
+    """Where no row has the text's field, leave nothing of ours: the corrected command finds its output as it was.
+
+    ``fields`` are those of errors that are corrected by another setting, this one among them.
+    """
     try:
         yield
     except InputError as error:
-        if error.field == "text_field":
+        if error.field in fields:
             for folder in folders:
                 remove_own(folder)
             listed_in.unlink(missing_ok=True)

@@ -13,11 +13,12 @@ import pytest
 
 from dq.errors import InputError
 from dq.executors import LocalExecutor
-from dq.files import ngram
+from dq.files import ngram as ngram_files
 from dq.files.ngram import train_ngram_files
 from dq.quality import NgramModel, NgramOptions, score, train_ngram
 from dq.quality.ngrams import FALLBACK, NgramCounts, discounts
 from dq.quality.scorers.files import ModelFile
+from dq.quality.scorers.ngram import drawn
 from dq.text import TextBatch, text_batch
 from tests.command import run_dq
 
@@ -170,14 +171,14 @@ def test_too_many_ngrams_are_refused_with_a_share_that_would_do(
 ) -> None:
     texts, options = paragraphs(), NgramOptions(order=3, min_count=1)
     counts = NgramCounts(3)
-    counts.add_texts(texts)
+    counts.add_texts(drawn(pl.Series(texts), 1.0))
     file, output = write(tmp_path / "in.jsonl", texts), tmp_path / "model.safetensors"
-    monkeypatch.setattr(ngram, "MAX_NGRAMS", len(counts.ngrams) - 1)
-    with pytest.raises(InputError, match="different n-grams; train on a share of the documents: `share` 0.5 or less"):
+    monkeypatch.setattr(ngram_files, "MAX_NGRAMS", len(counts.ngrams) - 1)
+    with pytest.raises(InputError, match=r"different n-grams; train on a share of the documents: `share` 0\.5 or less"):
         train_ngram_files([file], output, options=options)
     assert not output.exists()
-    train_ngram_files([file], output, options=NgramOptions(order=3, min_count=1, share=0.5))
-    monkeypatch.setattr(ngram, "MAX_NGRAMS", len(counts.ngrams))
+    train_ngram_files([file], output, options=NgramOptions(order=3, min_count=1, share=0.2))
+    monkeypatch.setattr(ngram_files, "MAX_NGRAMS", len(counts.ngrams))
     train_ngram_files([file], tmp_path / "whole.safetensors", options=options)
 
 
