@@ -146,9 +146,13 @@ def _texts(value: Any) -> Iterator[str]:
         yield from _texts(inner)
 
 
-@functools.lru_cache(maxsize=2)
 def items_of(path: Path, config: ContaminationConfig) -> Items:
-    """The items of a file that `read_items` filled, ready to be looked for; made once a process."""
+    """The items of a file that `read_items` filled, ready to be looked for; made once a process, and of a file anew."""
+    return _ready_items(path, path.stat().st_mtime_ns, config)
+
+
+@functools.lru_cache(maxsize=2)
+def _ready_items(path: Path, _written: int, config: ContaminationConfig) -> Items:
     return Items(read_parquet(path)["text"], config)
 
 

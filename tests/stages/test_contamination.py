@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from dq.corpus import InputSpec
@@ -22,11 +23,11 @@ from tests.stages.test_heldout import READ, corpus_of
 NEUTRAL = " ".join(f"neutral{n}" for n in range(60))
 
 
-def job(folder: Path, *, drop: bool = True, ngram: int = 13) -> JobConfig:
+def job(folder: Path, *, drop: bool = True, ngram: int = 13, items: Sequence[int] = (3, 30)) -> JobConfig:
     made = rows(6, 60)
     source = write_jsonl(folder / "documents.jsonl", made)
-    items = [{"id": f"item-{n}", "q": " ".join(made[n]["text"].split(" ")[:16])} for n in (3, 30)]
-    benchmark = Benchmark(name="exam", path=str(write_jsonl(folder / "exam.jsonl", items)), fields=("q",))
+    exam = [{"id": f"item-{n}", "q": " ".join(made[n]["text"].split(" ")[:16])} for n in items]
+    benchmark = Benchmark(name="exam", path=str(write_jsonl(folder / "exam.jsonl", exam)), fields=("q",))
     essays = write_jsonl(folder / "neutral.jsonl", [{"text": f"{NEUTRAL} {n}"} for n in range(3)])
     neutral = NeutralSet(name="neutral", input=(InputSpec(path=str(essays)),))
     return JobConfig(
@@ -85,3 +86,12 @@ def test_items_are_looked_for_in_what_is_trained_on_too(tmp_path: Path) -> None:
     clean_documents(view, clean, executor=LocalExecutor())
     found = find_contamination(view, config, executor=LocalExecutor())
     assert found.matches.select("document", "item", "coverage").rows() == [(0, found.items["id"][0], 1.0)]
+
+
+def test_other_items_in_the_same_process_are_looked_for_anew(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / "workspace")
+    for items in ((3, 30), (7, 8, 9)):
+        config = job(tmp_path, items=items)
+        run_job(config, workspace)
+        assert View.of(workspace).open(Contamination).items["id"].to_list() == [f"item-{n}" for n in items]
+        assert View.of(workspace).open(Contamination).by_benchmark["hit"].to_list() == [len(items)]
