@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 HEAD = ("stage", "tasks", "core h", "hours", "a task", "held", "disk")
 SHORT_TASK_SECONDS, MANY_TASKS = 30, 10_000
-LARGE_TASK_BYTES = 100_000_000  # of text, as larger shards have
+LARGE_SHARD_BYTES = 100_000_000  # of text
 
 
 def plan_job_for(config: JobConfig, size: str, nodes: Nodes, *, as_json: bool) -> None:
@@ -105,7 +105,7 @@ def _limits(plan: ClusterPlan) -> list[str]:
         )
     tasks = [stage for stage in plan.stages if stage.way == "tasks" and stage.tasks > MANY_TASKS]
     short = [stage for stage in tasks if 3600 * stage.core_hours.expected / stage.tasks < SHORT_TASK_SECONDS]
-    if short and plan.text_bytes < LARGE_TASK_BYTES * short[0].tasks:
+    if short and plan.text_bytes < LARGE_SHARD_BYTES * plan.shards:
         seconds = 3600 * short[0].core_hours.expected / short[0].tasks
         found.append(
             f"{short[0].name} is {short[0].tasks:,} tasks of {seconds:.1f} s: `read: {{shard_rows: 65536}}` in the job "

@@ -19,7 +19,7 @@ from dq.errors import DqError, InputError
 from dq.executors import QUIET, Progress, require_live_polars
 from dq.jobs.costs import Cost, Way, cost_of
 from dq.jobs.job import JobConfig
-from dq.jobs.tried import Tried, try_job
+from dq.jobs.tried import Tried, compile_by, try_job
 from dq.results import Result
 from dq.stages.base import ORIGINAL
 from dq.stages.read import MANY_BYTES, MANY_WORKERS
@@ -171,6 +171,7 @@ def plan_cluster(
     corpus = _Corpus(text_bytes, max(1, round(text_bytes * len(drawn.rows) / drawn.sample_bytes)), config)
     with progress.step("try a sample", unit="parts", total=len(PARTS)) as step:
         tries = []
+        compile_by(drawn, config)
         for part in PARTS:
             tries.append(_try_part(drawn, config, rows=-(-len(drawn.rows) // part), documents=corpus.documents))
             step.advance()
@@ -233,7 +234,11 @@ def _needs(name: str, corpus: _Corpus, tries: Sequence[Tried], *, nodes: Nodes) 
     steps, sizes = [one.steps[name] for one in tries], [one.text_bytes for one in tries]
     in_order = nodes.count == 1 and (nodes.cores < MANY_WORKERS or corpus.text_bytes < MANY_BYTES)
     cost = cost_of(name, corpus.config, in_order=in_order)
-    seconds = _extended(sizes, [step.seconds for step in steps], size=corpus.text_bytes)
+    taken = [step.seconds for step in steps]
+    if cost.bounded:
+        seconds = Range(taken[-1], min(taken), max(taken))
+    else:
+        seconds = _extended(sizes, taken, size=corpus.text_bytes)
     disk = _extended(sizes, [step.disk_bytes for step in steps], size=corpus.text_bytes)
     task_bytes = steps[0].memory_bytes + round(BYTES_A_TEXT_BYTE * max(0, corpus.shard_bytes - sizes[0]))
     tasks = corpus.tasks(cost) if cost.way == "tasks" else 1

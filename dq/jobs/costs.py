@@ -27,6 +27,7 @@ class Cost:
         held: bytes a document that the node of the command holds while it runs.
         grows: in words, what grows with the corpus, and where.
         unit: what a task is.
+        bounded: whether it looks at a bounded sample, and takes about the same for any corpus.
         versions: whether there is a task for the text as read and one for the text that is trained on.
         alone_seconds: of threads, for each document: what one of them does while the others wait.
     """
@@ -36,6 +37,7 @@ class Cost:
     grows: str
     unit: Literal["piece", "shard", "part", ""] = ""
     versions: bool = False
+    bounded: bool = False
     alone_seconds: float = 0.0
 
 
@@ -46,12 +48,12 @@ STAGES = {
     SEARCH: Cost("threads", 300, "keys and pairs on the command's node; signatures on disk"),
     "decontaminate": Cost("tasks", 160, TABLE, "shard", versions=True),
     "hold out": Cost("tasks", 160, f"{TABLE}; held-out sets are bounded", "shard", versions=True),
-    "learn": Cost("process", 160, TABLE),
+    "learn": Cost("process", 160, TABLE, bounded=True),
     "score": Cost("tasks", 120, TABLE, "shard"),
     "judge": Cost("process", 340, "verdicts, on the command's node; signals where rules rank documents by them"),
     "tokenise": Cost("tasks", 380, f"{TABLE}; the tokenizer's sample is bounded", "part"),
     "select": Cost("process", 450, "pairs, verdicts and ranks, on the command's node"),
-    "check planted copies": Cost("process", 190, TABLE),
+    "check planted copies": Cost("process", 190, TABLE, bounded=True),
     "settle fates": Cost("process", 240, TABLE),
 }
 

@@ -17,7 +17,7 @@ from dq.dedup.estimate import FIXED_BYTES
 from dq.errors import DqError, InputError
 from dq.executors import QUIET, Progress, require_live_polars, usable_cores
 from dq.jobs.job import JobConfig
-from dq.jobs.tried import Tried, try_job
+from dq.jobs.tried import Tried, compile_by, try_job
 from dq.results import Result
 
 SAMPLE_BYTES = 12_000_000  # of text, half of it or more: most of the time is what a step costs for any input
@@ -96,6 +96,7 @@ def forecast_job(config: JobConfig, *, workers: int = 1, seed: int = 0, progress
 def _tries(drawn: Drawn, config: JobConfig) -> list[Tried]:
     """Of a sample: half of it, and all of it."""
     rows = len(drawn.rows)
+    compile_by(drawn, config)
     if drawn.text_bytes == drawn.sample_bytes:
         return [try_job(drawn, config, rows=rows)]
     try:

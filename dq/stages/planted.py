@@ -9,6 +9,7 @@ replaced. All go through the same code and settings as the corpus. All must be f
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -83,7 +84,7 @@ def _long(texts: pl.Series) -> list[str]:
 def _originals(corpus: Corpus) -> list[str]:
     draw = uniform(mix64(corpus.documents["content_key"].to_numpy(), DRAW))
     long = corpus.documents["n_bytes"].to_numpy() >= 5 * MIN_WORDS
-    chosen = [int(document) for document in np.argsort(draw) if long[document]][: 2 * MAX_PLANTED]
+    chosen = list(islice((int(document) for document in np.argsort(draw) if long[document]), 2 * MAX_PLANTED))
     return _long(pl.Series(corpus.texts_of(chosen), dtype=pl.String))[:MAX_PLANTED]
 
 

@@ -27,18 +27,20 @@ def planned(config: JobConfig, monkeypatch: pytest.MonkeyPatch, *, size: int, no
     def try_job(drawn: Drawn, tried: JobConfig, *, rows: int) -> Tried:
         text_bytes = sum(len(row["text"].encode()) for row in drawn.rows[:rows])
         cost = StepCost(10 + 3600 * text_bytes / GB, GB, text_bytes // 2)
-        names = ["read", *(f"clean: {one.version}" for one in tried.clean), "find duplicates", "score", "tokenise"]
+        names = ["read", "find duplicates", "score", "tokenise", "check planted copies"]
         return Tried(dict.fromkeys(names, cost), 1.0, 1, text_bytes)
 
     monkeypatch.setattr("dq.jobs.cluster.try_job", try_job)
+    monkeypatch.setattr("dq.jobs.cluster.compile_by", lambda drawn, config: None)
     return plan_cluster(config, size, nodes)
 
 
 def test_stages_are_as_long_as_their_parts_say(finished: Finished, monkeypatch: pytest.MonkeyPatch) -> None:
     config = changed(finished.config, read={"shard_rows": 1000})
     plan = planned(config, monkeypatch, size=TB, nodes=Nodes(cores=10, memory_bytes=100 * GB, count=4))
-    read, search, score, tokenise = plan.stages
-    for stage in plan.stages:
+    read, search, score, tokenise, planted = plan.stages
+    assert planted.core_hours.expected < 1 and not planted.disk_bytes > TB  # of a bounded sample
+    for stage in plan.stages[:-1]:
         assert stage.core_hours.expected == pytest.approx(1000 + 10 / 3600, rel=1e-6)
         assert stage.core_hours.least <= stage.core_hours.expected <= stage.core_hours.most
         assert stage.disk_bytes == pytest.approx(TB / 2, rel=1e-3)
@@ -65,7 +67,7 @@ def test_memory_says_how_many_tasks_fit_and_up_to_which_corpus(
 
 def test_jobs_of_slurm_take_time_to_start(finished: Finished, monkeypatch: pytest.MonkeyPatch) -> None:
     here, there = (
-        planned(finished.config, monkeypatch, size=GB, nodes=Nodes(8, 64 * GB, start_seconds=seconds)).stages[-2]
+        planned(finished.config, monkeypatch, size=GB, nodes=Nodes(8, 64 * GB, start_seconds=seconds)).stages[-3]
         for seconds in (0, 2)
     )
     assert there.core_hours.expected - here.core_hours.expected == pytest.approx(2 * here.tasks / 3600)
