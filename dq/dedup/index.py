@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from dq.arrays import Array, Bools, offsets_of, read_only
+from dq.arrays import Array, Bools, distinct, offsets_of, read_only
 from dq.config import canonical_json, fingerprint
 from dq.dedup.bands import choose_bands
 from dq.dedup.config import DedupConfig
@@ -113,7 +113,7 @@ class DuplicateIndex:
 
         Batches from the one made of the same ``inputs`` on are left out: a repeated run sees what the first one saw.
         """
-        wanted = [np.unique(band) for band in hashes]
+        wanted = [distinct(band) for band in hashes]
         found = [_meet(batch, wanted) for batch in (self._before(inputs) if inputs else self._batches)]
         ids = pl.concat([pl.DataFrame(schema={"id": pl.String, "source": pl.String}), *(part[0] for part in found)])
         return Met(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dq.arrays import distinct
 from dq.results import Result
 from dq.variants.documents import Universe
 from dq.variants.order import StreamOrder
@@ -49,7 +50,7 @@ def compose(universe: Universe, order: StreamOrder, *, budget_tokens: int) -> tu
                 source=source,
                 tokens=int(lengths[mine].sum()),
                 unique_tokens=int(lengths[mine & order.first].sum()),
-                documents=len(np.unique(order.documents[mine])),
+                documents=len(distinct(order.documents[mine])),
             )
         )
     return tuple(found)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from dq.arrays import I64
+from dq.arrays import I64, distinct
 from dq.errors import WorkspaceError, listed
 from dq.results import Result
 from dq.store import read_json, write_bytes_atomic
@@ -179,7 +179,7 @@ class Measured:
                     tokens=tokens,
                     target_unique_tokens=part.quota,
                     unique_tokens=unique,
-                    documents=len(np.unique(order.documents[first])),
+                    documents=len(distinct(order.documents[first])),
                     pieces=int(first.sum()),
                     epochs=tokens / unique if unique else 0.0,
                     near_copy_fraction=int(lengths[mine & near].sum()) / max(1, tokens),

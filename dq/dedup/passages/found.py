@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from dq.arrays import I64, Bools, read_only
+from dq.arrays import I64, Bools, distinct, read_only
 from dq.dedup.kernels.pieces import without_cuts
 from dq.dedup.passages.options import RepeatedPassages
 from dq.text import Cleaned, Texts, text_batch
@@ -36,7 +36,7 @@ class Cuts:
         """The same as a cleaner's result; counts: removed_passages, removed_bytes."""
         sizes = self.rows[:, 2] - self.rows[:, 1]
         counts = {"removed_passages": int(np.count_nonzero(sizes)), "removed_bytes": int(sizes.sum())}
-        return Cleaned(self.rest(texts), len(np.unique(self.rows[:, 0])), counts)
+        return Cleaned(self.rest(texts), len(distinct(self.rows[:, 0])), counts)
 
 
 @dataclass(frozen=True)
