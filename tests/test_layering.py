@@ -50,7 +50,20 @@ ALLOWED: dict[str, set[str]] = {
     "doctor": BASE | {"text", "corpus"},
     "__main__": {"cli"},
     "cli": DATA
-    | {"stages", "recipes", "doctor", "jobs", "files", "inspect", "study", "mirrors", "report", "compare", "scaling"},
+    | {
+        "cards",
+        "stages",
+        "recipes",
+        "doctor",
+        "jobs",
+        "files",
+        "inspect",
+        "study",
+        "mirrors",
+        "report",
+        "compare",
+        "scaling",
+    },
 }
 
 

@@ -1,7 +1,7 @@
 """What folders of documents say of themselves to whoever gets them: a dataset card and Croissant metadata."""
 
 from dq.cards.config import CardConfig, read_card_config, write_card_config
-from dq.cards.croissant import CROISSANT
+from dq.cards.croissant import CROISSANT, croissant
 from dq.cards.facts import Column, Facts, Section, Source, Split
 from dq.cards.markdown import named
 from dq.cards.readme import README
@@ -17,6 +17,7 @@ __all__ = [
     "Section",
     "Source",
     "Split",
+    "croissant",
     "deduplication_section",
     "named",
     "read_card_config",

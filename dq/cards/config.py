@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Annotated
 
 from pydantic import Field
 
 from dq.config import StrictModel
-from dq.errors import ConfigError, WorkspaceError
+from dq.errors import ConfigError, WorkspaceError, listed
 from dq.store import Workspace, read_json, write_json_atomic
 
 FILE = "card.json"
@@ -28,6 +29,16 @@ class CardConfig(StrictModel):
     def licence(self, source: str) -> str:
         """Of a source."""
         return self.licences.get(source, UNKNOWN)
+
+    def warnings(self, sources: Collection[str], *, field: str = "licences") -> list[str]:
+        """A line where licences are given of what is none of the sources.
+
+        Args:
+            sources: of the corpus.
+            field: where the licences stand in the user's file.
+        """
+        unmet = [name for name in self.licences if name not in sources]
+        return [f"`{field}` names what is no source of the corpus: {listed(unmet)}"] if unmet else []
 
 
 def write_card_config(workspace: Workspace, config: CardConfig) -> None:

@@ -11,6 +11,7 @@ from dq.cli import show
 from dq.cli.options import (
     MAX_BAD_FRACTION,
     AsJson,
+    CardFile,
     Dropped,
     Engine,
     IdField,
@@ -23,6 +24,7 @@ from dq.cli.options import (
     SourceFrom,
     TextField,
     Workers,
+    card_of,
     executor_of,
     input_specs,
 )
@@ -51,6 +53,7 @@ def decontaminate(
     output: Report,
     kept: Kept = None,
     dropped: Dropped = None,
+    card: CardFile = None,
     ngram: Ngram = 13,
     min_words: MinWords = 8,
     min_coverage: MinCoverage = 0.0,
@@ -75,6 +78,7 @@ def decontaminate(
     from dq.stages.benchmarks import Benchmark, BenchmarksConfig
 
     about = {"ngram": ngram, "min_words": min_words, "min_coverage": min_coverage}
+    about_card = card_of(card)
     named = tuple(Benchmark.parse(text) for text in benchmark)
     config = checked(BenchmarksConfig, {**about, "benchmarks": named}, names={"benchmarks": "benchmark"})
     with show.progress() as progress:
@@ -91,6 +95,7 @@ def decontaminate(
             output,
             kept=kept,
             dropped=dropped,
+            card=about_card,
             overwrite=overwrite,
             limits=RowLimits(max_bad_fraction=max_bad_fraction),
             executor=executor_of(executor, workers),
@@ -101,6 +106,7 @@ def decontaminate(
         return
     _show(done, output, config.ngram)
     show_faults(done.rows, output / "quarantined.jsonl")
+    show.warnings(done.warnings)
 
 
 def _show(done: ContaminationResult, output: Path, ngram: int) -> None:

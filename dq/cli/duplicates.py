@@ -13,6 +13,7 @@ from dq.cli.options import (
     MAX_BAD_FRACTION,
     AllowRemoval,
     AsJson,
+    CardFile,
     DeduplicatedFolder,
     DryRun,
     IdField,
@@ -28,6 +29,7 @@ from dq.cli.options import (
     SourceFrom,
     TextField,
     Workers,
+    card_of,
     input_specs,
     resources_of,
 )
@@ -78,6 +80,7 @@ def dedup(
     max_removed_fraction: MaxRemoved = 0.5,
     allow_removal: AllowRemoval = None,
     max_bad_fraction: MaxBad = MAX_BAD_FRACTION,
+    card: CardFile = None,
     overwrite: Overwrite = False,
     dry_run: DryRun = False,
     explain: Explain = False,
@@ -102,7 +105,7 @@ def dedup(
         "max_removed_fraction": max_removed_fraction,
         "allow_removal": tuple(allow_removal or ()),
     }
-    config = checked(DeduplicationConfig, about)
+    config, about_card = checked(DeduplicationConfig, about), card_of(card)
     resources = resources_of(workers, memory)
     if explain:
         _show_bands(config.method, as_json=as_json)
@@ -128,7 +131,15 @@ def dedup(
         raise typer.BadParameter("name the folder of the results", param_hint="--output")
     with show.progress() as progress:
         done = dedup_files(
-            specs, folder, config, read=read, index=index, overwrite=overwrite, resources=resources, progress=progress
+            specs,
+            folder,
+            config,
+            read=read,
+            card=about_card,
+            index=index,
+            overwrite=overwrite,
+            resources=resources,
+            progress=progress,
         )
     show.json(done) if as_json else _show_dedup(done)
 

@@ -16,6 +16,7 @@ import typer
 from dq.errors import DqError
 
 if TYPE_CHECKING:
+    from dq.cards import CardConfig
     from dq.config import StrictModel
     from dq.corpus import InputSpec
     from dq.dedup import Resources
@@ -76,6 +77,10 @@ Node = Annotated[
     ),
 ]
 NodeCount = Annotated[int, typer.Option("--nodes", min=1, help="Of a plan: how many machines.")]
+CardFile = Annotated[
+    Path | None,
+    typer.Option("--card", help="YAML with `licences: {SOURCE: SPDX}` and `languages: [en]` for the dataset's card."),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what other inputs or settings made there.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, help="How many to show.")]
@@ -303,6 +308,14 @@ def rule_set(
     if more:
         found = RuleSet(name=found.name, rules=(*more, *found.rules), urls=found.urls)
     return found if urls is None else found.model_copy(update={"urls": load_yaml(urls, UrlRules)})
+
+
+def card_of(file: Path | None) -> CardConfig | None:
+    """What a file says for the card of a dataset, where one is given."""
+    from dq.cards import CardConfig
+    from dq.config import load_yaml
+
+    return None if file is None else load_yaml(file, CardConfig)
 
 
 def language_rules(languages: Collection[str] | None, threshold: float | None) -> tuple[AnyRule, ...]:

@@ -13,6 +13,7 @@ from dq.cli.options import (
     MAX_BAD_FRACTION,
     AllowRemoval,
     AsJson,
+    CardFile,
     DryRun,
     IdField,
     Inputs,
@@ -26,6 +27,7 @@ from dq.cli.options import (
     SourceFrom,
     TextField,
     Workers,
+    card_of,
     input_specs,
     resources_of,
 )
@@ -66,6 +68,7 @@ def passages(
     max_removed_fraction: MaxRemoved = 0.5,
     allow_removal: AllowRemoval = None,
     max_bad_fraction: MaxBad = MAX_BAD_FRACTION,
+    card: CardFile = None,
     overwrite: Overwrite = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
@@ -89,7 +92,7 @@ def passages(
         "max_removed_fraction": max_removed_fraction,
         "allow_removal": tuple(allow_removal or ()),
     }
-    config = checked(PassageConfig, about)
+    config, about_card = checked(PassageConfig, about), card_of(card)
     resources = resources_of(workers, memory)
     read = ReadConfig(max_bad_fraction=max_bad_fraction)
     specs = input_specs(
@@ -109,7 +112,14 @@ def passages(
         raise typer.BadParameter("name the folder of the results", param_hint="--output")
     with show.progress() as progress:
         done = cut_passages(
-            specs, output, config, read=read, overwrite=overwrite, resources=resources, progress=progress
+            specs,
+            output,
+            config,
+            read=read,
+            card=about_card,
+            overwrite=overwrite,
+            resources=resources,
+            progress=progress,
         )
     show.json(done) if as_json else _show(done)
 

@@ -12,6 +12,7 @@ from dq.cli.options import (
     MAX_BAD_FRACTION,
     AnyScript,
     AsJson,
+    CardFile,
     Dropped,
     Engine,
     IdField,
@@ -30,6 +31,7 @@ from dq.cli.options import (
     UrlsFile,
     Words,
     Workers,
+    card_of,
     executor_of,
     input_specs,
     language_rules,
@@ -109,6 +111,7 @@ def filter_documents(
     language_threshold: LanguageThreshold = None,
     model: Models = None,
     dropped: Dropped = None,
+    card: CardFile = None,
     strict: Annotated[bool, typer.Option("--strict", help="Judge as the source does, defects included.")] = False,
     any_script: AnyScript = False,
     words: Words = "unicode",
@@ -134,6 +137,7 @@ def filter_documents(
     of_language = language_rules(language, language_threshold)
     models = [one.name for one in scoring.models]
     judging = rule_set(preset, rules, models=models, urls=urls, more=of_language)
+    about_card = card_of(card)
     with show.progress() as progress:
         done = filter_files(
             input_specs(
@@ -147,6 +151,7 @@ def filter_documents(
             judging.for_any_script() if any_script else judging,
             kept=output,
             dropped=dropped,
+            card=about_card,
             strict=strict,
             overwrite=overwrite,
             scoring=scoring,
@@ -165,6 +170,7 @@ def filter_documents(
     for script, documents, _, reasons in done.by_script.iter_rows():
         show.warnings([script_warning(script, documents, reasons) + remedy])
     show_faults(done.rows, Named.of(output, field="output").quarantine)
+    show.warnings(done.warnings)
 
 
 def signals(as_json: AsJson = False) -> None:

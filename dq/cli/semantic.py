@@ -13,6 +13,7 @@ from dq.cli.options import (
     MAX_BAD_FRACTION,
     AllowRemoval,
     AsJson,
+    CardFile,
     DryRun,
     IdField,
     Inputs,
@@ -25,6 +26,7 @@ from dq.cli.options import (
     SourceFrom,
     TextField,
     Workers,
+    card_of,
     input_specs,
     worker_count,
 )
@@ -63,6 +65,7 @@ def semdedup(
     max_removed_fraction: MaxRemoved = 0.5,
     allow_removal: AllowRemoval = None,
     max_bad_fraction: MaxBad = MAX_BAD_FRACTION,
+    card: CardFile = None,
     overwrite: Overwrite = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
@@ -87,7 +90,7 @@ def semdedup(
         "max_removed_fraction": max_removed_fraction,
         "allow_removal": tuple(allow_removal or ()),
     }
-    config, threads = checked(SemanticConfig, about), worker_count(workers)
+    config, threads, about_card = checked(SemanticConfig, about), worker_count(workers), card_of(card)
     read = ReadConfig(max_bad_fraction=max_bad_fraction)
     specs = input_specs(
         inputs,
@@ -105,7 +108,16 @@ def semdedup(
     if output is None:
         raise typer.BadParameter("name the folder of the results", param_hint="--output")
     with show.progress() as progress:
-        done = semdedup_files(specs, output, config, read=read, overwrite=overwrite, threads=threads, progress=progress)
+        done = semdedup_files(
+            specs,
+            output,
+            config,
+            read=read,
+            card=about_card,
+            overwrite=overwrite,
+            threads=threads,
+            progress=progress,
+        )
     show.json(done) if as_json else _show(done)
 
 

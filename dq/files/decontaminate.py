@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 import polars as pl
 
 from dq.arguments import instance, path
+from dq.cards import CardConfig, Section
 from dq.corpus.apart import refuse_overlap
 from dq.corpus.batches import Batch
 from dq.corpus.config import RowLimits
@@ -26,6 +27,7 @@ from dq.corpus.quarantine import QUARANTINE, RowCounts
 from dq.dedup.contamination import ContaminationConfig
 from dq.errors import ConfigError
 from dq.executors import QUIET, Executor, LocalExecutor, Progress, require_live_polars
+from dq.files.card import Card, check_card_of, judged_section, kept_sources, write_documents_card
 from dq.files.divided import adder, carried, finish, followed_link, made_once, outputs_of
 from dq.files.named import Named
 from dq.files.pieces import PieceTask, Scoring, counted, cut, join_quarantine, run_pieces
@@ -54,6 +56,7 @@ class ContaminationResult(Result):
         by_benchmark: a row a benchmark, as `dq.stages.benchmarks.BY_BENCHMARK` says.
         by_source: a row a source: documents, bytes (UTF-8 of text), kept, kept_bytes.
         rows: what happened to the rows of the files.
+        warnings: what the user should know of the card.
     """
 
     FRAME: ClassVar = "by_benchmark"
@@ -61,6 +64,7 @@ class ContaminationResult(Result):
     by_benchmark: pl.DataFrame
     by_source: pl.DataFrame
     rows: RowCounts
+    warnings: tuple[str, ...] = ()
 
     @property
     def documents(self) -> int:
@@ -79,18 +83,20 @@ class ContaminationResult(Result):
         return cls(benchmarks, pl.DataFrame(found["sources"], schema=BY_SOURCE), RowCounts.from_dict(found))
 
     def record(self) -> dict[str, Any]:
-        """What the records of all outputs hold."""
+        """What the records of all outputs hold, and warnings, which they have none of."""
         counts = {"documents": self.documents, "contaminated": self.contaminated, **self.rows.to_dict()}
-        return {**counts, "benchmarks": self.by_benchmark, "sources": self.by_source}
+        warnings = {"warnings": self.warnings} if self.warnings else {}
+        return {**counts, "benchmarks": self.by_benchmark, "sources": self.by_source, **warnings}
 
 
-def decontaminate_files(
+def decontaminate_files(  # noqa: PLR0913 - what is read, by whom, and where it goes
     inputs: Sequence[Entry],
     config: BenchmarksConfig,
     report: Path,
     *,
     kept: Path | None = None,
     dropped: Path | None = None,
+    card: CardConfig | None = None,
     overwrite: bool = False,
     limits: RowLimits | None = None,
     executor: Executor | None = None,
@@ -105,6 +111,7 @@ def decontaminate_files(
         kept: where the other documents go, as `filter_files` writes them; None writes none.
         dropped: where those that hold an item go, with the benchmarks as reasons, and ``items``: benchmark, item,
             ngrams and coverage of each, as in the report.
+        card: licences and languages for the dataset's card of a folder ``kept``; for a finished one it is written anew.
         overwrite: replace what other inputs or settings of this function have made there.
         limits: which rows become documents.
         executor: who works on pieces of the input; default this process.
@@ -119,6 +126,7 @@ def decontaminate_files(
     kept = None if kept is None else path(kept, name="kept")
     dropped = None if dropped is None else path(dropped, name="dropped")
     outputs = outputs_of(kept, dropped, field="kept")
+    check_card_of(outputs.get("kept"), card)
     if any(output.path.resolve() == report.resolve() for output in outputs.values()):
         raise ConfigError(f"{report}: the report and the documents need folders of their own", field="report")
     work = _Work(find_inputs(inputs), config, report, tuple(outputs.values()), Scoring(limits or RowLimits()))
@@ -135,16 +143,41 @@ def decontaminate_files(
     ]
     for output in outputs.values():
         output.prepare()
+
+    def describe(summary: Mapping[str, Any]) -> None:
+        if kept is not None and outputs["kept"].kind == "folder":
+            write_documents_card(stages[1], _card(config, ContaminationResult.from_dict(summary)), card)
+
     summary = made_once(
         stages,
         partial(work.run, executor=executor, progress=progress),
+        describe=describe,
         overwrite=overwrite,
         quarantine=report / QUARANTINE,
         scratch=[report / SCRATCH],
     )
     result = ContaminationResult.from_dict(summary)
     work.check(result.rows)
-    return result
+    return result if card is None else replace(result, warnings=tuple(card.warnings(result.by_source["source"])))
+
+
+def _card(config: BenchmarksConfig, result: ContaminationResult) -> Card:
+    """Of the folder of kept documents."""
+    share = f"{config.min_coverage:g} or more of" if config.min_coverage else "one of"
+    text = (
+        f"Dropped is a document that holds {share} the word {config.ngram}-grams of an item; of a shorter item, of "
+        f"{config.min_words} words or more, all of it. Items that are still shorter were not looked for."
+    )
+    rows = result.by_benchmark.select("benchmark", "items", "too_short", "hit", "documents").rows()
+    return Card(
+        title="decontaminated",
+        summary="Documents in which no item of some benchmarks stands, as they were.",
+        sources=kept_sources(result.by_source),
+        sections=[
+            judged_section("What was looked at", result.by_source, result.rows),
+            Section("Benchmarks", text, ("benchmark", "items", "too short", "found", "documents dropped"), rows),
+        ],
+    )
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ import numpy as np
 import polars as pl
 
 from dq.arguments import instance, path
-from dq.cards import Section, deduplication_section
+from dq.cards import CardConfig, Section, deduplication_section
 from dq.corpus import ReadConfig
 from dq.corpus.apart import refuse_overlap
 from dq.corpus.followed import input_bytes
@@ -28,6 +28,7 @@ from dq.corpus.inputs import Entry, find_inputs
 from dq.dedup import DedupConfig, DuplicateIndex, Resources
 from dq.errors import ConfigError, WorkspaceError
 from dq.executors import QUIET, Executor, LocalExecutor, Progress, Step, require_live_polars
+from dq.files.card import check_card
 from dq.files.kept import CARD_HEAD, kept_by_source, removed_with_kept, write_kept
 from dq.results import Result
 from dq.stages.base import ORIGINAL, View, unreplaced
@@ -106,6 +107,7 @@ def dedup_files(
     config: DeduplicationConfig | None = None,
     *,
     read: ReadConfig | None = None,
+    card: CardConfig | None = None,
     index: Path | None = None,
     overwrite: bool = False,
     resources: Resources | None = None,
@@ -118,6 +120,7 @@ def dedup_files(
         out: a new folder, or one that this function made.
         config: threshold, policy, guard; the defaults without one.
         read: how rows become documents.
+        card: licences and languages for the dataset's card of ``kept``; for a finished one it is written anew.
         index: folder of documents kept earlier; these are compared with, always stay, and are joined by what is kept
             now once everything is written.
         overwrite: replace what other inputs or settings have made in ``out``; another threshold, policy or guard makes
@@ -132,6 +135,7 @@ def dedup_files(
     config, resources = config or DeduplicationConfig(), resources or Resources()
     instance(config, DeduplicationConfig, name="config", remedy="dq.stages.selection has it")
     instance(resources, Resources, name="resources", remedy="dq.dedup has it")
+    check_card(card)
     out, index = path(out, name="out"), None if index is None else local(path(index, name="index"))
     found = find_inputs(inputs)
     refuse_overlap(found, [out, *([] if index is None else [index])])
@@ -149,11 +153,11 @@ def dedup_files(
         if known is not None:
             _check_index(known, view, selected)
         with progress.step("write", unit="shards", total=len(view.open(Documents).shards)) as step:
-            _write(view, threads=resources.threads, step=step)
+            _write(view, card, threads=resources.threads, step=step)
         if known is not None:
             with progress.step("add to the index"):
                 _add_to_index(known, view, selected)
-    return _result(view, index=known)
+    return _result(view, card, index=known)
 
 
 def _select(view: View, config: DeduplicationConfig, *, executor: Executor) -> Selected:
@@ -186,7 +190,7 @@ def _add_to_index(index: DuplicateIndex, view: View, selected: Selected) -> None
         )
 
 
-def _write(view: View, *, threads: int, step: Step) -> None:
+def _write(view: View, card: CardConfig | None, *, threads: int, step: Step) -> None:
     """``kept/``, and ``removed.parquet`` with the ids of kept documents, which may be of the index."""
 
     def removed() -> pl.DataFrame:
@@ -198,17 +202,18 @@ def _write(view: View, *, threads: int, step: Step) -> None:
         near = f"texts of a verified Jaccard {DedupConfig.model_validate(method).near}"
         return deduplication_section(near, str(policy), head=CARD_HEAD, rows=kept_by_source(view).rows())
 
-    write_kept(view, removed, section, threads=threads, step=step)
+    write_kept(view, removed, section, card=card, threads=threads, step=step)
 
 
-def _result(view: View, *, index: DuplicateIndex | None) -> DedupResult:
+def _result(view: View, card: CardConfig | None, *, index: DuplicateIndex | None) -> DedupResult:
     read, duplicates = view.record(Documents).summary, view.open(FoundDuplicates).duplicates
+    sources = kept_by_source(view)
     return DedupResult(
         workspace=view.workspace,
         shingles=duplicates.config.model_dump(include={"normalization", "unit", "ngram"}),
-        sources=kept_by_source(view),
+        sources=sources,
         counts=asdict(duplicates.counts),
         quarantined=sum(read["quarantined"].values()),
         indexed=None if index is None else len(index),
-        warnings=tuple(reading_warnings(read)),
+        warnings=(*reading_warnings(read), *(card.warnings(sources["source"]) if card else ())),
     )

@@ -51,13 +51,20 @@ def carried(outputs: Sequence[Named]) -> Carried:
 
 
 def made_once(
-    stages: Sequence[Stage], make: Callable[[], Result], *, overwrite: bool, quarantine: Path, scratch: Sequence[Path]
+    stages: Sequence[Stage],
+    make: Callable[[], Result],
+    *,
+    describe: Callable[[Mapping[str, Any]], None],
+    overwrite: bool,
+    quarantine: Path,
+    scratch: Sequence[Path],
 ) -> Mapping[str, Any]:
     """The summary of what is made, or has been made, into the folders of some stages, all of which hold it.
 
     Args:
         stages: the first is that of the folder with the tallies of pieces: without its record, all is made again.
         make: works on every piece that is not done.
+        describe: writes the card, given the summary of what is made or has been made.
         overwrite: replace what other inputs or settings have made there.
         quarantine: the list of unreadable rows.
         scratch: folders of tallies, in the end deleted.
@@ -71,13 +78,13 @@ def made_once(
         if records[0] is not None and None in records:
             first, gone = folders[0], folders[records.index(None)]
             raise WorkspaceError(f"{first}: finished, but {gone} is gone; delete {first} too, or name new folders")
+        summary = make().to_dict() if records[0] is None else records[0].summary
+        describe(summary)
         if records[0] is None:
-            summary = make().to_dict()
             records = [stage.commit(summary) for stage in reversed(stages)]
         for folder in scratch:
             clear_scratch(folder)
-    assert records[0] is not None
-    return records[0].summary
+    return summary
 
 
 def finish(outputs: Sequence[Named], pieces: Sequence[int], *, scratch: Path) -> None:

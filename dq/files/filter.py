@@ -10,20 +10,21 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 import polars as pl
 
 from dq.arguments import path
-from dq.cards import Section, Source, rules_section
+from dq.cards import CardConfig, rules_section
 from dq.corpus.apart import refuse_overlap
 from dq.corpus.inputs import Entry, Inputs, find_inputs, input_identity
 from dq.corpus.quarantine import RowCounts
 from dq.errors import ConfigError
 from dq.executors import QUIET, Executor, LocalExecutor, Progress, require_live_polars
-from dq.files.card import write_documents_card
+from dq.files.card import Card, check_card_of, judged_section, kept_sources, write_documents_card
 from dq.files.divided import adder, carried, field_of, finish, followed_link, made_once, outputs_of
 from dq.files.named import Named
 from dq.files.pieces import PieceTask, Scoring, counted, cut, join_quarantine, run_pieces
@@ -70,6 +71,7 @@ class FilterResult(Result):
         by_language: one row a language, of rules that read it, the most frequent first: language (null: unknown),
             documents, kept, and own_bounds, whether rules have bounds for it (null: no rule has any).
         rows: what happened to the rows of the files.
+        warnings: what the user should know of the card.
     """
 
     FRAME: ClassVar = "by_rule"
@@ -81,6 +83,7 @@ class FilterResult(Result):
     by_script: pl.DataFrame
     by_language: pl.DataFrame
     rows: RowCounts
+    warnings: tuple[str, ...] = ()
 
     @property
     def documents(self) -> int:
@@ -149,7 +152,10 @@ class FilterResult(Result):
         )
 
     def record(self) -> dict[str, Any]:
-        """What the records of both output folders hold; nothing in it differs between two equal runs."""
+        """What the records of both output folders hold, and warnings, which they have none of.
+
+        Nothing in it differs between two equal runs.
+        """
         return {
             "documents": self.documents,
             "kept": self.kept,
@@ -161,15 +167,17 @@ class FilterResult(Result):
             "scripts": self.by_script,
             "languages": self.by_language,
             "rule_set": self.rules,
+            **({"warnings": self.warnings} if self.warnings else {}),
         }
 
 
-def filter_files(
+def filter_files(  # noqa: PLR0913 - what is read, by whom, and where it goes
     inputs: Sequence[Entry],
     rules: RuleSet,
     *,
     kept: Path,
     dropped: Path | None = None,
+    card: CardConfig | None = None,
     strict: bool = False,
     overwrite: bool = False,
     scoring: Scoring | None = None,
@@ -184,6 +192,7 @@ def filter_files(
         kept: a new or empty folder for Parquet files; or the name of one file, by its ending Parquet or JSON lines
             (.jsonl, .jsonl.gz, .jsonl.zst). Rows keep their own fields; id and source are added where there are none.
         dropped: the same for the others, with their full list of reasons and the values of the rules' signals.
+        card: licences and languages for the dataset's card of a folder ``kept``; for a finished one it is written anew.
         overwrite: replace what other inputs or settings of this function have made in the folders.
         strict: judge as the rules' sources do, defects included.
         scoring: how rows become documents, and these signals.
@@ -198,6 +207,7 @@ def filter_files(
     dropped = None if dropped is None else path(dropped, name="dropped")
     _check(rules, scoring, strict=strict)
     outputs = outputs_of(kept, dropped)
+    check_card_of(outputs["kept"], card)
     found = find_inputs(inputs)
     refuse_overlap(found, [output.path for output in outputs.values()])
     with progress.step("compare with what is there", unit="files", total=len(found.files)) as step:
@@ -213,48 +223,38 @@ def filter_files(
         output.prepare()
     work = _Work(found, tuple(outputs.values()), scoring, strict)
 
-    def divide() -> FilterResult:
-        divided = work.divide(rules, executor=executor, progress=progress)
+    def describe(summary: Mapping[str, Any]) -> None:
         if outputs["kept"].kind == "folder":
-            _write_card(stages[0], divided)
-        return divided
+            write_documents_card(stages[0], _card(FilterResult.from_dict(summary)), card)
 
     summary = made_once(
         stages,
-        divide,
+        partial(work.divide, rules, executor=executor, progress=progress),
+        describe=describe,
         overwrite=overwrite,
         quarantine=outputs["kept"].quarantine,
         scratch=[outputs["kept"].folder / name for name in (SCRATCH, RANKED)],
     )
     result = FilterResult.from_dict(summary)
     work.check(result.rows)
-    return result
+    return result if card is None else replace(result, warnings=tuple(card.warnings(result.by_source["source"])))
 
 
-def _write_card(stage: Stage, result: FilterResult) -> None:
-    """The dataset's card of the folder of kept documents."""
+def _card(result: FilterResult) -> Card:
+    """Of the folder of kept documents."""
     shares = {one.reason: getattr(one, "keep_fraction", None) for one in result.rules.rules}
     rows = [
         (row["reason"], row["signal"], row["minimum"], row["maximum"], shares.get(row["reason"]), row["dropped"])
         for row in result.by_rule.to_dicts()
     ]
-    sources = result.by_source.to_dicts()
-    judged = [(row["source"], row["documents"], row["kept"]) for row in sources]
-    text = f"{result.rows.quarantined.total():,} rows could not be read and are not counted."
-    write_documents_card(
-        stage.folder,
+    return Card(
         title=f"{result.rules.name}: kept",
         summary="Documents that every rule of a set accepts, as they were.",
-        sources=[
-            Source(one["source"], {"documents": one["kept"], "bytes": one["kept_bytes"]})
-            for one in sources
-            if one["kept"]
-        ],
+        sources=kept_sources(result.by_source),
         sections=[
-            Section("What was judged", text, ("source", "documents", "kept"), judged),
+            judged_section("What was judged", result.by_source, result.rows),
             rules_section(result.rules.name, rows, strict=result.strict),
         ],
-        fingerprint=stage.fingerprint,
     )
 
 

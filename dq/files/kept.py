@@ -12,10 +12,10 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from dq.arrays import offsets_of
-from dq.cards import Section, Source
+from dq.cards import CardConfig, Section, Source
 from dq.corpus import Corpus
 from dq.executors import Step, run_in_threads
-from dq.files.card import write_documents_card
+from dq.files.card import Card, write_documents_card
 from dq.stages.base import Need, Output, View
 from dq.stages.duplicates import disk_errors
 from dq.stages.read import Documents
@@ -46,7 +46,13 @@ class _WriteTask:
 
 
 def write_kept(
-    view: View, removed_table: Callable[[], pl.DataFrame], section: Callable[[], Section], *, threads: int, step: Step
+    view: View,
+    removed_table: Callable[[], pl.DataFrame],
+    section: Callable[[], Section],
+    *,
+    card: CardConfig | None,
+    threads: int,
+    step: Step,
 ) -> None:
     """Write ``kept/`` and ``removed.parquet``, which belongs to the same stage, or find that it has been done.
 
@@ -54,11 +60,14 @@ def write_kept(
         view: of the workspace.
         removed_table: a row a removed document.
         section: of the card, about the deduplication.
+        card: what only the user knows.
         threads: shards at a time.
         step: told of shards.
     """
     stage, removed = view.stage(Kept), view.workspace.removed()
     if stage.done() is not None and removed.exists():
+        if card is not None:
+            write_documents_card(stage, _card(view, section()), card)
         return
     stage.start()
     removed.unlink(missing_ok=True)
@@ -79,15 +88,17 @@ def write_kept(
         run_in_threads(write, tasks, threads=threads)
         table = removed_table()
         write_parquet(removed, table)
-    write_documents_card(
-        stage.folder,
+    write_documents_card(stage, _card(view, section()), card)
+    stage.commit({"kept": len(corpus.documents) - len(table), "removed": len(table)})
+
+
+def _card(view: View, section: Section) -> Card:
+    return Card(
         title="deduplicated",
         summary="Documents as they were read, of near-duplicates one. `cluster_size`: how many it stands for.",
         sources=[Source(one["source"], {"documents": one["kept"]}) for one in kept_by_source(view).to_dicts()],
-        sections=[section()],
-        fingerprint=stage.fingerprint,
+        sections=[section],
     )
-    stage.commit({"kept": len(corpus.documents) - len(table), "removed": len(table)})
 
 
 def _write_shard(task: _WriteTask) -> None:

@@ -20,19 +20,21 @@ import pyarrow.parquet as pq
 
 from dq.arguments import instance, path
 from dq.arrays import I64, offsets_of
+from dq.cards import CardConfig, Section, Source, named
 from dq.corpus import ReadConfig
 from dq.corpus.apart import refuse_overlap
 from dq.corpus.followed import input_bytes
 from dq.corpus.inputs import Entry, find_inputs
 from dq.dedup import Passages, Resources, unproven_pieces
 from dq.executors import QUIET, LocalExecutor, Progress, Step, require_live_polars, run_in_threads
+from dq.files.card import Card, check_card, write_documents_card
 from dq.results import Result
 from dq.stages.base import ORIGINAL, Need, Output, View, unreplaced
 from dq.stages.duplicates import disk_errors, shard_readers
 from dq.stages.passages import FoundPassages, PassageConfig, guard_passages, lost_by_source, passages_of
 from dq.stages.read import Documents, ingest, reading_warnings
 from dq.stages.signals import score_documents
-from dq.store import Workspace, write_parquet, write_table
+from dq.store import Stage, Workspace, write_parquet, write_table
 
 LEDGER = "passages.parquet"
 
@@ -88,6 +90,7 @@ def cut_passages(
     config: PassageConfig | None = None,
     *,
     read: ReadConfig | None = None,
+    card: CardConfig | None = None,
     overwrite: bool = False,
     resources: Resources | None = None,
     progress: Progress = QUIET,
@@ -99,6 +102,7 @@ def cut_passages(
         out: a new folder, or one that this function made.
         config: length, boundaries, policy, guard; the defaults without one.
         read: how rows become documents.
+        card: licences and languages for the dataset's card of ``kept``; for a finished one it is written anew.
         overwrite: replace what other inputs or settings have made in ``out``.
         resources: threads and memory.
         progress: hears of every step.
@@ -110,6 +114,7 @@ def cut_passages(
     config, resources = config or PassageConfig(), resources or Resources()
     instance(config, PassageConfig, name="config", remedy="dq.stages.passages has it")
     instance(resources, Resources, name="resources", remedy="dq.dedup has it")
+    check_card(card)
     out, found = path(out, name="out"), find_inputs(inputs)
     refuse_overlap(found, [out])
     view = View(Workspace(out).create("passages"), replaces=overwrite)
@@ -126,7 +131,7 @@ def cut_passages(
         sources = lost_by_source(passages, corpus.documents["source"])
         guard_passages(sources, config)
         with progress.step("write", unit="shards", total=len(corpus.shards)) as step:
-            _write(view, passages, threads=resources.threads, step=step)
+            _write(view, passages, _Told(config, sources, card), threads=resources.threads, step=step)
     summary = view.record(Documents).summary
     return PassagesResult(
         workspace=view.workspace,
@@ -134,7 +139,7 @@ def cut_passages(
         sources=sources,
         pieces=len(passages.pieces),
         quarantined=sum(summary["quarantined"].values()),
-        warnings=tuple(reading_warnings(summary)),
+        warnings=(*reading_warnings(summary), *(card.warnings(sources["source"]) if card else ())),
     )
 
 
@@ -149,10 +154,52 @@ def audit_passages(workspace: Workspace) -> pl.DataFrame:
     return unproven_pieces(view.open(FoundPassages).passages(corpus.documents), shard_readers(corpus))
 
 
-def _write(view: View, passages: Passages, *, threads: int, step: Step) -> None:
+@dataclass(frozen=True)
+class _Told:
+    """What the card says."""
+
+    options: PassageConfig
+    sources: pl.DataFrame
+    config: CardConfig | None
+
+    def write(self, stage: Stage) -> None:
+        """Write it into the folder of a stage."""
+        left = self.sources.with_columns(left=pl.col("documents") - pl.col("emptied")).filter(pl.col("left") > 0)
+        card = Card(
+            title="without repeated passages",
+            summary="Documents without passages that stand in others too. `cut_bytes`: how much was cut out of each.",
+            sources=[
+                Source(one["source"], {"documents": one["left"], "bytes": one["kept_bytes"]})
+                for one in left.iter_rows(named=True)
+            ],
+            sections=[self._section()],
+        )
+        write_documents_card(stage, card, self.config)
+
+    def _section(self) -> Section:
+        options, policy = self.options, named(str(self.options.keep))
+        what = f"a passage of {options.min_bytes:,} bytes or more that several documents have"
+        if options.drop_above is None:
+            text = (
+                f"Of {what}, one keeps it, by the policy {policy}; of the others it was cut, between "
+                f"{options.boundaries}. A document of which fewer than {options.min_rest_bytes:,} bytes would be left "
+                "was dropped."
+            )
+        else:
+            text = (
+                f"Nothing was cut. A document was dropped if more than {options.drop_above:.4g} of its bytes were in "
+                f"such: {what}. One that stays keeps each, by the policy {policy}."
+            )
+        rows = self.sources.select("source", "documents", "cut", "emptied", "bytes", "kept_bytes").rows()
+        head = ("source", "documents", "documents cut or dropped", "documents dropped", "bytes", "bytes left")
+        return Section("Repeated passages", text, head, rows)
+
+
+def _write(view: View, passages: Passages, told: _Told, *, threads: int, step: Step) -> None:
     """``kept/`` and the ledger, which belongs to the same stage."""
     stage, ledger, corpus = view.stage(Rest), view.workspace.root / LEDGER, view.open(Documents)
     if stage.done() is not None and ledger.exists():
+        told.write(stage)
         return
     stage.start()
     ledger.unlink(missing_ok=True)
@@ -168,6 +215,7 @@ def _write(view: View, passages: Passages, *, threads: int, step: Step) -> None:
     with disk_errors(stage.folder):
         run_in_threads(write, range(len(corpus.shards)), threads=threads)
         write_parquet(ledger, _ledger(corpus.documents, passages.pieces))
+    told.write(stage)
     stage.commit({"pieces": len(passages.pieces)})
 
 

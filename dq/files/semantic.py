@@ -8,7 +8,7 @@ they were read). The vectors that were compared lie in ``vectors/original/vector
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,12 +17,13 @@ import polars as pl
 
 from dq.arguments import instance, path
 from dq.arrays import Array
-from dq.cards import Section, deduplication_section
+from dq.cards import CardConfig, Section, deduplication_section
 from dq.corpus import ReadConfig
 from dq.corpus.apart import refuse_overlap
 from dq.corpus.followed import input_bytes
 from dq.corpus.inputs import Entry, find_inputs
 from dq.executors import QUIET, LocalExecutor, Progress, Step, require_live_polars
+from dq.files.card import check_card
 from dq.files.kept import CARD_HEAD, kept_by_source, removed_with_kept, write_kept
 from dq.results import Result
 from dq.stages.base import ORIGINAL, View, unreplaced
@@ -81,6 +82,7 @@ def semdedup_files(
     config: SemanticConfig,
     *,
     read: ReadConfig | None = None,
+    card: CardConfig | None = None,
     overwrite: bool = False,
     threads: int = 1,
     progress: Progress = QUIET,
@@ -92,6 +94,7 @@ def semdedup_files(
         out: a new folder, or one that this function made.
         config: where vectors come from, threshold, policy, guard.
         read: how rows become documents.
+        card: licences and languages for the dataset's card of ``kept``; for a finished one it is written anew.
         overwrite: replace what other inputs or settings have made in ``out``; another threshold, policy or guard uses
             the vectors that are there.
         threads: for vectors and writing; products of matrices take those of NumPy's BLAS.
@@ -102,6 +105,7 @@ def semdedup_files(
     """
     require_live_polars()
     instance(config, SemanticConfig, name="config", remedy="dq.stages.semantic has it")
+    check_card(card)
     out, found = path(out, name="out"), find_inputs(inputs)
     refuse_overlap(found, [out])
     if config.static_model is not None:
@@ -119,11 +123,13 @@ def semdedup_files(
         with progress.step("select", unit="documents", total=len(corpus.documents)) as step:
             select_by_meaning(view, config, step=step)
         with progress.step("write", unit="shards", total=len(corpus.shards)) as step:
-            _write(view, config, threads=threads, step=step)
-    return _result(view, config)
+            _write(view, config, card, threads=threads, step=step)
+    result = _result(view, config)
+    unmet = card.warnings(result.sources["source"]) if card else ()
+    return replace(result, warnings=(*result.warnings, *unmet))
 
 
-def _write(view: View, config: SemanticConfig, *, threads: int, step: Step) -> None:
+def _write(view: View, config: SemanticConfig, card: CardConfig | None, *, threads: int, step: Step) -> None:
     def removed() -> pl.DataFrame:
         table = removed_with_kept(view.open(Documents), view.open(Selected).table)
         return table.rename({"similarity": "cosine"}).select(REMOVED)
@@ -132,7 +138,7 @@ def _write(view: View, config: SemanticConfig, *, threads: int, step: Step) -> N
         near = f"texts whose vectors have a {config.near}"
         return deduplication_section(near, str(config.keep), head=CARD_HEAD, rows=kept_by_source(view).rows())
 
-    write_kept(view, removed, section, threads=threads, step=step)
+    write_kept(view, removed, section, card=card, threads=threads, step=step)
 
 
 def _result(view: View, config: SemanticConfig) -> SemanticResult:

@@ -155,7 +155,7 @@ def run_job(
             *reading_warnings(read),
             *script_warnings(verdicts),
             *_warnings(heldout, view.open(Tokenizer), fates),
-            *_card_warnings(config, {*fates["source"], *heldout.sets}),
+            *config.card.warnings({*fates["source"], *heldout.sets}, field="card.licences"),
         ),
         learned=None if learned is None else learned.learned,
         benchmarks=None if contamination is None else contamination.by_benchmark,
@@ -213,11 +213,6 @@ def _warnings(heldout: Heldout, tokenizer: Tokenizer, fates: pl.DataFrame) -> li
     if small := [f"{name} ({size})" for name, size in sizes.items() if size < MIN_EVALUATED]:
         found.append(f"held-out sets of few documents: {listed(small)}; below {MIN_EVALUATED} intervals are rough")
     return found
-
-
-def _card_warnings(config: JobConfig, sources: set[str]) -> list[str]:
-    unmet = [name for name in config.card.licences if name not in sources]
-    return [f"`card.licences` names what is no source of the corpus: {listed(unmet)}"] if unmet else []
 
 
 def _share(row: dict[str, Any]) -> str:

@@ -11,7 +11,7 @@ from dq.store.files import (
     write_table,
 )
 from dq.store.lock import FolderLock
-from dq.store.stage import Stage, StageRecord, check_files, read_record
+from dq.store.stage import Stage, StageRecord, check_files, read_record, relist
 from dq.store.wheels import Wheel, cache_folder, path_of
 from dq.store.workspace import Workspace, as_workspace
 
@@ -30,6 +30,7 @@ __all__ = [
     "read_json",
     "read_parquet",
     "read_record",
+    "relist",
     "write_bytes_atomic",
     "write_json_atomic",
     "write_parquet",

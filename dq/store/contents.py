@@ -18,7 +18,7 @@ from dq.errors import WorkspaceError
 from dq.store.files import PARTIAL, remove_partials
 
 RECORD, STARTED, LOCK = "stage.json", "started.json", ".lock"
-EDITED = "README.md"  # a card that people add to: changed, it is whole as it is, and theirs
+EDITED = "README.md"  # a card that people add to: changed or gone, the folder is whole, and the card theirs
 END_BYTES = 1 << 16  # of each end of a file; what holds a table's columns and counts is at its end
 
 # The names that stages give to files and folders. A file of a user that has such a name is known by the listing alone.
@@ -60,11 +60,13 @@ def check(folder: Path, listed: Mapping[str, str], *, stage: str) -> None:
     """
     remedy = f"; delete {folder} and run the command that made it again (stage `{stage}`)"
     for name, known in listed.items():
+        if name == EDITED:
+            continue
         try:
             found = digest(folder / name)
         except OSError as error:
             raise WorkspaceError(f"{folder / name}: cannot be read: {error.strerror}{remedy}") from None
-        if found != known and name != EDITED:
+        if found != known:
             raise WorkspaceError(f"{folder / name}: not as it was left ({_difference(found, known)}){remedy}")
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -111,6 +111,11 @@ class Stage:
         write_json_atomic(self.folder / RECORD, vars(record))
         (self.folder / STARTED).unlink(missing_ok=True)
         return record
+
+
+def relist(folder: Path, files: Mapping[str, str]) -> None:
+    """Say of a finished output that these are its files: one that nothing is made from has been written anew."""
+    write_json_atomic(folder / RECORD, vars(replace(read_record(folder), files=dict(sorted(files.items())))))
 
 
 def read_record(folder: Path) -> StageRecord:
