@@ -15,6 +15,7 @@ from dq.cards import CardConfig
 from dq.errors import ConfigError, WorkspaceError
 from dq.files import cut_passages, dedup_files, filter_files, semdedup_files
 from dq.files.decontaminate import decontaminate_files
+from dq.files.finished import finished_files
 from dq.quality import Rule, RuleSet
 from dq.stages.benchmarks import Benchmark, BenchmarksConfig
 from dq.stages.passages import PassageConfig
@@ -191,7 +192,7 @@ def test_an_edited_card_is_never_written_over(documents: Path, tmp_path: Path) -
     assert kept_files(tmp_path / "out") == before
     readme.rename(tmp_path / "mine.md")
     make(documents, tmp_path / "out", None)
-    assert not readme.exists()
+    assert not readme.exists() and finished_files(readme.parent) == ["00000.parquet", "croissant.json", "stage.json"]
     make(documents, tmp_path / "out", CARD)
     assert readme.read_bytes() == card
 
