@@ -28,6 +28,7 @@ from dq.cli.options import (
     SourceField,
     SourceFrom,
     TextField,
+    Threshold,
     Workers,
     card_of,
     input_specs,
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
 
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Folder of the results; the same one goes on.")]
 OldOutput = Annotated[Path | None, typer.Option("--out", hidden=True, help="The old name of --output.")]
-Threshold = Annotated[float, typer.Option(help="Smallest Jaccard similarity that makes two documents duplicates.")]
 Unit = Annotated[str, typer.Option(help="words (of scripts without spaces: letters) or characters.")]
 Normalization = Annotated[
     str,

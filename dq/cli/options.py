@@ -131,6 +131,10 @@ Keep = Annotated[
         "SOURCE.",
     ),
 ]
+Threshold = Annotated[
+    float,
+    typer.Option("--threshold", help="Smallest similarity of duplicates: Jaccard of n-grams, or cosine of vectors."),
+]
 Memory = Annotated[str, typer.Option("--memory", help="Memory for tables and pairs; the rest goes through the disk.")]
 MaxRemoved = Annotated[
     float, typer.Option("--max-removed-fraction", help="Stop where a source would lose more than this share.")

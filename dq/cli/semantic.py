@@ -25,6 +25,7 @@ from dq.cli.options import (
     SourceField,
     SourceFrom,
     TextField,
+    Threshold,
     Workers,
     card_of,
     input_specs,
@@ -43,9 +44,6 @@ StaticModel = Annotated[
     str | None,
     typer.Option("--static-model", metavar="FOLDER", help="A static embedding model, as model2vec saves it, instead."),
 ]
-MinCosine = Annotated[
-    float, typer.Option("--threshold", help="Smallest cosine of vectors that makes two documents duplicates.")
-]
 SemanticFolder = Annotated[Path, typer.Argument(help="A folder that `dq semdedup` made.")]
 
 
@@ -54,7 +52,7 @@ def semdedup(
     output: Output = None,
     vectors: Vectors = None,
     static_model: StaticModel = None,
-    threshold: MinCosine = 0.99,
+    threshold: Threshold = 0.99,
     keep: Keep = "longest",
     workers: Workers = None,
     text_field: TextField = "text",
