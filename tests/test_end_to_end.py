@@ -13,8 +13,10 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
+from safetensors.numpy import save_file
 
 import dq
 from dq.config import load_yaml
@@ -211,10 +213,11 @@ def test_every_dq_command_of_the_readme_works(
     assert {command.split()[1] for command in commands} == {
         "quickstart", "recipes", "run", "ablate", "dedup", "audit", "score", "filter", "inspect", "rules", "signals",
         "doctor", "presets", "runs", "noise", "compare", "fit", "plan", "variants", "decontaminate", "send",
-        "passages", "train-ngram",
+        "passages", "train-ngram", "semdedup",
     }  # fmt: skip
     rows = [{"id": f"d{n}", "text": "The old bridge of the town. " * n} for n in (1, 40)]
     (tmp_path / "docs.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    write_embedded(tmp_path, [row["text"] for row in rows])
     (tmp_path / "wikipedia.jsonl").write_text("\n".join(map(json.dumps, rows)))
     (tmp_path / "maths.jsonl").write_text(json.dumps({"question": "The old bridge of the town. " * 3, "answer": "No"}))
     (tmp_path / "mine.yaml").write_text(readme_yaml("rules:"))
@@ -243,6 +246,19 @@ def test_every_dq_command_of_the_readme_works(
             arguments = ["quickstart", *BUDGET]
         done = run_dq(*arguments, cwd=tmp_path)
         assert done.returncode == 0, f"{command}: {done.stderr}"
+
+
+def write_embedded(folder: Path, texts: list[str]) -> None:
+    """Documents with a vector each, and a static model by the tokenizer of the workspace."""
+    (folder / "docs").mkdir()
+    vectors = [[1.0, float(n), 2.0] for n in range(len(texts))]
+    pl.DataFrame({"id": ["a", "b"], "text": texts, "embedding": vectors}).write_parquet(folder / "docs/0.parquet")
+    (folder / "potion-base-8M").mkdir()
+    tokenizer = folder / "quickstart-workspace/tokenizer/tokenizer.json"
+    shutil.copy(tokenizer, folder / "potion-base-8M")
+    size = len(json.loads(tokenizer.read_text())["model"]["vocab"])
+    table = np.random.default_rng(0).standard_normal((size + 100, 8)).astype(np.float32)
+    save_file({"embeddings": table}, folder / "potion-base-8M/model.safetensors")
 
 
 def readme_yaml(key: str) -> str:
