@@ -25,6 +25,7 @@ from dq.cli.options import (
     OptionalInputs,
     Overwrite,
     PageText,
+    ResultsFolder,
     SourceField,
     SourceFrom,
     TextField,
@@ -33,6 +34,7 @@ from dq.cli.options import (
     card_of,
     input_specs,
     resources_of,
+    results_folder,
 )
 from dq.errors import WorkspaceError
 
@@ -46,7 +48,6 @@ if TYPE_CHECKING:
     from dq.files.forecast import Forecast
     from dq.jobs import JobForecast
 
-Output = Annotated[Path | None, typer.Option("--output", "-o", help="Folder of the results; the same one goes on.")]
 OldOutput = Annotated[Path | None, typer.Option("--out", hidden=True, help="The old name of --output.")]
 Unit = Annotated[str, typer.Option(help="words (of scripts without spaces: letters) or characters.")]
 Normalization = Annotated[
@@ -62,7 +63,7 @@ Explain = Annotated[bool, typer.Option("--explain", help="Print the bands and wh
 
 def dedup(
     inputs: OptionalInputs = None,
-    output: Output = None,
+    output: ResultsFolder = None,
     out: OldOutput = None,
     threshold: Threshold = 0.8,
     ngram: Ngram = 5,
@@ -126,9 +127,7 @@ def dedup(
             forecast = forecast_cost(specs, config, read=read, resources=resources, progress=progress)
         show_forecast(forecast, find="find duplicates", as_json=as_json)
         return
-    folder = output or out
-    if folder is None:
-        raise typer.BadParameter("name the folder of the results", param_hint="--output")
+    folder = results_folder(output or out)
     with show.progress() as progress:
         done = dedup_files(
             specs,

@@ -81,6 +81,9 @@ CardFile = Annotated[
     Path | None,
     typer.Option("--card", help="YAML with `licences: {SOURCE: SPDX}` and `languages: [en]` for the dataset's card."),
 ]
+ResultsFolder = Annotated[
+    Path | None, typer.Option("--output", "-o", help="Folder of the results; the same one goes on.")
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what other inputs or settings made there.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, help="How many to show.")]
@@ -312,6 +315,13 @@ def rule_set(
     if more:
         found = RuleSet(name=found.name, rules=(*more, *found.rules), urls=found.urls)
     return found if urls is None else found.model_copy(update={"urls": load_yaml(urls, UrlRules)})
+
+
+def results_folder(output: Path | None) -> Path:
+    """The folder that was named; without one a command can only say what it would do."""
+    if output is None:
+        raise typer.BadParameter("name the folder of the results", param_hint="--output")
+    return output
 
 
 def card_of(file: Path | None) -> CardConfig | None:

@@ -23,6 +23,7 @@ from dq.cli.options import (
     Memory,
     Overwrite,
     PageText,
+    ResultsFolder,
     SourceField,
     SourceFrom,
     TextField,
@@ -30,13 +31,13 @@ from dq.cli.options import (
     card_of,
     input_specs,
     resources_of,
+    results_folder,
 )
 from dq.errors import WorkspaceError
 
 if TYPE_CHECKING:
     from dq.files.passages import PassagesResult
 
-Output = Annotated[Path | None, typer.Option("--output", "-o", help="Folder of the results; the same one goes on.")]
 MinBytes = Annotated[int, typer.Option("--min-bytes", help="Bytes of the shortest passage that is cut.")]
 Boundaries = Annotated[
     Literal["characters", "words", "lines"],
@@ -52,7 +53,7 @@ PassagesFolder = Annotated[Path, typer.Argument(help="A folder that `dq passages
 
 def passages(
     inputs: Inputs,
-    output: Output = None,
+    output: ResultsFolder = None,
     min_bytes: MinBytes = 200,
     boundaries: Boundaries = "characters",
     min_rest_bytes: MinRest = 100,
@@ -108,12 +109,11 @@ def passages(
             forecast = forecast_passages(specs, config, read=read, resources=resources, progress=progress)
         show_forecast(forecast, find="find passages", as_json=as_json)
         return
-    if output is None:
-        raise typer.BadParameter("name the folder of the results", param_hint="--output")
+    folder = results_folder(output)
     with show.progress() as progress:
         done = cut_passages(
             specs,
-            output,
+            folder,
             config,
             read=read,
             card=about_card,

@@ -22,6 +22,7 @@ from dq.cli.options import (
     MaxRemoved,
     Overwrite,
     PageText,
+    ResultsFolder,
     SourceField,
     SourceFrom,
     TextField,
@@ -29,6 +30,7 @@ from dq.cli.options import (
     Workers,
     card_of,
     input_specs,
+    results_folder,
     worker_count,
 )
 from dq.errors import WorkspaceError
@@ -36,7 +38,6 @@ from dq.errors import WorkspaceError
 if TYPE_CHECKING:
     from dq.files.semantic import SemanticResult
 
-Output = Annotated[Path | None, typer.Option("--output", "-o", help="Folder of the results; the same one goes on.")]
 Vectors = Annotated[
     str | None, typer.Option("--vectors", metavar="FIELD", help="The field or column that holds a document's vector.")
 ]
@@ -49,7 +50,7 @@ SemanticFolder = Annotated[Path, typer.Argument(help="A folder that `dq semdedup
 
 def semdedup(
     inputs: Inputs,
-    output: Output = None,
+    output: ResultsFolder = None,
     vectors: Vectors = None,
     static_model: StaticModel = None,
     threshold: Threshold = 0.99,
@@ -103,12 +104,11 @@ def semdedup(
             forecast = forecast_semantic(specs, config, read=read, threads=threads, progress=progress)
         show_forecast(forecast, find="vectors and cosines", as_json=as_json)
         return
-    if output is None:
-        raise typer.BadParameter("name the folder of the results", param_hint="--output")
+    folder = results_folder(output)
     with show.progress() as progress:
         done = semdedup_files(
             specs,
-            output,
+            folder,
             config,
             read=read,
             card=about_card,

@@ -50,6 +50,10 @@ class Drawn:
     complete: bool
     ending: str
 
+    def shard_bytes(self, rows: int) -> int:
+        """Text of a shard of so many documents of the input."""
+        return min(self.text_bytes, round(rows * self.text_bytes / self.documents))
+
     def write(self, folder: Path, *, rows: int | None = None) -> Path:
         """The sample, or its first rows, as a file of the input's kind."""
         path, some = folder / f"sample{self.ending}", self.rows[:rows]

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
@@ -30,10 +29,10 @@ from dq.errors import ConfigError, WorkspaceError
 from dq.executors import QUIET, Executor, LocalExecutor, Progress, Step, require_live_polars
 from dq.files.card import check_card
 from dq.files.kept import CARD_HEAD, kept_by_source, removed_with_kept, write_kept
-from dq.results import Result
-from dq.stages.base import ORIGINAL, View, unreplaced
+from dq.files.made import Made, made_in
+from dq.stages.base import View, unreplaced
 from dq.stages.duplicates import FoundDuplicates, disk_errors, find_pairs, shard_readers
-from dq.stages.read import Documents, ingest, reading_warnings
+from dq.stages.read import Documents, ingest
 from dq.stages.selection import DeduplicationConfig, Selected, select_documents
 from dq.stages.signals import score_documents
 from dq.store import FolderLock, Workspace, local
@@ -45,38 +44,18 @@ UNITS = {
 
 
 @dataclass(frozen=True)
-class DedupResult(Result):
-    """What a deduplication made.
+class DedupResult(Made):
+    """What a deduplication made; ``sources`` has documents, kept, removed, and of these exact_copies and near_copies.
 
     Attributes:
-        workspace: the output folder.
         shingles: what was compared: normalization, unit, ngram.
-        sources: DataFrame source, documents, kept, removed, and of the removed exact_copies and near_copies.
         counts: pairs, candidates and other amounts of work.
-        quarantined: unreadable rows.
         indexed: documents in the index afterwards; None without one.
-        warnings: what the user should know.
     """
 
-    FRAME: ClassVar = "sources"
-
-    workspace: Workspace
     shingles: dict[str, str | int]
-    sources: pl.DataFrame
     counts: dict[str, int]
-    quarantined: int
     indexed: int | None
-    warnings: tuple[str, ...]
-
-    @property
-    def quarantine(self) -> Path:
-        """The list of the unreadable rows."""
-        return self.workspace.corpus(ORIGINAL) / "quarantined.jsonl"
-
-    def record(self) -> dict[str, Any]:
-        """The fields and the sums over sources."""
-        sums = {name: int(self.sources[name].sum()) for name in ("documents", "kept", "removed")}
-        return {**super().record(), **sums, "workspace": self.workspace.root}
 
 
 def parse_bytes(text: str, *, field: str = "memory") -> int:
@@ -206,14 +185,10 @@ def _write(view: View, card: CardConfig | None, *, threads: int, step: Step) -> 
 
 
 def _result(view: View, card: CardConfig | None, *, index: DuplicateIndex | None) -> DedupResult:
-    read, duplicates = view.record(Documents).summary, view.open(FoundDuplicates).duplicates
-    sources = kept_by_source(view)
+    duplicates = view.open(FoundDuplicates).duplicates
     return DedupResult(
-        workspace=view.workspace,
+        **made_in(view, kept_by_source(view), card),
         shingles=duplicates.config.model_dump(include={"normalization", "unit", "ngram"}),
-        sources=sources,
         counts=asdict(duplicates.counts),
-        quarantined=sum(read["quarantined"].values()),
         indexed=None if index is None else len(index),
-        warnings=(*reading_warnings(read), *(card.warnings(sources["source"]) if card else ())),
     )

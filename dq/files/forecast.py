@@ -32,6 +32,10 @@ from dq.store import Workspace
 SAMPLE_BYTES = 24_000_000  # of text: a few seconds of work
 FIXED_SECONDS = 4.0  # imports, kernels from the cache, tables: measured 3 to 5
 WARM_UP_ROWS = 20
+OPEN_GUARD = {"max_removed_fraction": 1.0, "keep": LONGEST}
+"""Of a sample any share may go, and it has no signals to choose by."""
+
+Command = Callable[[InputSpec, Path, Timed], Workspace]
 
 
 @dataclass(frozen=True)
@@ -75,10 +79,30 @@ def forecast_cost(
     Raises:
         InputError: a file is missing or unreadable, or none of the rows holds a text.
     """
-    read, resources = read or ReadConfig(), resources or Resources()
+    read, resources, config = read or ReadConfig(), resources or Resources(), config.model_copy(update=OPEN_GUARD)
+
+    def command(sample: InputSpec, out: Path, times: Timed) -> Workspace:
+        return dedup_files([sample], out, config, read=read, progress=times).workspace
+
     drawn = _drawn(inputs, read, seed=seed, progress=progress)
     with progress.step("try a sample"):
-        return _forecast(drawn, config, read=read, resources=resources)
+        trial = _tried(drawn, command)
+        found = estimate_cost(
+            [row["text"] for row in drawn.rows],
+            config.method,
+            documents=drawn.documents,
+            text_bytes=drawn.text_bytes,
+            largest_shard_bytes=drawn.shard_bytes(read.shard_rows),
+            resources=resources,
+        )
+    # Working files of the search are gone before the kept documents are written; signatures stay.
+    signatures = 4 * config.num_perm * drawn.documents
+    return trial.forecast(
+        find_seconds=found.seconds,
+        threads=resources.threads,
+        memory_bytes=found.memory_bytes,
+        work_bytes=max(found.disk_bytes, trial.kept_bytes + signatures),
+    )
 
 
 def forecast_passages(
@@ -95,39 +119,27 @@ def forecast_passages(
     Raises:
         InputError: a file is missing or unreadable, or none of the rows holds a text.
     """
-    read, resources = read or ReadConfig(), resources or Resources()
+    read, resources, config = read or ReadConfig(), resources or Resources(), config.model_copy(update=OPEN_GUARD)
+
+    def command(sample: InputSpec, out: Path, times: Timed) -> Workspace:
+        return cut_passages([sample], out, config, read=read, progress=times).workspace
+
     drawn = _drawn(inputs, read, seed=seed, progress=progress)
-    open_guard = config.model_copy(update={"max_removed_fraction": 1.0, "keep": LONGEST})
-
-    def job(sample: InputSpec, out: Path, times: Timed) -> Workspace:
-        return cut_passages([sample], out, open_guard, read=read, progress=times).workspace
-
     with progress.step("try a sample"):
-        _try_sample(drawn, job, rows=WARM_UP_ROWS)
-        times, corpus_bytes, kept_bytes = _try_sample(drawn, job, rows=None)
-    ratio = drawn.text_bytes / drawn.sample_bytes
+        trial = _tried(drawn, command)
     found = estimate_passages(
         config,
         documents=drawn.documents,
         text_bytes=drawn.text_bytes,
-        largest_shard_bytes=_shard_bytes(drawn, read),
+        largest_shard_bytes=drawn.shard_bytes(read.shard_rows),
         resources=resources,
     )
-    seconds = {name: times.seconds(name) * ratio for name in ("read", "find passages", "write")}
-    finding = (seconds["find passages"] + found.more_seconds) / resources.threads
-    writing = seconds["write"] / resources.threads
-    return Forecast(
-        documents=drawn.documents,
-        text_bytes=drawn.text_bytes,
-        complete=drawn.complete,
-        sample_documents=len(drawn.rows),
-        read_seconds=seconds["read"],
-        find_seconds=finding,
-        write_seconds=writing,
-        seconds=FIXED_SECONDS + seconds["read"] + finding + writing,
+    return trial.forecast(
+        find_seconds=(trial.seconds("find passages") + found.more_seconds) / resources.threads,
+        threads=resources.threads,
         memory_bytes=found.memory_bytes,
         # Working files are gone before what is left of the documents is written.
-        disk_bytes=round(ratio * corpus_bytes) + max(found.work_bytes, round(ratio * kept_bytes)),
+        work_bytes=max(found.work_bytes, trial.kept_bytes),
     )
 
 
@@ -145,36 +157,66 @@ def forecast_semantic(
     Raises:
         InputError: a file is missing or unreadable, none of the rows holds a text, or one has no vector.
     """
-    read = read or ReadConfig()
-    drawn = _drawn(inputs, read, seed=seed, progress=progress)
-    open_guard = config.model_copy(update={"max_removed_fraction": 1.0, "keep": LONGEST})
+    read, config = read or ReadConfig(), config.model_copy(update=OPEN_GUARD)
     widths = []
 
-    def job(sample: InputSpec, out: Path, times: Timed) -> Workspace:
-        done = semdedup_files([sample], out, open_guard, read=read, progress=times)
+    def command(sample: InputSpec, out: Path, times: Timed) -> Workspace:
+        done = semdedup_files([sample], out, config, read=read, progress=times)
         widths.append(done.dimensions)
         return done.workspace
 
+    drawn = _drawn(inputs, read, seed=seed, progress=progress)
     with progress.step("try a sample"):
-        _try_sample(drawn, job, rows=WARM_UP_ROWS)
-        times, corpus_bytes, kept_bytes = _try_sample(drawn, job, rows=None)
+        trial = _tried(drawn, command)
         found = estimate_cosines(drawn.documents, widths[-1])
-    ratio = drawn.text_bytes / drawn.sample_bytes
-    reading, writing = times.seconds("read") * ratio, times.seconds("write") * ratio / threads
-    finding = times.seconds("vectors") * ratio / threads + times.seconds("select") * ratio + found.seconds
-    in_work = threads * _shard_bytes(drawn, read)
-    return Forecast(
-        documents=drawn.documents,
-        text_bytes=drawn.text_bytes,
-        complete=drawn.complete,
-        sample_documents=len(drawn.rows),
-        read_seconds=reading,
-        find_seconds=finding,
-        write_seconds=writing,
-        seconds=FIXED_SECONDS + reading + finding + writing,
+    in_work = threads * drawn.shard_bytes(read.shard_rows)
+    return trial.forecast(
+        find_seconds=trial.seconds("vectors") / threads + trial.seconds("select") + found.seconds,
+        threads=threads,
         memory_bytes=found.memory_bytes + round(in_work * BYTES_A_TEXT_BYTE),
-        disk_bytes=round(ratio * corpus_bytes) + found.disk_bytes + max(found.disk_bytes, round(ratio * kept_bytes)),
+        # The vectors, beside them those of what is kept, which are gone before documents are written.
+        work_bytes=found.disk_bytes + max(found.disk_bytes, trial.kept_bytes),
     )
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """A command tried on a sample of its input, in one process."""
+
+    drawn: Drawn
+    times: Timed
+    corpus_sample_bytes: int
+    kept_sample_bytes: int
+
+    @property
+    def ratio(self) -> float:
+        """Of all text to that of the sample."""
+        return self.drawn.text_bytes / self.drawn.sample_bytes
+
+    @property
+    def kept_bytes(self) -> int:
+        """On disk, of what is kept of all documents."""
+        return round(self.ratio * self.kept_sample_bytes)
+
+    def seconds(self, step: str) -> float:
+        """Of a step for the whole input, one process."""
+        return self.times.seconds(step) * self.ratio
+
+    def forecast(self, *, find_seconds: float, threads: int, memory_bytes: int, work_bytes: int) -> Forecast:
+        """The whole command, of whose folder ``work_bytes`` are beside the documents as they were read."""
+        reading, writing = self.seconds("read"), self.seconds("write") / threads
+        return Forecast(
+            documents=self.drawn.documents,
+            text_bytes=self.drawn.text_bytes,
+            complete=self.drawn.complete,
+            sample_documents=len(self.drawn.rows),
+            read_seconds=reading,
+            find_seconds=find_seconds,
+            write_seconds=writing,
+            seconds=FIXED_SECONDS + reading + find_seconds + writing,
+            memory_bytes=memory_bytes,
+            disk_bytes=round(self.ratio * self.corpus_sample_bytes) + work_bytes,
+        )
 
 
 def _drawn(inputs: Sequence[Entry], read: ReadConfig, *, seed: int, progress: Progress) -> Drawn:
@@ -182,56 +224,18 @@ def _drawn(inputs: Sequence[Entry], read: ReadConfig, *, seed: int, progress: Pr
     return draw(inputs, read, sample_bytes=SAMPLE_BYTES, seed=seed, progress=progress)
 
 
-def _forecast(drawn: Drawn, config: DeduplicationConfig, *, read: ReadConfig, resources: Resources) -> Forecast:
-    documents, text_bytes = drawn.documents, drawn.text_bytes
-    ratio = text_bytes / drawn.sample_bytes
-    texts = [row["text"] for row in drawn.rows]
-    open_guard = config.model_copy(update={"max_removed_fraction": 1.0, "keep": LONGEST})
-
-    def job(sample: InputSpec, out: Path, times: Timed) -> Workspace:
-        return dedup_files([sample], out, open_guard, read=read, progress=times).workspace
-
-    _try_sample(drawn, job, rows=WARM_UP_ROWS)  # loads libraries and kernels
-    times, corpus_bytes, kept_bytes = _try_sample(drawn, job, rows=None)
-    found = estimate_cost(
-        texts,
-        config.method,
-        documents=documents,
-        text_bytes=text_bytes,
-        largest_shard_bytes=_shard_bytes(drawn, read),
-        resources=resources,
-    )
-    reading = times.seconds("read") * ratio
-    writing = times.seconds("write") * ratio / resources.threads
-    return Forecast(
-        documents=documents,
-        text_bytes=text_bytes,
-        complete=drawn.complete,
-        sample_documents=len(texts),
-        read_seconds=reading,
-        find_seconds=found.seconds,
-        write_seconds=writing,
-        seconds=FIXED_SECONDS + reading + found.seconds + writing,
-        memory_bytes=found.memory_bytes,
-        # Working files of the search are gone before the kept documents are written; signatures stay.
-        disk_bytes=round(ratio * corpus_bytes)
-        + max(found.disk_bytes, round(ratio * kept_bytes) + 4 * config.num_perm * documents),
-    )
+def _tried(drawn: Drawn, command: Command) -> _Trial:
+    """The command on the sample, after a try on a few rows that loads libraries and kernels."""
+    _try_rows(drawn, command, rows=WARM_UP_ROWS)
+    return _try_rows(drawn, command, rows=None)
 
 
-def _shard_bytes(drawn: Drawn, read: ReadConfig) -> int:
-    return min(drawn.text_bytes, round(read.shard_rows * drawn.text_bytes / drawn.documents))
-
-
-def _try_sample(
-    drawn: Drawn, job: Callable[[InputSpec, Path, Timed], Workspace], *, rows: int | None
-) -> tuple[Timed, int, int]:
-    """Seconds of each step of the job on the sample, one process, and the bytes of the corpus and of what is kept."""
+def _try_rows(drawn: Drawn, command: Command, *, rows: int | None) -> _Trial:
     times = Timed()
     with tempfile.TemporaryDirectory(prefix="dq-forecast-") as folder:
-        made = job(InputSpec(path=str(drawn.write(Path(folder), rows=rows))), Path(folder) / "out", times)
-        sizes = [
+        made = command(InputSpec(path=str(drawn.write(Path(folder), rows=rows))), Path(folder) / "out", times)
+        corpus, kept = (
             sum(part.stat().st_size for part in place.rglob("*.parquet"))
             for place in (made.root / "corpus", made.kept())
-        ]
-    return times, sizes[0], sizes[1]
+        )
+    return _Trial(drawn, times, corpus, kept)

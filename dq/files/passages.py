@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import polars as pl
@@ -28,11 +28,11 @@ from dq.corpus.inputs import Entry, find_inputs
 from dq.dedup import Passages, Resources, unproven_pieces
 from dq.executors import QUIET, LocalExecutor, Progress, Step, require_live_polars, run_in_threads
 from dq.files.card import Card, check_card, write_documents_card
-from dq.results import Result
-from dq.stages.base import ORIGINAL, Need, Output, View, unreplaced
+from dq.files.made import Made, made_in
+from dq.stages.base import Need, Output, View, unreplaced
 from dq.stages.duplicates import disk_errors, shard_readers
 from dq.stages.passages import FoundPassages, PassageConfig, guard_passages, lost_by_source, passages_of
-from dq.stages.read import Documents, ingest, reading_warnings
+from dq.stages.read import Documents, ingest
 from dq.stages.signals import score_documents
 from dq.store import Stage, Workspace, write_parquet, write_table
 
@@ -40,36 +40,18 @@ LEDGER = "passages.parquet"
 
 
 @dataclass(frozen=True)
-class PassagesResult(Result):
+class PassagesResult(Made):
     """What cutting repeated passages made.
 
+    ``sources`` has documents, bytes, kept_bytes, cut (documents that lost some) and emptied.
+
     Attributes:
-        workspace: the output folder.
         options: what was looked for.
-        sources: DataFrame source, documents, bytes, kept_bytes, cut (documents that lost some), emptied.
         pieces: rows of the ledger.
-        quarantined: unreadable rows.
-        warnings: what the user should know.
     """
 
-    FRAME: ClassVar = "sources"
-
-    workspace: Workspace
     options: PassageConfig
-    sources: pl.DataFrame
     pieces: int
-    quarantined: int
-    warnings: tuple[str, ...]
-
-    @property
-    def quarantine(self) -> Path:
-        """The list of the unreadable rows."""
-        return self.workspace.corpus(ORIGINAL) / "quarantined.jsonl"
-
-    def record(self) -> dict[str, Any]:
-        """The fields and the sums over sources."""
-        sums = {name: int(self.sources[name].sum()) for name in self.sources.columns[1:]}
-        return {**super().record(), **sums, "workspace": self.workspace.root}
 
 
 class Rest(Output):
@@ -132,15 +114,7 @@ def cut_passages(
         guard_passages(sources, config)
         with progress.step("write", unit="shards", total=len(corpus.shards)) as step:
             _write(view, passages, _Told(config, sources, card), threads=resources.threads, step=step)
-    summary = view.record(Documents).summary
-    return PassagesResult(
-        workspace=view.workspace,
-        options=config,
-        sources=sources,
-        pieces=len(passages.pieces),
-        quarantined=sum(summary["quarantined"].values()),
-        warnings=(*reading_warnings(summary), *(card.warnings(sources["source"]) if card else ())),
-    )
+    return PassagesResult(**made_in(view, sources, card), options=config, pieces=len(passages.pieces))
 
 
 def audit_passages(workspace: Workspace) -> pl.DataFrame:

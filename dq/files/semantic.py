@@ -8,9 +8,9 @@ they were read). The vectors that were compared lie in ``vectors/original/vector
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import polars as pl
@@ -25,9 +25,10 @@ from dq.corpus.inputs import Entry, find_inputs
 from dq.executors import QUIET, LocalExecutor, Progress, Step, require_live_polars
 from dq.files.card import check_card
 from dq.files.kept import CARD_HEAD, kept_by_source, removed_with_kept, write_kept
+from dq.files.made import Made, made_in
 from dq.results import Result
-from dq.stages.base import ORIGINAL, View, unreplaced
-from dq.stages.read import Documents, ingest, reading_warnings
+from dq.stages.base import View, unreplaced
+from dq.stages.read import Documents, ingest
 from dq.stages.selection import Selected
 from dq.stages.semantic import SemanticConfig, select_by_meaning
 from dq.stages.signals import score_documents
@@ -42,38 +43,18 @@ BLOCK = 4096
 
 
 @dataclass(frozen=True)
-class SemanticResult(Result):
-    """What a semantic deduplication made.
+class SemanticResult(Made):
+    """What a semantic deduplication made; ``sources`` is that of :class:`dq.files.dedup.DedupResult`.
 
     Attributes:
-        workspace: the output folder.
         options: what was compared, and how near is too near.
         dimensions: of the vectors.
         zero_vectors: documents without a direction, which match nothing.
-        sources: DataFrame source, documents, kept, removed, and of the removed exact_copies and near_copies.
-        quarantined: unreadable rows.
-        warnings: what the user should know.
     """
 
-    FRAME: ClassVar = "sources"
-
-    workspace: Workspace
     options: SemanticConfig
     dimensions: int
     zero_vectors: int
-    sources: pl.DataFrame
-    quarantined: int
-    warnings: tuple[str, ...]
-
-    @property
-    def quarantine(self) -> Path:
-        """The list of the unreadable rows."""
-        return self.workspace.corpus(ORIGINAL) / "quarantined.jsonl"
-
-    def record(self) -> dict[str, Any]:
-        """The fields and the sums over sources."""
-        sums = {name: int(self.sources[name].sum()) for name in self.sources.columns[1:]}
-        return {**super().record(), **sums, "workspace": self.workspace.root}
 
 
 def semdedup_files(
@@ -124,9 +105,7 @@ def semdedup_files(
             select_by_meaning(view, config, step=step)
         with progress.step("write", unit="shards", total=len(corpus.shards)) as step:
             _write(view, config, card, threads=threads, step=step)
-    result = _result(view, config)
-    unmet = card.warnings(result.sources["source"]) if card else ()
-    return replace(result, warnings=(*result.warnings, *unmet))
+    return _result(view, config, card)
 
 
 def _write(view: View, config: SemanticConfig, card: CardConfig | None, *, threads: int, step: Step) -> None:
@@ -141,21 +120,13 @@ def _write(view: View, config: SemanticConfig, card: CardConfig | None, *, threa
     write_kept(view, removed, section, card=card, threads=threads, step=step)
 
 
-def _result(view: View, config: SemanticConfig) -> SemanticResult:
-    read, vectors = view.record(Documents).summary, view.open(FoundVectors).array
+def _result(view: View, config: SemanticConfig, card: CardConfig | None) -> SemanticResult:
+    vectors, about = view.open(FoundVectors).array, made_in(view, kept_by_source(view), card)
     zero = sum(int((~vectors[rows].any(axis=1)).sum()) for rows in _blocks(len(vectors)))
-    warnings = reading_warnings(read)
     if zero:
-        warnings.append(f"{zero:,} documents have a vector of zeros, or no token that the model knows: they stay")
-    return SemanticResult(
-        workspace=view.workspace,
-        options=config,
-        dimensions=vectors.shape[1],
-        zero_vectors=zero,
-        sources=kept_by_source(view),
-        quarantined=sum(read["quarantined"].values()),
-        warnings=tuple(warnings),
-    )
+        unknown = f"{zero:,} documents have a vector of zeros, or no token that the model knows: they stay"
+        about["warnings"] = (*about["warnings"], unknown)
+    return SemanticResult(**about, options=config, dimensions=vectors.shape[1], zero_vectors=zero)
 
 
 @dataclass(frozen=True)

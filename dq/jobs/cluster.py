@@ -15,11 +15,10 @@ import numpy as np
 
 from dq.corpus.drawn import Drawn, draw
 from dq.dedup.estimate import BYTES_A_TEXT_BYTE
-from dq.errors import DqError, InputError
 from dq.executors import QUIET, Progress, require_live_polars
 from dq.jobs.costs import Cost, Way, cost_of
 from dq.jobs.job import JobConfig
-from dq.jobs.tried import Tried, compile_by, try_job
+from dq.jobs.tried import Tried, compile_by, try_part
 from dq.results import Result
 from dq.stages.base import ORIGINAL
 from dq.stages.read import MANY_BYTES, MANY_WORKERS
@@ -193,12 +192,7 @@ def _try_part(drawn: Drawn, config: JobConfig, *, rows: int, documents: int) -> 
     """
     fraction = min(max(MAX_HELD_OUT, config.heldout.fraction), config.heldout.fraction * max(1.0, documents / rows))
     heldout = config.heldout.model_copy(update={"fraction": fraction})
-    try:
-        return try_job(drawn, config.model_copy(update={"heldout": heldout}), rows=rows)
-    except DqError as error:
-        raise InputError(
-            f"a sample of {rows:,} documents could not be tried, though the job might be: {error}"
-        ) from None
+    return try_part(drawn, config.model_copy(update={"heldout": heldout}), rows=rows)
 
 
 @dataclass(frozen=True)

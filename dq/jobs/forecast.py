@@ -14,17 +14,15 @@ from dataclasses import dataclass
 from dq.corpus.drawn import Drawn, draw
 from dq.dedup import Resources, estimate_cost
 from dq.dedup.estimate import FIXED_BYTES
-from dq.errors import DqError, InputError
 from dq.executors import QUIET, Progress, require_live_polars, usable_cores
+from dq.jobs.costs import cost_of
 from dq.jobs.job import JobConfig
-from dq.jobs.tried import Tried, compile_by, try_job
+from dq.jobs.tried import Tried, compile_by, try_job, try_part
 from dq.results import Result
 
 SAMPLE_BYTES = 12_000_000  # of text, half of it or more: most of the time is what a step costs for any input
 START_SECONDS = 2.0  # of Python and the command
 POOL_SECONDS = 2.0  # until a step's processes work
-SHARED_STEPS = ("clean", "hold out", "score", "tokenise")  # by processes; the search for duplicates by threads
-SEARCH = "find duplicates"
 
 
 @dataclass(frozen=True)
@@ -70,15 +68,15 @@ def forecast_job(config: JobConfig, *, workers: int = 1, seed: int = 0, progress
     seconds = {}
     for name, at_half in half.steps.items():
         taken = at_half.seconds + growth * max(0.0, whole.steps[name].seconds - at_half.seconds)
-        shared = name.partition(":")[0] in SHARED_STEPS
-        at_a_time = threads if shared or name == SEARCH else 1  # more workers than cores are no faster
-        seconds[name] = stretch * taken / at_a_time + POOL_SECONDS * (shared and workers > 1)
+        way = cost_of(name, config, in_order=True).way
+        at_a_time = 1 if way == "process" else threads  # more workers than cores are no faster
+        seconds[name] = stretch * taken / at_a_time + POOL_SECONDS * (way == "tasks" and workers > 1)
     found = estimate_cost(
         [row["text"] for row in drawn.rows],
         config.dedup.method,
         documents=drawn.documents,
         text_bytes=drawn.text_bytes,
-        largest_shard_bytes=min(drawn.text_bytes, round(config.read.shard_rows * drawn.text_bytes / drawn.documents)),
+        largest_shard_bytes=drawn.shard_bytes(config.read.shard_rows),
         resources=Resources(threads=threads),
     )
     return JobForecast(
@@ -99,9 +97,4 @@ def _tries(drawn: Drawn, config: JobConfig) -> list[Tried]:
     compile_by(drawn, config)
     if drawn.text_bytes == drawn.sample_bytes:
         return [try_job(drawn, config, rows=rows)]
-    try:
-        return [try_job(drawn, config, rows=some) for some in (-(-rows // 2), rows)]
-    except DqError as error:
-        raise InputError(
-            f"a sample of {rows:,} documents could not be tried, though the job might be: {error}"
-        ) from None
+    return [try_part(drawn, config, rows=some) for some in (-(-rows // 2), rows)]

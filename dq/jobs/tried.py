@@ -18,7 +18,7 @@ from pathlib import Path
 
 from dq.corpus import InputSpec
 from dq.corpus.drawn import Drawn
-from dq.errors import DqError
+from dq.errors import DqError, InputError
 from dq.executors import QUIET, LocalExecutor, Step
 from dq.jobs.job import JobConfig
 from dq.jobs.run import run_job
@@ -80,6 +80,20 @@ def try_job(drawn: Drawn, config: JobConfig, *, rows: int) -> Tried:
         took = measure_job(config.model_copy(update={"input": (sample,), "dedup": open_guard}), Path(folder))
     text_bytes = sum(len(row["text"].encode()) for row in drawn.rows[:rows])
     return Tried(took.steps, took.clock_seconds, took.disk_bytes, text_bytes)
+
+
+def try_part(drawn: Drawn, config: JobConfig, *, rows: int) -> Tried:
+    """Run the job on a part of a sample, which a larger one may show to be too small.
+
+    Raises:
+        InputError: it was.
+    """
+    try:
+        return try_job(drawn, config, rows=rows)
+    except DqError as error:
+        raise InputError(
+            f"a sample of {rows:,} documents could not be tried, though the job might be: {error}"
+        ) from None
 
 
 def compile_by(drawn: Drawn, config: JobConfig) -> None:

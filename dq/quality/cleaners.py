@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -94,10 +95,14 @@ class _Mask:
             found += 1
             return next(replacements)
 
-        pattern = re.compile(self.kind.pattern.replace("(?-u:\\b)", "(?a:\\b)"))  # as Rust and as Python write it
         if self.within is None:
-            return pattern.sub(replace, text), found
-        return self.within.sub(lambda run: pattern.sub(replace, run.group()), text), found
+            return self._pattern.sub(replace, text), found
+        return self.within.sub(lambda run: self._pattern.sub(replace, run.group()), text), found
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        """The kind's pattern as Python writes it."""
+        return re.compile(self.kind.pattern.replace("(?-u:\\b)", "(?a:\\b)"))
 
 
 MASKS: Mapping[str, _Mask] = {

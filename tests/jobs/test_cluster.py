@@ -30,7 +30,7 @@ def planned(config: JobConfig, monkeypatch: pytest.MonkeyPatch, *, size: int, no
         names = ["read", "find duplicates", "score", "tokenise", "check planted copies"]
         return Tried(dict.fromkeys(names, cost), 1.0, 1, text_bytes)
 
-    monkeypatch.setattr("dq.jobs.cluster.try_job", try_job)
+    monkeypatch.setattr("dq.jobs.tried.try_job", try_job)
     monkeypatch.setattr("dq.jobs.cluster.compile_by", lambda drawn, config: None)
     return plan_cluster(config, size, nodes)
 
