@@ -18,6 +18,7 @@ from dq.variants.order import StreamOrder
 from dq.variants.row import Row
 
 BLOCK_WINDOWS = 64
+BLOCKS_AT_ONCE = 8  # are gathered together, so that what a call of numpy costs is paid seldom
 MIX = 0x6D6978  # names this use of the seed
 
 
@@ -34,7 +35,7 @@ class Stream:
         """``mix_seed`` decides how windows are mixed; None leaves them in their row."""
         self.row, self.n_tokens, self.context = row, budget_tokens, context
         self._mix_seed = mix_seed
-        self._block: tuple[int, I32] | None = None  # the last one that was read, and its windows
+        self._kept: tuple[int, I32] | None = None  # the first block of those that were read last, and their windows
 
     @property
     def order(self) -> StreamOrder:
@@ -47,19 +48,21 @@ class Stream:
         The last token of a window is the target of the one before it, and stands first in its neighbour in the row.
         """
         rows = []
+        at_once = BLOCKS_AT_ONCE * BLOCK_WINDOWS
         while count > 0:
-            block, place = divmod(first, BLOCK_WINDOWS)
-            rows.append(self._windows_of(block)[place : place + count])
-            first, count = first + BLOCK_WINDOWS - place, count - (BLOCK_WINDOWS - place)
+            begin = first - first % at_once
+            rows.append(self._windows_from(begin // BLOCK_WINDOWS)[first - begin :][:count])
+            first, count = begin + at_once, count - (begin + at_once - first)
         return np.concatenate(rows)
 
-    def places(self, block: int) -> I64:
-        """The windows of a block by their places in the row, in the order in which they are seen: int64, up to 64."""
+    def places(self, block: int, *, blocks: int = 1) -> I64:
+        """The windows of blocks by their places in the row, in the order they are seen in: int64, up to 64 a block."""
         first = block * BLOCK_WINDOWS
-        count = min(BLOCK_WINDOWS, self.n_tokens // self.context - first)
+        windows = np.arange(first, min(first + blocks * BLOCK_WINDOWS, self.n_tokens // self.context))
         if self._mix_seed is None:
-            return first + np.arange(count)
-        return first + np.argsort(mix64(self._mix_seed, block, np.arange(count), MIX), kind="stable")
+            return windows
+        block_of, place = np.divmod(windows, BLOCK_WINDOWS)
+        return first + np.lexsort((mix64(self._mix_seed, block_of, place, MIX), block_of))
 
     def unique_tokens(self, tokens_seen: int) -> int:
         """Tokens seen for the first time among the first ``tokens_seen``."""
@@ -78,12 +81,12 @@ class Stream:
         """Tokens seen over unique tokens seen: 1 until something repeats."""
         return tokens_seen / max(1, self.unique_tokens(tokens_seen))
 
-    def _windows_of(self, block: int) -> I32:
-        """The windows of a block as they are seen: int32 (up to 64, context + 1)."""
-        if self._block is None or self._block[0] != block:
-            places = self.places(block)
+    def _windows_from(self, block: int) -> I32:
+        """The windows of a block and those read with it, as they are seen: int32 (windows, context + 1)."""
+        if self._kept is None or self._kept[0] != block:
+            places = self.places(block, blocks=BLOCKS_AT_ONCE)
             begin = block * BLOCK_WINDOWS * self.context
             flat = self.row.tokens(begin, begin + len(places) * self.context + 1)
             windows = np.lib.stride_tricks.sliding_window_view(flat, self.context + 1)[:: self.context]
-            self._block = block, windows[places - block * BLOCK_WINDOWS]
-        return self._block[1]
+            self._kept = block, windows[places - block * BLOCK_WINDOWS]
+        return self._kept[1]
