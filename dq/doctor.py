@@ -30,6 +30,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "datasketch": ("datasketch",),
     "hf": ("datasets", "transformers"),
     "words": ("icu4py",),
+    "wordlists": ("glin_profanity",),
     "tensorboard": ("tensorboard",),
     "trackio": ("trackio",),
     "wandb": ("wandb",),

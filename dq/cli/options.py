@@ -175,7 +175,7 @@ Models = Annotated[
     typer.Option(
         "--model",
         help="A model as a signal: NAME=FILE.safetensors, NAME=FILE.bin:LABEL (fastText), language=FILE.bin; or a list "
-        "of words, NAME=FILE.txt.",
+        "of words, NAME=FILE.txt or NAME=glin_profanity:LANGUAGE.",
     ),
 ]
 Words = Annotated[

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from dq.cards import CardConfig
 from dq.config import FieldFault, StrictModel
 from dq.corpus import InputSpec, ReadConfig
-from dq.errors import ConfigError, nearest
+from dq.errors import DqError, nearest
 from dq.quality import QuantileRule, RuleSet, all_signals, presets
 from dq.quality.rule_kinds import AnyRule
 from dq.quality.rules import check_rule
@@ -74,7 +74,7 @@ class QualityConfig(StrictModel):
         for at, text in enumerate(models):
             try:
                 name = ModelFile.parse(text).name
-            except ConfigError as error:
+            except DqError as error:
                 raise FieldFault(str(error), at) from None
             if name in [ModelFile.parse(other).name for other in models[:at]]:
                 raise FieldFault(f"two models are named `{name}`; give one another name", at)

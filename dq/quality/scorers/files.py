@@ -13,13 +13,13 @@ from dq.quality.scorers.base import Scorer
 from dq.quality.scorers.fasttext import FastTextModel, LanguageLabels
 from dq.quality.scorers.learned import QualityModel
 from dq.quality.scorers.ngram import NgramModel, is_ngram_model
-from dq.quality.scorers.word_list import WordList
+from dq.quality.scorers.word_list import JSON_ENDING, WordList, published_list
 from dq.quality.signals import LANGUAGE_SIGNALS
 
 RESERVED = ("id", "source", "text", "meta", "keep", "reasons")  # columns that stand beside signals
 
 FASTTEXT_ENDINGS = (".bin", ".ftz")
-WORDS_ENDING = ".txt"
+WORDS_ENDINGS = (".txt", JSON_ENDING)
 LANGUAGE = LANGUAGE_SIGNALS[0]
 
 
@@ -36,8 +36,10 @@ class ModelFile:
     def parse(cls, text: str) -> ModelFile:
         """``NAME=FILE`` for a model of dq or a list of words; of fastText ``NAME=FILE:LABEL``, ``language=FILE``.
 
+        ``NAME=glin_profanity:LANGUAGE`` is a list that this package ships.
+
         Raises:
-            ConfigError: it is neither.
+            DqError: it is none of them, or the package is not installed.
         """
         name, _, rest = text.partition("=")
         path, _, label = rest.rpartition(":") if ":" in rest and _is_fasttext(rest) else (rest, "", "")
@@ -49,7 +51,7 @@ class ModelFile:
             raise ConfigError(f"{text}: write NAME=FILE.safetensors, or NAME=FILE.bin:LABEL of fastText", field="model")
         if name in RESERVED:
             raise ConfigError(f"{text}: `{name}` is a column of dq's tables; choose another name", field="model")
-        return cls(name, Path(path), label)
+        return cls(name, published_list(path) or Path(path), label)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -83,7 +85,7 @@ def _load(model: ModelFile, _written: tuple[int, int] | None) -> Scorer:
         return LanguageLabels(model.path)
     if model.label:
         return FastTextModel(model.path, model.label, name=model.name)
-    if model.path.suffix == WORDS_ENDING:
+    if model.path.suffix in WORDS_ENDINGS:
         return WordList(model.path, name=model.name)
     if is_ngram_model(model.path):
         return NgramModel.load(model.path, name=model.name)
