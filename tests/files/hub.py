@@ -1,4 +1,4 @@
-"""A stand-in for the Hugging Face hub on loopback: what `huggingface_hub` asks to send a dataset, and faults.
+"""A stand-in for the Hugging Face hub on loopback: what `huggingface_hub` asks to send and read a dataset, and faults.
 
 It keeps repositories in memory as the hub's HTTP interface shows them (large files by SHA-256, others by git's names of
 blobs, one tree a commit); it knows nothing that the client does not ask for.
@@ -9,12 +9,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
 
 TOKEN = "hf_quiteSecretTokenOfATest"
 LARGE = (".parquet", ".jsonl", ".bin")
@@ -47,25 +49,31 @@ class Hub:
         """How many large files were sent."""
         return sum(method == "PUT" for method, _ in self.asked)
 
-    def answer(self, method: str, path: str, body: bytes, token: str) -> tuple[int, Any]:
+    def answer(self, method: str, path: str, body: bytes, token: str) -> tuple[int, Any]:  # noqa: PLR0911
         before = self.asked.count((method, path))
         self.asked.append((method, path))
         if self.faults and (status := self.faults(method, path, before)):
             return status, {"error": f"a fault for {token}"}
         if path.startswith("/lfs/"):
-            assert hashlib.sha256(body).hexdigest() == path.rpartition("/")[2]
-            self.objects[path.rpartition("/")[2]] = body
-            return 200, {}
-        if token != f"Bearer {TOKEN}":
+            digest = path.rpartition("/")[2]
+            assert method == "GET" or hashlib.sha256(body).hexdigest() == digest
+            return 200, self.objects.setdefault(digest, body)
+        address, query = urlsplit(unquote(path)), parse_qs(urlsplit(path).query)
+        path = address.path.removeprefix("/api").removeprefix("/datasets/")
+        there = self.repositories.get("/".join(path.split("/")[:2]))
+        is_for_all = there is not None and not there.private and (method == "GET" or "/paths-info/" in path)
+        if token != f"Bearer {TOKEN}" and not is_for_all:
             return 401, {"error": f"Invalid credentials {token}"}
-        asked = json.loads(body) if body and not path.partition("?")[0].endswith("/commit/main") else {}
-        if path == "/api/repos/create":
+        if "/paths-info/" in path:
+            return self._of_repository(path, parse_qs(body.decode()), b"")
+        asked = json.loads(body) if body and not path.endswith("/commit/main") else {**query}
+        if path == "/repos/create":
             private = bool(asked.get("private")) or asked.get("visibility") == "private"
             self.repositories.setdefault(f"{asked['organization']}/{asked['name']}", Repository(private))
             return 200, {"url": f"{self.endpoint}/datasets/{asked['organization']}/{asked['name']}"}
-        if path == "/api/validate-yaml":
+        if path == "/validate-yaml":
             return 200, {"errors": [], "warnings": []}
-        return self._of_repository(path.partition("?")[0].removeprefix("/api").removeprefix("/datasets/"), asked, body)
+        return self._of_repository(path, asked, body)
 
     def _of_repository(self, path: str, asked: dict[str, Any], body: bytes) -> tuple[int, Any]:  # noqa: PLR0911
         owner, name, *rest = path.split("/")
@@ -73,12 +81,25 @@ class Hub:
         if repository is None:
             return 404, {"error": "Repository not found"}
         match rest:
-            case []:
+            case [] | ["revision", "main"]:
                 about = {"id": f"{owner}/{name}", "private": repository.private, "sha": repository.commits[-1]}
                 return 200, {**about, "siblings": [{"rfilename": one} for one in repository.files]}
-            case ["tree", revision]:
-                assert revision == repository.commits[-1]
-                return 200, [entry(*one) for one in repository.files.items()]
+            case ["tree", revision, *folder]:
+                assert revision in ("main", repository.commits[-1])
+                found = below(repository.files, "/".join(folder), everything=asked["recursive"] == ["true"])
+                return (200, found) if found else (404, {"error": "Entry not found"})
+            case ["paths-info", "main"]:
+                every = below(repository.files, "", everything=True)
+                return 200, [one for one in every if one["path"] in asked["paths"]]
+            case ["resolve", "main", *parts]:
+                content = repository.files.get("/".join(parts))
+                if content is None:
+                    return 404, {"error": "Entry not found"}
+                if not parts[-1].endswith(LARGE):
+                    return 200, content
+                digest = hashlib.sha256(content).hexdigest()
+                self.objects[digest] = content
+                return 302, f"{self.endpoint}/lfs/{digest}"
             case ["preupload", "main"]:
                 modes = [(one["path"], "lfs" if one["path"].endswith(LARGE) else "regular") for one in asked["files"]]
                 return 200, {"files": [{"path": p, "uploadMode": m, "shouldIgnore": False} for p, m in modes]}
@@ -121,6 +142,17 @@ def entry(path: str, content: bytes) -> dict[str, Any]:
     return found
 
 
+def below(files: dict[str, bytes], folder: str, *, everything: bool) -> list[dict[str, Any]]:
+    """What a folder holds: files and folders, its own or all."""
+    prefix = f"{folder}/" if folder else ""
+    found = [entry(*one) for one in files.items() if one[0].startswith(prefix)]
+    parents = {"/".join(one["path"].split("/")[:n]) for one in found for n in range(1, one["path"].count("/") + 1)}
+    found += [
+        {"type": "directory", "path": one, "size": 0, "oid": "0" * 40} for one in parents if one.startswith(prefix)
+    ]
+    return [one for one in found if everything or "/" not in one["path"].removeprefix(prefix)]
+
+
 @contextmanager
 def served() -> Iterator[Hub]:
     """The stand-in, on a port of its own."""
@@ -133,10 +165,18 @@ def served() -> Iterator[Hub]:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             with lock:
                 status, said = hub.answer(self.command, self.path, body, self.headers.get("Authorization", ""))
-            content = json.dumps(said).encode()
+            content = said if isinstance(said, bytes) else json.dumps(said).encode()
+            wanted = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
+            if isinstance(said, bytes) and wanted:
+                status, content = 206, content[int(wanted[1]) : int(wanted[2]) + 1]
             self.send_response(status)
             if status == 404 and "not found" in content.decode():
-                self.send_header("X-Error-Code", "RepoNotFound")
+                self.send_header("X-Error-Code", "EntryNotFound" if "Entry" in content.decode() else "RepoNotFound")
+            of_repository = re.search("/api/datasets/|/resolve/", self.path)
+            if status == 401 and of_repository and not self.headers.get("Authorization"):
+                self.send_header("X-Error-Code", "RepoNotFound")  # which the client takes it for on https://
+            if status == 302:
+                self.send_header("Location", said)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()

@@ -41,7 +41,7 @@ def patiently(ask: Callable[[], T], *, name: str) -> T:
             raise
         except Exception as raised:
             error = _meant(raised)
-            if isinstance(error, FileNotFoundError):
+            if isinstance(error, FileNotFoundError) or status_of(error) in GONE:
                 raise MissingError(f"{name}: is not there any more; put it back, or run again without it") from None
             if wait is None or _stays(error):
                 raise _fault(name, error) from None
@@ -74,8 +74,9 @@ def _stays(error: Exception) -> bool:
 def _fault(name: str, error: Exception) -> InputError:
     """Why a file cannot be read, on one line, without what the addresses in a library's message hold."""
     cause = spelled(redacted(cause_of(error))) or type(error).__name__
-    if isinstance(error, PermissionError) or status_of(error) in (401, 403) or "credential" in cause.lower():
-        return InputError(
-            f"{name}: may not be read ({cause[:MAX_CAUSE]}); set the credentials of its place in the environment"
-        )
+    if (status := status_of(error)) in (401, 403):
+        cause = f"the answer is {status}"  # what else it says may repeat a token
+    if isinstance(error, PermissionError) or status in (401, 403) or "credential" in cause.lower():
+        what = "HF_TOKEN" if name.startswith("hf://") else "the credentials of its place"
+        return InputError(f"{name}: may not be read ({cause[:MAX_CAUSE]}); set {what} in the environment")
     return InputError(f"{name}: cannot be reached: {cause[:MAX_CAUSE]}; run again when it can be")

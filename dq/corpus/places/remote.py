@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from dq.corpus.addresses import BACKENDS, WEB, has_user, redacted, scheme_of
 from dq.corpus.names import spelled
+from dq.corpus.places import hub
 from dq.corpus.places.base import MAGIC_BYTES, Found
 from dq.corpus.places.local import divided
 from dq.corpus.places.patience import MissingError, patiently
@@ -142,7 +143,8 @@ class _Opened:
 
     def _open(self) -> Any:
         file = self._file
-        size = {"size": file.size} if file.scheme in WEB else {}
+        # What is told is not asked for: on the web with another request, and of the hub's client, which remembers.
+        size = {"size": file.size} if file.scheme in (*WEB, "hf") else {}
         handle = filesystem(file.scheme).open(file.path, "rb", cache_type="none", **size)
         if not size:
             file.check(handle.details)
@@ -205,9 +207,10 @@ def _made(scheme: str, _process: int) -> Any:
 
 
 def _asked(method: str, scheme: str, path: str) -> Any:
-    """What a place says now: the hub's client remembers listings unless it is told not to."""
-    options: dict[str, Any] = {"refresh": True} if scheme == "hf" else {}
-    return getattr(filesystem(scheme), method)(path, **options, **({"detail": True} if method == "ls" else {}))
+    """What a place says now."""
+    if scheme == "hf":
+        return hub.asked(method, filesystem(scheme), path)
+    return getattr(filesystem(scheme), method)(path, **({"detail": True} if method == "ls" else {}))
 
 
 def _info(scheme: str, path: str, *, name: str) -> dict[str, Any] | None:
