@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from dq.compare import TokenEquivalence
-    from dq.study import CellResult, GridForecast, GridResult, StudyConfig
+    from dq.study import CellResult, GridForecast, GridResult, StudyConfig, StudyForecast
 
+MUCH_SCORING = 0.25  # of a run
 Row = tuple[str, ...]
 
 
@@ -137,9 +138,17 @@ def show_grid_forecast(found: GridForecast) -> None:
         title="what is to be trained, and the smallest difference that the last seeds detect, bits per byte",
     )
     show.line(f"in all: about {duration(found.seconds)}; disk: {amount(found.disk_bytes, 'bytes')}")
+    show_scoring(max(found.cells, key=lambda cell: cell.scoring_share))
     tokens, shared = (sum(getattr(cell, name) for cell in found.cells) for name in ("tokens", "shared_tokens"))
     if shared:
         show.line(f"shared trunks spare {shared:,} of {tokens + shared:,} tokens")
+
+
+def show_scoring(cell: StudyForecast) -> None:
+    """What held-out sets cost, where it is much, and how to have it cheaper."""
+    if cell.scoring_share > MUCH_SCORING:
+        said = f"scoring takes up to {cell.scoring_share:.0%} of a run (held-out sets: {cell.scored_sets})"
+        show.line(f"{said}; less with `score: [SET]` or fewer `training.curve_points` in the study", wrap=True)
 
 
 def _forecast_rows(found: GridForecast) -> Iterator[Row]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dq.cli import show
-from dq.cli.grids import show_grid, show_grid_forecast
+from dq.cli.grids import show_grid, show_grid_forecast, show_scoring
 from dq.cli.jobs import finish_job, show_job
 from dq.cli.log import amount, duration
 from dq.cli.options import (
@@ -148,6 +148,7 @@ def _show_cell_forecast(config: StudyConfig, found: StudyForecast) -> None:
     if found.runs > found.runs_done:
         speed = f"{found.tokens_per_second:,.0f} tokens a second a run, {found.speed_is}"
         show.line(f"time: about {duration(found.seconds)} ({speed}; {found.at_a_time:,} at a time)")
+        show_scoring(found)
         show.line(f"disk: {amount(found.disk_bytes, 'bytes')}")
     seeds = ", ".join(f"{n:,}" for n in found.seeds)
     show.line(

@@ -104,6 +104,9 @@ class StudyConfig(StrictModel):
     """Share of the budget per source, pinned in every variant. Default: the sources' shares of the raw tokens."""
     without: tuple[str, ...] = ()
     """Sources that no variant draws from, such as those of which rules keep nothing; the others stay in proportion."""
+    score: tuple[str, ...] | None = None
+    """Held-out sets that runs are scored on beside the neutral ones, which decide; scoring many can take longer than
+    training on little. Default: all."""
     controls: ControlsConfig | None = ControlsConfig()
     """Controls; null leaves them out. They do not run below 200,000 tokens, where even a sound model tells little."""
 

@@ -46,7 +46,7 @@ class SeedEnsemble(Result):
 
 
 def ensembles_of_workspace(workspace: Workspace, *, progress: Progress = QUIET) -> tuple[SeedEnsemble, ...]:
-    """Of every arm with two seeds or more, on every held-out set; each model scores every document anew.
+    """Of every arm with two seeds or more, on every held-out set of its runs; each model scores every document anew.
 
     Raises:
         WorkspaceError: there is no such workspace, or its held-out documents are no longer those of the runs.
@@ -82,7 +82,8 @@ def _ensembles(runs: Sequence[RunRecord], sets: Sequence[HeldoutTokens]) -> Iter
     models = [load_hf(run.run_dir / "model", spec=run.spec) for run in runs]
     alone = [(seed,) for seed in everyone]
     without = [tuple(one for one in everyone if one != seed) for seed in everyone]
-    for heldout in sets:
+    scored = set(runs[0].documents["set"])
+    for heldout in (one for one in sets if one.name in scored):
         _check(runs, heldout)
         with working_on(ON_CPU):
             losses = evaluate_ensembles(

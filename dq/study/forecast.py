@@ -55,6 +55,8 @@ class StudyForecast(Result):
         speed_is: ``recorded`` by runs of the workspace, or ``measured`` now; ``nothing`` where all is trained.
         at_a_time: runs that work beside each other.
         seconds: that training would take.
+        scored_sets: held-out sets that a run is scored on.
+        scoring_share: of those seconds, that scoring takes.
         disk_bytes: that runs still to do would add, at the most.
         seeds: numbers of them after which variants are judged.
         noise_of: the study of the workspace, of this size and about this budget, that the next two rest on, or None.
@@ -72,6 +74,8 @@ class StudyForecast(Result):
     speed_is: str
     at_a_time: int
     seconds: float
+    scored_sets: int
+    scoring_share: float
     disk_bytes: int
     seeds: tuple[int, ...]
     noise_of: str | None
@@ -196,7 +200,7 @@ def _forecast(cell: Cell, runs: Sequence[PlannedRun], about: _About) -> StudyFor
     placing = place_runs(about.device, spec=spec, devices_per_run=about.devices_per_run)
     speed, evaluation_seconds, speed_is = 0.0, 0.0, "nothing"
     if waiting:
-        speed, evaluation_seconds, speed_is = _speed(about, spec, placement=placing.of(0)[0])
+        speed, evaluation_seconds, speed_is = _speed(about, runs[0], placement=placing.of(0)[0])
     each = START_SECONDS + tokens / len(waiting) / speed + evaluation_seconds if waiting else 0.0
     at_a_time = max(1, min(about.workers or placing.at_a_time, len(waiting)))
     return StudyForecast(
@@ -210,6 +214,8 @@ def _forecast(cell: Cell, runs: Sequence[PlannedRun], about: _About) -> StudyFor
         speed_is=speed_is,
         at_a_time=at_a_time,
         seconds=math.ceil(len(waiting) / at_a_time) * each,
+        scored_sets=len(runs[0].sets),
+        scoring_share=evaluation_seconds / each if waiting else 0.0,
         seeds=config.stops,
         **_power(config, about.noise),
         disk_bytes=parameters * (MODEL_BYTES * len(waiting) + STATE_BYTES * at_a_time * bool(waiting)),
@@ -237,9 +243,9 @@ def _power(config: StudyConfig, noise: tuple[StudyNoise, ...]) -> dict[str, Any]
     return {"noise_of": known.study, "sd": sd, "detectable": tuple(detectable)}
 
 
-def _speed(about: _About, spec: RunSpec, *, placement: Placement) -> tuple[float, float, str]:
+def _speed(about: _About, run: PlannedRun, *, placement: Placement) -> tuple[float, float, str]:
     """Tokens a second of one run's training, its seconds of evaluation, and where both are from."""
-    workspace = about.workspace
+    workspace, spec = about.workspace, run.spec
     kind, found = placement.device.partition(":")[0], []
     for status in sorted(workspace.root.glob("runs/*/status.json")):
         folder = RunFolder(status.parent)
@@ -257,22 +263,24 @@ def _speed(about: _About, spec: RunSpec, *, placement: Placement) -> tuple[float
         return tokens / training_seconds, evaluation_seconds / len(found), "recorded"
     if (speed := about.speeds.get(spec.size)) is None:
         speed = about.speeds[spec.size] = placement.world * _measured(spec, placement)
-    return speed, _evaluated_tokens(workspace, spec) / (EVALUATION_SPEED * speed), "measured"
+    return speed, _evaluated_tokens(workspace, run) / (EVALUATION_SPEED * speed), "measured"
 
 
-def _evaluated_tokens(workspace: Workspace, spec: RunSpec) -> int:
+def _evaluated_tokens(workspace: Workspace, run: PlannedRun) -> int:
     """Held-out tokens that a run scores: every document at the end, the fixed tenths before."""
-    schedule = Schedule(config=spec.training, steps=spec.steps)
+    schedule = Schedule(config=run.spec.training, steps=run.spec.steps)
     points = len(schedule.evaluation_steps()) - 1
-    sets = tokenized_sets(workspace)
+    sets = tokenized_sets(workspace, run.sets)
     return sum(len(one.tokens) + points * len(one.select(one.curve_documents()).tokens) for one in sets)
 
 
 def _alike(one: RunSpec, other: RunSpec) -> bool:
-    """Whether runs are about as fast: models and windows of one shape."""
+    """Whether runs are about as fast: models and windows of one shape, scored on the same documents."""
     keys = ("context", "batch_windows", "microbatch_windows", "precision", "compiled")
     same = all(getattr(one.training, key) == getattr(other.training, key) for key in keys)
-    return same and (one.size, one.vocabulary_size) == (other.size, other.vocabulary_size)
+    return same and all(
+        getattr(one, key) == getattr(other, key) for key in ("size", "vocabulary_size", "heldout_fingerprint")
+    )
 
 
 def _measured(spec: RunSpec, placement: Placement) -> float:

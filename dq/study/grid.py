@@ -13,6 +13,7 @@ from dq.errors import ConfigError, nearest
 from dq.stages.tokenizer import bos_of
 from dq.store import Workspace, read_record
 from dq.study.config import CONTROL_PREFIX, MAX_SEEDS, StudyConfig
+from dq.study.heldout_tokens import scored_sets
 from dq.training import RunSpec, Schedule, find_size
 from dq.variants import Kind, TokenNoise, Trunk, Universe, Variant, variant_inputs
 
@@ -32,6 +33,8 @@ class PlannedRun:
     variant: Variant
     spec: RunSpec
     run_id: str
+    sets: tuple[str, ...]
+    """Held-out sets that it is scored on."""
 
     @property
     def arm(self) -> str:
@@ -45,7 +48,7 @@ def plan_grid(config: StudyConfig, workspace: Workspace, universe: Universe) -> 
     With looks these are all that it may come to; controls have one run each, of the first seed.
 
     Raises:
-        ConfigError: shares name an unknown source.
+        ConfigError: an unknown source or held-out set is named.
         WorkspaceError: the workspace is not finished.
     """
     shares = _shares(config, universe)
@@ -68,13 +71,15 @@ def plan_grid(config: StudyConfig, workspace: Workspace, universe: Universe) -> 
     if config.annealing:
         variants = _annealed(config, variants)
     heldout, tokenizer = read_record(workspace.heldout()), read_record(workspace.tokenizer())
+    sets = scored_sets(workspace, config.score)
+    some = [] if config.score is None else [sets]  # said only where it is so: runs of older versions stay the same
     measured = {
         "vocabulary_size": int(tokenizer.summary["vocab_size"]),
         "bos_id": bos_of(tokenizer.summary).id,
-        "heldout_fingerprint": fingerprint([heldout.fingerprint, tokenizer.fingerprint]),
+        "heldout_fingerprint": fingerprint([heldout.fingerprint, tokenizer.fingerprint, *some]),
     }
     return [
-        _planned(config, variants[name], seed, measured=measured)
+        _planned(config, variants[name], seed, sets=sets, measured=measured)
         for seed in range(config.seeds)
         for name in arms
         if seed == 0 or not name.startswith(CONTROL_PREFIX)
@@ -98,7 +103,7 @@ def fresh_runs(runs: Sequence[PlannedRun], arms: Sequence[str], *, seeds: int) -
 
 def _with_seed(run: PlannedRun, seed: int) -> PlannedRun:
     spec = run.spec.model_copy(update={"seed": seed, "stream_fingerprint": run.variant.stream_fingerprint(seed)})
-    return PlannedRun(run.variant, spec, _name(run.variant, spec))
+    return replace(run, spec=spec, run_id=_name(run.variant, spec))
 
 
 def _shares(config: StudyConfig, universe: Universe) -> Mapping[str, float]:
@@ -116,7 +121,9 @@ def _shares(config: StudyConfig, universe: Universe) -> Mapping[str, float]:
     return {source: share / total for source, share in chosen.items()}
 
 
-def _planned(config: StudyConfig, variant: Variant, seed: int, *, measured: Mapping[str, Any]) -> PlannedRun:
+def _planned(
+    config: StudyConfig, variant: Variant, seed: int, *, sets: tuple[str, ...], measured: Mapping[str, Any]
+) -> PlannedRun:
     """One run; ``measured`` are the fields of its specification that all runs of a study have in common."""
     spec = RunSpec(
         size=config.size,
@@ -128,7 +135,7 @@ def _planned(config: StudyConfig, variant: Variant, seed: int, *, measured: Mapp
         ),
         **measured,
     )
-    return PlannedRun(variant, spec, _name(variant, spec))
+    return PlannedRun(variant, spec, _name(variant, spec), sets)
 
 
 def _name(variant: Variant, spec: RunSpec) -> str:

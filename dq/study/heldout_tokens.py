@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
+from dq.errors import ConfigError, nearest
 from dq.stages.base import View
 from dq.stages.encoder import Encoder
 from dq.stages.heldout import Heldout
@@ -17,12 +18,26 @@ from dq.training import HeldoutTokens
 from dq.variants import Universe
 
 
-def tokenized_sets(workspace: Workspace) -> list[HeldoutTokens]:
-    """Every held-out set of a workspace, tokenised; documents of a set have distinct ids."""
+def scored_sets(workspace: Workspace, chosen: Sequence[str] | None) -> tuple[str, ...]:
+    """Names of the held-out sets that runs are scored on: the neutral ones and those chosen, or all.
+
+    Raises:
+        ConfigError: one that is chosen is not there.
+        WorkspaceError: nothing has been held out.
+    """
+    heldout = View.of(workspace).open(Heldout)
+    for name in chosen or ():
+        if name not in heldout.sets:
+            raise ConfigError(f"score: {nearest(name, heldout.sets, what='held-out set')}", field="score")
+    return tuple(name for name in heldout.sets if chosen is None or name in (*chosen, *heldout.neutral))
+
+
+def tokenized_sets(workspace: Workspace, names: Collection[str] | None = None) -> list[HeldoutTokens]:
+    """Held-out sets of a workspace, all or those that are named, tokenised; documents of a set have distinct ids."""
     view = View.of(workspace)
     heldout, encoder = view.open(Heldout), Encoder(view.open(Tokenizer).file)
     sets = []
-    for name in heldout.sets:
+    for name in heldout.sets if names is None else names:
         frame = heldout.documents(name)
         encoded = encoder.encode(frame["text"])
         sets.append(

@@ -303,7 +303,7 @@ def _study_controls(
     """The baseline must beat a unigram model of the same text, on the mean of the neutral sets."""
     if (controls := config.active_controls) is None:
         return ()
-    sets = [one for one in tokenized_sets(workspace) if one.name in comparison.neutral_sets]
+    sets = tokenized_sets(workspace, comparison.neutral_sets)
     view = View.of(workspace)
     unigram = unigram_bits_per_byte(
         universe, view.open(TokenPool), sets, vocabulary_size=view.open(Tokenizer).vocabulary_size

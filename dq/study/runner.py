@@ -130,7 +130,7 @@ def _train(
     def task_of(run: PlannedRun, number: int) -> RunTask:
         branches = tuple(task_of(one, number) for one in trunks.get(run.run_id, ()))
         folder = workspace.run(run.run_id)
-        return RunTask(workspace.root, run.variant, run.spec, folder, placing.of(number), deadline, branches)
+        return RunTask(workspace.root, run.variant, run.spec, folder, run.sets, placing.of(number), deadline, branches)
 
     shared = {run.run_id for branches in trunks.values() for run in branches}
     executor = executor or LocalExecutor(placing.at_a_time)

@@ -31,6 +31,8 @@ class RunTask:
     variant: Variant
     spec: RunSpec
     folder: Path
+    sets: tuple[str, ...]
+    """Held-out sets that it is scored on."""
     placements: tuple[Placement, ...] = (ON_CPU,)
     """One for each process that shares the run."""
     deadline: float | None = None
@@ -110,7 +112,7 @@ def _train_share(share: _Share) -> None:
         train(
             task.spec,
             streams[0],
-            _heldout(task.workspace, task.spec.heldout_fingerprint),
+            _heldout(task.workspace, task.sets, task.spec.heldout_fingerprint),
             run_dir=task.folder,
             placement=share.placement,
             branches=branches,
@@ -124,9 +126,9 @@ def _shared_windows(spec: RunSpec, branch: RunSpec) -> int:
 
 
 @lru_cache(maxsize=1)
-def _heldout(workspace: Path, _fingerprint: str) -> list[HeldoutTokens]:
+def _heldout(workspace: Path, sets: tuple[str, ...], _fingerprint: str) -> list[HeldoutTokens]:
     """The held-out sets, tokenised once for all runs of a worker: seconds for each where there are many."""
-    return tokenized_sets(Workspace(workspace))
+    return tokenized_sets(Workspace(workspace), sets)
 
 
 class _Reported:

@@ -8,9 +8,11 @@ import re
 import polars as pl
 import pytest
 
-from dq.study import forecast_study
+from dq.errors import ConfigError
+from dq.executors import LocalExecutor
+from dq.study import forecast_study, run_study
 from dq.study.forecast import EVALUATION_SPEED
-from dq.study.heldout_tokens import tokenized_sets
+from dq.study.heldout_tokens import scored_sets, tokenized_sets
 from tests.command import run_dq
 from tests.study.conftest import Study, tiny_study
 
@@ -53,3 +55,18 @@ def test_what_runs_spend_on_held_out_documents_is_counted(study: Study) -> None:
     n_tokens = sum(len(one.tokens) for one in tokenized_sets(study.workspace))
     assert measured.speed_is == "measured"
     assert measured.seconds > measured.runs * n_tokens / (EVALUATION_SPEED * measured.tokens_per_second)
+
+
+def test_sets_that_are_not_named_are_not_scored_and_the_neutral_ones_decide(study: Study) -> None:
+    everything = {one.name for one in tokenized_sets(study.workspace)}
+    neutral = set(study.result.comparison.neutral_sets)
+    assert neutral < everything
+    few = tiny_study(name="few", score=(), controls=None)
+    assert scored_sets(study.workspace, ()) == tuple(sorted(neutral))
+    result = run_study(few, study.workspace, executor=LocalExecutor(1))
+    assert set(result.losses["set"]) == neutral
+    for here, there in zip(result.comparison.variants, study.result.comparison.variants, strict=False):
+        assert here.neutral.baseline_bits_per_byte == there.neutral.baseline_bits_per_byte  # equal runs, fewer scores
+    assert forecast_study(few, study.workspace).scored_sets == len(neutral)
+    with pytest.raises(ConfigError, match="score: unknown held-out set"):
+        scored_sets(study.workspace, ["new"])
