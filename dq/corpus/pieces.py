@@ -20,6 +20,10 @@ from dq.corpus.inputs import FILE_FAULTS, InputFile, unreadable
 from dq.corpus.places.base import opened_together
 from dq.executors import run_in_threads
 
+SHARES = 64
+"""Pieces that keep every worker busy: of what is fetched, files of smaller shares are not looked through to be cut."""
+MAX_FETCHED_BYTES = 1 << 30  # of such a piece, which is begun again where its worker dies
+
 
 @dataclass(frozen=True)
 class Part:
@@ -58,7 +62,9 @@ def cut_files(files: Sequence[InputFile], *, max_bytes: int) -> list[Piece]:
     pieces: list[list[Part]] = []
     held = 0
     threads = opened_together(file.file for file in files)
-    cut = run_in_threads(partial(parts_of, max_bytes=max_bytes), files, threads=threads)
+    share = sum(file.file.size for file in files) // SHARES if threads > 1 else 0
+    most = max(max_bytes, min(share, MAX_FETCHED_BYTES))
+    cut = run_in_threads(partial(parts_of, max_bytes=most), files, threads=threads)
     for part in itertools.chain.from_iterable(cut):
         if not pieces or held + part.size > max_bytes:
             pieces.append([])

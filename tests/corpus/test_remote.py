@@ -15,8 +15,9 @@ import pytest
 
 import dq
 from dq.config import load_yaml
-from dq.corpus import InputSpec
+from dq.corpus import InputSpec, pieces
 from dq.corpus.addresses import redacted
+from dq.corpus.formats import jsonl as json_lines
 from dq.corpus.inputs import find_inputs
 from dq.corpus.places import patience, ranges
 from dq.corpus.places.remote import filesystem
@@ -98,6 +99,23 @@ def test_the_read_stage_makes_the_same_shards_and_reads_each_byte_about_once(buc
         asked = [one.removeprefix("bytes=").split("-") for one in bucket.reads(f"/data/in/{path.name}")]
         fetched = sum(int(end) - int(start) + 1 for start, end in asked)
         assert fetched < 1.2 * path.stat().st_size + (1 << 17)
+
+
+@pytest.mark.parametrize("n_files", [1, 8])
+def test_of_many_files_lines_are_numbered_where_they_are_read_and_each_byte_is_fetched_once(
+    n_files: int, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pieces, "SHARES", 8)
+    monkeypatch.setattr(json_lines, "CHUNK_BYTES", 1 << 16)
+    for number in range(n_files):
+        bucket.put(f"/data/in/{number}.jsonl", LINES)
+    cut = pieces.cut_files(find_inputs(["s3://data/in"]).files, max_bytes=len(LINES) // 4)
+    assert len(cut) == (4 if n_files == 1 else 8)
+    read = [batch.documents for piece in cut for _, batch in piece.batches(max_document_bytes=1 << 20)]
+    assert sum(map(len, read)) == n_files * len(ROWS)
+    asked = [one.removeprefix("bytes=").split("-") for one in bucket.reads("/data/in/0.jsonl")]
+    fetched = sum(int(end) - int(start) + 1 for start, end in asked) / len(LINES)
+    assert fetched < 1.1 if n_files > 1 else fetched > 1.9
 
 
 def test_a_network_is_waited_for_by_several_requests_at_a_time(bucket: Bucket, tmp_path: Path) -> None:

@@ -67,10 +67,13 @@ class Ranges(io.RawIOBase):
             for number in range(last + 1, min(last + 1 + AHEAD, len(self._starts))):
                 if number not in self._dropped:
                     self._block(number)
-        base = self._starts[first]
-        found = b"".join(block.result() for block in wanted) if last > first else wanted[0].result()
+        bases = self._starts[first : last + 1]
+        found = [
+            memoryview(block.result())[max(0, start - base) : end - base]
+            for block, base in zip(wanted, bases, strict=True)
+        ]
         self._forget()
-        return found[start - base : end - base]
+        return b"".join(found)
 
     def close(self) -> None:
         """Fetch nothing more."""
