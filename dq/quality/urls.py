@@ -145,7 +145,8 @@ def _domain(hosts: pl.Series, listed: U64) -> pl.Series:
     if not len(listed):
         return found
     labels = hosts.str.split(".")
-    for n in range(LABELS, 0, -1):
+    longest = labels.list.len().max()
+    for n in range(min(LABELS, longest if isinstance(longest, int) else 0), 0, -1):
         tail = labels.list.tail(n).list.join(".")
         found = tail.zip_with(pl.Series(_in(tail, listed)), found)
     return found
