@@ -72,8 +72,10 @@ def main() -> None:
     options = parser.parse_args()
     texts = read_texts(options.file)
     megabytes = sum(len(text.encode()) for text in texts) / 1e6
-    dq.score(texts[:20], dq.presets.fineweb().signals())  # compiles what is not compiled
     with tempfile.TemporaryDirectory() as folder:
+        few = Path(folder) / "few.jsonl"
+        few.write_text("\n".join(json.dumps({"text": text}) for text in texts[::50]), "utf-8")
+        job(few, Path(folder) / "first", Seconds())  # compiles what is not compiled
         stages = Seconds()
         workspace = job(options.file, Path(folder) / "workspace", stages)
         view = View.of(workspace)
