@@ -19,7 +19,7 @@ from dq.compare.spread import ArmSpread, Pool
 from dq.compare.tables import LossTable
 from dq.compare.verdict import check_margin, judge, names_worse
 from dq.compare.words import range_of, size_of
-from dq.errors import CompareError
+from dq.errors import CompareError, listed
 from dq.executors import require_live_polars
 from dq.results import Result, html_table
 
@@ -205,7 +205,7 @@ def compare_study(
         variants=tuple(found[name] for name in names),
         controls=tuple(_controls(table, rule, pools, noise_control=noise_control)),
         levels=levels_of(table),
-        notes=(*_notes(table), *_pool_notes(pools)),
+        notes=(*_notes(table, neutral_sets), *_pool_notes(pools)),
     )
 
 
@@ -257,17 +257,22 @@ def _controls(
         yield judge_noise_control(against, margin=margin, pool=pools[-1] if pools else None)
 
 
-def _notes(table: LossTable) -> Iterator[str]:
-    """What is to be known of the sets: few documents, or one that weighs too much."""
-    for name in table.sets:
+def _notes(table: LossTable, neutral: Sequence[str]) -> Iterator[str]:
+    """What is to be known of the sets, those that decide first: few documents, or one that weighs too much."""
+    few, heavy = [], []
+    for name in sorted(table.sets, key=lambda name: name not in neutral):
         n_bytes = table.bytes_of_set[name]
         if len(n_bytes) < ADVISED_DOCUMENTS:
-            yield f"set {name} has {len(n_bytes)} documents; with fewer than {ADVISED_DOCUMENTS} its interval is rough"
+            few.append(f"{name} ({len(n_bytes)})")
         if (share := float(n_bytes.max() / n_bytes.sum())) > MAX_DOCUMENT_SHARE and len(n_bytes) > 1:
-            yield (
-                f"one document of set {name} holds {share:.0%} of its bytes: its interval is too sure of itself "
-                "(at 30 % it covers 93 % where 95 % is stated)"
-            )
+            heavy.append(f"{name} ({share:.0%})")
+    if few:
+        yield f"sets of fewer than {ADVISED_DOCUMENTS} documents, whose intervals are rough: {listed(few)}"
+    if heavy:
+        yield (
+            "sets of which one document holds much of the bytes, whose intervals are too sure of themselves (at 30 % "
+            f"they cover 93 % where 95 % is stated): {listed(heavy)}"
+        )
 
 
 def _pool_notes(pools: Sequence[Pool]) -> tuple[str, ...]:

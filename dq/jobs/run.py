@@ -24,7 +24,7 @@ from dq.stages.cleaned import clean_documents
 from dq.stages.contamination import find_contamination
 from dq.stages.duplicates import find_pairs
 from dq.stages.fates import count_fates, settle_fates
-from dq.stages.heldout import MAX_QUOTED, Heldout, hold_out
+from dq.stages.heldout import Heldout, hold_out
 from dq.stages.learned import Learned, learn
 from dq.stages.planted import check_planted
 from dq.stages.read import Documents, ingest, keep_input, reading_warnings
@@ -204,11 +204,7 @@ def _warnings(heldout: Heldout, tokenizer: Tokenizer, fates: pl.DataFrame) -> li
             f"tokens excluded as near to held-out documents: {listed([_share(row) for row in rows])}; a study about "
             "deduplication should use neutral sets only"
         )
-    if quoted := [f"{name} ({len(one['left_out'])})" for name, one in heldout.quoted.items() if one["left_out"]]:
-        found.append(
-            f"held-out documents that are not scored, for over {MAX_QUOTED:.0%} of their word 13-grams stand in "
-            f"training text: {listed(quoted)}"
-        )
+    found += heldout.unscored_in_words(heldout.sets)
     sizes = {name: len(heldout.documents(name)) for name in heldout.sets}
     if small := [f"{name} ({size})" for name, size in sizes.items() if size < MIN_EVALUATED]:
         found.append(f"held-out sets of few documents: {listed(small)}; below {MIN_EVALUATED} intervals are rough")

@@ -10,6 +10,7 @@ stands in all of them together is measured too, and what stands there by over a 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -134,17 +135,17 @@ class Heldout(Output):
         # Files are numbered: a source's name is the input's own text and never becomes a path.
         return read_parquet(self.folder / f"set-{self.sets.index(name):03d}.parquet")
 
-    def quoted_in_words(self) -> list[str]:
-        """A sentence a set of which anything stands in training text."""
-        found = []
-        for name, one in self.quoted.items():
-            if one["share"] > 0:
-                gone = f"; not scored for over {MAX_QUOTED:.0%} of their own: {listed(one['left_out'])}"
-                found.append(
-                    f"{one['share']:.1%} of the word 13-grams of set {name} stand in training text"
-                    f"{gone if one['left_out'] else ''}"
-                )
-        return found
+    def quoted_in_words(self, sets: Iterable[str]) -> list[str]:
+        """What of some sets stands in training text, and how many of their documents are not scored for it."""
+        shares = [f"{name} {self.quoted[name]['share']:.1%}" for name in sets if self.quoted[name]["share"] > 0]
+        said = [f"word 13-grams of held-out sets that stand in training text: {listed(shares)}"] if shares else []
+        return said + self.unscored_in_words(sets)
+
+    def unscored_in_words(self, sets: Iterable[str]) -> list[str]:
+        """How many documents of some sets are not scored, for too much of them stands in training text."""
+        gone = [f"{name} ({n})" for name in sets if (n := len(self.quoted[name]["left_out"]))]
+        reason = f"for over {MAX_QUOTED:.0%} of their word 13-grams stand in training text"
+        return [f"held-out documents that are not scored, {reason}: {listed(gone)}"] if gone else []
 
     def entries(self) -> pl.DataFrame:
         """What excludes: every held-out document whole, and the beginning of long ones: set, heldout_id, text."""

@@ -226,7 +226,8 @@ def conclude(
     if repeated is not None:
         one, other = (RunFolder(outcome.folder).digests() for outcome in repeated)
         more = (judge_repeat(one, other, run=repeated[0].folder.name), *more)
-    notes = (*found.comparison.notes, *View.of(workspace).open(Heldout).quoted_in_words())
+    sets = sorted({level.held_out_set for level in found.comparison.levels})
+    notes = (*found.comparison.notes, *View.of(workspace).open(Heldout).quoted_in_words(sets))
     comparison = _of_mixture(dataclasses.replace(found.comparison, notes=notes), found.manifests)
     result = dataclasses.replace(found, comparison=comparison, controls=(*found.controls, *more))
     folder.mkdir(parents=True, exist_ok=True)

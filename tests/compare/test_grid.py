@@ -173,8 +173,8 @@ def test_a_document_of_over_a_tenth_of_the_bytes_is_noted(losses_of: Make, longe
     found = study(losses, baseline="baseline", neutral_sets=["neutral"])
     assert found.notes == (
         (
-            "one document of set neutral holds 11% of its bytes: its interval is too sure of itself "
-            "(at 30 % it covers 93 % where 95 % is stated)",
+            "sets of which one document holds much of the bytes, whose intervals are too sure of themselves (at 30 % "
+            "they cover 93 % where 95 % is stated): neutral (11%)",
         )
         if noted
         else ()
@@ -209,7 +209,7 @@ def test_a_study_is_plain_json(make_losses: Make) -> None:
 def test_a_set_of_fewer_than_a_hundred_documents_is_noted(make_losses: Make, size: int, noted: bool) -> None:
     found = study(make_losses({"raw": 0.0, "a": 0.0}, sizes={"books": size, "wiki": 150}))
     assert bool(found.notes) == noted
-    assert not noted or "set books has 99 documents" in found.notes[0]
+    assert not noted or found.notes == ("sets of fewer than 100 documents, whose intervals are rough: books (99)",)
 
 
 @pytest.mark.parametrize(

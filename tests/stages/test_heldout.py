@@ -230,11 +230,11 @@ def test_what_stands_in_training_text_piece_by_piece_is_measured_and_not_scored(
     assert not heldout.excluded.any()
     texts = set(heldout.documents("n")["text"])
     assert texts == {" ".join(clean), " ".join(third)}
-    (gone,) = heldout.quoted["n"]["left_out"]
+    assert len(heldout.quoted["n"]["left_out"]) == 1
     assert heldout.quoted["n"]["share"] == pytest.approx(1 / 3, abs=0.03)
-    assert heldout.quoted_in_words() == [
-        f"{heldout.quoted['n']['share']:.1%} of the word 13-grams of set n stand in training text; "
-        f"not scored for over 20% of their own: {gone}"
+    assert heldout.quoted_in_words(["n"]) == [
+        f"word 13-grams of held-out sets that stand in training text: n {heldout.quoted['n']['share']:.1%}",
+        "held-out documents that are not scored, for over 20% of their word 13-grams stand in training text: n (1)",
     ]
 
 
