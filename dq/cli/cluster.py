@@ -51,7 +51,7 @@ def _show(plan: ClusterPlan) -> None:
     show.line(
         f"measured now on a core of this machine: {amount(plan.sample_documents, 'documents')} of the input, "
         f"{amount(plan.sample_bytes, 'bytes')}. held: what grows in the memory of the command's node. >: one node does "
-        "it, and larger tables take longer to sort",
+        "it or a part of it, and larger tables take longer to sort",
         wrap=True,
     )
 
@@ -62,7 +62,7 @@ def _row(stage: StageNeeds, nodes: Nodes) -> tuple[str, ...]:
         stage.name,
         here,
         _hours(stage.core_hours.expected),
-        f"{'' if stage.way == 'tasks' else '>'}{_hours(stage.hours)}",
+        f"{'>' if stage.alone_hours else ''}{_hours(stage.hours)}",
         amount(stage.task_bytes, "bytes"),
         amount(stage.held_bytes, "bytes"),
         amount(stage.disk_bytes, "bytes"),
@@ -95,13 +95,12 @@ def _limits(plan: ClusterPlan) -> list[str]:
     from dq.stages.shards import MAX_SHARDS, SHARD_TEXT_BYTES
 
     found = []
-    alone = [stage for stage in plan.stages if stage.way != "tasks"]
-    hours = sum(stage.hours for stage in alone)
+    hours = sum(stage.alone_hours for stage in plan.stages)
     if plan.nodes.count > 1 and hours > plan.hours / 2:
-        longest = max(alone, key=lambda stage: stage.hours)
+        longest = max(plan.stages, key=lambda stage: stage.alone_hours)
         found.append(
             f"{_hours(hours)} of the hours are of one node, whatever the number of nodes: {longest.name} "
-            f"{_hours(longest.hours)}"
+            f"{_hours(longest.alone_hours)}"
         )
     tasks = [stage for stage in plan.stages if stage.way == "tasks" and stage.tasks > MANY_TASKS]
     short = [stage for stage in tasks if 3600 * stage.core_hours.expected / stage.tasks < SHORT_TASK_SECONDS]

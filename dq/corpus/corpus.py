@@ -68,8 +68,7 @@ class Corpus:
         return self._column(shard, "meta")
 
     def _column(self, shard: int, name: str) -> pa.ChunkedArray:
-        with pq.ParquetFile(self.shards[shard]) as file:  # pq.read_table would load pandas
-            return file.read(columns=[name]).column(name)
+        return read_column(self.shards[shard], name)
 
     def text_of(self, document: int) -> str:
         """The text of one document by its global number."""
@@ -105,3 +104,9 @@ def _occurrences(documents: pl.DataFrame) -> np.ndarray[Any, np.dtype[np.uint32]
     occurrence = pl.col("id").rank("ordinal").over("source", "content_key").cast(pl.UInt32) - 1
     numbers[rows] = documents[rows].select(occurrence).to_series().to_numpy()
     return numbers
+
+
+def read_column(path: Path, name: str) -> pa.ChunkedArray:
+    """A column of a shard."""
+    with pq.ParquetFile(path) as file:  # pq.read_table would load pandas
+        return file.read(columns=[name]).column(name)

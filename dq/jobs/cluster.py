@@ -73,6 +73,7 @@ class StageNeeds(Result):
         tasks: how many, each of one core; 1 where the node of the command does it.
         core_hours: of cores such as the one that tried the sample.
         hours: by the clock; at least so many where one node does it, since sorting takes longer in larger tables.
+        alone_hours: of these, what the node of the command does by itself, whatever the number of nodes.
         task_bytes: memory of a task, or of the command without what grows.
         held_bytes_a_document: memory of the command that grows with the corpus.
         held_bytes: the same for all documents.
@@ -85,6 +86,7 @@ class StageNeeds(Result):
     tasks: int
     core_hours: Range
     hours: float
+    alone_hours: float
     task_bytes: int
     held_bytes_a_document: int
     held_bytes: int
@@ -221,13 +223,13 @@ class _Corpus:
         shards = self.shards
         if cost.unit == "part":
             return shards * max(1, min(MAX_PARTS, self.shard_bytes // TOKENS_BYTES))
-        return shards * (2 if cost.versions and self.config.texts.trained != ORIGINAL else 1)
+        return shards * cost.readings * (2 if cost.versions and self.config.texts.trained != ORIGINAL else 1)
 
 
 def _needs(name: str, corpus: _Corpus, tries: Sequence[Tried], *, nodes: Nodes) -> StageNeeds:
     steps, sizes = [one.steps[name] for one in tries], [one.text_bytes for one in tries]
     in_order = nodes.count == 1 and (nodes.cores < MANY_WORKERS or corpus.text_bytes < MANY_BYTES)
-    cost = cost_of(name, corpus.config, in_order=in_order)
+    cost = cost_of(name, corpus.config, in_order=in_order, one_node=nodes.count == 1)
     taken = [step.seconds for step in steps]
     if cost.bounded:
         seconds = Range(taken[-1], min(taken), max(taken))
@@ -238,19 +240,21 @@ def _needs(name: str, corpus: _Corpus, tries: Sequence[Tried], *, nodes: Nodes) 
     tasks = corpus.tasks(cost) if cost.way == "tasks" else 1
     if cost.way == "tasks":
         seconds = Range(*(one + nodes.start_seconds * tasks for one in (seconds.expected, seconds.least, seconds.most)))
-        clock = seconds.expected / min(nodes.tasks_at_a_time(task_bytes), tasks)
+        alone = min(seconds.expected, cost.alone_seconds * corpus.documents)
+        clock = alone + (seconds.expected - alone) / min(nodes.tasks_at_a_time(task_bytes), tasks)
     elif cost.way == "threads":
         alone = min(seconds.expected, cost.alone_seconds * corpus.documents)
-        clock = alone + (seconds.expected - alone) / nodes.cores
+        alone = clock = alone + (seconds.expected - alone) / nodes.cores
         task_bytes += round(BYTES_A_TEXT_BYTE * corpus.shard_bytes * (nodes.cores - 1))
     else:
-        clock = seconds.expected
+        alone = clock = seconds.expected
     return StageNeeds(
         name=name,
         way=cost.way,
         tasks=tasks,
         core_hours=Range(seconds.expected / 3600, seconds.least / 3600, seconds.most / 3600),
         hours=clock / 3600,
+        alone_hours=alone / 3600,
         task_bytes=task_bytes,
         held_bytes_a_document=cost.held,
         held_bytes=cost.held * corpus.documents,

@@ -29,7 +29,8 @@ class Cost:
         unit: what a task is.
         bounded: whether it looks at a bounded sample, and takes about the same for any corpus.
         versions: whether there is a task for the text as read and one for the text that is trained on.
-        alone_seconds: of threads, for each document: what one of them does while the others wait.
+        readings: tasks a shard, one after the other.
+        alone_seconds: for each document, what one core of the command's node does while the others wait.
     """
 
     way: Way
@@ -37,6 +38,7 @@ class Cost:
     grows: str
     unit: Literal["piece", "shard", "part", ""] = ""
     versions: bool = False
+    readings: int = 1
     bounded: bool = False
     alone_seconds: float = 0.0
 
@@ -45,7 +47,7 @@ TABLE = "a row a document, on the command's node"
 STAGES = {
     "read": Cost("tasks", 290, "ids and sources while they are counted, on the command's node", "piece"),
     "clean": Cost("tasks", 120, TABLE, "shard"),
-    SEARCH: Cost("threads", 300, "keys and pairs on the command's node; signatures on disk"),
+    SEARCH: Cost("tasks", 300, "keys and pairs on the command's node; signatures on disk", "shard", readings=2),
     "decontaminate": Cost("tasks", 160, TABLE, "shard", versions=True),
     "hold out": Cost("tasks", 160, f"{TABLE}; held-out sets are bounded", "shard", versions=True),
     "learn": Cost("process", 160, TABLE, bounded=True),
@@ -58,21 +60,22 @@ STAGES = {
 }
 
 
-def cost_of(name: str, config: JobConfig, *, in_order: bool = False) -> Cost:
+def cost_of(name: str, config: JobConfig, *, in_order: bool = False, one_node: bool = False) -> Cost:
     """How a stage of a job runs; versions of the text are made by tasks unless the whole corpus decides them.
 
     Args:
         name: of the stage.
         config: of the job.
         in_order: whether one process reads.
+        one_node: whether there is no other.
     """
     kind, _, version = name.partition(": ")
     found = STAGES[kind]
     if kind == "read" and in_order:
         return replace(found, way="process", unit="")
     if kind == SEARCH:
-        bands = choose_bands(config.dedup.method).bands
-        return replace(found, alone_seconds=bands * SECONDS_A_BAND_ROW)
+        found = replace(found, alone_seconds=choose_bands(config.dedup.method).bands * SECONDS_A_BAND_ROW)
+        return replace(found, way="threads", unit="", readings=1) if one_node else found
     if kind == "clean":
         made = next(one for one in config.clean if one.version == version).make()
         if not isinstance(made, Cleaner):

@@ -68,7 +68,7 @@ def forecast_job(config: JobConfig, *, workers: int = 1, seed: int = 0, progress
     seconds = {}
     for name, at_half in half.steps.items():
         taken = at_half.seconds + growth * max(0.0, whole.steps[name].seconds - at_half.seconds)
-        way = cost_of(name, config, in_order=True).way
+        way = cost_of(name, config, in_order=True, one_node=True).way
         at_a_time = 1 if way == "process" else threads  # more workers than cores are no faster
         seconds[name] = stretch * taken / at_a_time + POOL_SECONDS * (way == "tasks" and workers > 1)
     found = estimate_cost(

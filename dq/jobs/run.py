@@ -109,7 +109,7 @@ def run_job(
             with progress.step(f"clean: {one.version}", unit="shards", total=shards) as step:
                 clean_documents(view, one, executor=executor, step=step)
         with progress.step("find duplicates", unit="documents", total=documents) as step:
-            find_pairs(view, config.dedup.method, resources=Resources(threads=threads), step=step)
+            find_pairs(view, config.dedup.method, resources=Resources(threads=threads), executor=executor, step=step)
         versions = 1 if view.texts.trained == ORIGINAL else 2
         contamination = None
         if config.decontaminate is not None:

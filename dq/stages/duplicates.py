@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import ClassVar
 
 import polars as pl
 
 from dq.corpus import Corpus
+from dq.corpus.corpus import read_column
 from dq.dedup import DedupConfig, DuplicateIndex, Duplicates, Resources, find_duplicates
 from dq.errors import WorkspaceError, cause_of
-from dq.executors import QUIET, Step
+from dq.executors import QUIET, Executor, LocalExecutor, Step
 from dq.stages.base import Need, Output, View
 from dq.stages.read import Documents
 
@@ -42,10 +43,12 @@ def find_pairs(
     *,
     resources: Resources,
     index: DuplicateIndex | None = None,
+    executor: Executor | None = None,
     step: Step = QUIET,
 ) -> FoundDuplicates:
     """Find the copies and verified pairs, or find that it has been done. The step counts documents as they are signed.
 
+    Texts are read by threads of this process, or by tasks of an executor whose workers are on other machines.
     With an index the result depends on the batches that were added before this corpus, so they are an input too.
     """
     corpus = view.open(Documents, "deduplicated")
@@ -56,36 +59,22 @@ def find_pairs(
         stage.start(keep=["signatures"])  # another threshold needs no new ones
         with disk_errors(stage.folder):
             found = find_duplicates(
-                _told(corpus, step), config, folder=stage.folder, inputs=identity, index=index, resources=resources
+                shard_readers(corpus),
+                config,
+                folder=stage.folder,
+                inputs=identity,
+                index=index,
+                resources=resources,
+                executor=None if isinstance(executor, LocalExecutor) else executor,
+                step=step,
             )
         stage.commit({"verified_pairs": found.counts.verified_pairs, "exact_copies": found.counts.exact_copies})
     return view.open(FoundDuplicates)
 
 
 def shard_readers(corpus: Corpus) -> list[Callable[[], object]]:
-    """A function for each shard that reads its texts."""
-
-    def reader(number: int) -> Callable[[], object]:
-        return lambda: corpus.texts(number)
-
-    return [reader(number) for number in range(len(corpus.shards))]
-
-
-def _told(corpus: Corpus, step: Step) -> list[Callable[[], object]]:
-    """The readers of the shards, which tell the documents of a shard when it is read first."""
-    sizes = corpus.documents["shard"].value_counts().sort("shard")["count"].to_list()
-    unread = set(range(len(sizes)))
-
-    def reader(number: int, read: Callable[[], object]) -> Callable[[], object]:
-        def told() -> object:
-            if number in unread:
-                unread.discard(number)
-                step.advance(sizes[number])
-            return read()
-
-        return told
-
-    return [reader(number, read) for number, read in enumerate(shard_readers(corpus))]
+    """A function for each shard that reads its texts, on any machine that sees the file."""
+    return [partial(read_column, path, "text") for path in corpus.shards]
 
 
 @contextmanager

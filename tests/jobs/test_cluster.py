@@ -45,7 +45,11 @@ def test_stages_are_as_long_as_their_parts_say(finished: Finished, monkeypatch: 
         assert stage.core_hours.least <= stage.core_hours.expected <= stage.core_hours.most
         assert stage.disk_bytes == pytest.approx(TB / 2, rel=1e-3)
     assert read.hours == pytest.approx(read.core_hours.expected / 40) and read.tasks == -(-TB // (256 << 20))
-    assert search.tasks == 1 and 100 < search.hours < 1000  # ten threads, of which one sorts while the others wait
+    assert search.way == "tasks" and search.tasks == 2 * score.tasks  # texts are read twice
+    assert search.hours == pytest.approx((1000 + 10 / 3600 - search.alone_hours) / 40 + search.alone_hours)
+    assert 0 < search.alone_hours < 100  # what sorts while the others wait
+    alone = planned(config, monkeypatch, size=TB, nodes=Nodes(cores=10, memory_bytes=100 * GB)).stages[1]
+    assert (alone.way, alone.tasks, alone.alone_hours) == ("threads", 1, alone.hours) and 100 < alone.hours < 1000
     assert score.hours == tokenise.hours == pytest.approx(score.core_hours.expected / 40)
     assert score.tasks == pytest.approx(plan.documents / 1000, abs=1) and tokenise.tasks >= score.tasks
     assert plan.hours == sum(stage.hours for stage in plan.stages)
@@ -97,9 +101,9 @@ def test_a_screen_says_what_is_where_and_what_does_not_fit(
     words = " ".join(shown.split())
     assert "DOES NOT FIT a node of 64 GB" in words and "a node of 2 cores" in words
     assert "makes fewer and longer ones" in words and "shards, of which a job has 100,000 at most" in words
-    plan_job_for(finished.config, "2TB", Nodes(2, 64 * GB, 1000), as_json=False)
+    plan_job_for(finished.config, "2TB", Nodes(2, 64 * GB, 10_000), as_json=False)
     words = " ".join(capsys.readouterr().out.split())
-    assert "of the hours are of one node, whatever the number of nodes: find duplicates 1," in words
+    assert "of the hours are of one node, whatever the number of nodes: find duplicates " in words
     large_shards = changed(finished.config, read={"shard_rows": 100_000})
     plan_job_for(large_shards, "1GB", Nodes(64, 64 * GB), as_json=False)
     words = " ".join(capsys.readouterr().out.split())

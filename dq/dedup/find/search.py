@@ -20,13 +20,15 @@ from dq.dedup.bands import choose_bands
 from dq.dedup.config import DedupConfig, Resources
 from dq.dedup.duplicates import FROZEN_SCHEMA, RECORD, Counts, Duplicates, LargeBuckets
 from dq.dedup.find.candidates import Candidates, find_candidates
+from dq.dedup.find.class_shingles import ClassShingles, shingle_classes
 from dq.dedup.find.equivalence import ClassTables, EquivalenceClasses, fill_tables, group_by_keys, write_tables
+from dq.dedup.find.shard_tasks import ShardWorkers
 from dq.dedup.find.signature_files import sign_shards
-from dq.dedup.find.verify import ClassShingles, needed_classes, shingle_classes, verify
+from dq.dedup.find.verify import needed_classes, verify
 from dq.dedup.index import DuplicateIndex, Met
 from dq.dedup.shards import Shard
 from dq.errors import ConfigError
-from dq.executors import require_live_polars
+from dq.executors import QUIET, Executor, Step, require_live_polars
 from dq.store.arrays import save_parts
 from dq.store.files import remove_partials
 
@@ -41,6 +43,8 @@ def find_duplicates(
     inputs: str = "",
     index: DuplicateIndex | None = None,
     resources: Resources | None = None,
+    executor: Executor | None = None,
+    step: Step = QUIET,
 ) -> Duplicates:
     """Exact copies and verified near-duplicate pairs among the documents of all shards.
 
@@ -52,17 +56,21 @@ def find_duplicates(
             without one they are always made anew.
         index: earlier documents to compare with as well; its configuration counts.
         resources: threads and memory.
+        executor: who reads the texts, a task a shard, where that is not these threads; shards are then functions that
+            can be sent there, and the folder one that is seen there.
+        step: told of documents as they are signed.
     """
     require_live_polars()
     config, resources = config or (DedupConfig() if index is None else index.config), resources or Resources()
     if index is not None and index.config != config:
         raise ConfigError(f"{index.folder}: the index was made with other settings; leave config out to use its own")
+    how = resources, ShardWorkers(resources.threads, executor, step)
     if folder is None:
         with tempfile.TemporaryDirectory(prefix="dq-dedup-") as temporary:
-            return _find(shards, config, folder=Path(temporary), inputs=inputs, index=index, resources=resources)
+            return _find(shards, config, folder=Path(temporary), inputs=inputs, index=index, how=how)
     (folder / RECORD).unlink(missing_ok=True)
     remove_partials(folder)
-    found = _find(shards, config, folder=folder, inputs=inputs, index=index, resources=resources)
+    found = _find(shards, config, folder=folder, inputs=inputs, index=index, how=how)
     found.write(folder)
     return found
 
@@ -74,10 +82,11 @@ def _find(
     folder: Path,
     inputs: str,
     index: DuplicateIndex | None,
-    resources: Resources,
+    how: tuple[Resources, ShardWorkers],
 ) -> Duplicates:
+    resources, workers = how
     bands = choose_bands(config)
-    files = sign_shards(shards, config.shingles, folder=folder / "signatures", inputs=inputs, resources=resources)
+    files = sign_shards(shards, config.shingles, folder=folder / "signatures", inputs=inputs, workers=workers)
     work = folder / "work"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
@@ -109,7 +118,7 @@ def _find(
         given=[] if met is None else met.shingles,
         config=config,
         path=work / "shingles.u64",
-        resources=resources,
+        workers=workers,
     )
     pairs = verify(candidates, classes, shingles, config=config, resources=resources)
     buckets = _large_buckets(candidates, classes, tables, shingles=shingles, folder=folder)

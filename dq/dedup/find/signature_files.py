@@ -20,10 +20,10 @@ import numpy as np
 
 from dq.arrays import I64, U32, U64, Array
 from dq.config import canonical_json
-from dq.dedup.config import Resources, ShingleConfig
+from dq.dedup.config import ShingleConfig
+from dq.dedup.find.shard_tasks import ShardWorkers
 from dq.dedup.shards import Shard, load_shard
 from dq.dedup.signatures import Signed, sign
-from dq.executors import run_in_threads
 from dq.store import write_bytes_atomic
 from dq.store.arrays import save_array, save_parts
 from dq.text import TextBatch
@@ -71,8 +71,29 @@ def _path(folder: Path, shard: int, kind: str) -> Path:
     return folder / f"{shard:05d}.{kind}.npy"
 
 
+@dataclass(frozen=True)
+class _SignTask:
+    """A shard to sign."""
+
+    texts: Shard
+    shard: int
+    config: ShingleConfig
+    folder: Path
+    threads: int
+
+    @property
+    def output(self) -> Path:
+        """Shingles of each document."""
+        return _path(self.folder, self.shard, "counts")
+
+    @property
+    def amount(self) -> int:
+        """Documents."""
+        return len(np.load(self.output, mmap_mode="r"))
+
+
 def sign_shards(
-    shards: Sequence[Shard], config: ShingleConfig, *, folder: Path, inputs: str, resources: Resources
+    shards: Sequence[Shard], config: ShingleConfig, *, folder: Path, inputs: str, workers: ShardWorkers
 ) -> SignatureFiles:
     """Make or complete the signature files of ``shards`` in ``folder``.
 
@@ -81,7 +102,7 @@ def sign_shards(
         config: units, n-gram length, permutations.
         folder: where the files go.
         inputs: fingerprint of what the shards hold; another one, or none, discards the files.
-        resources: threads.
+        workers: who sign.
     """
     made_from = {"version": FORMAT_VERSION, "config": config, "inputs": inputs, "shards": len(shards)}
     record, content = folder / "record.json", canonical_json(made_from).encode()
@@ -90,21 +111,21 @@ def sign_shards(
         folder.mkdir(parents=True)
         write_bytes_atomic(record, content)
 
-    unsigned = [shard for shard in range(len(shards)) if not _path(folder, shard, "counts").exists()]
-    outer = min(resources.threads, max(1, len(unsigned)))
-    inner = max(1, resources.threads // outer)
+    unsigned = sum(not _path(folder, shard, "counts").exists() for shard in range(len(shards)))
+    outer = min(workers.threads, max(1, unsigned))
+    inner = max(1, workers.threads // outer) if workers.executor is None else 1
+    tasks = [_SignTask(texts, shard, config, folder, inner) for shard, texts in enumerate(shards)]
+    workers.run(_sign, tasks, threads=outer, step=workers.step)
+    return SignatureFiles(folder, config, tuple(task.amount for task in tasks))
 
-    def one(shard: int) -> None:
-        batch = load_shard(shards[shard])
-        rest: list[dict[str, Array]] = []
-        signatures = (rows.signatures for rows in _signed_rows(batch, config, threads=inner, rest=rest))
-        save_parts(_path(folder, shard, "signatures"), signatures, len(batch))
-        for kind in ("keys", "texts", "counts"):
-            save_array(_path(folder, shard, kind), np.concatenate([rows[kind] for rows in rest]))
 
-    run_in_threads(one, unsigned, threads=outer)
-    sizes = (len(np.load(_path(folder, shard, "counts"), mmap_mode="r")) for shard in range(len(shards)))
-    return SignatureFiles(folder, config, tuple(sizes))
+def _sign(task: _SignTask) -> None:
+    batch = load_shard(task.texts)
+    rest: list[dict[str, Array]] = []
+    signatures = (rows.signatures for rows in _signed_rows(batch, task.config, threads=task.threads, rest=rest))
+    save_parts(_path(task.folder, task.shard, "signatures"), signatures, len(batch))
+    for kind in ("keys", "texts", "counts"):
+        save_array(_path(task.folder, task.shard, kind), np.concatenate([rows[kind] for rows in rest]))
 
 
 def _signed_rows(

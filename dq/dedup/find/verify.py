@@ -1,32 +1,23 @@
 """Verified pairs: the exact similarity of every candidate, from the shingles themselves.
 
-A second pass over the texts makes the shingles of those classes only that are in some candidate pair or large bucket.
-They are kept in one file: a place for every shingle counted in the first pass, filled with the sorted unique ones.
-Candidates are then verified in ranges of their left class, so memory is bounded whatever their number.
+Candidates are verified in ranges of their left class, so memory is bounded whatever their number.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator
 
 import numpy as np
 import polars as pl
 
-from dq.arrays import I64, Array, offsets_of, read_only
-from dq.dedup.config import DedupConfig, Resources, ShingleConfig
+from dq.arrays import Array, read_only
+from dq.dedup.config import DedupConfig, Resources
 from dq.dedup.find.candidates import Candidates
+from dq.dedup.find.class_shingles import ClassShingles
 from dq.dedup.find.equivalence import EquivalenceClasses
-from dq.dedup.kernels.shingles import shingle_documents
 from dq.dedup.kernels.verify import Bound, verify_pairs
-from dq.dedup.kernels.visible import count_visible
-from dq.dedup.normalization import rules
-from dq.dedup.shards import Shard, load_shard
 from dq.executors import run_in_threads
-from dq.store.arrays import MappedArray
-from dq.text import character_classes
 
 PAIR_SCHEMA = {
     "left": pl.Int64,
@@ -41,19 +32,6 @@ PAIRS_A_RELEASE = 64  # a pair was seen to map 0.7 MB (the system maps what lies
 SCAN_PAIRS = 1 << 20
 
 
-@dataclass(frozen=True)
-class ClassShingles:
-    """Sorted unique shingles of classes: those of class c are ``file.array[starts[c]:][:lengths[c]]``."""
-
-    file: MappedArray
-    starts: I64
-    lengths: I64
-
-    def of(self, index: int) -> Array:
-        """The shingles of one class."""
-        return self.file.array[self.starts[index] : self.starts[index] + self.lengths[index]]
-
-
 def needed_classes(candidates: Candidates, count: int) -> Array:
     """Bool (classes,): the classes in some candidate pair or large bucket."""
     needed = np.zeros(count, np.bool_)
@@ -62,63 +40,6 @@ def needed_classes(candidates: Candidates, count: int) -> Array:
     for members in candidates.buckets:
         needed[members] = True
     return needed
-
-
-def shingle_classes(
-    shards: Sequence[Shard],
-    sizes: Sequence[int],
-    classes: EquivalenceClasses,
-    *,
-    needed: Array,
-    visible: I64,
-    given: Sequence[Array],
-    config: ShingleConfig,
-    path: Path,
-    resources: Resources,
-) -> ClassShingles:
-    """Write the shingles of the needed classes to ``path``, reading only the shards that hold one.
-
-    The last classes, those of an index, are not read but ``given``. On the way the visible characters of documents that
-    are compared with another text are counted into ``visible``.
-    """
-    starts = offsets_of(np.where(needed, classes.counts, 0))
-    lengths = np.zeros(len(classes), np.int64)
-    file = MappedArray(path, np.uint64, (int(starts[-1]),), create=True)
-    begins = offsets_of(sizes)
-    own = len(classes) - len(given)
-    for row, values in enumerate(given, start=own):
-        if needed[row]:
-            lengths[row] = len(values)
-            file.array[starts[row] : starts[row + 1]] = values
-    units, compared = rules(config), classes.compared(needed)
-
-    def one(shard: int) -> None:
-        rows = np.searchsorted(classes.representative, begins[shard : shard + 2])
-        here = np.arange(*rows)[needed[rows[0] : rows[1]]]
-        counted = compared[slice(*np.searchsorted(compared, begins[shard : shard + 2]))]
-        if not len(here) and not len(counted):
-            return
-        batch = load_shard(shards[shard])
-        seen = np.zeros(len(batch), np.int64)
-        count_visible(
-            read_only(batch.data),
-            read_only(batch.offsets),
-            read_only(counted - begins[shard]),
-            units.canonical,
-            character_classes(),
-            seen,
-        )
-        visible[counted] = seen[counted - begins[shard]]
-        chosen = classes.representative[here] - begins[shard]
-        found = np.zeros(len(here), np.int64)
-        texts = (read_only(batch.data), read_only(batch.offsets), read_only(chosen))
-        shingle_documents(*texts, units, read_only(starts[here]), found, file.array)
-        lengths[here] = found
-        file.release()
-
-    run_in_threads(one, range(len(shards)), threads=resources.threads)
-    visible[:] = visible[classes.first_text[: len(visible)]]
-    return ClassShingles(file, starts[:-1], lengths)
 
 
 def verify(

@@ -1,0 +1,211 @@
+"""The shingles of those classes only that are in some candidate pair or large bucket: the second reading of the texts.
+
+They are kept in one file: a place for every shingle counted in the first reading, filled with the sorted unique ones.
+Classes are in the order of their first documents, so each shard's have a stretch of the file. Threads of this process
+write it in place. Tasks, which may work on other machines, each write a file of their own in ``shingles/`` beside it,
+of what stands there for them:
+
+    00000.places.npy     int64 (n,), where the shingles of its classes begin in its stretch
+    00000.documents.npy  int64 (n,), the document of each class in the shard
+    00000.compared.npy   int64 (m,), documents whose visible characters are counted
+    00000.shingles.u64   made: uint64, its stretch
+    00000.visible.npy    made: int64 (m,)
+    00000.lengths.npy    made: int64 (n,), the shingles that differ; written last
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dq.arrays import I64, Array, offsets_of, read_only
+from dq.dedup.config import ShingleConfig
+from dq.dedup.find.equivalence import EquivalenceClasses
+from dq.dedup.find.shard_tasks import ShardWorkers
+from dq.dedup.kernels.shingles import shingle_documents
+from dq.dedup.kernels.visible import count_visible
+from dq.dedup.normalization import rules
+from dq.dedup.shards import Shard, load_shard
+from dq.executors import QUIET, run_in_threads
+from dq.store.arrays import MappedArray, save_array
+from dq.text import TextBatch, character_classes
+
+
+@dataclass(frozen=True)
+class ClassShingles:
+    """Sorted unique shingles of classes: those of class c are ``file.array[starts[c]:][:lengths[c]]``."""
+
+    file: MappedArray
+    starts: I64
+    lengths: I64
+
+    def of(self, index: int) -> Array:
+        """The shingles of one class."""
+        return self.file.array[self.starts[index] : self.starts[index] + self.lengths[index]]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What of a shard is asked for: shingles of some classes, and the visible characters of documents.
+
+    Attributes:
+        documents: of the classes, in the shard.
+        compared: documents of the shard.
+        places: where the shingles of each class begin in its stretch of the file.
+        stretch: of the file of all shards.
+    """
+
+    shard: int
+    classes: I64
+    documents: I64
+    compared: I64
+    places: I64
+    stretch: slice
+
+
+@dataclass(frozen=True)
+class _Task:
+    """The same for a worker that may be elsewhere, in files."""
+
+    texts: Shard
+    shard: int
+    config: ShingleConfig
+    folder: Path
+    shingles: int
+    """At the most."""
+
+    @property
+    def documents(self) -> I64:
+        """As of a part."""
+        return self._asked("documents")
+
+    @property
+    def compared(self) -> I64:
+        """As of a part."""
+        return self._asked("compared")
+
+    @property
+    def places(self) -> I64:
+        """As of a part."""
+        return self._asked("places")
+
+    def _asked(self, kind: str) -> I64:
+        loaded: I64 = np.load(self.file(f"{kind}.npy"))
+        return loaded
+
+    def file(self, kind: str) -> Path:
+        """One of its files."""
+        return self.folder / f"{self.shard:05d}.{kind}"
+
+    @property
+    def output(self) -> Path:
+        """Shingles of each class."""
+        return self.file("lengths.npy")
+
+    @property
+    def amount(self) -> int:
+        """Nothing: documents were counted when they were signed."""
+        return 0
+
+
+def shingle_classes(
+    shards: Sequence[Shard],
+    sizes: Sequence[int],
+    classes: EquivalenceClasses,
+    *,
+    needed: Array,
+    visible: I64,
+    given: Sequence[Array],
+    config: ShingleConfig,
+    path: Path,
+    workers: ShardWorkers,
+) -> ClassShingles:
+    """Write the shingles of the needed classes to ``path``, reading only the shards that hold one.
+
+    The last classes, those of an index, are not read but ``given``. On the way the visible characters of documents that
+    are compared with another text are counted into ``visible``.
+    """
+    starts = offsets_of(np.where(needed, classes.counts, 0))
+    lengths = np.zeros(len(classes), np.int64)
+    file = MappedArray(path, np.uint64, (int(starts[-1]),), create=True)
+    begins = offsets_of(sizes)
+    own = len(classes) - len(given)
+    for row, values in enumerate(given, start=own):
+        if needed[row]:
+            lengths[row] = len(values)
+            file.array[starts[row] : starts[row + 1]] = values
+    asked = _Asked(classes, needed, begins=begins, starts=starts)
+
+    def take(part: _Part, found: I64, seen: I64) -> None:
+        lengths[part.classes], visible[begins[part.shard] + part.compared] = found, seen
+        file.release()
+
+    def here(shard: int) -> None:
+        if (part := asked.of(shard)) is not None:
+            take(part, *_shingle(load_shard(shards[shard]), part, config, into=file.array[part.stretch]))
+
+    if workers.executor is None:
+        run_in_threads(here, range(len(shards)), threads=workers.threads)
+    else:
+        folder = path.parent / "shingles"
+        folder.mkdir()
+        made = (asked.task(texts, shard, config, folder=folder) for shard, texts in enumerate(shards))
+        tasks = [task for task in made if task is not None]
+        workers.run(_shingle_elsewhere, tasks, threads=1, step=QUIET)
+        for task in tasks:
+            part = asked.of(task.shard)
+            assert part is not None
+            file.array[part.stretch] = np.fromfile(task.file("shingles.u64"), np.uint64)
+            take(part, np.load(task.output), np.load(task.file("visible.npy")))
+    visible[:] = visible[classes.first_text[: len(visible)]]
+    return ClassShingles(file, starts[:-1], lengths)
+
+
+class _Asked:
+    """What is asked for of each shard."""
+
+    def __init__(self, classes: EquivalenceClasses, needed: Array, *, begins: I64, starts: I64) -> None:
+        self._representative, self._compared = classes.representative, classes.compared(needed)
+        self._needed, self._begins, self._starts = needed, begins, starts
+
+    def of(self, shard: int) -> _Part | None:
+        """Its part; None where it need not be read again."""
+        begin, end = self._begins[shard : shard + 2]
+        first, last = np.searchsorted(self._representative, (begin, end))
+        classes = np.arange(first, last)[self._needed[first:last]]
+        compared = self._compared[slice(*np.searchsorted(self._compared, (begin, end)))] - begin
+        if not len(classes) and not len(compared):
+            return None
+        stretch = slice(int(self._starts[first]), int(self._starts[last]))  # classes not needed have no room in it
+        places = self._starts[classes] - stretch.start
+        return _Part(shard, classes, self._representative[classes] - begin, compared, places, stretch)
+
+    def task(self, texts: Shard, shard: int, config: ShingleConfig, *, folder: Path) -> _Task | None:
+        """The same as a task, what is asked for being in files."""
+        if (part := self.of(shard)) is None:
+            return None
+        task = _Task(texts, shard, config, folder, part.stretch.stop - part.stretch.start)
+        for kind in ("places", "documents", "compared"):
+            save_array(task.file(f"{kind}.npy"), getattr(part, kind))
+        return task
+
+
+def _shingle(batch: TextBatch, part: _Part | _Task, config: ShingleConfig, *, into: Array) -> tuple[I64, I64]:
+    """Write the shingles of a shard's classes; how many of each differ, and the visible characters of documents."""
+    units, texts = rules(config), (read_only(batch.data), read_only(batch.offsets))
+    seen = np.zeros(len(batch), np.int64)
+    count_visible(*texts, read_only(part.compared), units.canonical, character_classes(), seen)
+    found = np.zeros(len(part.documents), np.int64)
+    shingle_documents(*texts, read_only(part.documents), units, read_only(part.places), found, into)
+    return found, seen[part.compared]
+
+
+def _shingle_elsewhere(task: _Task) -> None:
+    file = MappedArray(task.file("shingles.u64"), np.uint64, (task.shingles,), create=True)
+    found, seen = _shingle(load_shard(task.texts), task, task.config, into=file.array)
+    file.flush()
+    save_array(task.file("visible.npy"), seen)
+    save_array(task.output, found)
