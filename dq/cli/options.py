@@ -57,6 +57,12 @@ Device = Annotated[
 DevicesPerRun = Annotated[
     int, typer.Option("--devices-per-run", min=1, help="GPUs that share each run; on a CPU, so many cores.")
 ]
+Stack = Annotated[
+    int,
+    typer.Option(
+        "--stack", min=1, help="Runs of one shape that are trained as one program, at the most: experimental."
+    ),
+]
 Deadline = Annotated[
     str | None,
     typer.Option("--deadline", help="Stop after this time, such as 90s, 9m or 2h; the same command goes on."),

@@ -254,7 +254,7 @@ def _speed(about: _About, run: PlannedRun, *, placement: Placement) -> tuple[flo
             took = timing.select(pl.col("training_seconds", "evaluation_seconds").sum()).row(0)
         except (DqError, pl.exceptions.PolarsError):  # what is damaged says nothing of the speed
             continue
-        if record is None or (record.device, record.processes) != (kind, placement.world):
+        if record is None or (record.device, record.processes, record.stacked) != (kind, placement.world, 1):
             continue
         if _alike(record.spec, spec):
             found.append((record.step * spec.training.tokens_per_step, *took))

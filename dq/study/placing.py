@@ -27,7 +27,7 @@ class Placing:
         return tuple(Placement(self.devices[(first + rank) % len(self.devices)], rank, world) for rank in range(world))
 
 
-def place_runs(device: str, *, spec: RunSpec, devices_per_run: int = 1) -> Placing:
+def place_runs(device: str, *, spec: RunSpec, devices_per_run: int = 1, stack: int = 1) -> Placing:
     """Place a study's runs on a device, or on all there are of its kind.
 
     Args:
@@ -35,9 +35,11 @@ def place_runs(device: str, *, spec: RunSpec, devices_per_run: int = 1) -> Placi
             all GPUs, ``cuda:1`` for one.
         spec: of the runs; those of small models share a GPU.
         devices_per_run: GPUs that share a run; of a CPU, cores.
+        stack: runs that are one program, which has a GPU to itself.
 
     Raises:
-        TrainingError: there is no such device, there are fewer than are to share a run, or they cannot share a step.
+        TrainingError: there is no such device, there are fewer than are to share a run, or they cannot share a step; or
+            devices are to share runs that are one program.
     """
     from dq.training.device import find_devices  # noqa: PLC0415  torch takes 2 s, and a study without runs needs none
 
@@ -50,6 +52,8 @@ def place_runs(device: str, *, spec: RunSpec, devices_per_run: int = 1) -> Placi
             f"{devices_per_run:,} devices are to share a run, and there are {there:,}; lower `devices_per_run`",
             field="devices_per_run",
         )
-    is_small = not is_cpu and devices_per_run == 1 and spec.model_size.width <= MAX_SHARING_WIDTH
+    if devices_per_run > 1 and stack > 1:
+        raise TrainingError("devices cannot share runs that are one program; leave `stack` at 1", field="stack")
+    is_small = not is_cpu and devices_per_run == stack == 1 and spec.model_size.width <= MAX_SHARING_WIDTH
     runs_a_device = RUNS_A_DEVICE if is_small else 1
     return Placing(tuple(devices), max(1, there // devices_per_run) * runs_a_device, devices_per_run)

@@ -44,6 +44,7 @@ def run_study(
     executor: Executor | None = None,
     device: str = "auto",
     devices_per_run: int = 1,
+    stack: int = 1,
     deadline_seconds: float | None = None,
     progress: Progress = QUIET,
 ) -> StudyResult:
@@ -59,6 +60,7 @@ def run_study(
             CPU).
         device: where runs work: `auto`, `cpu`, `mps`, `cuda` (every GPU) or one of them, such as `cuda:1`.
         devices_per_run: GPUs that share a run, each with its part of every step's windows; on a CPU, cores.
+        stack: runs of one shape and budget that are one program, at the most. Experimental.
         deadline_seconds: from now, after which runs leave a checkpoint and the study stops.
         progress: hears of every run.
 
@@ -80,6 +82,7 @@ def run_study(
         executor=executor,
         device=device,
         devices_per_run=devices_per_run,
+        stack=stack,
         deadline_seconds=deadline_seconds,
         progress=progress,
     )
@@ -97,6 +100,7 @@ def run_grid(
     executor: Executor | None = None,
     device: str = "auto",
     devices_per_run: int = 1,
+    stack: int = 1,
     deadline_seconds: float | None = None,
     progress: Progress = QUIET,
 ) -> GridResult:
@@ -108,6 +112,7 @@ def run_grid(
     deadline = None if deadline_seconds is None else time.time() + deadline_seconds
     require_live_polars()
     whole_number(devices_per_run, name="devices_per_run", least=1)
+    whole_number(stack, name="stack", least=1)
     instance(config, StudyConfig, name="config", remedy="dq.config.load_yaml(path, StudyConfig) reads one")
     workspace = as_workspace(workspace)
     require_all(config.modules())
@@ -130,6 +135,7 @@ def run_grid(
             executor=executor,
             device=device,
             devices_per_run=devices_per_run,
+            stack=stack,
             deadline=deadline,
             progress=progress,
         )

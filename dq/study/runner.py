@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dq.errors import DqError, StoppedError, TrainingError
@@ -14,6 +14,7 @@ from dq.stages.tokenizer import Tokenizer
 from dq.store import Workspace
 from dq.study.grid import REPEAT, PlannedRun
 from dq.study.placing import Placing, place_runs
+from dq.study.stacks import plan_stacks
 from dq.study.trunks import plan_trunks
 from dq.training import RunFolder, has_tokenizer, read_run, save_tokenizer
 from dq.variants import Manifest, Universe
@@ -53,6 +54,7 @@ def train_runs(
     executor: Executor | None = None,
     device: str = "auto",
     devices_per_run: int = 1,
+    stack: int = 1,
     deadline: float | None = None,
     progress: Progress = QUIET,
 ) -> list[RunOutcome]:
@@ -72,8 +74,8 @@ def train_runs(
         step.advance(sum(run.spec.steps for run in once if run not in waiting))
         if waiting:
             largest = max((run.spec for run in waiting), key=lambda spec: spec.model_size.width)
-            placing = place_runs(device, spec=largest, devices_per_run=devices_per_run)
-            faults = _train(workspace, waiting, placing, executor=executor, deadline=deadline, step=step)
+            placing = place_runs(device, spec=largest, devices_per_run=devices_per_run, stack=stack)
+            faults = _train(workspace, waiting, placing, stack=stack, executor=executor, deadline=deadline, step=step)
     unfinished = [folder for folder in folders if not folder.status.exists()]
     if left := [folder for folder in unfinished if folder.path.name not in faults]:
         raise StoppedError(
@@ -102,11 +104,14 @@ def _train(
     runs: Sequence[PlannedRun],
     placing: Placing,
     *,
+    stack: int,
     executor: Executor | None,
     deadline: float | None,
     step: Step,
 ) -> dict[str, DqError]:
     """Train the runs, those that branch off others after these; what kept some from being trained, by their names.
+
+    At most ``stack`` runs of one shape are one program.
 
     Each tells how many optimiser steps it has done: fewer than before where it goes on from a checkpoint. After workers
     have died twice, each run that is left is tried by itself, with the memory of all: what dies then is at fault
@@ -132,18 +137,24 @@ def _train(
         folder = workspace.run(run.run_id)
         return RunTask(workspace.root, run.variant, run.spec, folder, run.sets, placing.of(number), deadline, branches)
 
+    def together(group: Sequence[PlannedRun], number: int) -> RunTask:
+        first, *others = (task_of(run, number) for run in group)
+        return replace(first, beside=tuple(others))
+
     shared = {run.run_id for branches in trunks.values() for run in branches}
     executor = executor or LocalExecutor(placing.at_a_time)
 
     def train(tasks: Sequence[RunTask]) -> None:
         executor.run(train_run, tasks, output=lambda task: task.output, on_report=hear, isolated=True, may_stop=True)
 
-    for part in ([run for run in runs if run.run_id not in shared], [run for run in runs if run.run_id in shared]):
-        tasks = [task_of(run, number) for number, run in enumerate(part)]
+    stacks = plan_stacks(runs, most=stack, at_a_time=executor.workers)
+    for is_branch in (False, True):
+        part = [group for group in stacks if (group[0].run_id in shared) is is_branch]
+        tasks = [together(group, number) for number, group in enumerate(part)]
         try:
             train(tasks)
         except WorkerDiedError:
-            for task in tasks:
+            for task in (single for one in tasks for single in one.singles):
                 try:
                     train([task])
                 except WorkerDiedError:

@@ -17,6 +17,7 @@ from dq.stages.tokens import TokenPool
 from dq.store import FolderLock, Workspace
 from dq.study.heldout_tokens import tokenized_sets
 from dq.training import HeldoutTokens, RunFolder, RunSpec, train
+from dq.training.stacking import StackedRun, train_stack
 from dq.training.trunk import Branch, same_windows, shared_steps
 from dq.variants import Variant, open_universe
 
@@ -38,11 +39,19 @@ class RunTask:
     deadline: float | None = None
     branches: tuple[RunTask, ...] = ()
     """Runs whose first steps this one does, to be gone on with afterwards."""
+    beside: tuple[RunTask, ...] = ()
+    """Runs that are one program with this one, in this process; neither they nor it have branches then."""
+
+    @property
+    def singles(self) -> tuple[RunTask, ...]:
+        """Its runs, each a task of its own."""
+        return (replace(self, beside=()), *self.beside)
 
     @property
     def output(self) -> Path:
-        """The file that says how the run ended, written last."""
-        return RunFolder(self.folder).status
+        """The file that says how the run ended, written last; of a stack that of one that has not ended, if any."""
+        endings = [RunFolder(one.folder).status for one in self.singles]
+        return next((ending for ending in endings if not ending.exists()), endings[0])
 
 
 @dataclass(frozen=True)
@@ -62,12 +71,20 @@ class _Share:
 
 
 def train_run(task: RunTask) -> None:
-    """Train a run. Past the deadline nothing begins.
+    """Train a run, or a stack of runs. Past the deadline nothing begins.
 
     A run that cannot be trained, for want of memory or of room on the disk or because its files are damaged, is
-    reported as a `RunFault`, and others go on.
+    reported as a `RunFault`, and others go on. What keeps a stack from being trained is one run's fault, or that they
+    are so many: each is gone on with alone.
     """
     if task.deadline is not None and time.time() >= task.deadline:
+        return
+    if task.beside:
+        try:
+            _train_together(task)
+        except (DqError, OSError):
+            for one in task.singles:
+                train_run(one)
         return
     try:
         _train_together(task)
@@ -82,7 +99,7 @@ def train_run(task: RunTask) -> None:
 def _train_together(task: RunTask) -> None:
     """Processes that share a run have a pool of their own: they meet at a file, and when one ends they all do."""
     with ExitStack() as opened:
-        for one in (task, *task.branches):
+        for one in (*task.singles, *task.branches):
             opened.enter_context(FolderLock(one.folder))
         meeting = f"file://{opened.enter_context(TemporaryDirectory())}/meeting"
         shares = [_Share(task, replace(placement, meeting=meeting)) for placement in task.placements]
@@ -99,25 +116,38 @@ def _train_share(share: _Share) -> None:
     task = share.task
     workspace = Workspace(task.workspace)
     universe, pool = open_universe(workspace), View.of(workspace).open(TokenPool)
-    streams = [
-        one.variant.whole_stream(universe, pool, seed=one.spec.seed, vocabulary_size=one.spec.vocabulary_size)
-        for one in (task, *task.branches)
-    ]
-    branches = [
-        Branch(one.spec, stream, one.folder)
-        for one, stream in zip(task.branches, streams[1:], strict=True)
-        if same_windows(streams[0], stream, count=_shared_windows(task.spec, one.spec))  # else it is trained alone
-    ]
+    streams = {
+        one.folder: one.variant.whole_stream(
+            universe, pool, seed=one.spec.seed, vocabulary_size=one.spec.vocabulary_size
+        )
+        for one in (*task.singles, *task.branches)
+    }
+    heldout = _heldout(task.workspace, task.sets, task.spec.heldout_fingerprint)
+    progress = QUIET if share.placement.rank else _Reported()
     with suppress(StoppedError):
+        if task.beside:
+            train_stack(
+                [StackedRun(one.spec, streams[one.folder], one.folder) for one in task.singles],
+                heldout,
+                placement=share.placement,
+                deadline=task.deadline,
+                progress=progress,
+            )
+            return
+        stream = streams[task.folder]
         train(
             task.spec,
-            streams[0],
-            _heldout(task.workspace, task.sets, task.spec.heldout_fingerprint),
+            stream,
+            heldout,
             run_dir=task.folder,
             placement=share.placement,
-            branches=branches,
+            branches=[
+                Branch(one.spec, streams[one.folder], one.folder)
+                for one in task.branches
+                if same_windows(stream, streams[one.folder], count=_shared_windows(task.spec, one.spec))  # else alone
+            ],
             deadline=task.deadline,
-            progress=QUIET if share.placement.rank else _Reported(),
+            progress=progress,
         )
 
 

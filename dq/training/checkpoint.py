@@ -76,6 +76,15 @@ def save_checkpoint(
             raise OSError(cause_of(error)) from None
 
 
+def saved_step(folder: Path) -> int:
+    """The step of the folder's checkpoint; 0 where there is none or it cannot be read: whoever loads it says so."""
+    try:
+        with safe_open(folder / _STATE, framework="pt") as file:
+            return int(json.loads(file.metadata()["progress"])["step"])
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RecursionError):
+        return 0
+
+
 def load_checkpoint(
     folder: Path, model: Llama, optimizer: torch.optim.Optimizer, *, spec: RunSpec, schedule: Schedule
 ) -> RunState | None:

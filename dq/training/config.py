@@ -146,3 +146,11 @@ class RunSpec(StrictModel):
     def budget_tokens(self) -> int:
         """Tokens the run is trained on: steps x windows x context, exactly."""
         return self.steps * self.training.tokens_per_step
+
+    @property
+    def shape(self) -> Self:
+        """The same without what each run of a stack has of its own (`dq.training.stack`)."""
+        own = ("peak_learning_rate", "warmup_tokens", "weight_decay", "gradient_clip", "beta1", "beta2")
+        plain = {name: TrainingConfig.model_fields[name].default for name in own}
+        changes = {"seed": 0, "stream_fingerprint": "", "training": self.training.model_copy(update=plain)}
+        return self.model_copy(update=changes)

@@ -15,7 +15,7 @@ from dq.training.model import Llama
 def make_optimizer(model: Llama, config: TrainingConfig) -> torch.optim.AdamW:
     """The optimiser for a resolved configuration; it stands still until `set_learning_rate` before each step."""
     matrices = [parameter for parameter in model.layers.parameters() if parameter.dim() == 2]
-    others = [parameter for name, parameter in model.named_parameters() if not _is_layer_matrix(name, parameter)]
+    others = [parameter for name, parameter in model.named_parameters() if not is_layer_matrix(name, parameter)]
     groups = [
         {"params": matrices, "weight_decay": config.weight_decay or 0.0},
         {"params": others, "weight_decay": 0.0},
@@ -29,5 +29,6 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, learning_rate: float) ->
         group["lr"] = learning_rate
 
 
-def _is_layer_matrix(name: str, parameter: torch.Tensor) -> bool:
+def is_layer_matrix(name: str, parameter: torch.Tensor) -> bool:
+    """Whether a parameter of this name is decayed."""
     return name.startswith("layers.") and parameter.dim() == 2

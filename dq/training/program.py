@@ -25,7 +25,8 @@ from dq.training.optimizer import make_optimizer, set_learning_rate
 from dq.training.precision import Precision, autocast, choose_precision
 from dq.training.team import ALONE, Team
 
-LossFunction = Callable[[Llama, Tensor], Tensor]
+LossFunction = Callable[[Any, Tensor], Tensor]
+"""Of a model and windows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +41,8 @@ class Program:
     is_compiled: bool
     loss: LossFunction
     team: Team
+    stacked: int = 1
+    """Runs that are trained together as one program (`dq.training.stack`); alone otherwise."""
 
     def step(self, windows_BT: Tensor, *, learning_rate: float) -> Tensor:
         """One optimiser step: (parts + 1,) the summed nats of each micro-batch, and the gradient's norm.
@@ -71,19 +74,31 @@ def make_program(spec: RunSpec, *, device: torch.device, team: Team = ALONE) -> 
     model = Llama(size, vocabulary_size=spec.vocabulary_size, context=config.context)
     initialise(model, seed=spec.seed)
     model.to(device)
-    is_compiled = device.type == "cuda" if config.compiled is None else config.compiled
-    own_windows = config.windows_for(team.world)
-    is_whole = (config.microbatch_windows or own_windows) >= own_windows
     return Program(
         model=model,
         optimizer=make_optimizer(model, config),
         config=config,
         precision=choose_precision(config.precision, size=size, device=device),
         device=device,
-        is_compiled=is_compiled,
-        loss=_compiled(with_graphs=device.type == "cuda" and is_whole) if is_compiled else summed_loss,
+        is_compiled=_is_compiled(config, device),
+        loss=loss_function(summed_loss, config=config, device=device, processes=team.world),
         team=team,
     )
+
+
+def loss_function(
+    plain: LossFunction, *, config: TrainingConfig, device: torch.device, processes: int = 1
+) -> LossFunction:
+    """The function as it is, or compiled where the run is to be."""
+    if not _is_compiled(config, device):
+        return plain
+    own_windows = config.windows_for(processes)
+    is_whole = (config.microbatch_windows or own_windows) >= own_windows
+    return _compiled(plain, with_graphs=device.type == "cuda" and is_whole)
+
+
+def _is_compiled(config: TrainingConfig, device: torch.device) -> bool:
+    return device.type == "cuda" if config.compiled is None else config.compiled
 
 
 def summed_loss(model: Llama, windows_BT: Tensor) -> Tensor:
@@ -93,11 +108,11 @@ def summed_loss(model: Llama, windows_BT: Tensor) -> Tensor:
 
 
 @cache
-def _compiled(*, with_graphs: bool) -> LossFunction:
+def _compiled(plain: LossFunction, *, with_graphs: bool) -> LossFunction:
     """Gradients that accumulate would lie where a CUDA graph writes the next ones, so then there are no graphs."""
-    compiled: Any = torch.compile(summed_loss, dynamic=False, mode="reduce-overhead" if with_graphs else None)
+    compiled: Any = torch.compile(plain, dynamic=False, mode="reduce-overhead" if with_graphs else None)
 
-    def loss(model: Llama, windows_BT: Tensor) -> Tensor:
+    def loss(model: Any, windows_BT: Tensor) -> Tensor:
         if with_graphs:
             torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
         try:

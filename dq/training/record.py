@@ -131,6 +131,8 @@ class RunRecord:
     """Type of device that it was trained on, such as `cpu` or `cuda`."""
     processes: int = 1
     """That shared it."""
+    stacked: int = 1
+    """Runs that were one program with it; 1 where it was trained alone."""
     ledger: pl.DataFrame
     """`LEDGER_SCHEMA`."""
     documents: pl.DataFrame
@@ -157,6 +159,7 @@ def read_run(run_dir: Path) -> RunRecord | None:
             precision=config["precision"],
             device=config.get("device", "cpu"),  # older versions knew no other
             processes=config.get("processes", 1),
+            stacked=config.get("stacked", 1),
             ledger=read_parquet(folder.ledger),
             documents=read_parquet(folder.documents),
         )

@@ -18,6 +18,7 @@ from polars.testing import assert_frame_equal
 from dq.errors import TrainingError
 from dq.executors import LocalExecutor, Placement, WorkerDiedError
 from dq.training import HeldoutTokens, RunFolder, RunSpec, read_run, train
+from dq.training.stacking import StackedRun, train_stack
 from tests.training.tokens import CyclicStream, make_heldout
 
 HELDOUT = [make_heldout("near", documents=25, seed=1), make_heldout("far", documents=12, seed=2)]
@@ -75,6 +76,9 @@ def test_two_processes_train_the_run_of_one_to_rounding(
     assert together is not None and (alone.processes, together.processes) == (1, 2)
     assert_frame_equal(alone.ledger, together.ledger, rel_tol=1e-5)
     assert_frame_equal(alone.documents, together.documents, rel_tol=1e-4)
+    beside = StackedRun(spec.model_copy(update={"seed": 9}), stream, tmp_path / "beside")
+    stacked, _ = train_stack([StackedRun(spec, stream, tmp_path / "stacked"), beside], HELDOUT)
+    assert_frame_equal(stacked.ledger, together.ledger, rel_tol=1e-5)  # three ways to the same steps
     assert {path.name for path in (tmp_path / "together").iterdir()} == {
         path.name for path in (tmp_path / "alone").iterdir()
     }
