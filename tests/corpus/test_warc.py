@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from dq.corpus.documents import Row
 from dq.corpus.formats.http_response import HttpResponse
-from dq.corpus.formats.pages import MAX_DEPTH, is_deep, libraries
+from dq.corpus.formats.pages import MAX_DEPTH, PageError, libraries, read_page
 from dq.corpus.formats.records import records as our_records
 from dq.corpus.inputs import find_inputs
 from dq.errors import InputError, MissingExtraError
@@ -292,12 +292,47 @@ def test_what_looks_like_members_costs_little_and_a_flood_of_headers_too(tmp_pat
 
 
 def test_long_pages_are_not_deep() -> None:
-    assert not is_deep("<ul>" + "<li>one<br><img src=a>" * 5000 + "</ul>")
-    assert not is_deep("<svg>" + "<path d='m 0 0'/>" * 5000 + "</svg>")
-    assert not is_deep("<div>" * MAX_DEPTH + "</div>" * MAX_DEPTH)
-    assert not is_deep("</div>" * 9000 + "<div>" * MAX_DEPTH)
-    assert is_deep("</div>" * 9000 + "<div>" * (MAX_DEPTH + 1) + "</div>" * 9000)
-    assert not is_deep("")
+    def text_of(html: str) -> str:
+        return read_page(html.encode(), content_type="", what="all").text
+
+    assert text_of("<ul>" + "<li>one<br><img src=a>" * 20_000 + "</ul>").count("one") == 20_000
+    assert text_of("<svg>" + "<path d='m 0 0'/>" * 20_000 + "</svg>x") == "x"
+    assert (
+        text_of("<p><b>bold</b> <code>x</code></p><table><tr><td><i>y</i></td></tr></table>" * 3000).count("bold")
+        == 3000
+    )
+    # 512 open at once: `html` and `body` are two of them
+    assert text_of("</div>" * 9000 + "<div>" * (MAX_DEPTH - 2) + "x" + "</div>" * 9000) == "x"
+    with pytest.raises(PageError, match="page_too_deep"):
+        text_of("</div>" * 9000 + "<div>" * (MAX_DEPTH - 1) + "x" + "</div>" * 9000)
+
+
+FORMATS = "".join(f"<b id={n}>" for n in range(500))
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<div></x>w" * 100_000,
+        '<div title="<">w' * 100_000,
+        "<span></x>w" * 100_000,
+        "<table>w<td>" * 100_000,
+        "<form><span></form>" * 50_000,
+        f"<div>{FORMATS}</div>" + "<p>x" * 20_000,
+        "".join(f"<div><b id={n}><!--</b>-->w</div>" for n in range(20_000)),
+        "".join(f"<div><b id={n} x='</b>'>w</div>" for n in range(20_000)),
+        "".join(f"<div><b id={n}><object></b></object>w</div>" for n in range(20_000)),
+        "<p " + " ".join(f"a{n}=1" for n in range(100_000)) + ">w",
+        "".join(f"<body a{n}=1>" for n in range(100_000)),
+        "<select>" + "<option>w" * 100_000,
+    ],
+    ids=lambda html: html[:24],
+)
+def test_pages_that_keep_a_parser_busy_or_fill_its_memory_are_refused(html: str) -> None:
+    started = time.process_time()
+    with pytest.raises(PageError, match="page_too_deep"):
+        read_page(html.encode(), content_type="", what="main")
+    assert time.process_time() - started < 5  # minutes, or gigabytes, when it is parsed
 
 
 def test_a_crawl_is_filtered_from_the_command_line(tmp_path: Path) -> None:

@@ -1,9 +1,10 @@
 """HTML pages as text, by resiliparse: what they say, or their main content; with title and charset.
 
-Its time grows with the depth of a page times its length, so a page nested deeper than browsers build it (512 in
-Chromium) is refused before it is parsed: a megabyte then takes about two seconds at most, and not minutes.
+Taking out text takes the depth of a page times its length, so a page nested deeper than browsers build it (512 in
+Chromium) is refused once it is parsed: a megabyte then takes about two seconds at most, and not minutes. Some pages are
+refused before that, for what parsing them would take (`dq.corpus.formats.hostile_pages`).
 
-Trafilatura, where it is asked for, takes ten seconds for a megabyte of the worst pages, so it gets no longer ones. It
+Trafilatura, where it is asked for, takes the square of a page's tags, ten seconds for the worst that it gets. It
 is set as for FineWeb (datatrove 0.10.1 `Trafilatura`: precision before recall), but for what it calls deduplication,
 whose result depends on the pages before.
 """
@@ -16,22 +17,14 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from dq.corpus.config import PageText
+from dq.corpus.formats.hostile_pages import is_hostile
 from dq.errors import require
 
 MAX_DEPTH = 512
 MAX_BYTES = 10_000_000  # of UTF-8; Common Crawl keeps 1 to 5 MB of a page
-MAX_TRAFILATURA_BYTES = 1_000_000
-TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]*)[^<>]*?(/?)>")
-VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"}
-ENDED_BY_NEXT = {"p", "li", "dt", "dd", "option", "optgroup", "tr", "td", "th", "thead", "tbody", "tfoot", "rp", "rt"}
-FLAT = VOID | ENDED_BY_NEXT | {"html", "head", "body"}
-"""Elements that make no page deep."""
-SHAPES = {"path", "circle", "ellipse", "rect", "line", "polygon", "polyline", "use", "stop", "image", "text", "tspan"}
-DRAWING = SHAPES | {"svg", "g", "defs", "lineargradient", "radialgradient", "clippath", "mask", "symbol"}
-"""Elements of SVG, of which `/>` is the end; of those of HTML it is not."""
+MAX_TRAFILATURA_BYTES, MAX_TRAFILATURA_TAGS = 1_000_000, 15_000
+DEEPER = ">".join(["*"] * (MAX_DEPTH + 1))  # a selector
 CHARSET = re.compile(r"charset\s*=\s*[\"']?\s*([\w.:-]+)", re.I)
 SPACES = re.compile(r"\s+")
 
@@ -65,11 +58,15 @@ def read_page(raw: bytes, *, content_type: str, what: PageText) -> Page:
         return Page(html, "", charset)
     if len(raw) > (MAX_TRAFILATURA_BYTES if what == "trafilatura" else MAX_BYTES):
         raise PageError("page_too_large")
-    if is_deep(html):
+    if what == "trafilatura" and html.count("<") > MAX_TRAFILATURA_TAGS:
+        raise PageError("page_too_large")
+    if is_hostile(html):
         raise PageError("page_too_deep")
     extract, tree_of, _ = libraries()
     try:
         tree = tree_of(html)
+        if tree.document.query_selector(DEEPER) is not None:
+            raise PageError("page_too_deep")
         if what == "trafilatura":
             text = _by_trafilatura(html)
         else:
@@ -89,26 +86,6 @@ def decoded(raw: bytes, *, content_type: str, is_html: bool) -> tuple[str, str]:
         return encodings.bytes_to_str(raw, charset), charset
     except LookupError:
         return raw.decode("utf-8", "replace"), "utf-8"
-
-
-def is_deep(html: str) -> bool:
-    """Whether more than `MAX_DEPTH` elements are open at once; exact only where a bound does not say no already."""
-    marks = np.frombuffer(html.encode("utf-8", "replace") + b"  ", np.uint8)
-    at = np.flatnonzero(marks == ord("<"))
-    behind = marks[at + 1]
-    steps = np.where(behind == ord("/"), -1, ((behind | 32) >= ord("a")) & ((behind | 32) <= ord("z")))
-    depth = np.cumsum(steps)
-    if not len(depth) or (depth - np.minimum(np.minimum.accumulate(depth), 0)).max() <= MAX_DEPTH:
-        return False
-    open_elements, drawing = 0, False
-    for close, name, ended in TAG.findall(html):
-        kind = name.lower()
-        drawing = kind == "svg" or (drawing and kind in DRAWING)
-        if kind not in FLAT and not (drawing and ended):
-            open_elements = max(0, open_elements + (-1 if close else 1))
-            if open_elements > MAX_DEPTH:
-                return True
-    return False
 
 
 def _by_trafilatura(html: str) -> str:
