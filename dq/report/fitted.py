@@ -68,7 +68,7 @@ def build_fits(found: Sequence[Fitted], folder: Path, *, name: str, ways: Approa
     values = {"parts": [(one.fit.to_dict(), _rows(one), one.sentences, figures) for one, figures in parts]}
     beside = isoflop_figures(ways) if ways is not None else []
     words = ways.in_words if ways is not None else ()
-    page = write_page(folder, "fitted.html", name=name, values={**values, "beside": beside, "words": words})
+    page = write_page(folder, "fitted.html", name=Path(name).name, values={**values, "beside": beside, "words": words})
     write_panels(folder, ((one.fit.law, figure) for one, figures in parts for figure in figures))
     write_panels(folder, (("runs", figure) for figure in beside))
     return page

@@ -90,9 +90,7 @@ def make_parts(
             remedies = [*spec.remedies(universe, shares=shares, budget_tokens=budget_tokens, fill=fills[worst])]
         else:
             remedies = ["add documents", "change the rules"]
-        if lacking := _dispensable(
-            spec, {part.source for part, lacks in zip(parts, short, strict=True) if lacks}, shares
-        ):
+        if lacking := _dispensable(universe, spec, budget_tokens=budget_tokens, shares=shares):
             remedies.append(f"leave out what is short, by other `shares` or `without: [{', '.join(lacking)}]`")
         raise BudgetError(f"variant {name}: {what}; {', or '.join(remedies)}")
     return [
@@ -174,10 +172,22 @@ def shares_of(one: Ingredient, universe: Universe, shares: Mapping[str, float]) 
     return {source: share / total for source, share in chosen.items()}
 
 
-def _dispensable(spec: Kind, lacking: set[str], shares: Mapping[str, float]) -> list[str]:
-    """The sources that lack tokens, if a kind takes the study's sources and some are left without these."""
-    own = any(one.sources is not None or one.proportional for one in spec.composition())
-    return [] if own or lacking >= shares.keys() else sorted(lacking)
+def _dispensable(universe: Universe, spec: Kind, *, budget_tokens: int, shares: Mapping[str, float]) -> list[str]:
+    """The sources without which all that are left suffice, if a kind takes the study's sources and any are left.
+
+    What is left has larger shares, so that it may lack tokens in its turn.
+    """
+    if any(one.sources is not None or one.proportional for one in spec.composition()):
+        return []
+    left = dict(shares)
+    while total := math.fsum(left.values()):
+        scaled = {source: share / total for source, share in left.items()}
+        parts = _unchecked(universe, spec, budget_tokens=budget_tokens, shares=scaled)
+        lacking = {part.source for part in parts if _is_short(part, part.unique_available)}
+        if not lacking:
+            return sorted(shares.keys() - left.keys())
+        left = {source: share for source, share in left.items() if source not in lacking}
+    return []
 
 
 def _free(name: str, taken: Sequence[str]) -> str:
