@@ -1,11 +1,13 @@
 """Training on a GPU: `python benchmarks/gpu.py [--sizes 0.3M 6.8M] [--shapes 4x256 64x1024] [--study WORKSPACE]`.
 
 Per size and shape of a step (windows x context): tokens/s of one run, of several runs in processes beside each other
-(what a study does with small models), and of a plain loop in the manner of nanoGPT (LayerNorm, GELU, logits in one
-piece, bf16, compiled) of the same width, layers, context and vocabulary, all counted with dq's FLOPs a token. Each with
-its share of the card's peak in dense bf16, where that is known, and of the rate that the card reaches in one large
-product. `--study` trains 4 variants x 8 seeds on a workspace that `dq run` made. Where there is no GPU, the CPU does
-it, nothing is compiled, and it says so.
+(what a study does with small models), of several as one program (`dq ablate --stack`), and of a plain loop in the
+manner of nanoGPT (LayerNorm, GELU, logits in one piece, bf16, compiled) of the same width, layers, context and
+vocabulary, all counted with dq's FLOPs a token. Each with its share of the card's peak in dense bf16, where that is
+known, and of the rate that the card reaches in one large product. Then the best stack over the best of single runs:
+stacks are experimental until a card has shown 1.5 at the size of a study that ships, and go if it shows less. `--study`
+trains 4 variants x 8 seeds on a workspace that `dq run` made. Where there is no GPU, the CPU does it, nothing is
+compiled, and it says so.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,11 +31,12 @@ from dq.executors import Placement
 from dq.store import Workspace
 from dq.study import StudyConfig, forecast_study, run_study
 from dq.training import RunSpec, TrainingConfig
-from dq.training.trial import train_steps
+from dq.training.trial import stack_steps, train_steps
 
 VOCABULARY = 2_048
 WARM_UP_STEPS = 4
 PEAK_FLOPS = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12, "RTX 4090": 165e12}  # dense bf16
+STACKED = "as one program"
 SHAPES = ("4x256", "64x1024")  # the default of a study, and one that fills a card
 
 
@@ -105,6 +109,12 @@ def our_rate(spec: RunSpec, *, device: str, steps: int, ready: Any = None) -> fl
     """Tokens a second of a run."""
     done = train_steps(spec, placement=Placement(device))
     return timed(lambda: next(done), spec=spec, device=device, steps=steps, ready=ready)
+
+
+def stacked_rate(spec: RunSpec, *, device: str, steps: int, runs: int) -> float:
+    """Tokens a second of all runs together, as one program."""
+    with closing(stack_steps(spec, runs=runs, placement=Placement(device))) as done:
+        return runs * timed(lambda: next(done), spec=spec, device=device, steps=steps)
 
 
 def rate_beside_others(spec: RunSpec, *, device: str, steps: int, processes: int) -> float:
@@ -197,7 +207,9 @@ def study_rate(folder: Path, *, device: str, seeds: int, budget_tokens: int) -> 
     )
 
 
-def rates_of(spec: RunSpec, *, device: str, steps: int, rounds: int, beside: list[int]) -> dict[str, list[float]]:
+def rates_of(
+    spec: RunSpec, *, device: str, steps: int, rounds: int, beside: list[int], stacks: list[int]
+) -> dict[str, list[float]]:
     """Tokens a second of every side, which take turns."""
     sides: dict[str, Callable[[], float]] = {
         "one run": partial(our_rate, spec, device=device, steps=steps),
@@ -206,11 +218,23 @@ def rates_of(spec: RunSpec, *, device: str, steps: int, rounds: int, beside: lis
     for count in beside:
         together = partial(rate_beside_others, spec, device=device, steps=steps, processes=count)
         sides[f"{count} beside each other"] = together
+    for count in stacks:
+        sides[f"{count} {STACKED}"] = partial(stacked_rate, spec, device=device, steps=steps, runs=count)
     found: dict[str, list[float]] = {side: [] for side in sides}
     for _ in range(rounds):
         for side, measure in sides.items():
             found[side].append(measure())
     return found
+
+
+def stack_verdict(found: dict[str, list[float]]) -> str:
+    """The best stack beside the best way to train single runs."""
+    rates = {side: statistics.median(values) for side, values in found.items() if side != "plain loop"}
+    stacks = [side for side in rates if side.endswith(STACKED)]
+    if not stacks:
+        return "no stack was measured"
+    best, single = max(stacks, key=rates.__getitem__), max(rates.keys() - stacks, key=rates.__getitem__)
+    return f"{best} reach {rates[best] / rates[single]:.2f} times the best rate of single runs, {single}"
 
 
 def main() -> None:
@@ -221,6 +245,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--beside", type=int, nargs="*", default=[2, 4], help="runs in processes beside each other")
+    parser.add_argument("--stacks", type=int, nargs="*", default=[4, 8, 16], help="runs as one program")
     parser.add_argument("--study", type=Path, help="a workspace to train 4 variants x 8 seeds in")
     parser.add_argument("--seeds", type=int, default=8)
     parser.add_argument("--budget-tokens", type=int, default=229_376)
@@ -238,7 +263,8 @@ def main() -> None:
         for shape in options.shapes or (SHAPES if is_gpu else SHAPES[:1]):
             spec = a_spec(size, shape)
             flops = spec.model_size.flops_per_token(vocabulary_size=VOCABULARY, context=spec.training.context)
-            found = rates_of(spec, device=device, steps=options.steps, rounds=options.rounds, beside=options.beside)
+            how = {"device": device, "steps": options.steps, "rounds": options.rounds}
+            found = rates_of(spec, **how, beside=options.beside, stacks=options.stacks)
             for side, rates in found.items():
                 rate = statistics.median(rates)
                 of_peak = f", MFU {rate * flops / peak:.1%}" if peak else ""
@@ -246,7 +272,7 @@ def main() -> None:
                     f"{size} {shape} {side}: {rate:,.0f} tokens/s ({min(rates):,.0f} to {max(rates):,.0f}){of_peak}, "
                     f"{rate * flops / at_best:.1%} of that product\n"
                 )
-    say("several runs as one program: not measured, for it is not built\n")
+            say(f"{size} {shape}: {stack_verdict(found)}\n")
     if options.study:
         taken = study_rate(options.study, device=device, seeds=options.seeds, budget_tokens=options.budget_tokens)
         say(f"{taken}\n")

@@ -182,6 +182,7 @@ FAULTS = [
     ("ablate", "study.yaml", "--workspace", HOSTILE.replace("/", "")),
     ("runs", HOSTILE),
     ("ablate", "study.yaml", "--deadline", HOSTILE),
+    ("ablate", "study.yaml", "--stack", HOSTILE),
     ("ablate", "study.yaml", "--budget-tokens", "8192", "--device", HOSTILE),
     ("variants", "list", "study.yaml", "--workspace", HOSTILE.replace("/", "")),
     ("variants", "show", "study.yaml", HOSTILE),

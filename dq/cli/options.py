@@ -58,9 +58,11 @@ DevicesPerRun = Annotated[
     int, typer.Option("--devices-per-run", min=1, help="GPUs that share each run; on a CPU, so many cores.")
 ]
 Stack = Annotated[
-    int,
+    str,
     typer.Option(
-        "--stack", min=1, help="Runs of one shape that are trained as one program, at the most: experimental."
+        "--stack",
+        metavar="RUNS|auto",
+        help="Runs of one shape trained as one program, at the most; auto: where it is measured to gain. Experimental.",
     ),
 ]
 Deadline = Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -31,6 +32,7 @@ from dq.cli.options import (
 if TYPE_CHECKING:
     from dq.compare import Comparison, ControlOutcome, Interval, StudyComparison, VariantComparison
     from dq.study import StudyConfig, StudyForecast, StudyResult
+    from dq.study.stacks import Stacks
 
 MAX_SETS = 12  # of a table; the report and --json have more
 COLORS = {"better": "green", "worse": "red", "equivalent": "cyan"}
@@ -72,7 +74,7 @@ def ablate(
     workers: Workers = None,
     device: Device = "auto",
     devices_per_run: DevicesPerRun = 1,
-    stack: Stack = 1,
+    stack: Stack = "1",
     budget_tokens: BudgetTokens = None,
     seeds: Seeds = None,
     deadline: Deadline = None,
@@ -90,6 +92,7 @@ def ablate(
     from dq.study import StudyConfig
 
     config, stop_after = _quick(load_yaml(study, StudyConfig), budget_tokens, seeds), seconds_of(deadline)
+    most = _stack_of(stack)
     if dry_run:
         _show_forecast(
             config,
@@ -100,6 +103,8 @@ def ablate(
             stop_after=stop_after,
             as_json=as_json,
         )
+        if most is None and not as_json:
+            _measured_stacks(config, workspace, workers, device=device, as_json=as_json)
         return
     _finish_study(
         config,
@@ -107,7 +112,7 @@ def ablate(
         workers,
         device=device,
         devices_per_run=devices_per_run,
-        stack=stack,
+        stack=most or _measured_stacks(config, workspace, workers, device=device, as_json=as_json),
         stop_after=stop_after,
         overwrite=overwrite,
         as_json=as_json,
@@ -142,6 +147,29 @@ def _show_forecast(
         _show_cell_forecast(config, grid.cells[0])
     if stop_after is not None:
         show.line(f"deadline: {duration(stop_after)} are enough for about {reached:.0%} of the training that is left")
+
+
+def _stack_of(stack: str) -> int | None:
+    """Runs of a stack at the most; None where that is to be measured."""
+    if stack == "auto":
+        return None
+    if not re.fullmatch(r"[1-9][0-9]{0,3}", stack):
+        raise typer.BadParameter(f"{stack!r} is no number of runs; write it as 8, or auto", param_hint="--stack")
+    return int(stack)
+
+
+def _measured_stacks(
+    config: StudyConfig, workspace: Path | None, workers: int | None, *, device: str, as_json: bool
+) -> dict[str, int]:
+    """Runs of a stack by size, where stacks gain; it says what was measured, but for machines: folders of runs tell."""
+    from dq.store import Workspace
+    from dq.study import measure_stacks
+
+    with about_yaml(type(config)):
+        found = measure_stacks(config, Workspace(workspace or config.workspace), workers=workers, device=device)
+    for gain in () if as_json else found:
+        show.line(f"stack: {gain.summary}", wrap=True)
+    return {gain.size: gain.runs for gain in found if gain.is_worth}
 
 
 def _show_cell_forecast(config: StudyConfig, found: StudyForecast) -> None:
@@ -186,7 +214,7 @@ def _finish_study(
     *,
     device: str,
     devices_per_run: int = 1,
-    stack: int = 1,
+    stack: Stacks = 1,
     stop_after: float | None = None,
     overwrite: bool,
     as_json: bool,

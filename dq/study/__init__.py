@@ -9,6 +9,7 @@ from dq.study.noise import StudyNoise, noise_of_workspace
 from dq.study.outcome import StudyResult
 from dq.study.run import run_grid, run_study
 from dq.study.runs import RunProgress, Runs, list_runs
+from dq.study.stacks import StackGain, measure_stacks
 from dq.study.variants import (
     ListedVariant,
     ShownVariant,
@@ -29,6 +30,7 @@ __all__ = [
     "Runs",
     "SeedEnsemble",
     "ShownVariant",
+    "StackGain",
     "StudyConfig",
     "StudyForecast",
     "StudyNoise",
@@ -40,6 +42,7 @@ __all__ = [
     "forecast_study",
     "list_runs",
     "list_variants",
+    "measure_stacks",
     "noise_of_workspace",
     "run_grid",
     "run_study",

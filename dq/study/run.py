@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -31,6 +31,7 @@ from dq.study.outcome import (
 )
 from dq.study.registered import Registered, register, register_cells
 from dq.study.runner import RunOutcome, train_runs, write_manifests
+from dq.study.stacks import Stacks
 from dq.variants import Manifest, Universe, open_universe, rewrite_texts
 
 Train = Callable[[Sequence[PlannedRun]], list[RunOutcome]]
@@ -44,7 +45,7 @@ def run_study(
     executor: Executor | None = None,
     device: str = "auto",
     devices_per_run: int = 1,
-    stack: int = 1,
+    stack: Stacks = 1,
     deadline_seconds: float | None = None,
     progress: Progress = QUIET,
 ) -> StudyResult:
@@ -60,7 +61,8 @@ def run_study(
             CPU).
         device: where runs work: `auto`, `cpu`, `mps`, `cuda` (every GPU) or one of them, such as `cuda:1`.
         devices_per_run: GPUs that share a run, each with its part of every step's windows; on a CPU, cores.
-        stack: runs of one shape and budget that are one program, at the most. Experimental.
+        stack: runs of one shape and budget that are one program, at the most, or by size where `measure_stacks` finds a
+            gain. Experimental.
         deadline_seconds: from now, after which runs leave a checkpoint and the study stops.
         progress: hears of every run.
 
@@ -100,7 +102,7 @@ def run_grid(
     executor: Executor | None = None,
     device: str = "auto",
     devices_per_run: int = 1,
-    stack: int = 1,
+    stack: Stacks = 1,
     deadline_seconds: float | None = None,
     progress: Progress = QUIET,
 ) -> GridResult:
@@ -112,7 +114,8 @@ def run_grid(
     deadline = None if deadline_seconds is None else time.time() + deadline_seconds
     require_live_polars()
     whole_number(devices_per_run, name="devices_per_run", least=1)
-    whole_number(stack, name="stack", least=1)
+    for most in stack.values() if isinstance(stack, Mapping) else [stack]:
+        whole_number(most, name="stack", least=1)
     instance(config, StudyConfig, name="config", remedy="dq.config.load_yaml(path, StudyConfig) reads one")
     workspace = as_workspace(workspace)
     require_all(config.modules())

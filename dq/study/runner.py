@@ -14,7 +14,7 @@ from dq.stages.tokenizer import Tokenizer
 from dq.store import Workspace
 from dq.study.grid import REPEAT, PlannedRun
 from dq.study.placing import Placing, place_runs
-from dq.study.stacks import plan_stacks
+from dq.study.stacks import Stacks, most_of, plan_stacks
 from dq.study.trunks import plan_trunks
 from dq.training import RunFolder, has_tokenizer, read_run, save_tokenizer
 from dq.variants import Manifest, Universe
@@ -54,7 +54,7 @@ def train_runs(
     executor: Executor | None = None,
     device: str = "auto",
     devices_per_run: int = 1,
-    stack: int = 1,
+    stack: Stacks = 1,
     deadline: float | None = None,
     progress: Progress = QUIET,
 ) -> list[RunOutcome]:
@@ -74,7 +74,8 @@ def train_runs(
         step.advance(sum(run.spec.steps for run in once if run not in waiting))
         if waiting:
             largest = max((run.spec for run in waiting), key=lambda spec: spec.model_size.width)
-            placing = place_runs(device, spec=largest, devices_per_run=devices_per_run, stack=stack)
+            most = max(most_of(stack, run.spec.size) for run in waiting)
+            placing = place_runs(device, spec=largest, devices_per_run=devices_per_run, stack=most)
             faults = _train(workspace, waiting, placing, stack=stack, executor=executor, deadline=deadline, step=step)
     unfinished = [folder for folder in folders if not folder.status.exists()]
     if left := [folder for folder in unfinished if folder.path.name not in faults]:
@@ -104,14 +105,14 @@ def _train(
     runs: Sequence[PlannedRun],
     placing: Placing,
     *,
-    stack: int,
+    stack: Stacks,
     executor: Executor | None,
     deadline: float | None,
     step: Step,
 ) -> dict[str, DqError]:
     """Train the runs, those that branch off others after these; what kept some from being trained, by their names.
 
-    At most ``stack`` runs of one shape are one program.
+    Runs of one shape are one program, as many as ``stack`` says at the most.
 
     Each tells how many optimiser steps it has done: fewer than before where it goes on from a checkpoint. After workers
     have died twice, each run that is left is tried by itself, with the memory of all: what dies then is at fault

@@ -15,16 +15,16 @@ from dq.config import load_yaml
 from dq.errors import TrainingError
 from dq.executors import LocalExecutor
 from dq.store import Workspace
-from dq.study import run_study
+from dq.study import measure_stacks, run_study
 from dq.study.cells import cells_of
 from dq.study.config import StudyConfig
 from dq.study.grid import REPEAT, PlannedRun
 from dq.study.placing import RUNS_A_DEVICE, place_runs
 from dq.study.runner import MISSING, train_runs
-from dq.study.stacks import plan_stacks
-from dq.training import TrainingConfig
+from dq.study.stacks import LEAST_GAIN, plan_stacks
+from dq.training import TrainingConfig, trial
 from tests.command import run_dq
-from tests.study.conftest import Plan, tiny_study, with_controls
+from tests.study.conftest import Plan, World, tiny_study, with_controls
 from tests.study.test_sharing import STUDY, ledgers
 
 
@@ -58,6 +58,38 @@ def test_a_stack_has_a_gpu_to_itself(plan: Plan, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("dq.training.device.find_devices", lambda _name: ["cuda:0", "cuda:1"])
     spec = plan(tiny_study())[0].spec
     assert [place_runs("auto", spec=spec, stack=stack).at_a_time for stack in (1, 8)] == [2 * RUNS_A_DEVICE, 2]
+
+
+def test_only_sizes_that_gain_are_stacked(plan: Plan) -> None:
+    runs = [*plan(tiny_study()), *plan(tiny_study(size="0.3M"))]
+    for most, sizes in (({"0.1M": 2}, [2, 1, 1]), ({}, [1] * 4)):
+        assert [len(group) for group in plan_stacks(runs[:2] + runs[-2:], most=most, at_a_time=1)] == sizes
+
+
+def test_the_gain_of_a_stack_is_measured(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trial, "TURN_SECONDS", 0.01)
+    (found,) = measure_stacks(tiny_study(name="gain", seeds=3, budget_tokens=3072), world.workspace, workers=2)
+    assert (found.size, found.runs, found.beside) == ("0.1M", 3, 1) and 0.1 < found.gain < 10
+    assert found.is_worth == (found.gain > LEAST_GAIN)
+    (few,) = measure_stacks(tiny_study(name="few", seeds=1, budget_tokens=3072), world.workspace, workers=2)
+    assert (few.runs, few.is_worth) == (1, False)
+    assert few.summary == "0.1M: no two runs of one shape are left for a process, so each is trained alone"
+
+
+@pytest.mark.parametrize(
+    ("devices", "gain", "is_worth"),
+    [("cpu", 1.06, True), ("cpu", 1.04, False), ("cuda:0", 4.3, True), ("cuda:0", 4.1, False)],
+)
+def test_stacks_must_beat_all_single_runs_that_share_a_device(
+    world: World, monkeypatch: pytest.MonkeyPatch, devices: str, gain: float, is_worth: bool
+) -> None:
+    monkeypatch.setattr("dq.training.device.find_devices", lambda _name: [devices])
+    monkeypatch.setattr(trial, "stack_gain", lambda *_, **__: gain)
+    (found,) = measure_stacks(tiny_study(name="gain", seeds=3, budget_tokens=3072), world.workspace, workers=1)
+    assert found.is_worth is is_worth
+    assert f"6 runs as one program reach {gain:.2f} times the rate of a single run" in found.summary
+    assert found.summary.endswith(": they are stacked" if is_worth else ": each is trained alone")
+    assert ("4 share a device" in found.summary) == (devices != "cpu")
 
 
 def test_runs_of_a_study_are_stacked_on_request(fresh: Workspace, plan: Plan, tmp_path: Path) -> None:
