@@ -26,9 +26,12 @@ from dq.config import FieldFault, StrictModel
 from dq.errors import InputError, require
 
 LISTS = ("hosts", "domains", "addresses", "words", "soft_words", "subwords")
+HOSTS = ("hosts", "domains")
 FILE = "file:"
 LABELS = 12  # of a host, from its end, that are looked up: no listed domain has more
-HOST = r"^(?:[a-z][a-z0-9+.-]*:)?(?://)?(?:[^/?#@]*@)?(\[[^\]]*\]|[^/?#:\[\]]+)"
+# As browsers read it: a backslash is a slash, and whoever asks ends at the last @.
+HOST = r"^(?:[a-z][a-z0-9+.-]*:)?(?:[/\\]{2,})?(?:[^/\\?#]*@)?(\[[^\]]*\]|[^/\\?#:\[\]]+)"
+MAX_IDN_CHARS = 1000
 RULES = ("url_host", "url_domain", "url_address", "url_word", "url_soft_words", "url_subword")
 """The reasons, in the order in which they are told."""
 Entries = tuple[str, ...]
@@ -108,7 +111,8 @@ class _Prepared:
 def _found(lists: _Prepared, urls: pl.Series) -> pl.DataFrame:
     """Of each rule the entry that was found, null where none was: a column a rule."""
     lower = urls.str.to_lowercase().alias("url")
-    hosts = lower.str.extract(HOST, 1).fill_null("").str.strip_chars_end(".")
+    hosts = lower.str.strip_chars().str.replace_all("[\t\r\n]", "").str.extract(HOST, 1)
+    hosts = _in_ascii(hosts.fill_null("").str.strip_chars_end("."))
     columns = {
         "url_host": _listed(hosts, lists.hosts),
         "url_domain": _domain(hosts, lists.domains),
@@ -130,6 +134,19 @@ def _found(lists: _Prepared, urls: pl.Series) -> pl.DataFrame:
         url_subword=subword,
     )
     return pl.DataFrame(columns).hstack(rest)
+
+
+def _in_ascii(hosts: pl.Series) -> pl.Series:
+    """Hosts as the network knows them: ``xn--bcher-kva.example`` of ``bücher.example``."""
+    others = hosts.filter(hosts.str.len_bytes() != hosts.str.len_chars()).unique()
+    return hosts.replace(others, [_idna(one) for one in others]) if len(others) else hosts
+
+
+def _idna(host: str) -> str:
+    try:
+        return host.encode("idna").decode("ascii") if len(host) <= MAX_IDN_CHARS else host
+    except UnicodeError:
+        return host
 
 
 def _common(column: str, words: list[str]) -> pl.Expr:
@@ -193,7 +210,7 @@ def _lists(rules: UrlRules) -> dict[str, pl.Series]:
     for name in LISTS:
         own = pl.Series(list(_entries(getattr(rules, name))), dtype=pl.String)
         every = pl.concat([own, *([published[name]] if name in published else [])])
-        lists[name] = every.str.to_lowercase().str.strip_chars(".") if name in ("hosts", "domains") else every
+        lists[name] = _in_ascii(every.str.to_lowercase().str.strip_chars(".")) if name in HOSTS else every
     return lists
 
 

@@ -27,7 +27,7 @@ FILE = "verdicts.parquet"
 class Verdicts(Output):
     """What the rules say of every document."""
 
-    made_by: ClassVar = {"judge": 2}
+    made_by: ClassVar = {"judge": 3}
     needs: ClassVar = {"signals": Need(Signals)}
     outside: ClassVar = ("urls",)
 

@@ -49,6 +49,14 @@ RULES = UrlRules(
         ("http://n.com/spin/bet", ["url_soft_words: spin bet"]),
         ("http://n.com/p-0-ker/twowords", ["url_word: twowords", "url_subword: p0ker"]),
         ("http://[::1]:80/x", []),
+        ("http://[::1", []),
+        ("http://u@p@bad.org/", ["url_domain: bad.org"]),
+        ("http://bad.org\\@n.com/", ["url_domain: bad.org"]),
+        (" http:///b\tad.org\n", ["url_domain: bad.org"]),
+        ("http://n.com/@bad.org", []),
+        ("http://n.com/../bad.org/\0casino", ["url_word: casino"]),
+        ("http://" + "a." * 400_000 + "bad.org/", ["url_domain: bad.org"]),
+        ("http://" + "ü" * 1_000_000, []),
         ("", []),
         (None, []),
     ],
@@ -56,6 +64,17 @@ RULES = UrlRules(
 def test_every_list_blocks_what_it_says_and_names_the_entry(url: str | None, entries: list[str]) -> None:
     found = RULES.judge(pl.Series([url], dtype=pl.String))
     assert found.row(0) == ([one.partition(":")[0] for one in entries], entries)
+
+
+def test_international_domains_are_the_same_in_either_spelling() -> None:
+    rules = UrlRules(domains=("Bücher.example", "xn--fiqs8s"))
+    urls = ["http://a.bücher.example/", "http://xn--bcher-kva.example", "http://新.中国/", "http://bucher.example/"]
+    assert rules.judge(pl.Series(urls))["entries"].to_list() == [
+        ["url_domain: xn--bcher-kva.example"],
+        ["url_domain: xn--bcher-kva.example"],
+        ["url_domain: xn--fiqs8s"],
+        [],
+    ]
 
 
 def test_lists_are_read_from_files_without_comments(tmp_path: Path) -> None:
