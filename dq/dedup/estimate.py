@@ -81,7 +81,7 @@ def estimate_cost(
     bands = choose_bands(config)
     passes = (signed_at - started) + SHINGLED_SHARE * (shingled_at - signed_at)
     seconds = passes * text_bytes / sample_bytes / resources.threads
-    seconds += documents * bands.bands * SECONDS_A_BAND_ROW
+    seconds += documents * bands.bands * SECONDS_A_BAND_ROW / min(resources.threads, bands.bands)
     shingles_a_byte = float(np.sum(signed.counts)) / sample_bytes
     table_bytes = 5 * config.num_perm + 24 + 8 * bands.bands
     disk = documents * table_bytes + 8 * SHINGLED_SHARE * shingles_a_byte * text_bytes

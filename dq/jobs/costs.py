@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from dq.dedup import choose_bands
-from dq.dedup.estimate import SECONDS_A_BAND_ROW
 from dq.jobs.job import JobConfig
 from dq.text import Cleaner
 
@@ -47,7 +45,14 @@ TABLE = "a row a document, on the command's node"
 STAGES = {
     "read": Cost("tasks", 290, "ids and sources while they are counted, on the command's node", "piece"),
     "clean": Cost("tasks", 120, TABLE, "shard"),
-    SEARCH: Cost("tasks", 300, "keys and pairs on the command's node; signatures on disk", "shard", readings=2),
+    SEARCH: Cost(
+        "tasks",
+        300,
+        "keys and pairs on the command's node; signatures on disk",
+        "shard",
+        readings=2,
+        alone_seconds=1e-6,  # of 0.1 to 10 million keys and signatures grouped and hashed: .3 to .8 of it
+    ),
     "decontaminate": Cost("tasks", 160, TABLE, "shard", versions=True),
     "hold out": Cost("tasks", 160, f"{TABLE}; held-out sets are bounded", "shard", versions=True),
     "learn": Cost("process", 160, TABLE, bounded=True),
@@ -74,7 +79,6 @@ def cost_of(name: str, config: JobConfig, *, in_order: bool = False, one_node: b
     if kind == "read" and in_order:
         return replace(found, way="process", unit="")
     if kind == SEARCH:
-        found = replace(found, alone_seconds=choose_bands(config.dedup.method).bands * SECONDS_A_BAND_ROW)
         return replace(found, way="threads", unit="", readings=1) if one_node else found
     if kind == "clean":
         made = next(one for one in config.clean if one.version == version).make()

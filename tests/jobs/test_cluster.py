@@ -101,7 +101,7 @@ def test_a_screen_says_what_is_where_and_what_does_not_fit(
     words = " ".join(shown.split())
     assert "DOES NOT FIT a node of 64 GB" in words and "a node of 2 cores" in words
     assert "makes fewer and longer ones" in words and "shards, of which a job has 100,000 at most" in words
-    plan_job_for(finished.config, "2TB", Nodes(2, 64 * GB, 10_000), as_json=False)
+    plan_job_for(finished.config, "2TB", Nodes(2, 64 * GB, 100_000), as_json=False)
     words = " ".join(capsys.readouterr().out.split())
     assert "of the hours are of one node, whatever the number of nodes: find duplicates " in words
     large_shards = changed(finished.config, read={"shard_rows": 100_000})

@@ -1,69 +1,162 @@
 """Candidate pairs from band buckets, within a bound of memory.
 
-One band at a time, and within a band one range of hash values at a time, so that sorting a band table of any length
-needs ``memory_bytes`` at most: the table itself stays on disk and is read once a range. Pairs go to a file as they
-come.
+A band is a task, and within a band one range of hash values comes after another, so that sorting a band table of any
+length needs ``memory_bytes`` at most: the table itself stays on disk and is read once a range. Each band leaves a file
+of pairs as they come; what else it finds is left by tasks that may work on other machines:
+
+    00000.pairs.i64     int64 (m, 2)
+    00000.members.npy   int64, the members of its large buckets, one bucket after another
+    00000.ends.npy      int64, where each of these ends
+    00000.counts.npy    int64 (3,): pairs, those that shared a small bucket, and those too different to be verified
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from dq.arrays import I64, Array, read_only
 from dq.dedup.bands import Bands
 from dq.dedup.find.equivalence import ClassTables
+from dq.dedup.find.shard_tasks import ShardWorkers
 from dq.dedup.kernels.candidates import BandTables, PairRules, emit_pairs, large_buckets
+from dq.executors import QUIET, run_in_threads
+from dq.store.arrays import save_array
 
 BYTES_A_ROW = 64  # of a band table being sorted: hash, member, both sorted, and what the sort needs
+TASK_BYTES = 1_000_000_000  # for that, where workers are elsewhere
 SCAN_ROWS = 1_000_000
 PAIRS_AT_A_TIME = 1 << 18
 
 
-@dataclass
+@dataclass(frozen=True)
 class Candidates:
-    """Candidate pairs of classes (in a file, int64 (m, 2)) and the members of large buckets.
+    """Candidate pairs of classes, in files, and the members of large buckets.
 
     ``compared`` pairs shared a small bucket; ``skipped`` of them had signatures too different to be verified.
     """
 
-    path: Path
-    count: int = 0
-    compared: int = 0
-    skipped: int = 0
-    buckets: list[I64] = field(default_factory=list)
+    files: tuple[Path, ...]
+    """int64 (m, 2) each."""
+    count: int
+    compared: int
+    skipped: int
+    buckets: list[I64]
+
+
+@dataclass(frozen=True)
+class _BandTask:
+    """A band to look through."""
+
+    band: int
+    tables: Path
+    bands: Bands
+    rules: PairRules
+    folder: Path
+    memory_bytes: int
+
+    def file(self, kind: str) -> Path:
+        """One of its files."""
+        return self.folder / f"{self.band:05d}.{kind}"
+
+
+@dataclass(frozen=True)
+class _BandsTask:
+    """Bands that one worker elsewhere looks through, one after another."""
+
+    bands: tuple[_BandTask, ...]
+
+    @property
+    def output(self) -> Path:
+        """What the last one found, counted."""
+        return self.bands[-1].file("counts.npy")
+
+    @property
+    def amount(self) -> int:
+        """Nothing: documents were counted when they were signed."""
+        return 0
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What a band holds beside its pairs."""
+
+    counts: I64
+    buckets: list[I64]
 
 
 def find_candidates(
-    tables: ClassTables, bands: Bands, *, max_bucket: int, frozen_from: int, path: Path, memory_bytes: int
+    tables: ClassTables,
+    bands: Bands,
+    *,
+    max_bucket: int,
+    frozen_from: int,
+    folder: Path,
+    memory_bytes: int,
+    workers: ShardWorkers,
 ) -> Candidates:
-    """Write the candidate pairs of all bands to ``path``; two classes from ``frozen_from`` on are no candidates."""
-    found = Candidates(path)
-    counters = np.zeros(2, np.int64)
-    pairs = np.empty((max(PAIRS_AT_A_TIME, max_bucket * max_bucket), 2), np.int64)
-    mapped = BandTables(read_only(tables.digests.array), read_only(tables.hashes.array))
+    """The candidate pairs of all bands; two classes from ``frozen_from`` on are no candidates.
+
+    Args:
+        tables: in ``folder``.
+        bands: how signatures are cut.
+        max_bucket: larger ones give no pairs.
+        frozen_from: of this many classes at least one is in each pair.
+        folder: for what is found, in ``candidates/``.
+        memory_bytes: for all bands at a time.
+        workers: who look through bands.
+    """
+    found_in = folder / "candidates"
+    found_in.mkdir()
     rules = PairRules(bands.rows, bands.min_matches, max_bucket, frozen_from)
-    with path.open("wb") as file:
-        for band in range(bands.bands):
-            for hashes, members in _ranges(tables.hashes.array[band], memory_bytes):
-                begin = 0
-                while begin < len(hashes):
-                    written, begin = emit_pairs(hashes, members, mapped, rules, band, begin, pairs, counters)
-                    _append(file, pairs[:written])
-                    found.count += written
-                found.buckets += _large(hashes, members, max_bucket)
+    at_a_time = min(workers.threads, bands.bands)
+    each = memory_bytes // at_a_time if workers.executor is None else min(memory_bytes, TASK_BYTES)
+    tasks = [_BandTask(band, folder, bands, rules, found_in, each) for band in range(bands.bands)]
+    if workers.executor is None:
+        found = run_in_threads(lambda task: _look_through(task, tables), tasks, threads=at_a_time)
+    else:
+        tables.flush()
+        shares = [tuple(tasks[first :: workers.executor.workers]) for first in range(workers.executor.workers)]
+        workers.run(_look_through_elsewhere, [_BandsTask(share) for share in shares if share], threads=1, step=QUIET)
+        found = [_read(task) for task in tasks]
+    count, compared, skipped = (int(total) for total in np.sum([one.counts for one in found], axis=0))
+    buckets = [members for one in found for members in one.buckets]
+    return Candidates(tuple(task.file("pairs.i64") for task in tasks), count, compared, skipped, buckets)
+
+
+def _look_through(task: _BandTask, tables: ClassTables) -> _Found:
+    mapped = BandTables(read_only(tables.digests.array), read_only(tables.hashes.array))
+    max_bucket, counters, count = task.rules.max_bucket, np.zeros(2, np.int64), 0
+    pairs = np.empty((max(PAIRS_AT_A_TIME, max_bucket * max_bucket), 2), np.int64)
+    buckets: list[I64] = []
+    with task.file("pairs.i64").open("wb") as file:
+        for hashes, members in _ranges(tables.hashes.array[task.band], task.memory_bytes):
+            begin = 0
+            while begin < len(hashes):
+                written, begin = emit_pairs(hashes, members, mapped, task.rules, task.band, begin, pairs, counters)
+                file.write(pairs[:written].tobytes())
+                count += written
+            buckets += _large(hashes, members, max_bucket)
             tables.release()
-    found.compared, found.skipped = int(counters[0]), int(counters[1])
-    return found
+    return _Found(np.array([count, *counters]), buckets)
 
 
-def _append(file: BinaryIO, pairs: Array) -> None:
-    file.write(pairs.tobytes())
+def _look_through_elsewhere(task: _BandsTask) -> None:
+    for one in task.bands:
+        found = _look_through(one, ClassTables.read(one.tables, one.bands))
+        save_array(one.file("members.npy"), np.concatenate([np.empty(0, np.int64), *found.buckets]))
+        save_array(one.file("ends.npy"), np.cumsum([len(members) for members in found.buckets], dtype=np.int64))
+        save_array(one.file("counts.npy"), found.counts)
+
+
+def _read(task: _BandTask) -> _Found:
+    members, ends = np.load(task.file("members.npy")), np.load(task.file("ends.npy"))
+    return _Found(np.load(task.file("counts.npy")), np.split(members, ends)[: len(ends)])
 
 
 def _large(hashes: Any, members: Any, max_bucket: int) -> list[I64]:

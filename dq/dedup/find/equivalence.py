@@ -18,6 +18,7 @@ from dq.dedup.kernels.candidates import group_keys, hash_bands
 from dq.store.arrays import MappedArray
 
 ROWS_AT_A_TIME = 32_768
+DIGESTS, HASHES = "digests.u8", "bands.u64"
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,18 @@ class ClassTables:
     hashes: MappedArray
     """uint64 (bands, classes), the band hashes."""
 
+    @classmethod
+    def read(cls, folder: Path, bands: Bands) -> ClassTables:
+        """Those that `write_tables` wrote."""
+        classes = (folder / DIGESTS).stat().st_size // bands.num_perm
+        digests = MappedArray(folder / DIGESTS, np.uint8, (classes, bands.num_perm))
+        return cls(digests, MappedArray(folder / HASHES, np.uint64, (bands.bands, classes)))
+
+    def flush(self) -> None:
+        """Let other machines see what was written."""
+        self.digests.flush()
+        self.hashes.flush()
+
     def release(self) -> None:
         """Give the pages of both files back."""
         self.digests.release()
@@ -101,8 +114,8 @@ def write_tables(
     files: SignatureFiles, classes: EquivalenceClasses, bands: Bands, *, folder: Path, count: int
 ) -> ClassTables:
     """Write digest and band hashes of every class into ``folder``, with room for ``count`` classes."""
-    digests = MappedArray(folder / "digests.u8", np.uint8, (count, files.config.num_perm), create=True)
-    hashes = MappedArray(folder / "bands.u64", np.uint64, (bands.bands, count), create=True)
+    digests = MappedArray(folder / DIGESTS, np.uint8, (count, files.config.num_perm), create=True)
+    hashes = MappedArray(folder / HASHES, np.uint64, (bands.bands, count), create=True)
     tables = ClassTables(digests, hashes)
     begin = row = 0
     for shard, size in enumerate(files.sizes):

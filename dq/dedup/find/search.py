@@ -104,8 +104,9 @@ def _find(
         bands,
         max_bucket=config.max_bucket,
         frozen_from=own,
-        path=work / "candidates.i64",
+        folder=work,
         memory_bytes=resources.memory_bytes,
+        workers=workers,
     )
     needed = needed_classes(candidates, len(classes))
     visible = np.zeros(len(classes.first_copy), np.int64)

@@ -1,4 +1,4 @@
-"""A task a shard: by threads of this process, or by an executor whose workers may be elsewhere."""
+"""A task a shard or band: by threads of this process, or by an executor whose workers may be elsewhere."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dq.executors import QUIET, Executor, Step, run_in_threads
 
 
 class ShardTask(Protocol):
-    """What is to be done with a shard. Where workers are elsewhere it is sent there, and they see the same files."""
+    """What is to be done with a shard or band. Workers elsewhere are sent it, and see the same files."""
 
     @property
     def output(self) -> Path:

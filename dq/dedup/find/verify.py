@@ -78,9 +78,10 @@ def _frame(pairs: Array, counts: Array, classes: EquivalenceClasses) -> pl.DataF
 
 
 def _scan(candidates: Candidates) -> Iterator[Array]:
-    with candidates.path.open("rb") as file:
-        while len(values := np.fromfile(file, np.int64, 2 * SCAN_PAIRS)):
-            yield values.reshape(-1, 2)
+    for path in candidates.files:
+        with path.open("rb") as file:
+            while len(values := np.fromfile(file, np.int64, 2 * SCAN_PAIRS)):
+                yield values.reshape(-1, 2)
 
 
 def _sorted_ranges(candidates: Candidates, classes: int, memory_bytes: int) -> Iterator[Array]:
