@@ -51,6 +51,13 @@ def test_pages_are_bounded_in_size_depth_and_time(tmp_path: Path) -> None:
     assert time.process_time() - started < 20
 
 
+@pytest.mark.parametrize("mark", ["utf-16-le", "utf-16-be"])
+def test_a_page_in_utf_16_is_read_by_its_mark_of_byte_order(tmp_path: Path, mark: str) -> None:
+    pytest.importorskip("resiliparse")
+    write(tmp_path / "page.html", "\ufeff<p>Straße und Café</p>".encode(mark))
+    assert documents(read(tmp_path / "page.html", tmp_path / "out", page_text="all"))[0]["text"] == "Straße und Café"
+
+
 def test_without_the_library_it_is_named_before_anything_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

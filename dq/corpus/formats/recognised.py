@@ -6,6 +6,8 @@ text of another encoding would else be "12 of 12 rows are unreadable", which hel
 
 from __future__ import annotations
 
+import re
+
 from dq.corpus.formats.arrow import FILE_MAGIC, STREAM_MAGIC, ArrowIpc
 from dq.corpus.formats.base import Format
 from dq.corpus.formats.compression import COMPRESSIONS, FAULTS, PACKED_ENDINGS, compression_of, decompressed
@@ -50,6 +52,7 @@ FOREIGN = (
     (b"\xfe\xff", "UTF-16", UTF8.format("UTF-16")),
 )
 """First bytes, what they are of, and what to do. Longer ones before their own beginnings."""
+UTF16 = re.compile(rb"\xff\xfe(?!\0\0)|\xfe\xff")
 BINARY = ((PARQUET, Parquet()), (FILE_MAGIC, ArrowIpc()), (STREAM_MAGIC, ArrowIpc()))
 BARE_UTF = {"UTF-32LE": b"{\0\0\0", "UTF-32BE": b"\0\0\0{", "UTF-16LE": b"{\0", "UTF-16BE": b"\0{"}
 MARKUP = (
@@ -68,6 +71,8 @@ def recognised(file: File) -> Format:  # type: ignore[type-arg]
     """
     head = _head(file)
     whole = _whole_file(file)
+    if isinstance(whole, HtmlPage) and UTF16.match(head):
+        return whole  # a page says by a mark of byte order what it is written in
     if what := _foreign(head, may_be_markup=whole is not None):
         raise InputError(f"{file.name}: holds {what[0]}; {what[1]}, or leave it out of the input")
     binary = next((one for magic, one in BINARY if head.startswith(magic)), None)
