@@ -295,7 +295,9 @@ def work(path):
     if path.name == "0" and not marker.exists():
         marker.touch()
         os.kill(os.getpid(), signal.SIGKILL)
-    path.write_text(str(os.getpid()))
+    written = path.with_suffix(".written")
+    written.write_text(str(os.getpid()))
+    written.rename(path)  # whole, as a task's output is: the other worker may be ended at any time
 """
 USES_TELLTALE = """
 import os, signal, sys, time
