@@ -25,13 +25,14 @@ from dq.dedup.bands import Bands
 from dq.dedup.find.equivalence import ClassTables
 from dq.dedup.find.shard_tasks import ShardWorkers
 from dq.dedup.kernels.candidates import BandTables, PairRules, emit_pairs, large_buckets
-from dq.executors import QUIET, run_in_threads
+from dq.executors import run_in_threads
 from dq.store.arrays import save_array
 
 BYTES_A_ROW = 64  # of a band table being sorted: hash, member, both sorted, and what the sort needs
 TASK_BYTES = 1_000_000_000  # for that, where workers are elsewhere
 SCAN_ROWS = 1_000_000
 PAIRS_AT_A_TIME = 1 << 18
+FOUND = "candidates"
 
 
 @dataclass(frozen=True)
@@ -54,15 +55,15 @@ class _BandTask:
     """A band to look through."""
 
     band: int
-    tables: Path
+    folder: Path
+    """Of the tables."""
     bands: Bands
     rules: PairRules
-    folder: Path
     memory_bytes: int
 
     def file(self, kind: str) -> Path:
         """One of its files."""
-        return self.folder / f"{self.band:05d}.{kind}"
+        return self.folder / FOUND / f"{self.band:05d}.{kind}"
 
 
 @dataclass(frozen=True)
@@ -75,11 +76,6 @@ class _BandsTask:
     def output(self) -> Path:
         """What the last one found, counted."""
         return self.bands[-1].file("counts.npy")
-
-    @property
-    def amount(self) -> int:
-        """Nothing: documents were counted when they were signed."""
-        return 0
 
 
 @dataclass(frozen=True)
@@ -111,18 +107,17 @@ def find_candidates(
         memory_bytes: for all bands at a time.
         workers: who look through bands.
     """
-    found_in = folder / "candidates"
-    found_in.mkdir()
+    (folder / FOUND).mkdir()
     rules = PairRules(bands.rows, bands.min_matches, max_bucket, frozen_from)
     at_a_time = min(workers.threads, bands.bands)
     each = memory_bytes // at_a_time if workers.executor is None else min(memory_bytes, TASK_BYTES)
-    tasks = [_BandTask(band, folder, bands, rules, found_in, each) for band in range(bands.bands)]
+    tasks = [_BandTask(band, folder, bands, rules, each) for band in range(bands.bands)]
     if workers.executor is None:
         found = run_in_threads(lambda task: _look_through(task, tables), tasks, threads=at_a_time)
     else:
         tables.flush()
         shares = [tuple(tasks[first :: workers.executor.workers]) for first in range(workers.executor.workers)]
-        workers.run(_look_through_elsewhere, [_BandsTask(share) for share in shares if share], threads=1, step=QUIET)
+        workers.run(_look_through_elsewhere, [_BandsTask(share) for share in shares if share])
         found = [_read(task) for task in tasks]
     count, compared, skipped = (int(total) for total in np.sum([one.counts for one in found], axis=0))
     buckets = [members for one in found for members in one.buckets]
@@ -148,7 +143,7 @@ def _look_through(task: _BandTask, tables: ClassTables) -> _Found:
 
 def _look_through_elsewhere(task: _BandsTask) -> None:
     for one in task.bands:
-        found = _look_through(one, ClassTables.read(one.tables, one.bands))
+        found = _look_through(one, ClassTables.read(one.folder, one.bands))
         save_array(one.file("members.npy"), np.concatenate([np.empty(0, np.int64), *found.buckets]))
         save_array(one.file("ends.npy"), np.cumsum([len(members) for members in found.buckets], dtype=np.int64))
         save_array(one.file("counts.npy"), found.counts)

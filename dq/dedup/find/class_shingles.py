@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,7 +30,7 @@ from dq.dedup.kernels.shingles import shingle_documents
 from dq.dedup.kernels.visible import count_visible
 from dq.dedup.normalization import rules
 from dq.dedup.shards import Shard, load_shard
-from dq.executors import QUIET, run_in_threads
+from dq.executors import run_in_threads
 from dq.store.arrays import MappedArray, save_array
 from dq.text import TextBatch, character_classes
 
@@ -47,28 +48,32 @@ class ClassShingles:
         return self.file.array[self.starts[index] : self.starts[index] + self.lengths[index]]
 
 
+class _Wanted(NamedTuple):
+    """What of a shard is asked for: shingles of some classes, and the visible characters of documents."""
+
+    documents: I64
+    """Of the classes, in the shard."""
+    places: I64
+    """Where the shingles of each class begin in the shard's stretch."""
+    compared: I64
+    """Documents of the shard."""
+
+
 @dataclass(frozen=True)
 class _Part:
-    """What of a shard is asked for: shingles of some classes, and the visible characters of documents.
+    """The same, and where it belongs."""
 
-    Attributes:
-        documents: of the classes, in the shard.
-        compared: documents of the shard.
-        places: where the shingles of each class begin in its stretch of the file.
-        stretch: of the file of all shards.
-    """
-
-    shard: int
+    wanted: _Wanted
+    begin: int
+    """Of the shard, the number of its first document."""
     classes: I64
-    documents: I64
-    compared: I64
-    places: I64
     stretch: slice
+    """Of the file of all shards."""
 
 
 @dataclass(frozen=True)
 class _Task:
-    """The same for a worker that may be elsewhere, in files."""
+    """What is asked of a worker that may be elsewhere, in files."""
 
     texts: Shard
     shard: int
@@ -76,25 +81,6 @@ class _Task:
     folder: Path
     shingles: int
     """At the most."""
-
-    @property
-    def documents(self) -> I64:
-        """As of a part."""
-        return self._asked("documents")
-
-    @property
-    def compared(self) -> I64:
-        """As of a part."""
-        return self._asked("compared")
-
-    @property
-    def places(self) -> I64:
-        """As of a part."""
-        return self._asked("places")
-
-    def _asked(self, kind: str) -> I64:
-        loaded: I64 = np.load(self.file(f"{kind}.npy"))
-        return loaded
 
     def file(self, kind: str) -> Path:
         """One of its files."""
@@ -104,11 +90,6 @@ class _Task:
     def output(self) -> Path:
         """Shingles of each class."""
         return self.file("lengths.npy")
-
-    @property
-    def amount(self) -> int:
-        """Nothing: documents were counted when they were signed."""
-        return 0
 
 
 def shingle_classes(
@@ -140,12 +121,12 @@ def shingle_classes(
     asked = _Asked(classes, needed, begins=begins, starts=starts)
 
     def take(part: _Part, found: I64, seen: I64) -> None:
-        lengths[part.classes], visible[begins[part.shard] + part.compared] = found, seen
+        lengths[part.classes], visible[part.begin + part.wanted.compared] = found, seen
         file.release()
 
     def here(shard: int) -> None:
         if (part := asked.of(shard)) is not None:
-            take(part, *_shingle(load_shard(shards[shard]), part, config, into=file.array[part.stretch]))
+            take(part, *_shingle(load_shard(shards[shard]), part.wanted, config, into=file.array[part.stretch]))
 
     if workers.executor is None:
         run_in_threads(here, range(len(shards)), threads=workers.threads)
@@ -154,7 +135,7 @@ def shingle_classes(
         folder.mkdir()
         made = (asked.task(texts, shard, config, folder=folder) for shard, texts in enumerate(shards))
         tasks = [task for task in made if task is not None]
-        workers.run(_shingle_elsewhere, tasks, threads=1, step=QUIET)
+        workers.run(_shingle_elsewhere, tasks)
         for task in tasks:
             part = asked.of(task.shard)
             assert part is not None
@@ -180,32 +161,33 @@ class _Asked:
         if not len(classes) and not len(compared):
             return None
         stretch = slice(int(self._starts[first]), int(self._starts[last]))  # classes not needed have no room in it
-        places = self._starts[classes] - stretch.start
-        return _Part(shard, classes, self._representative[classes] - begin, compared, places, stretch)
+        wanted = _Wanted(self._representative[classes] - begin, self._starts[classes] - stretch.start, compared)
+        return _Part(wanted, int(begin), classes, stretch)
 
     def task(self, texts: Shard, shard: int, config: ShingleConfig, *, folder: Path) -> _Task | None:
         """The same as a task, what is asked for being in files."""
         if (part := self.of(shard)) is None:
             return None
         task = _Task(texts, shard, config, folder, part.stretch.stop - part.stretch.start)
-        for kind in ("places", "documents", "compared"):
-            save_array(task.file(f"{kind}.npy"), getattr(part, kind))
+        for kind, array in part.wanted._asdict().items():
+            save_array(task.file(f"{kind}.npy"), array)
         return task
 
 
-def _shingle(batch: TextBatch, part: _Part | _Task, config: ShingleConfig, *, into: Array) -> tuple[I64, I64]:
+def _shingle(batch: TextBatch, wanted: _Wanted, config: ShingleConfig, *, into: Array) -> tuple[I64, I64]:
     """Write the shingles of a shard's classes; how many of each differ, and the visible characters of documents."""
     units, texts = rules(config), (read_only(batch.data), read_only(batch.offsets))
     seen = np.zeros(len(batch), np.int64)
-    count_visible(*texts, read_only(part.compared), units.canonical, character_classes(), seen)
-    found = np.zeros(len(part.documents), np.int64)
-    shingle_documents(*texts, read_only(part.documents), units, read_only(part.places), found, into)
-    return found, seen[part.compared]
+    count_visible(*texts, read_only(wanted.compared), units.canonical, character_classes(), seen)
+    found = np.zeros(len(wanted.documents), np.int64)
+    shingle_documents(*texts, read_only(wanted.documents), units, read_only(wanted.places), found, into)
+    return found, seen[wanted.compared]
 
 
 def _shingle_elsewhere(task: _Task) -> None:
     file = MappedArray(task.file("shingles.u64"), np.uint64, (task.shingles,), create=True)
-    found, seen = _shingle(load_shard(task.texts), task, task.config, into=file.array)
+    wanted = _Wanted(*(np.load(task.file(f"{kind}.npy")) for kind in _Wanted._fields))
+    found, seen = _shingle(load_shard(task.texts), wanted, task.config, into=file.array)
     file.flush()
     save_array(task.file("visible.npy"), seen)
     save_array(task.output, found)

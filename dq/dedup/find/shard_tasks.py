@@ -17,10 +17,6 @@ class ShardTask(Protocol):
     def output(self) -> Path:
         """The file that is written last."""
 
-    @property
-    def amount(self) -> float:
-        """Of work, asked when it is done."""
-
 
 Task = TypeVar("Task", bound=ShardTask)
 
@@ -37,17 +33,25 @@ class ShardWorkers:
     executor: Executor | None = None
     step: Step = QUIET
 
-    def run(self, function: Callable[[Task], None], tasks: Sequence[Task], *, threads: int, step: Step) -> None:
-        """Do the tasks whose output is not there, by so many threads where they are used; the step is told of all."""
+    def run(
+        self,
+        function: Callable[[Task], None],
+        tasks: Sequence[Task],
+        *,
+        threads: int = 1,
+        amount: Callable[[Task], float] = lambda _task: 0,
+    ) -> None:
+        """Do the tasks whose output is not there, by so many threads where these are used.
+
+        The step is told the amount of every task, asked when it is done.
+        """
         if self.executor is not None:
-            self.executor.run(
-                function, tasks, output=lambda task: task.output, step=step, amount=lambda task: task.amount
-            )
+            self.executor.run(function, tasks, output=lambda task: task.output, step=self.step, amount=amount)
             return
 
         def one(task: Task) -> None:
             if not task.output.exists():
                 function(task)
-            step.advance(task.amount)
+            self.step.advance(amount(task))
 
         run_in_threads(one, tasks, threads=threads)

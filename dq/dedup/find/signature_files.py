@@ -86,9 +86,8 @@ class _SignTask:
         """Shingles of each document."""
         return _path(self.folder, self.shard, "counts")
 
-    @property
-    def amount(self) -> int:
-        """Documents."""
+    def documents(self) -> int:
+        """Of the shard, once it is signed."""
         return len(np.load(self.output, mmap_mode="r"))
 
 
@@ -115,8 +114,8 @@ def sign_shards(
     outer = min(workers.threads, max(1, unsigned))
     inner = max(1, workers.threads // outer) if workers.executor is None else 1
     tasks = [_SignTask(texts, shard, config, folder, inner) for shard, texts in enumerate(shards)]
-    workers.run(_sign, tasks, threads=outer, step=workers.step)
-    return SignatureFiles(folder, config, tuple(task.amount for task in tasks))
+    workers.run(_sign, tasks, threads=outer, amount=_SignTask.documents)
+    return SignatureFiles(folder, config, tuple(task.documents() for task in tasks))
 
 
 def _sign(task: _SignTask) -> None:
