@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -15,24 +16,24 @@ from dq.corpus.followed import input_bytes
 from dq.corpus.inputs import find_inputs
 from dq.dedup import Resources
 from dq.errors import listed, require_all
-from dq.executors import QUIET, Executor, LocalExecutor, Progress, require_live_polars, usable_cores
+from dq.executors import QUIET, Executor, LocalExecutor, Progress, Step, require_live_polars, usable_cores
 from dq.jobs.job import JobConfig
 from dq.quality.scorers.files import load_models
 from dq.results import Result
 from dq.stages.base import ORIGINAL, View
 from dq.stages.cleaned import clean_documents
-from dq.stages.contamination import find_contamination
+from dq.stages.contamination import Contamination, find_contamination
 from dq.stages.duplicates import find_pairs
 from dq.stages.fates import count_fates, settle_fates
 from dq.stages.heldout import Heldout, hold_out
-from dq.stages.learned import Learned, learn
+from dq.stages.learned import Learned, LearnedModel, learn
 from dq.stages.planted import check_planted
 from dq.stages.read import Documents, ingest, keep_input, reading_warnings
 from dq.stages.selection import JOB_NEEDS, select_documents
 from dq.stages.signals import score_documents
 from dq.stages.tokenizer import Tokenizer, make_tokenizer
 from dq.stages.tokens import count_parts, tokenize_documents
-from dq.stages.verdicts import judge, script_warnings
+from dq.stages.verdicts import Verdicts, judge, script_warnings
 from dq.store import Workspace, as_workspace
 
 MAX_EXCLUDED_SHARE = 0.05  # of a source's tokens; past it, holding out has changed what the study is about
@@ -96,56 +97,24 @@ def run_job(
     require_live_polars()
     instance(config, JobConfig, name="config", remedy="dq.config.load_yaml(path, JobConfig) reads one")
     workspace = as_workspace(workspace)
-    require_all(config.modules())
-    executor = executor or LocalExecutor()
-    threads = min(executor.workers, usable_cores())  # workers may be elsewhere, threads are here
-    refuse_overlap(find_inputs(_all_inputs(config)), [workspace.root])
-    load_models(config.quality.model_files, config.signals)  # a file that is none stops the job before it begins
+    _check(config, workspace)
     workspace.create("run")
-    view = View(workspace, config.texts)
     with workspace.lock():
-        shards, documents = _read(view, config, overwrite=overwrite, executor=executor, progress=progress)
-        for one in config.clean:
-            with progress.step(f"clean: {one.version}", unit="shards", total=shards) as step:
-                clean_documents(view, one, executor=executor, step=step)
-        with progress.step("find duplicates", unit="documents", total=documents) as step:
-            find_pairs(view, config.dedup.method, resources=Resources(threads=threads), executor=executor, step=step)
-        versions = 1 if view.texts.trained == ORIGINAL else 2
-        contamination = None
-        if config.decontaminate is not None:
-            with progress.step("decontaminate", unit="shards", total=versions * shards) as step:
-                contamination = find_contamination(view, config.decontaminate, executor=executor, step=step)
-        with progress.step("hold out", unit="shards", total=versions * shards) as step:
-            heldout = hold_out(
-                view,
-                config.heldout,
-                config.read,
-                benchmarks=config.excludes_benchmarks,
-                executor=executor,
-                step=step,
-            )
-        learned = None
-        if config.quality.learned is not None:
-            with progress.step("learn", unit="documents", total=documents):
-                learned = learn(view, config.quality.learned, config.read)
-        rules = config.quality.rule_set
-        with progress.step("score", unit="shards", total=shards) as step:
-            models = config.quality.model_files
-            score_documents(view, config.signals, executor=executor, learned=learned, models=models, step=step)
-        with progress.step("judge", unit="documents", total=documents):
-            verdicts = judge(view, rules)
-        with progress.step("tokenise", unit="parts", total=count_parts(view)) as step:
-            make_tokenizer(view, config.tokenizer)
-            tokenize_documents(view, executor=executor, step=step)
-        with progress.step("select", unit="documents", total=documents):
-            eligible = ~heldout.withheld & verdicts.keep
-            select_documents(view, config.dedup, eligible=eligible, uses=JOB_NEEDS)
-        with progress.step("check planted copies", unit="documents", total=documents):
-            check_planted(view, dedup=config.dedup.method, heldout_config=config.heldout, threads=threads)
-        with progress.step("settle fates", unit="documents", total=documents):
-            settle_fates(view)
+        steps = _Steps(View(workspace, config.texts), config, executor or LocalExecutor(), progress)
+        steps.read(overwrite=overwrite)
+        steps.clean()
+        steps.find_duplicates()
+        contamination = steps.decontaminate()
+        heldout = steps.hold_out()
+        learned = steps.learn()
+        steps.score(learned)
+        verdicts = steps.judge()
+        steps.tokenise()
+        steps.select(heldout, verdicts)
+        steps.check_planted()
+        fates = steps.settle_fates()
         write_card_config(workspace, config.card)
-    fates, read = count_fates(view), view.record(Documents).summary
+    read = steps.view.record(Documents).summary
     return JobResult(
         workspace=workspace,
         fates=fates,
@@ -154,7 +123,7 @@ def run_job(
         warnings=(
             *reading_warnings(read),
             *script_warnings(verdicts),
-            *_warnings(heldout, view.open(Tokenizer), fates),
+            *_warnings(heldout, steps.view.open(Tokenizer), fates),
             *config.card.warnings({*fates["source"], *heldout.sets}, field="card.licences"),
         ),
         learned=None if learned is None else learned.learned,
@@ -162,16 +131,103 @@ def run_job(
     )
 
 
-def _read(view: View, config: JobConfig, *, overwrite: bool, executor: Executor, progress: Progress) -> tuple[int, int]:
-    """Read the input; how many shards and documents there are."""
-    place, found = Documents.place(view, ""), find_inputs(config.input)
-    if not place.exists():
-        executor.prepare(WARM)  # while this process reads
-    with progress.step("read", unit="bytes", total=input_bytes(found)) as step:
+def _check(config: JobConfig, workspace: Workspace) -> None:
+    """What would stop the job late stops it before it begins."""
+    require_all(config.modules())
+    refuse_overlap(find_inputs(_all_inputs(config)), [workspace.root])
+    load_models(config.quality.model_files, config.signals)
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """The steps of a job, in the order in which they are taken; each is heard of."""
+
+    view: View
+    config: JobConfig
+    executor: Executor
+    progress: Progress
+
+    @property
+    def threads(self) -> int:
+        """Workers may be elsewhere, threads are here."""
+        return min(self.executor.workers, usable_cores())
+
+    def read(self, *, overwrite: bool) -> None:
+        place, found = Documents.place(self.view, ""), find_inputs(self.config.input)
+        if not place.exists():
+            self.executor.prepare(WARM)  # while this process reads
         may_replace = None if overwrite else keep_input
-        ingest(place, found, config.read, may_replace=may_replace, executor=executor, step=step)
-    corpus = view.open(Documents)
-    return len(corpus.shards), len(corpus.documents)
+        with self.progress.step("read", unit="bytes", total=input_bytes(found)) as step:
+            ingest(place, found, self.config.read, may_replace=may_replace, executor=self.executor, step=step)
+
+    def clean(self) -> None:
+        for one in self.config.clean:
+            with self._by_shards(f"clean: {one.version}") as step:
+                clean_documents(self.view, one, executor=self.executor, step=step)
+
+    def find_duplicates(self) -> None:
+        method, resources = self.config.dedup.method, Resources(threads=self.threads)
+        with self._by_documents("find duplicates") as step:
+            find_pairs(self.view, method, resources=resources, executor=self.executor, step=step)
+
+    def decontaminate(self) -> Contamination | None:
+        if self.config.decontaminate is None:
+            return None
+        with self._by_shards("decontaminate", versions=self._versions) as step:
+            return find_contamination(self.view, self.config.decontaminate, executor=self.executor, step=step)
+
+    def hold_out(self) -> Heldout:
+        config, benchmarks = self.config, self.config.excludes_benchmarks
+        with self._by_shards("hold out", versions=self._versions) as step:
+            return hold_out(
+                self.view, config.heldout, config.read, benchmarks=benchmarks, executor=self.executor, step=step
+            )
+
+    def learn(self) -> LearnedModel | None:
+        if self.config.quality.learned is None:
+            return None
+        with self._by_documents("learn"):
+            return learn(self.view, self.config.quality.learned, self.config.read)
+
+    def score(self, learned: LearnedModel | None) -> None:
+        models, signals = self.config.quality.model_files, self.config.signals
+        with self._by_shards("score") as step:
+            score_documents(self.view, signals, executor=self.executor, learned=learned, models=models, step=step)
+
+    def judge(self) -> Verdicts:
+        with self._by_documents("judge"):
+            return judge(self.view, self.config.quality.rule_set)
+
+    def tokenise(self) -> None:
+        with self.progress.step("tokenise", unit="parts", total=count_parts(self.view)) as step:
+            make_tokenizer(self.view, self.config.tokenizer)
+            tokenize_documents(self.view, executor=self.executor, step=step)
+
+    def select(self, heldout: Heldout, verdicts: Verdicts) -> None:
+        eligible = ~heldout.withheld & verdicts.keep
+        with self._by_documents("select"):
+            select_documents(self.view, self.config.dedup, eligible=eligible, uses=JOB_NEEDS)
+
+    def check_planted(self) -> None:
+        config = self.config
+        with self._by_documents("check planted copies"):
+            check_planted(self.view, dedup=config.dedup.method, heldout_config=config.heldout, threads=self.threads)
+
+    def settle_fates(self) -> pl.DataFrame:
+        with self._by_documents("settle fates"):
+            settle_fates(self.view)
+        return count_fates(self.view)
+
+    @property
+    def _versions(self) -> int:
+        """Of the text, where documents are looked for in what is trained and in what was read."""
+        return 1 if self.view.texts.trained == ORIGINAL else 2
+
+    def _by_documents(self, name: str) -> AbstractContextManager[Step]:
+        return self.progress.step(name, unit="documents", total=len(self.view.open(Documents).documents))
+
+    def _by_shards(self, name: str, *, versions: int = 1) -> AbstractContextManager[Step]:
+        return self.progress.step(name, unit="shards", total=versions * len(self.view.open(Documents).shards))
 
 
 def _all_inputs(config: JobConfig) -> list[InputSpec]:
