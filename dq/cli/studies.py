@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -32,7 +33,7 @@ from dq.cli.options import (
 if TYPE_CHECKING:
     from dq.compare import Comparison, ControlOutcome, Interval, StudyComparison, VariantComparison
     from dq.study import StudyConfig, StudyForecast, StudyResult
-    from dq.study.stacks import Stacks
+    from dq.study.stacks import StackGain, Stacks
 
 MAX_SETS = 12  # of a table; the report and --json have more
 COLORS = {"better": "green", "worse": "red", "equivalent": "cyan"}
@@ -100,11 +101,10 @@ def ablate(
             workers,
             device=device,
             devices_per_run=devices_per_run,
+            stack=most,
             stop_after=stop_after,
             as_json=as_json,
         )
-        if most is None and not as_json:
-            _measured_stacks(config, workspace, workers, device=device, as_json=as_json)
         return
     _finish_study(
         config,
@@ -112,7 +112,7 @@ def ablate(
         workers,
         device=device,
         devices_per_run=devices_per_run,
-        stack=most or _measured_stacks(config, workspace, workers, device=device, as_json=as_json),
+        stack=most or _stacks(config, workspace, workers, device=device, as_json=as_json),
         stop_after=stop_after,
         overwrite=overwrite,
         as_json=as_json,
@@ -126,20 +126,27 @@ def _show_forecast(
     *,
     device: str,
     devices_per_run: int,
+    stack: int | None,
     stop_after: float | None,
     as_json: bool,
 ) -> None:
-    """Runs, tokens, minutes and disk; with a deadline the share of the training that it leaves time for."""
+    """Runs, tokens, minutes and disk; with a deadline the share of the training that it leaves time for.
+
+    The time is that of single runs; where stacks are to be measured, so they are.
+    """
     from dq.store import Workspace
     from dq.study import forecast_grid
 
     place = Workspace(workspace or config.workspace)
     with about_yaml(type(config)):
         grid = forecast_grid(config, place, workers=workers, device=device, devices_per_run=devices_per_run)
+    gains = None if stack else _measured_gains(config, workspace, workers, device=device)
     reached = 1.0 if stop_after is None else min(1.0, stop_after / max(grid.seconds, 1e-9))
     if as_json:
         found = grid if config.is_grid else grid.cells[0]
-        show.json({**found.to_dict(), **({} if stop_after is None else {"share_at_deadline": reached})})
+        deadline = {} if stop_after is None else {"share_at_deadline": reached}
+        stacks = {} if gains is None else {"stacks": [gain.to_dict() for gain in gains]}
+        show.json({**found.to_dict(), **deadline, **stacks})
         return
     if config.is_grid:
         show_grid_forecast(grid)
@@ -147,6 +154,12 @@ def _show_forecast(
         _show_cell_forecast(config, grid.cells[0])
     if stop_after is not None:
         show.line(f"deadline: {duration(stop_after)} are enough for about {reached:.0%} of the training that is left")
+    _show_gains(gains or ())
+    alone = "stack: the time above is that of runs trained alone"
+    if stack and stack > 1 and grid.seconds:
+        show.line(f"{alone}; `--stack auto` measures whether stacks are faster", wrap=True)
+    if any(gain.is_worth for gain in gains or ()):
+        show.line(alone)
 
 
 def _stack_of(stack: str) -> int | None:
@@ -158,18 +171,29 @@ def _stack_of(stack: str) -> int | None:
     return int(stack)
 
 
-def _measured_stacks(
+def _stacks(
     config: StudyConfig, workspace: Path | None, workers: int | None, *, device: str, as_json: bool
 ) -> dict[str, int]:
     """Runs of a stack by size, where stacks gain; it says what was measured, but for machines: folders of runs tell."""
+    found = _measured_gains(config, workspace, workers, device=device)
+    if not as_json:
+        _show_gains(found)
+    return {gain.size: gain.runs for gain in found if gain.is_worth}
+
+
+def _measured_gains(
+    config: StudyConfig, workspace: Path | None, workers: int | None, *, device: str
+) -> tuple[StackGain, ...]:
     from dq.store import Workspace
     from dq.study import measure_stacks
 
     with about_yaml(type(config)):
-        found = measure_stacks(config, Workspace(workspace or config.workspace), workers=workers, device=device)
-    for gain in () if as_json else found:
+        return measure_stacks(config, Workspace(workspace or config.workspace), workers=workers, device=device)
+
+
+def _show_gains(gains: Sequence[StackGain]) -> None:
+    for gain in gains:
         show.line(f"stack: {gain.summary}", wrap=True)
-    return {gain.size: gain.runs for gain in found if gain.is_worth}
 
 
 def _show_cell_forecast(config: StudyConfig, found: StudyForecast) -> None:

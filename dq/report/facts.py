@@ -117,7 +117,7 @@ def _timing(folders: list[Path]) -> tuple[float | None, str, str]:
         return None, "", ""
     timing = pl.concat(tables)
     training, evaluation = float(timing["training_seconds"].sum()), float(timing["evaluation_seconds"].sum())
-    tokens = sum(float((table["tokens_per_second"] * table["training_seconds"]).sum()) for table in tables)
+    tokens = sum(_tokens_trained(path, table) for path, table in zip(folders, tables, strict=True))
     last = max((path / "status.json").stat().st_mtime for path in folders)
     day = datetime.datetime.fromtimestamp(last, datetime.UTC).date().isoformat()
     share = evaluation / (training + evaluation)
@@ -125,6 +125,13 @@ def _timing(folders: list[Path]) -> tuple[float | None, str, str]:
     if shared := sum(read_json(path)["training_seconds"] for one in folders if (path := one / "trunk.json").exists()):
         speed += f"; longer runs took {duration(shared)} of it for those that share their first steps"
     return training + evaluation, speed, day
+
+
+def _tokens_trained(folder: Path, timing: pl.DataFrame) -> int:
+    """Up to the last evaluation, as the seconds are."""
+    run = read_json(folder / "config.json")
+    steps = int(timing["step"][-1]) if len(timing) else 0
+    return steps * int(run["budget_tokens"]) // int(run["spec"]["steps"])
 
 
 def _as_yaml(config: dict[str, Any]) -> str:

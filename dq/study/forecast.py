@@ -54,7 +54,7 @@ class StudyForecast(Result):
             reach, that of one times their number, which is more than they will.
         speed_is: ``recorded`` by runs of the workspace, or ``measured`` now; ``nothing`` where all is trained.
         at_a_time: runs that work beside each other.
-        seconds: that training would take.
+        seconds: that training would take, each run alone: what stacks gain `dq.study.measure_stacks` tells.
         scored_sets: held-out sets that a run is scored on.
         scoring_share: of those seconds, that scoring takes.
         disk_bytes: that runs still to do would add, at the most.

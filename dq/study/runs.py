@@ -29,7 +29,7 @@ class RunProgress(Result):
         device: type of device, such as ``cpu``.
         tokens_per_second: of training between its last two evaluations.
         seconds_left: of training, at that speed; None where it does not run.
-        training_seconds: so far.
+        training_seconds: that it has cost so far: of a stack's seconds its share.
         evaluation_seconds: so far, on held-out documents.
         bits_per_byte: by held-out set at the last evaluation: of every document at the end, of a tenth before.
     """

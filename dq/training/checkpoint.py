@@ -45,18 +45,24 @@ class RunState:
     """Tokens in that sum."""
     pending_seconds: float = 0.0
     """Training seconds since the last ledger row; goes to the timing table only."""
+    pending_share_seconds: float = 0.0
+    """Of these, what the run cost: all of them, but in a stack they are shared by its runs."""
     ledger: list[dict[str, Any]] = field(default_factory=list)
     """Rows of the ledger so far."""
     timing: list[dict[str, Any]] = field(default_factory=list)
     """Rows of the timing table so far."""
 
-    def advance(self, losses_nats: Sequence[float], *, tokens_per_step: int, seconds: float) -> None:
-        """Count steps that have been done, one by one: in whatever stretches they come, the sums are the same."""
+    def advance(self, losses_nats: Sequence[float], *, tokens_per_step: int, seconds: float, runs: int = 1) -> None:
+        """Count steps that have been done, one by one: in whatever stretches they come, the sums are the same.
+
+        So many runs have done their steps in these seconds.
+        """
         self.step += len(losses_nats)
         for loss_nats in losses_nats:
             self.pending_loss_nats += loss_nats
         self.pending_tokens += tokens_per_step * len(losses_nats)
         self.pending_seconds += seconds
+        self.pending_share_seconds += seconds / runs
 
 
 def save_checkpoint(

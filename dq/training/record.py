@@ -62,7 +62,8 @@ TIMING_SCHEMA: dict[str, type[pl.DataType]] = {
     "evaluation_seconds": pl.Float64,
     "tokens_per_second": pl.Float64,
 }
-"""Columns of the timing table: since the row before; the speed is that of training alone."""
+"""Columns of the timing table: since the row before. The speed is that of training alone, by the clock; the seconds are
+what the run cost, which in a stack is a share of the stack's: of 8 runs each costs an eighth."""
 
 
 @dataclass(frozen=True)

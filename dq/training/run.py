@@ -176,14 +176,15 @@ def _record(run: Run, state: RunState, points: list[_Point], *, evaluation_secon
     state.ledger.extend(shared | _measured(point) for point in points)
     timing = {
         "step": step,
-        "training_seconds": state.pending_seconds,
+        "training_seconds": state.pending_share_seconds,
         "evaluation_seconds": evaluation_seconds,
         "tokens_per_second": state.pending_tokens / state.pending_seconds,
     }
     state.timing.append(timing)
     if run.program.team.is_first:
         _write_tables(run.folder, state)  # the curve so far, for whoever watches
-    state.pending_loss_nats, state.pending_tokens, state.pending_seconds = 0.0, 0, 0.0
+    state.pending_loss_nats, state.pending_tokens = 0.0, 0
+    state.pending_seconds = state.pending_share_seconds = 0.0
 
 
 def _write_tables(folder: RunFolder, state: RunState) -> None:

@@ -57,7 +57,8 @@ def train_stack(
     """Train several runs together; of each, what `dq.training.trainer.train` does alone, to rounding.
 
     Those that have ended are returned as they are. The others go on with those that are as far as they are: where a
-    kill came between two checkpoints, there are two stacks from then on. One that diverges ends, and the others go on.
+    kill came between two checkpoints, there are two stacks from then on. One that diverges ends, and the others go on;
+    where the stack is compiled, its place stays, for compiling again would take longer.
 
     Raises:
         StoppedError: the deadline has come; the same call goes on from there, and so does `train` with each.
@@ -102,13 +103,13 @@ class _Row:
     run: Run
     state: RunState
 
-    def goes_on(self, stretch: Stretch, losses_nats: Sequence[float], *, seconds: float) -> bool:
+    def goes_on(self, stretch: Stretch, losses_nats: Sequence[float], *, seconds: float, runs: int) -> bool:
         """Count a stretch and evaluate where it is time; False where the run has diverged and ends."""
         if len(losses_nats) < len(stretch):
             finish_run(self.run, self.state, status="diverged", step=stretch.first + len(losses_nats))
             return False
         spec = self.run.spec
-        self.state.advance(losses_nats, tokens_per_step=spec.training.tokens_per_step, seconds=seconds)
+        self.state.advance(losses_nats, tokens_per_step=spec.training.tokens_per_step, seconds=seconds, runs=runs)
         if stretch.last in self.run.evaluated_steps and stretch.last < spec.steps:
             record_curve_points([(self.run, self.state)])
         return True
@@ -131,16 +132,18 @@ def _train(rows: Sequence[_Row], *, deadline: float | None, progress: Progress) 
     with ExitStack() as opened:
         names = [row.run.folder.path.name for row in rows]
         bars = [opened.enter_context(progress.step(name, unit="optimiser steps", total=last)) for name in names]
-        feeds = [windows_of(row.run.spec, row.run.stream, coming, device=device) for row in rows]
-        fed = [opened.enter_context(feed) for feed in feeds]
+        feeds = {row: windows_of(row.run.spec, row.run.stream, coming, device=device) for row in rows}
+        fed = {row: opened.enter_context(feed) for row, feed in feeds.items()}
         for bar in bars:
             bar.advance(begun)
         started = time.perf_counter()
-        for fetched in zip(*fed, strict=True):
-            stretch, windows_SRBT = fetched[0][0], torch.stack([windows_SBT for _, windows_SBT in fetched], dim=1)
+        for stretch in coming:
+            windows_SRBT = torch.stack([next(fed[row])[1] for row in rows], dim=1)
             losses_nats = dict(zip(rows, _train_stretch(stack, rows, stretch, windows_SRBT), strict=True))
-            seconds = time.perf_counter() - started
-            sound = [row for row in sound if row.goes_on(stretch, losses_nats[row], seconds=seconds)]
+            seconds, runs = time.perf_counter() - started, len(sound)
+            sound = [row for row in sound if row.goes_on(stretch, losses_nats[row], seconds=seconds, runs=runs)]
+            if sound and len(sound) < len(rows) and not first.program.is_compiled:  # what has diverged costs no more
+                rows, stack = sound, Stack([row.run.program for row in sound], done=stretch.last)
             is_time = deadline is not None and stretch.last < last and time.time() >= deadline
             if stretch.last in first.saved_steps or is_time:
                 _save(stack, sound)

@@ -59,5 +59,5 @@ def same_windows(one: TokenStream, other: TokenStream, *, count: int) -> bool:
 
 def write_origin(run_dir: Path, run: str, *, state: RunState) -> None:
     """Note of a branch which run did its first steps, and the seconds of training that it did not take itself."""
-    seconds = math.fsum(row["training_seconds"] for row in state.timing) + state.pending_seconds
+    seconds = math.fsum(row["training_seconds"] for row in state.timing) + state.pending_share_seconds
     write_json_atomic(run_dir / ORIGIN, {"run": run, "steps": state.step, "training_seconds": seconds})

@@ -13,6 +13,7 @@ from dq.executors import LocalExecutor
 from dq.study import forecast_study, run_study
 from dq.study.forecast import EVALUATION_SPEED
 from dq.study.heldout_tokens import scored_sets, tokenized_sets
+from dq.training import trial
 from tests.command import run_dq
 from tests.study.conftest import Study, tiny_study
 
@@ -43,6 +44,23 @@ def test_the_command_says_it_all_and_writes_nothing(study: Study) -> None:
     assert 0 < found["share_at_deadline"] == pytest.approx(min(1, 1 / found["seconds"]))
     assert re.search(r"deadline: 1 s are enough for about \d+% of the training that is left", run_dq(*short).stdout)
     assert sorted(study.workspace.root.rglob("*")) == before
+
+
+@pytest.mark.parametrize("gain", [1.04, 1.2])
+def test_the_time_is_that_of_single_runs_and_gains_of_stacks_are_measured_where_they_are_asked_for(
+    study: Study, monkeypatch: pytest.MonkeyPatch, gain: float
+) -> None:
+    monkeypatch.setattr(trial, "stack_gain", lambda *_, **__: gain)
+    path = study.workspace.root.parent / "study.yaml"
+    path.write_text(json.dumps(tiny_study(seeds=4, name="more").model_dump(mode="json")))
+    command = ("ablate", path, "--workspace", study.workspace.root, "--dry-run", "--workers", "1", "--stack")
+    alone = "stack: the time above is that of runs trained alone"
+    assert f"{alone}; `--stack auto` measures" in run_dq(*command, "2").stdout.replace("\n", " ")
+    assert alone not in run_dq(*command, "1").stdout
+    measured = run_dq(*command, "auto").stdout
+    assert f"reach {gain:.2f} times the rate" in measured.replace("\n", " ") and (alone in measured) == (gain > 1.05)
+    (found,) = json.loads(run_dq(*command, "auto", "--json").stdout)["stacks"]
+    assert (found["gain"], found["is_worth"]) == (gain, gain > 1.05)
 
 
 def test_what_runs_spend_on_held_out_documents_is_counted(study: Study) -> None:

@@ -21,6 +21,7 @@ from torch._dynamo.utils import counters
 from dq.errors import StoppedError, TrainingError
 from dq.training import HeldoutTokens, RunFolder, RunSpec, program, read_run, train
 from dq.training.checkpoint import saved_step
+from dq.training.stack import Stack
 from dq.training.stacking import StackedRun, train_stack
 from tests.training.tokens import CyclicStream, sentence
 
@@ -101,6 +102,21 @@ def test_runs_of_a_stack_are_the_runs_alone_to_rounding(
     assert len({record.ledger["loss_nats"][-1] for record in records}) == 3
 
 
+def test_runs_of_a_stack_share_its_seconds_and_each_has_the_speed_that_the_clock_shows(
+    spec: RunSpec, heldout: Sequence[HeldoutTokens], tmp_path: Path
+) -> None:
+    began, runs = time.perf_counter(), members(spec, tmp_path)
+    train_stack(runs, heldout)
+    elapsed = time.perf_counter() - began
+    timings = [pl.read_parquet(RunFolder(one.run_dir).timing) for one in runs]
+    took = pl.concat(timings).select(pl.sum_horizontal("training_seconds", "evaluation_seconds").sum()).item()
+    assert took < elapsed
+    for timing in timings:
+        tokens = timing["step"].diff().fill_null(timing["step"][0]) * spec.training.tokens_per_step
+        by_the_clock = (tokens / timing["tokens_per_second"]).to_list()
+        assert (3 * timing["training_seconds"]).to_list() == pytest.approx(by_the_clock)
+
+
 def test_one_that_diverges_is_recorded_and_changes_nothing_for_the_others(
     spec: RunSpec, heldout: Sequence[HeldoutTokens], tmp_path: Path
 ) -> None:
@@ -117,6 +133,34 @@ def test_one_that_diverges_is_recorded_and_changes_nothing_for_the_others(
     for one, other in ((sound[0], wild[0]), (sound[2], wild[2])):
         for name in ("ledger.parquet", "documents.parquet", "model/model.safetensors"):
             assert (one.run_dir / name).read_bytes() == (other.run_dir / name).read_bytes()
+
+
+@pytest.mark.parametrize("compiled", [None, True])
+def test_one_that_has_diverged_costs_no_more_but_where_that_would_mean_to_compile_again(
+    spec: RunSpec,
+    heldout: Sequence[HeldoutTokens],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    compiled: bool | None,
+) -> None:
+    monkeypatch.setattr(torch, "compile", lambda plain, **_: plain)
+    program._compiled.cache_clear()
+    runs, steps = members(spec, tmp_path, compiled=compiled), list[int]()
+    training = runs[1].spec.training.model_copy(update={"peak_learning_rate": 1e30})
+    runs[1] = replace(runs[1], spec=runs[1].spec.model_copy(update={"training": training}))
+    step = Stack.step
+
+    def counted(stack: Stack, windows_RBT: torch.Tensor, *, learning_rate_R: torch.Tensor) -> torch.Tensor:
+        steps.append(len(stack.programs))
+        return step(stack, windows_RBT, learning_rate_R=learning_rate_R)
+
+    monkeypatch.setattr(Stack, "step", counted)
+    try:
+        diverged = train_stack(runs, heldout)[1].step
+    finally:
+        program._compiled.cache_clear()
+    left = spec.steps - diverged
+    assert left and steps == [3] * diverged + [3 if compiled else 2] * left
 
 
 def test_what_is_interrupted_goes_on_alone_or_stacked(
