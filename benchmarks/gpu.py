@@ -18,7 +18,6 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
-from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -107,14 +106,14 @@ def timed(step: Callable[[], object], *, spec: RunSpec, device: str, steps: int,
 
 def our_rate(spec: RunSpec, *, device: str, steps: int, ready: Any = None) -> float:
     """Tokens a second of a run."""
-    done = train_steps(spec, placement=Placement(device))
-    return timed(lambda: next(done), spec=spec, device=device, steps=steps, ready=ready)
+    with train_steps(spec, placement=Placement(device)) as take_step:
+        return timed(take_step, spec=spec, device=device, steps=steps, ready=ready)
 
 
 def stacked_rate(spec: RunSpec, *, device: str, steps: int, runs: int) -> float:
     """Tokens a second of all runs together, as one program."""
-    with closing(stack_steps(spec, runs=runs, placement=Placement(device))) as done:
-        return runs * timed(lambda: next(done), spec=spec, device=device, steps=steps)
+    with stack_steps(spec, runs=runs, placement=Placement(device)) as take_step:
+        return runs * timed(take_step, spec=spec, device=device, steps=steps)
 
 
 def rate_beside_others(spec: RunSpec, *, device: str, steps: int, processes: int) -> float:

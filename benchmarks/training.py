@@ -46,15 +46,15 @@ def a_spec(size: str, *, compiled: bool | None) -> RunSpec:
 
 def our_rate(spec: RunSpec, *, device: str, steps: int, clock: Clock) -> float:
     """Tokens a second."""
-    done = train_steps(spec, placement=Placement(device))
-    for _ in range(WARM_UP_STEPS):
-        next(done)
-    _wait(device)
-    started = clock()
-    for _ in range(steps):
-        next(done)
-    _wait(device)
-    return steps * spec.training.tokens_per_step / (clock() - started)
+    with train_steps(spec, placement=Placement(device)) as take_step:
+        for _ in range(WARM_UP_STEPS):
+            take_step()
+        _wait(device)
+        started = clock()
+        for _ in range(steps):
+            take_step()
+        _wait(device)
+        return steps * spec.training.tokens_per_step / (clock() - started)
 
 
 def trainer_rate(spec: RunSpec, *, device: str, steps: int, clock: Clock) -> float:

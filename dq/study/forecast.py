@@ -16,7 +16,7 @@ from typing import Any
 import polars as pl
 
 from dq.compare import detectable_at, plan_looks, pooled_df
-from dq.errors import DqError, TrainingError
+from dq.errors import DqError
 from dq.executors import Placement
 from dq.results import Result
 from dq.store import Workspace, read_parquet
@@ -287,14 +287,11 @@ def _measured(spec: RunSpec, placement: Placement) -> float:
     """Tokens a second of some seconds of training on random tokens, with one thread as a worker does."""
     from dq.training.trial import train_steps  # noqa: PLC0415  torch takes 2 s, and a recorded speed needs none
 
-    done, began = 0, 0.0
-    for step in train_steps(spec, placement=placement):
-        if step == WARM_UP_STEPS:
-            began = time.perf_counter()
-        if step > WARM_UP_STEPS:
-            done = step - WARM_UP_STEPS
-            if time.perf_counter() - began > MEASURED_SECONDS:
-                break
-    if not done:
-        raise TrainingError("no step was trained")
-    return done * spec.training.tokens_per_step / (time.perf_counter() - began)
+    with train_steps(spec, placement=placement) as take_step:
+        for _ in range(WARM_UP_STEPS):
+            take_step()
+        done, began = 0, time.perf_counter()
+        while (seconds := time.perf_counter() - began) < MEASURED_SECONDS:
+            take_step()
+            done += 1
+    return done * spec.training.tokens_per_step / seconds

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator
-from contextlib import closing
-from itertools import count, islice
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
+from torch import Tensor
 
 from dq.executors import Placement
 from dq.training.config import RunSpec
@@ -24,19 +24,20 @@ ROUNDS = 3
 TURN_SECONDS = 0.3
 
 
-def train_steps(spec: RunSpec, *, placement: Placement) -> Generator[int]:
-    """Train without end, as a run of this specification would; yields the number of steps done."""
+@contextmanager
+def train_steps(spec: RunSpec, *, placement: Placement) -> Iterator[Callable[[], Tensor]]:
+    """A function that takes an optimiser step, as a run of this specification would, each time it is called."""
     config = spec.training
     with working_on(placement) as device:
         program = make_program(spec, device=device)
         shape = (config.batch_windows, config.context + 1)
         windows_BT = torch.randint(spec.vocabulary_size, shape, generator=torch.Generator().manual_seed(0)).to(device)
-        for step in count(1):
-            program.step(windows_BT, learning_rate=program.config.peak_learning_rate or 0.0)
-            yield step
+        rate = program.config.peak_learning_rate or 0.0
+        yield lambda: program.step(windows_BT, learning_rate=rate)
 
 
-def stack_steps(spec: RunSpec, *, runs: int, placement: Placement) -> Generator[int]:
+@contextmanager
+def stack_steps(spec: RunSpec, *, runs: int, placement: Placement) -> Iterator[Callable[[], Tensor]]:
     """The same for so many runs as one program."""
     config = spec.training
     with working_on(placement) as device:
@@ -44,9 +45,7 @@ def stack_steps(spec: RunSpec, *, runs: int, placement: Placement) -> Generator[
         shape = (runs, config.batch_windows, config.context + 1)
         windows_RBT = torch.randint(spec.vocabulary_size, shape, generator=torch.Generator().manual_seed(0)).to(device)
         rate_R = torch.full((runs,), stack.programs[0].config.peak_learning_rate or 0.0, device=device)
-        for step in count(1):
-            stack.step(windows_RBT, learning_rate_R=rate_R)
-            yield step
+        yield lambda: stack.step(windows_RBT, learning_rate_R=rate_R)
 
 
 def stack_gain(spec: RunSpec, *, runs: int, placement: Placement) -> float:
@@ -59,21 +58,23 @@ def stack_gain(spec: RunSpec, *, runs: int, placement: Placement) -> float:
     """
     with (
         memory_told(f"{runs} runs as one program", spec.training, processes=1),
-        closing(train_steps(spec, placement=placement)) as alone,
-        closing(stack_steps(spec, runs=runs, placement=placement)) as together,
+        train_steps(spec, placement=placement) as alone,
+        stack_steps(spec, runs=runs, placement=placement) as together,
     ):
         turns = [(_seconds_a_step(alone, placement), _seconds_a_step(together, placement)) for _ in range(1 + ROUNDS)]
     single, stacked = zip(*turns[1:], strict=True)  # in the first turn things get ready
     return float(runs * min(single) / min(stacked))
 
 
-def _seconds_a_step(steps: Iterator[int], placement: Placement) -> float:
+def _seconds_a_step(step: Callable[[], object], placement: Placement) -> float:
     """Of as many as are trained without a look at their losses, some times; on a CPU, one thread, in processor time."""
     is_cpu = placement.device.startswith("cpu")
     clock, at_once = (time.process_time, 1) if is_cpu else (time.perf_counter, STEPS_AT_ONCE_ELSEWHERE)
     began, done = clock(), 0
     while not done or clock() - began < TURN_SECONDS:
-        done += len(list(islice(steps, at_once)))
+        for _ in range(at_once):
+            step()
+        done += at_once
         if placement.device.startswith("cuda"):
             torch.cuda.synchronize()
     return (clock() - began) / done
