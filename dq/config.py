@@ -249,9 +249,23 @@ def _message(model: type[BaseModel], fault: Any) -> tuple[list[str | int], str]:
     field = f"`{shown(_dotted(keys))}`"
     if fault["type"] == "missing":
         return keys, f"{field} is missing"
+    if fault["type"].startswith("union_tag_"):  # of several models for one value, told apart by one key
+        return _tag_fault(keys, fault["ctx"])
+    if fault["type"] in ("tuple_type", "list_type") and isinstance(fault["input"], str):
+        return keys, f"{field}: not a list; write [{shown(fault['input'])}]"
     message = fault["msg"].removeprefix("Value error, ")
     given = "" if isinstance(fault["input"], (dict, list)) else f" (got {shown(repr(fault['input']))})"
     return keys, f"{field + ': ' if keys else ''}{message}{given}"
+
+
+def _tag_fault(keys: list[str | int], about: Mapping[str, str]) -> tuple[list[str | int], str]:
+    """An unknown value of the key that tells models apart, or none at all."""
+    key = about["discriminator"].strip("'")
+    field = f"`{shown(_dotted([*keys, key]))}`"
+    if "tag" not in about:
+        return keys, f"{field} is missing"
+    known = [name.strip("'") for name in about["expected_tags"].split(", ")]
+    return [*keys, key], f"{field}: {nearest(about['tag'], known, what=key)}"
 
 
 def _fault_keys(fault: Any) -> Sequence[str | int]:

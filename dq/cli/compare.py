@@ -15,7 +15,7 @@ from dq.cli.options import AsJson, Columns, Figures, Where, columns_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dq.compare import Difference, GroupComparison, Range, RunsComparison, TokenEquivalence
+    from dq.compare import Along, Difference, GroupComparison, Range, RunsComparison, TokenEquivalence
 
 MAX_NOTES = 4
 
@@ -172,10 +172,15 @@ def _show_epochs(found: RunsComparison) -> None:
 
 
 def _show_along(found: RunsComparison) -> None:
-    """The area between curves, and where they cross."""
+    """The area between curves, and where they cross: in the table in short, below it who overtakes whom."""
+    from dq.compare import tokens_of
+
+    def crossing(one: Along) -> str:
+        return one.in_words if one.crossover is None else f"at {tokens_of(one.crossover)} tokens"
+
     named = ("runs",) if any(group.runs for group in found.groups) else ()
     rows = [
-        (*((group.runs,) if named else ()), one.variant, str(len(one.tokens)), one.mean_in_words, one.in_words)
+        (*((group.runs,) if named else ()), one.variant, str(len(one.tokens)), one.mean_in_words, crossing(one))
         for group in found.groups
         for one in group.along
     ]
@@ -187,6 +192,10 @@ def _show_along(found: RunsComparison) -> None:
             title=f"along the budgets: mean difference from {found.baseline} (area between curves) and crossover",
             more="variants",
         )
+    for group in found.groups:
+        for one in group.along:
+            if one.crossover is not None:
+                show.line(f"{group.runs} {one.variant} {one.in_words}".lstrip(), wrap=True)
 
 
 def _show_proxies(found: RunsComparison) -> None:

@@ -11,9 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from dq.compare import TokenEquivalence
-    from dq.study import CellResult, GridForecast, GridResult, StudyConfig, StudyForecast
+    from dq.study import CellResult, GridForecast, GridResult, StudyConfig, StudyForecast, StudyResult
 
 MUCH_SCORING = 0.25  # of a run
+CONTROL_STYLES = {"passed": "dim", "not judged": "yellow", "failed": "bold red"}
 Row = tuple[str, ...]
 
 
@@ -38,9 +39,12 @@ def show_grid(found: GridResult) -> None:
     show_equivalences([(" ".join(one.listed.values()), one.found) for one in found.equivalences])
     for cell in found.cells:
         _show_fate(cell)
-    _show_notes(found.cells)
-    _show_controls(found.cells)
-    show.warnings([f"since the study was registered: {change}" for change in found.changes])
+    judged = [(cell.label, cell.result) for cell in found.cells if cell.result is not None]
+    for note in _each_once([(label, note) for label, one in judged for note in one.comparison.notes], of=len(judged)):
+        show.line((f"note: {note}", "dim"), wrap=True)
+    _show_controls(judged, config)
+    warnings = _each_once([(label, warning) for label, one in judged for warning in one.warnings], of=len(judged))
+    show.warnings([*warnings, *(f"since the study was registered: {change}" for change in found.changes)])
 
 
 def show_equivalences(groups: Sequence[tuple[str, TokenEquivalence]]) -> None:
@@ -93,43 +97,51 @@ def _rows(cell: CellResult, config: StudyConfig, *, keys: tuple[str, ...]) -> li
 
 
 def _show_fate(cell: CellResult) -> None:
-    """What diverged, fresh seeds of the best variant, and what is not as it was fixed."""
+    """Why it has no result, or fresh seeds of the best variant."""
     if cell.result is None:
         show.line((f"{cell.label}: {cell.failed}", "bold red"), wrap=True)
         return
     if cell.result.confirmed:
         show.line((f"{cell.label}: {cell.result.confirmed}", "bold"), wrap=True)
-    show.warnings([f"{cell.label}: {warning}" for warning in cell.result.warnings])
 
 
-def _show_notes(cells: Sequence[CellResult]) -> None:
-    """Each once, with the cells that it is about unless these are all."""
-    judged = [cell for cell in cells if cell.result is not None]
+def _each_once(said: Sequence[tuple[str, str]], *, of: int) -> list[str]:
+    """What cells have to say, each sentence once behind the cells that it is about, unless these are all."""
     about: dict[str, list[str]] = {}
-    for cell in judged:
-        for note in cell.result.comparison.notes if cell.result else ():
-            about.setdefault(note, []).append(cell.label)
-    for note, labels in about.items():
-        where = "" if len(labels) == len(judged) else f"{'; '.join(labels)}: "
-        show.line((f"note: {where}{note}", "dim"), wrap=True)
+    for label, sentence in said:
+        about.setdefault(sentence, []).append(label)
+    return [sentence if len(labels) == of else f"{'; '.join(labels)}: {sentence}" for sentence, labels in about.items()]
 
 
-def _show_controls(cells: Sequence[CellResult]) -> None:
+def _show_controls(judged: Sequence[tuple[str, StudyResult]], config: StudyConfig) -> None:
     """How many passed; those that did not, one by one."""
-    bare = [cell.label for cell in cells if cell.result is not None and len(cell.result.controls) <= 1]
+    bare = [label for label, one in judged if len(one.controls) <= 1]
     if bare:
-        where = "any cell" if len(bare) == len(cells) else "; ".join(bare)
-        alone = "halves of the baseline's seeds alone check it"
-        show.line((f"no control was trained in {where}: {alone}", "yellow"), wrap=True)
-    judged = [(cell.label, control) for cell in cells if cell.result is not None for control in cell.result.controls]
-    passed = sum(control.status == "passed" for _, control in judged)
-    show.line(f"controls: {passed:,} of {len(judged):,} passed", wrap=True)
-    for label, control in judged:
-        if control.status != "passed":
-            show.line((f"{label}: control {control.kind}: {control.status}: {control.reason}", "bold red"), wrap=True)
+        where = "any cell" if len(bare) == len(judged) else "; ".join(bare)
+        show.line((without_controls(config, where), "yellow"), wrap=True)
+    controls = [(label, control) for label, one in judged for control in one.controls]
+    passed, unknown = (sum(one.status == status for _, one in controls) for status in ("passed", "not judged"))
+    show.line(
+        f"controls: {passed:,} of {len(controls):,} passed" + (f", {unknown:,} not judged" if unknown else ""),
+        wrap=True,
+    )
+    for status, style in CONTROL_STYLES.items():
+        if status != "passed":
+            said = [(label, f"control {one.kind}: {one.reason}") for label, one in controls if one.status == status]
+            for sentence in _each_once(said, of=len(judged)):
+                show.line((f"{status}: {sentence}", style), wrap=True)
 
 
-def show_grid_forecast(found: GridForecast) -> None:
+def without_controls(config: StudyConfig, where: str = "") -> str:
+    """That no control was trained, why, and what is left of them."""
+    from dq.study.config import MIN_CONTROL_TOKENS
+
+    why = "the study has `controls: null`" if config.controls is None else f"below {MIN_CONTROL_TOKENS:,} tokens"
+    place = f" in {where}" if where else ""
+    return f"no control was trained{place} ({why}): halves of the baseline's seeds alone check it"
+
+
+def show_grid_forecast(found: GridForecast, config: StudyConfig) -> None:
     """Runs, time and smallest detectable difference of every cell, and the sums."""
     show.table(
         ("cell", "runs", "done", "time", "detectable"),
@@ -138,20 +150,24 @@ def show_grid_forecast(found: GridForecast) -> None:
         title="what is to be trained, and the smallest difference that the last seeds detect, bits per byte",
     )
     show.line(f"in all: about {duration(found.seconds)}; disk: {amount(found.disk_bytes, 'bytes')}")
-    show_scoring(max(found.cells, key=lambda cell: cell.scoring_share))
+    show_scoring(max(found.cells, key=lambda cell: cell.scoring_share), config)
     tokens, shared = (sum(getattr(cell, name) for cell in found.cells) for name in ("tokens", "shared_tokens"))
     if shared:
         show.line(f"shared trunks spare {shared:,} of {tokens + shared:,} tokens")
 
 
-def show_scoring(cell: StudyForecast) -> None:
+def show_scoring(cell: StudyForecast, config: StudyConfig) -> None:
     """What held-out sets cost, where it is much, and how to have it cheaper."""
     if cell.scoring_share > MUCH_SCORING:
         said = f"scoring takes up to {cell.scoring_share:.0%} of a run (held-out sets: {cell.scored_sets})"
-        show.line(f"{said}; less with `score: [SET]` or fewer `training.curve_points` in the study", wrap=True)
+        fewer = "" if config.score is not None else "`score: [SET]` or "  # that has been done
+        show.line(f"{said}; less with {fewer}fewer `training.curve_points` in the study", wrap=True)
 
 
 def _forecast_rows(found: GridForecast) -> Iterator[Row]:
+    from dq.compare import MIN_SEEDS
+
     for cell in found.cells:
         detectable = f"{cell.detectable[-1]:.3g}" if cell.detectable else "unknown"
+        detectable = detectable if cell.seeds[-1] >= MIN_SEEDS else f"below {MIN_SEEDS} seeds none"
         yield cell.cell, f"{cell.runs:,}", f"{cell.runs_done:,}", duration(cell.seconds), detectable

@@ -36,17 +36,18 @@ def noise(
     if as_json:
         show.json(found)
         return
-    rows = [_row(study, one) for study in found for one in study.noise]
+    sizes = ["size"] if len({study.size for study in found}) > 1 else []
+    rows = [_row(study, one, with_size=bool(sizes)) for study in found for one in study.noise]
     if not rows:
         show.line("no study of two arms and two seeds yet: `dq ablate` trains one")
         return
-    seeds = tuple(found[0].noise[0].detectable)
+    *some, most = found[0].noise[0].detectable
     show.table(
-        ("study", "size", "tokens", "held-out set", "sd", "90 %", *(f"{n} seeds" for n in seeds)),
+        ("study", *sizes, "tokens", "set", "sd", "90 %", *map(str, some), str(most)),
         rows,
-        align="llll" + "r" * (2 + len(seeds)),
-        title="sd over seeds of a paired difference, and the smallest difference that so many seeds detect, "
-        "bits per byte",
+        align="l" * len(sizes) + "lrl" + "r" * (3 + len(some)),
+        title="sd over seeds of a paired difference, and the smallest difference that "
+        f"{', '.join(map(str, some))} and {most} seeds detect, bits per byte",
         more="sets",
     )
 
@@ -83,10 +84,10 @@ def _show_ensembles(workspace: Workspace, *, as_json: bool) -> None:
     )
 
 
-def _row(study: StudyNoise, one: Noise) -> tuple[str, ...]:
+def _row(study: StudyNoise, one: Noise, *, with_size: bool) -> tuple[str, ...]:
     return (
         f"{study.study} (cooldown)" if study.annealing else study.study,
-        study.size,
+        *([study.size] if with_size else []),
         f"{study.budget_tokens:,}",
         one.held_out_set,
         f"{one.sd:.4f}",

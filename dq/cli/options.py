@@ -357,15 +357,15 @@ def language_rules(languages: Collection[str] | None, threshold: float | None) -
 
 @contextmanager
 def about_yaml(model: type[StrictModel]) -> Iterator[None]:
-    """Errors name the place in the file that ``model`` was read from, in place of an argument."""
+    """Errors name the place in the file that ``model`` was read from, and no option that has the field's name."""
     from dq.config import place_of
 
     try:
         yield
     except DqError as error:
         if error.field is not None and (place := place_of(model, error.field)) is not None:
-            error.args = (str(error).replace(f"`{error.field}`", f"`{place}`"),)
-            error.field = place
+            message = str(error).replace(f"`{error.field}`", f"`{place}`")
+            error.args, error.field = (message if f"`{place}`" in message else f"`{place}`: {message}",), None
         raise
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -68,7 +69,8 @@ def runs(
 def _show(found: Runs) -> None:
     sets = sorted({name for run in found.runs for name in run.bits_per_byte})[:MAX_SETS]
     budgets = ["of"] if len({run.budget_tokens for run in found.runs} - {0}) > 1 else []  # a name does not tell it
-    rows = [_row(run, sets, with_budget=bool(budgets)) for run in found.runs]
+    unfinished_first = sorted(found.runs, key=lambda run: run.status == "complete")
+    rows = [_row(run, sets, with_budget=bool(budgets)) for run in unfinished_first]
     show.table(
         ("run", "done", *budgets, "is", "tokens/s", "left", *sets),
         rows,
@@ -76,6 +78,8 @@ def _show(found: Runs) -> None:
         title="bits per byte at the last evaluation, by held-out set" if sets else "",
         more="runs",
     )
+    if len(states := Counter(run.status for run in found.runs)) > 1:
+        show.line(f"runs: {', '.join(f'{count:,} {status}' for status, count in states.items())}")
     if found.evaluation_share is not None:
         show.line(f"held-out documents took {found.evaluation_share:.0%} of the time of all runs")
 

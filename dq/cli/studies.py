@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dq.cli import show
-from dq.cli.grids import show_grid, show_grid_forecast, show_scoring
+from dq.cli.grids import CONTROL_STYLES, show_grid, show_grid_forecast, show_scoring, without_controls
 from dq.cli.jobs import finish_job, show_job
 from dq.cli.log import amount, duration
 from dq.cli.options import (
@@ -149,7 +149,7 @@ def _show_forecast(
         show.json({**found.to_dict(), **deadline, **stacks})
         return
     if config.is_grid:
-        show_grid_forecast(grid)
+        show_grid_forecast(grid, config)
     else:
         _show_cell_forecast(config, grid.cells[0])
     if stop_after is not None:
@@ -198,18 +198,22 @@ def _show_gains(gains: Sequence[StackGain]) -> None:
 
 def _show_cell_forecast(config: StudyConfig, found: StudyForecast) -> None:
     """What a study of one size, budget, rate and decay would take and tell."""
+    from dq.compare import MIN_SEEDS
+
     show.line(f"runs: {found.runs:,}, {found.runs_done:,} of them done; {found.tokens:,} tokens to train on")
     show.line(f"model: {config.size}, {found.parameters:,} parameters")
     if found.runs > found.runs_done:
         speed = f"{found.tokens_per_second:,.0f} tokens a second a run, {found.speed_is}"
         show.line(f"time: about {duration(found.seconds)} ({speed}; {found.at_a_time:,} at a time)")
-        show_scoring(found)
+        show_scoring(found, config)
         show.line(f"disk: {amount(found.disk_bytes, 'bytes')}")
     seeds = ", ".join(f"{n:,}" for n in found.seeds)
     show.line(
         f"seeds: {'looks at ' if config.looks else ''}{seeds}; margin {config.margin_bits_per_byte:g} bits per byte"
     )
-    if found.sd is None:
+    if found.seeds[-1] < MIN_SEEDS:
+        show.line(f"smallest detectable difference: none, for a verdict needs {MIN_SEEDS} seeds at least")
+    elif found.sd is None:
         show.line(
             "smallest detectable difference: unknown until seeds have been trained at this size (`dq noise`)", wrap=True
         )
@@ -286,7 +290,7 @@ def _show_study(result: StudyResult) -> None:
     _show_comparison(result.comparison)
     if result.confirmed:
         show.line((result.confirmed, "bold"), wrap=True)
-    _show_controls(result.controls)
+    _show_controls(result.controls, result.config)
     show.warnings(result.warnings)
 
 
@@ -347,9 +351,12 @@ def _set_name(name: str, neutral: set[str]) -> str:
 
 
 def _show_verdict(found: VariantComparison) -> None:
-    color, own = COLORS.get(found.verdict.outcome, "yellow"), found.neutral.interval
-    alone = "" if own is None else f"; alone, of its own spread: {100 * own.confidence:g} % {_bounds(own)}"
-    seeds = f"{found.neutral.n_seeds} seeds" + (f", next look at {found.next_look}" if found.next_look else "")
+    color, neutral = COLORS.get(found.verdict.outcome, "yellow"), found.neutral
+    own, family, alone = neutral.interval, neutral.family_interval, ""
+    if own and family and _bounds(own) != _bounds(family):  # a single variant is its own family
+        alone = f"; alone, of its own spread: {100 * own.confidence:g} % {_bounds(own)}"
+    seeds = f"{neutral.n_seeds} seed{'s' if neutral.n_seeds != 1 else ''}"
+    seeds += f", next look at {found.next_look}" if found.next_look else ""
     show.line(
         (f"{found.variant}: ", "bold"),
         (found.summary, f"bold {color}"),
@@ -358,11 +365,9 @@ def _show_verdict(found: VariantComparison) -> None:
     )
 
 
-def _show_controls(controls: tuple[ControlOutcome, ...]) -> None:
+def _show_controls(controls: tuple[ControlOutcome, ...], config: StudyConfig) -> None:
     if len(controls) <= 1:
-        show.line(
-            ("no control was trained: halves of the baseline's seeds alone check this study", "yellow"), wrap=True
-        )
+        show.line((without_controls(config), "yellow"), wrap=True)
     for control in controls:
-        style = "dim" if control.status == "passed" else "bold red"
+        style = CONTROL_STYLES[control.status]
         show.line((f"control {control.kind}: {control.status}: {control.reason}", style), wrap=True)

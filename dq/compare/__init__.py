@@ -31,7 +31,7 @@ from dq.compare.levels import levels_of_losses
 from dq.compare.metrics import pass_at_k, signal_to_noise
 from dq.compare.noise import Noise, noise_of
 from dq.compare.paired import Options, paired
-from dq.compare.power import detectable_at, power_of, seeds_in_words
+from dq.compare.power import MIN_SEEDS, detectable_at, power_of, seeds_in_words
 from dq.compare.proxies import Proxies, Proxy, Range
 from dq.compare.r_star import RStar, effective_tokens, fit_r_star
 from dq.compare.reference import Reference
@@ -44,6 +44,7 @@ from dq.compare.verdict import judge
 from dq.compare.words import range_of, size_of, tokens_of
 
 __all__ = [
+    "MIN_SEEDS",
     "Along",
     "ArmSpread",
     "ArmsComparison",

@@ -77,7 +77,7 @@ def judge_aa(levels: FloatArray, *, margin: float) -> ControlOutcome:
     n_arms, n_seeds = levels.shape
     df = int(np.isfinite(levels).sum()) - n_arms - n_seeds  # arms + seeds - 1 means, and the difference
     if n_arms < 2 or df < 1:
-        return _not_judged(ControlKind.AA, f"{n_seeds} seeds of {n_arms} arms are too few to halve: train more seeds")
+        return _not_judged(ControlKind.AA, f"too few seeds to halve ({n_seeds} in {n_arms} arms): train more")
     difference, standard_error = _halves(levels, df=df)
     half_width = float(special.stdtrit(df, 0.5 + AA_CONFIDENCE / 2)) * standard_error
     interval = Interval(

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
-from dq.compare import Look, plan_looks
+from dq.compare import MIN_SEEDS, Look, plan_looks
 from dq.config import FieldFault, StrictModel
 from dq.errors import CompareError, nearest
 from dq.training import SIZES, TrainingConfig
@@ -93,7 +93,7 @@ class StudyConfig(StrictModel):
     """Chance of any false verdict spent at each look, 0.05 in all. Default: 0.01, 0.015, 0.025 for three looks, else
     equal parts."""
     confirm: int = Field(default=0, ge=0, le=MAX_SEEDS)
-    """Fresh seeds on which the best variant is estimated again, for a winner looks too good. 0: none."""
+    """Fresh seeds on which the best variant is estimated again, for a winner looks too good: 3 at least. 0: none."""
     margin_bits_per_byte: float = Field(gt=0)
     """The difference that matters, fixed before running."""
     pool: bool = True
@@ -156,6 +156,8 @@ class StudyConfig(StrictModel):
             raise FieldFault("`shares` name the sources already; leave out one of the two", "without")
         if self.looks is not None and self.seeds != self.looks[-1]:
             raise FieldFault(f"`looks` end with {self.looks[-1]} seeds; leave `seeds` out", "seeds")
+        if 0 < self.confirm < MIN_SEEDS:
+            raise FieldFault(f"an interval needs {MIN_SEEDS} seeds at least; 0 leaves it out", "confirm")
         if self.looks is None and self.look_errors is not None:
             raise FieldFault("there are no `looks` that they belong to", "look_errors")
         try:

@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from dq.compare import detectable_at, plan_looks, pooled_df
+from dq.compare import MIN_SEEDS, detectable_at, plan_looks, pooled_df
 from dq.errors import DqError
 from dq.executors import Placement
 from dq.results import Result
@@ -238,7 +238,7 @@ def _power(config: StudyConfig, noise: tuple[StudyNoise, ...]) -> dict[str, Any]
             confidence=1 - look.error,
         )
         for look in looks
-        if look.seeds > 1
+        if look.seeds >= MIN_SEEDS
     ]
     return {"noise_of": known.study, "sd": sd, "detectable": tuple(detectable)}
 

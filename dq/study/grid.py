@@ -112,12 +112,12 @@ def _shares(config: StudyConfig, universe: Universe) -> Mapping[str, float]:
     field, named = ("without", config.without) if config.shares is None else ("shares", tuple(config.shares))
     for source in named:
         if source not in raw:
-            raise ConfigError(f"{field}: {nearest(source, raw, what='source')}", field=field)
+            raise ConfigError(nearest(source, raw, what="source"), field=field)
     if not named:
         return raw
     chosen = config.shares or {source: share for source, share in raw.items() if source not in config.without}
     if not (total := math.fsum(chosen.values())):
-        raise ConfigError("without: leaves no source; name fewer", field="without")
+        raise ConfigError("no source is left; name fewer", field="without")
     return {source: share / total for source, share in chosen.items()}
 
 

@@ -28,7 +28,7 @@ def scored_sets(workspace: Workspace, chosen: Sequence[str] | None) -> tuple[str
     heldout = View.of(workspace).open(Heldout)
     for name in chosen or ():
         if name not in heldout.sets:
-            raise ConfigError(f"score: {nearest(name, heldout.sets, what='held-out set')}", field="score")
+            raise ConfigError(nearest(name, heldout.sets, what="held-out set"), field="score")
     return tuple(name for name in heldout.sets if chosen is None or name in (*chosen, *heldout.neutral))
 
 

@@ -198,6 +198,8 @@ def _until_decided(cells: Sequence[_Work], *, neutral: Sequence[str], train: Tra
         wanted = [
             [run for run in cell.runs if run.arm in cell.going_on and done <= run.spec.seed < seeds] for cell in cells
         ]
+        if not any(wanted):  # all is decided
+            break
         _share_out(cells, train(_in_turn(wanted)), wanted=wanted)
         for cell in cells:
             if cell.going_on:

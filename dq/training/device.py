@@ -66,7 +66,7 @@ def _device(name: str) -> torch.device:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
-        reason = str(error).partition("\n")[0]
+        reason = str(error).partition("\n")[0].partition("Expected one of")[0] or "no such name"  # else torch lists 24
         raise TrainingError(
             f"device {name!r} cannot be used ({reason}); use another, such as cpu", field="device"
         ) from None

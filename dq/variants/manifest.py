@@ -247,7 +247,7 @@ class Measured:
                 drawn_from[m.part] = f"{m.part} ({m.unique_tokens:,} of {m.pool_tokens:,})"
         if off:
             worst = [said for _, said in sorted(off.values(), reverse=True)]
-            found.append(f"off their target by over {WARN_DEVIATION:.0%}, in the worst seed: {listed(worst)}")
+            found.append(f"parts off their target by over {WARN_DEVIATION:.0%}, in the worst seed: {listed(worst)}")
         if drawn_from:
             found.append(
                 f"more than half of a pool is drawn: {listed(list(drawn_from.values()))}; seeds share most of their "

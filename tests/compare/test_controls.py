@@ -99,7 +99,7 @@ def test_an_aa_control_says_when_it_could_hardly_fail(margins: float, weak: bool
 @pytest.mark.parametrize(("n_arms", "n_seeds"), [(3, 1), (2, 2), (1, 8)])
 def test_seeds_that_cannot_be_halved_are_not_judged(n_arms: int, n_seeds: int) -> None:
     found = judge_aa(arms_of(n_arms, n_seeds, seed=5), margin=MARGIN)
-    assert found.status is ControlStatus.NOT_JUDGED and "too few to halve" in found.reason
+    assert found.status is ControlStatus.NOT_JUDGED and "too few seeds to halve" in found.reason
 
 
 # The t quantile at 95 % with 2 degrees of freedom is 4.30.

@@ -147,7 +147,14 @@ def test_an_unknown_key_is_named_before_the_missing_one_that_it_causes(tmp_path:
             5,
             "`variants.Repeated`: give exactly one of `epochs`, `pool_tokens` and `counts`",
         ),
-        (JobConfig, "input: a.jsonl\n", 1, "`input`: Input should be a valid array (got 'a.jsonl')"),
+        (
+            StudyConfig,
+            STUDY.replace("kind: repeated", "kind: repeted"),
+            6,
+            "`variants.Repeated.kind`: unknown kind `repeted`; did you mean `repeated`?",
+        ),
+        (StudyConfig, STUDY.replace("    kind: repeated\n", ""), 5, "`variants.Repeated.kind` is missing"),
+        (JobConfig, "input: a.jsonl\n", 1, "`input`: not a list; write [a.jsonl]"),
         (JobConfig, "input: []\n", 1, "`input`: Tuple should have at least 1 item after validation, not 0"),
         (
             JobConfig,
@@ -208,11 +215,9 @@ def test_a_wrong_value_names_its_line_its_field_and_what_is_expected(
 
 
 def test_an_unknown_kind_of_variant_lists_the_kinds(tmp_path: Path) -> None:
-    line, message = refused(tmp_path, STUDY.replace("kind: repeated", "kind: repeatd"), StudyConfig)
-    assert line == 5
-    assert message.startswith("`variants.Repeated`: ")
-    assert "'repeatd'" in message
-    assert "'repeated'" in message
+    line, message = refused(tmp_path, STUDY.replace("kind: repeated", "kind: dup"), StudyConfig)
+    assert line == 6
+    assert message.startswith("`variants.Repeated.kind`: unknown kind `dup`; there are curated, mixed, noisy, ")
 
 
 def test_a_member_of_a_plain_union_is_no_key_of_the_file(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from tests.study.conftest import World, tiny_study
 
 # Noise in all tokens is clearly worse even of so short runs; another sample of the same text hardly differs.
 VARIANTS = {"raw": Raw(), "noise": TokenNoise(dose=1.0), "curated": Curated()}
-SETTINGS = {"name": "looked", "variants": VARIANTS, "looks": (3, 4), "margin_bits_per_byte": 1e-6, "confirm": 2}
+SETTINGS = {"name": "looked", "variants": VARIANTS, "looks": (3, 4), "margin_bits_per_byte": 1e-6, "confirm": 3}
 
 
 def seeds_trained(losses: pl.DataFrame) -> dict[str, int]:
@@ -41,12 +41,11 @@ def test_a_decided_variant_gets_no_more_runs_and_the_winner_gets_fresh_ones(worl
         assert one.next_look is None
     assert found["raw"].verdict.outcome is Outcome.BETTER
     again = result.confirmation
-    assert again is not None and again.seed_pairs == ((100, 100), (101, 101)) and again.interval is None
-    assert result.confirmed.startswith(f"{again.variant} on 2 fresh seeds: -")
-    assert "2 paired seeds of at least 3" in result.confirmed
+    assert again is not None and again.seed_pairs == ((100, 100), (101, 101), (102, 102)) and again.interval
+    assert result.confirmed.startswith(f"{again.variant} on 3 fresh seeds: -")
     (compared,) = compare_workspace(world.workspace, only="looked")
     assert compared.groups[0].budgets[0].confirmed == result.confirmed
-    assert len(result.runs) == sum(trained.values()) + 4
+    assert len(result.runs) == sum(trained.values()) + 6
     assert json.loads((world.workspace.study("looked", 2048) / "comparison.json").read_text())["confirmation"]
 
     before = {path: path.stat().st_mtime_ns for path in world.workspace.root.glob("runs/*/*")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from dq.errors import ConfigError
 from dq.store import FolderLock, Workspace
 from dq.store.lock import holder
 from dq.study import list_runs
+from tests.command import run_dq
 from tests.study.conftest import Plan, Study
 
 
@@ -58,6 +60,9 @@ def test_a_run_at_work_one_that_stopped_and_one_that_is_damaged(copied: Workspac
     assert 0 < run.tokens_seen < run.budget_tokens and run.tokens_per_second and run.seconds_left
     assert run.seconds_left == pytest.approx((run.budget_tokens - run.tokens_seen) / run.tokens_per_second)
     assert by_name[stopped.name].seconds_left is None
+    shown = run_dq("runs", copied.root).stdout.splitlines()
+    assert all("complete" not in line for line in shown[2:5]) and "complete" in shown[5]  # first what has not ended
+    assert re.search(r"^runs: 2 stopped, 1 damaged, \d+ complete$", "\n".join(shown), re.MULTILINE)
 
 
 @pytest.mark.parametrize("name", ["curves.csv", "curves.PARQUET"])

@@ -244,9 +244,9 @@ def test_missing_a_target_by_over_two_percent_is_a_warning_and_less_is_not(world
     found = variant(CURATED, 60, two).manifest(world, [0]).warnings
     (warning,) = [one for one in found if not one.startswith("shares of its own")]
     each = r"(news|web)/kept [+-]\d+\.\d% (unique )?tokens \(seed 0\)"
-    assert re.fullmatch(rf"off their target by over 2%, in the worst seed: {each}(, {each})*", warning)
+    assert re.fullmatch(rf"parts off their target by over 2%, in the worst seed: {each}(, {each})*", warning)
     again = variant(CURATED, 60, two).manifest(world, range(9)).warnings
-    assert sum(one.startswith("off their target") for one in again) == 1  # not one a seed
+    assert sum(one.startswith("parts off their target") for one in again) == 1  # not one a seed
 
 
 @pytest.mark.parametrize(("kind", "dose"), [("noisy", -0.1), ("noisy", 1.01), ("token_noise", -0.1)])
