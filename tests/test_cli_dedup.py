@@ -154,7 +154,7 @@ def test_the_audit_prints_recall_and_fails_on_an_unproven_removal(out: Path, tmp
     assert " 0 unproven" in " ".join(done.stdout.split())
     assert json.loads(run_dq("audit", "duplicates", tmp_path / "copy", "--json").stdout)["missed_pairs"] == []
 
-    path = tmp_path / "copy/selection/original/selection.parquet"
+    path = tmp_path / "copy/selection/original/00000.parquet"
     table = pl.read_parquet(path)
     table.with_columns(similarity=pl.when("kept").then("similarity").otherwise(0.99999)).write_parquet(path)
     list_again(path.parent)

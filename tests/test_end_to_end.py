@@ -66,7 +66,7 @@ def test_quickstart_ends_with_a_table_a_verdict_each_and_the_report(
 def test_the_quickstart_preset_keeps_between_a_fifth_and_four_fifths_of_each_source(
     quickstart: subprocess.CompletedProcess[str], folder: Path
 ) -> None:
-    verdicts = pl.read_parquet(folder / "quickstart-workspace/verdicts/original/verdicts.parquet")
+    verdicts = pl.read_parquet(folder / "quickstart-workspace/verdicts/original/*.parquet")
     sources = pl.concat(
         [
             pl.read_parquet(path, columns=["source"])

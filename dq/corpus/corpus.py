@@ -6,19 +6,20 @@ nothing, ties and draws go by content key, source and id.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dq.arrays import I64, U32, U64, Array, distinct, offsets_of
 from dq.errors import WorkspaceError
 from dq.store import read_parquet, read_record
+
+IDENTITY = ["id", "source", "content_key", "n_bytes"]
 
 
 class Corpus:
@@ -38,26 +39,64 @@ class Corpus:
         return self.folder.name
 
     @cached_property
+    def sizes(self) -> I64:
+        """The documents of each shard: int64 (shards,)."""
+        if not self.shards:
+            raise WorkspaceError(f"{self.folder}: no documents; give the job an `input:` with some")
+        return np.array([pq.read_metadata(path).num_rows for path in self.shards], np.int64)
+
+    @property
+    def count(self) -> int:
+        """How many documents there are."""
+        return int(self.sizes.sum())
+
+    @property
+    def first_documents(self) -> I64:
+        """The number of the first document of each shard, and of all of them: int64 (shards + 1,)."""
+        return offsets_of(self.sizes)
+
+    @cached_property
     def documents(self) -> pl.DataFrame:
         """One row a document in global order: id, source, content_key u64, occurrence u32, n_bytes i64, shard u32.
 
-        ``occurrence`` numbers documents of one source with one content key, by id.
+        Some 120 bytes a document: what looks at all documents of a large corpus looks at one shard after another.
         """
         frames = [
-            read_parquet(path, columns=["id", "source", "content_key", "n_bytes"]).with_columns(
-                pl.lit(number, pl.UInt32).alias("shard")
-            )
-            for number, path in enumerate(self.shards)
+            self.of_shard(shard, IDENTITY).with_columns(pl.lit(shard, pl.UInt32).alias("shard"))
+            for shard in range(len(self.sizes))
         ]
-        if not frames:
-            raise WorkspaceError(f"{self.folder}: no documents; give the job an `input:` with some")
-        documents = pl.concat(frames)
-        return documents.with_columns(pl.Series("occurrence", _occurrences(documents)))
+        return pl.concat(frames).with_columns(pl.Series("occurrence", self.occurrences))
 
-    @property
-    def first_documents(self) -> np.ndarray[Any, np.dtype[np.int64]]:
-        """The number of the first document of each shard."""
-        return np.searchsorted(self.documents["shard"].to_numpy(), np.arange(len(self.shards), dtype=np.uint32))
+    @cached_property
+    def sources(self) -> list[str]:
+        """The names of all sources, sorted."""
+        each = (self.of_shard(shard, ["source"])["source"].unique() for shard in range(len(self.sizes)))
+        return pl.concat(each).unique().sort().to_list()
+
+    @cached_property
+    def occurrences(self) -> U32:
+        """The number of each document among those of its source and content key, by id: uint32 (documents,)."""
+        return occurrences(self.column("content_key"), lambda rows: self.rows(rows, ["id", "source", "content_key"]))
+
+    def of_shard(self, shard: int, columns: Sequence[str]) -> pl.DataFrame:
+        """Some columns of a shard, as `documents` names them."""
+        return read_parquet(self.shards[shard], columns=columns)
+
+    def column(self, name: str) -> Array:
+        """A column of numbers, of all documents."""
+        return np.concatenate([self.of_shard(shard, [name])[name].to_numpy() for shard in range(len(self.sizes))])
+
+    def rows(self, documents: I64, columns: Sequence[str]) -> pl.DataFrame:
+        """Some columns of the documents with these global numbers, ascending; shards are read one after another."""
+        frames = [self.of_shard(shard, columns)[within] for shard, within in self.by_shard(documents)]
+        return pl.concat(frames) if frames else self.of_shard(0, columns).clear()
+
+    def by_shard(self, documents: I64) -> Iterator[tuple[int, I64]]:
+        """For each shard that holds some of the documents (ascending global numbers) which rows of it they are."""
+        firsts = self.first_documents
+        cuts = np.searchsorted(documents, firsts)
+        for shard in np.flatnonzero(np.diff(cuts)):
+            yield int(shard), documents[cuts[shard] : cuts[shard + 1]] - firsts[shard]
 
     def texts(self, shard: int) -> pa.ChunkedArray:
         """The texts of a shard as an Arrow string array."""
@@ -83,26 +122,30 @@ class Corpus:
         return self._of([document], self.metas)[0]
 
     def _of(self, documents: Sequence[int], column: Callable[[int], pa.ChunkedArray]) -> list[str]:
-        shards = self.documents["shard"].to_numpy()
-        found: dict[int, str] = {}
-        for shard, numbers in itertools.groupby(sorted(set(documents)), key=shards.__getitem__):
-            values, first = column(int(shard)), int(np.searchsorted(shards, shard))
-            found |= {number: values[number - first].as_py() for number in numbers}
-        return [found[number] for number in documents]
+        numbers, place = np.unique(np.asarray(documents, np.int64), return_inverse=True)
+        found: list[str] = []
+        for shard, rows in self.by_shard(numbers):
+            found += column(shard).take(pa.array(rows)).to_pylist()
+        return [found[at] for at in place]
 
 
-def _occurrences(documents: pl.DataFrame) -> np.ndarray[Any, np.dtype[np.uint32]]:
+def occurrences(keys: U64, rows: Callable[[I64], pl.DataFrame]) -> U32:
     """The number of each document among those of its source and content key, by id.
 
-    Most have no other: only those whose key occurs twice are grouped, which takes a quarter of the memory.
+    Most have no other: only documents whose key occurs twice are asked for and grouped.
+
+    Args:
+        keys: content keys.
+        rows: gives id, source and content_key of documents by their ascending numbers.
     """
-    keys = documents["content_key"].to_numpy()
-    order = np.argsort(keys, kind="stable")
-    as_before = np.append(False, keys[order[1:]] == keys[order[:-1]])
-    rows = np.sort(order[as_before | np.append(as_before[1:], False)])
-    numbers = np.zeros(len(documents), np.uint32)
-    occurrence = pl.col("id").rank("ordinal").over("source", "content_key").cast(pl.UInt32) - 1
-    numbers[rows] = documents[rows].select(occurrence).to_series().to_numpy()
+    ordered = np.sort(keys)
+    repeated = distinct(ordered[1:][ordered[1:] == ordered[:-1]])
+    numbers = np.zeros(len(keys), np.uint32)
+    if len(repeated):
+        del ordered
+        twice = np.flatnonzero(repeated[np.searchsorted(repeated[:-1], keys)] == keys)
+        occurrence = pl.col("id").rank("ordinal").over("source", "content_key").cast(pl.UInt32) - 1
+        numbers[twice] = rows(twice).select(occurrence).to_series().to_numpy()
     return numbers
 
 

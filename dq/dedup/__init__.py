@@ -5,6 +5,7 @@ Each removed document names the kept one and their exact similarity. Importing t
 
 from dq.dedup.audit import Audit, audit_duplicates
 from dq.dedup.bands import Bands, choose_bands
+from dq.dedup.choosing import choose, select
 from dq.dedup.config import DedupConfig, Resources, ShingleConfig
 from dq.dedup.deduplicate import deduplicate
 from dq.dedup.duplicates import Counts, Duplicates, LargeBuckets
@@ -16,7 +17,7 @@ from dq.dedup.inverted import InvertedIndex
 from dq.dedup.means import mean_vectors
 from dq.dedup.passages import Boilerplate, Passages, RepeatedPassages, RepeatedUnits, find_passages, unproven_pieces
 from dq.dedup.policy import Policy
-from dq.dedup.selection import Selection, select
+from dq.dedup.selection import Chosen, Selection
 from dq.dedup.semantic import MAX_DIMENSIONS, checked_vectors, deduplicate_vectors, select_by_cosine
 from dq.dedup.shingles import Shingles, shingle
 from dq.dedup.signatures import MinHash
@@ -27,6 +28,7 @@ __all__ = [
     "Audit",
     "Bands",
     "Boilerplate",
+    "Chosen",
     "Counts",
     "DedupConfig",
     "DuplicateIndex",
@@ -45,6 +47,7 @@ __all__ = [
     "Shingles",
     "audit_duplicates",
     "checked_vectors",
+    "choose",
     "choose_bands",
     "deduplicate",
     "deduplicate_vectors",

@@ -8,10 +8,10 @@ import numpy as np
 import polars as pl
 
 from dq.config import checked
+from dq.dedup.choosing import select
 from dq.dedup.config import DedupConfig, Resources
 from dq.dedup.find import find_duplicates
 from dq.dedup.policy import Policy
-from dq.dedup.selection import select
 from dq.executors import require_live_polars
 from dq.text import Texts, content_keys, text_batch
 

@@ -15,13 +15,15 @@ A document number is the row of the document in all shards, one after another. P
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 
-from dq.arrays import I64, U8, U64, Array
+from dq.arrays import I64, U8, U64, Array, distinct
 from dq.config import canonical_json
 from dq.dedup.bands import Bands
 from dq.dedup.config import DedupConfig
@@ -111,41 +113,97 @@ class Duplicates:
     """Documents, candidates, verified pairs and so on."""
     pairs: pl.DataFrame
     """DataFrame left, right, intersection, union: int64, similarity: float64; left < right, sorted."""
-    first_copy: I64
-    """int64 (documents,), the first document with the same shingles (itself for most), -1 without any."""
-    first_text: I64
-    """int64 (documents and frozen ones,), the first document with the same canonical text: of an exact copy."""
-    visible: I64
-    """int64 (documents,), visible characters without repeats, of what may have a duplicate: `longest` goes by them."""
+    copies: pl.DataFrame
+    """DataFrame document, first_copy, first_text: int64, by document: those whose shingles equal those of an earlier
+    one, the first such document, and the first with their canonical text."""
+    empty: I64
+    """int64, ascending: documents without shingles."""
+    measured: pl.DataFrame
+    """DataFrame document, characters: int64: visible ones without repeats, of what may have a duplicate."""
     buckets: LargeBuckets
     """The large ones."""
     frozen: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=FROZEN_SCHEMA))
     """DataFrame document: int64, id, source: str, first_text: int64: earlier documents from an index. They are always
     kept, take the document numbers from ``documents`` on, and appear in pairs and buckets only."""
 
+    @classmethod
+    def of_arrays(cls, *, first_copy: I64, first_text: I64, visible: I64, **others: Any) -> Duplicates:
+        """Made of what is known of every document; the other fields as they are."""
+        count = len(first_copy)
+        copies = np.flatnonzero((first_copy >= 0) & (first_copy != np.arange(count)))
+        measured = np.flatnonzero(visible)
+        named = {"document": copies, "first_copy": first_copy[copies], "first_text": first_text[copies]}
+        return cls(
+            copies=pl.DataFrame(named),
+            empty=np.flatnonzero(first_copy < 0),
+            measured=pl.DataFrame({"document": measured, "characters": visible[measured]}),
+            **others,
+        )
+
     @property
     def documents(self) -> int:
         """Number of documents, those of an index not counted."""
         return self.counts.documents
 
+    @property
+    def first_copy(self) -> I64:
+        """int64 (documents,), the first document with the same shingles (itself for most), -1 without any."""
+        found = np.arange(self.documents)
+        found[self.copies["document"].to_numpy()] = self.copies["first_copy"].to_numpy()
+        found[self.empty] = -1
+        return found
+
+    @property
+    def first_text(self) -> I64:
+        """int64 (documents and frozen ones,), the first document with the same canonical text: of an exact copy."""
+        found = np.concatenate([np.arange(self.documents), self.frozen["first_text"].to_numpy()])
+        found[self.copies["document"].to_numpy()] = self.copies["first_text"].to_numpy()
+        return found
+
+    @property
+    def visible(self) -> I64:
+        """int64 (documents,), visible characters without repeats, 0 if not measured: `longest` goes by them."""
+        found = np.zeros(self.documents, np.int64)
+        found[self.measured["document"].to_numpy()] = self.measured["characters"].to_numpy()
+        return found
+
+    @cached_property
+    def involved(self) -> I64:
+        """int64, ascending: the documents in some copy, pair or large bucket. No other is a duplicate of anything."""
+        columns = [*self.copies.get_columns(), self.pairs["left"], self.pairs["right"], self.frozen["first_text"]]
+        numbers = distinct(np.concatenate([self.buckets.documents, *(column.to_numpy() for column in columns)]))
+        return numbers[: np.searchsorted(numbers, self.documents)]
+
+    def among(self, rows: I64) -> Duplicates:
+        """The same of these documents alone, all that are involved among them, numbered by their places in ``rows``."""
+        frozen = np.arange(self.documents, self.documents + self.frozen.height)
+        numbers = np.concatenate([rows, frozen])
+
+        def anew(table: pl.DataFrame, *names: str) -> pl.DataFrame:
+            places = (pl.Series(name, np.searchsorted(numbers, table[name].to_numpy()), pl.Int64) for name in names)
+            return table.with_columns(*places)
+
+        measured = self.measured.filter(pl.Series(np.isin(self.measured["document"].to_numpy(), rows)))
+        return replace(
+            self,
+            counts=replace(self.counts, documents=len(rows)),
+            pairs=anew(self.pairs, "left", "right"),
+            copies=anew(self.copies, "document", "first_copy", "first_text"),
+            empty=np.searchsorted(rows, self.empty[np.isin(self.empty, rows)]),
+            measured=anew(measured, "document"),
+            buckets=replace(self.buckets, documents=np.searchsorted(numbers, self.buckets.documents)),
+            frozen=anew(self.frozen, "document", "first_text"),
+        )
+
     def write(self, folder: Path) -> None:
         """Write everything to ``folder``; the record comes last."""
         folder.mkdir(parents=True, exist_ok=True)
         (folder / RECORD).unlink(missing_ok=True)
-        numbers = np.arange(self.documents)
-        copies = np.flatnonzero((self.first_copy >= 0) & (self.first_copy != numbers))
-        measured = np.flatnonzero(self.visible)
         tables = {
             "pairs": self.pairs,
-            "copies": pl.DataFrame(
-                {
-                    "document": copies,
-                    "first_copy": self.first_copy[copies],
-                    "first_text": self.first_text[copies],
-                }
-            ),
-            "visible": pl.DataFrame({"document": measured, "characters": self.visible[measured]}),
-            "empty": pl.DataFrame({"document": np.flatnonzero(self.first_copy < 0)}),
+            "copies": self.copies,
+            "visible": self.measured,
+            "empty": pl.DataFrame({"document": self.empty}),
             "frozen": self.frozen,
         }
         for name, table in tables.items():
@@ -172,24 +230,16 @@ class Duplicates:
         record = read_json(folder / RECORD)
         if record.get("version") != FORMAT_VERSION:
             raise WorkspaceError(f"{folder}: made by another version of dq; delete the folder and run again")
-        counts = Counts(**record["counts"])
-        first_copy = np.arange(counts.documents)
-        copies = read_parquet(folder / "copies.parquet")
-        first_copy[copies["document"].to_numpy()] = copies["first_copy"].to_numpy()
-        first_copy[read_parquet(folder / "empty.parquet")["document"].to_numpy()] = -1
-        frozen, measured = read_parquet(folder / "frozen.parquet"), read_parquet(folder / "visible.parquet")
-        first_text = np.concatenate([np.arange(counts.documents), frozen["first_text"].to_numpy()])
-        first_text[copies["document"].to_numpy()] = copies["first_text"].to_numpy()
-        visible = np.zeros(counts.documents, np.int64)
-        visible[measured["document"].to_numpy()] = measured["characters"].to_numpy()
+        names = ("pairs", "copies", "empty", "visible", "frozen")
+        tables = {name: read_parquet(folder / f"{name}.parquet") for name in names}
         return cls(
-            DedupConfig.model_validate(record["config"]),
-            Bands(**record["bands"]),
-            counts,
-            read_parquet(folder / "pairs.parquet"),
-            first_copy,
-            first_text,
-            visible,
-            LargeBuckets.read(folder),
-            frozen,
+            config=DedupConfig.model_validate(record["config"]),
+            bands=Bands(**record["bands"]),
+            counts=Counts(**record["counts"]),
+            pairs=tables["pairs"],
+            copies=tables["copies"],
+            empty=tables["empty"]["document"].to_numpy(),
+            measured=tables["visible"],
+            buckets=LargeBuckets.read(folder),
+            frozen=tables["frozen"],
         )

@@ -124,7 +124,7 @@ def dedup_files(
         with progress.step("read", unit="bytes", total=input_bytes(found)) as step:
             may_replace = None if overwrite else unreplaced
             ingest(Documents.place(view, ""), found, read or ReadConfig(), may_replace=may_replace, step=step)
-        documents = len(view.open(Documents).documents)
+        documents = view.open(Documents).count
         with progress.step("find duplicates", unit="documents", total=documents) as step:
             find_pairs(view, config.method, resources=resources, index=known, step=step)
         with progress.step("select"):
@@ -143,7 +143,7 @@ def _select(view: View, config: DeduplicationConfig, *, executor: Executor) -> S
     if config.signals:
         score_documents(view, config.signals, executor=executor)
     uses = ("duplicates", "signals") if config.signals else ("duplicates",)
-    everything = np.ones(len(view.open(Documents).documents), np.bool_)
+    everything = np.ones(view.open(Documents).count, np.bool_)
     return select_documents(view, config, eligible=everything, uses=uses)
 
 
@@ -174,7 +174,7 @@ def _write(view: View, card: CardConfig | None, *, threads: int, step: Step) -> 
 
     def removed() -> pl.DataFrame:
         frozen = view.open(FoundDuplicates).duplicates.frozen
-        return removed_with_kept(view.open(Documents), view.open(Selected).table, frozen["id"]).select(REMOVED)
+        return removed_with_kept(view.open(Documents), view.open(Selected).table(), frozen["id"]).select(REMOVED)
 
     def section() -> Section:
         method, policy = view.record(FoundDuplicates).config, view.record(Selected).config["keep"]

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
 
-from dq.arrays import offsets_of
 from dq.cards import CardConfig, Section, Source
 from dq.corpus import Corpus
 from dq.executors import Step, run_in_threads
@@ -20,7 +18,7 @@ from dq.stages.base import Need, Output, View
 from dq.stages.duplicates import disk_errors
 from dq.stages.read import Documents
 from dq.stages.selection import Selected
-from dq.store import write_parquet, write_table
+from dq.store import read_parquet, write_parquet, write_table
 
 CARD_HEAD = ("source", "documents", "kept", "removed", "exact copies", "near copies")
 
@@ -41,7 +39,6 @@ class Kept(Output):
 class _WriteTask:
     shard: Path
     selection: Path
-    first: int
     output: Path
 
 
@@ -72,10 +69,9 @@ def write_kept(
     stage.start()
     removed.unlink(missing_ok=True)
     corpus, selected = view.open(Documents), view.open(Selected)
-    firsts = offsets_of(np.bincount(corpus.documents["shard"].to_numpy(), minlength=len(corpus.shards)))
     tasks = [
-        _WriteTask(path, selected.file, int(first), stage.folder / path.name)
-        for path, first in zip(corpus.shards, firsts, strict=False)
+        _WriteTask(path, selection, stage.folder / path.name)
+        for path, selection in zip(corpus.shards, selected.files, strict=True)
     ]
 
     def write(task: _WriteTask) -> None:
@@ -89,7 +85,7 @@ def write_kept(
         table = removed_table()
         write_parquet(removed, table)
     write_documents_card(stage, _card(view, section()), card)
-    stage.commit({"kept": len(corpus.documents) - len(table), "removed": len(table)})
+    stage.commit({"kept": corpus.count - len(table), "removed": len(table)})
 
 
 def _card(view: View, section: Section) -> Card:
@@ -104,12 +100,7 @@ def _card(view: View, section: Section) -> Card:
 def _write_shard(task: _WriteTask) -> None:
     with pq.ParquetFile(task.shard) as file:
         shard = file.read(columns=["id", "source", "text", "meta"])
-    chosen = (
-        pl.scan_parquet(task.selection, glob=False)
-        .select("kept", "cluster_size")
-        .slice(task.first, len(shard))
-        .collect()
-    )
+    chosen = read_parquet(task.selection, columns=["kept", "cluster_size"])
     shard = shard.append_column("cluster_size", chosen["cluster_size"].to_arrow())
     write_table(task.output, shard.filter(chosen["kept"].to_arrow()), repeated=["source"])
 
@@ -142,15 +133,19 @@ def _occurrences(documents: pl.DataFrame) -> pl.Series:
 
 def kept_by_source(view: View) -> pl.DataFrame:
     """A row a source: documents, kept, removed, and of these exact_copies and near_copies."""
-    frame = view.open(Documents).documents.select("source").hstack(view.open(Selected).table)
-    return (
-        frame.group_by("source")
-        .agg(
-            pl.len().cast(pl.Int64).alias("documents"),
-            pl.col("kept").sum().cast(pl.Int64),
-            (~pl.col("kept")).sum().cast(pl.Int64).alias("removed"),
-            pl.col("exact").sum().cast(pl.Int64).alias("exact_copies"),
-            (~pl.col("kept") & ~pl.col("exact")).sum().cast(pl.Int64).alias("near_copies"),
-        )
-        .sort("source")
+    corpus, selected = view.open(Documents), view.open(Selected)
+    counts = {
+        "documents": pl.len(),
+        "kept": pl.col("kept").sum(),
+        "removed": (~pl.col("kept")).sum(),
+        "exact_copies": pl.col("exact").sum(),
+        "near_copies": (~pl.col("kept") & ~pl.col("exact")).sum(),
+    }
+    each = (
+        corpus.of_shard(shard, ["source"])
+        .hstack(selected.of_shard(shard, ["kept", "exact"]))
+        .group_by("source")
+        .agg(count.cast(pl.Int64).alias(name) for name, count in counts.items())
+        for shard in range(len(corpus.shards))
     )
+    return pl.concat(each).group_by("source").agg(pl.col(list(counts)).sum()).sort("source")

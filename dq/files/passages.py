@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -107,7 +106,7 @@ def cut_passages(
         corpus = view.open(Documents)
         if config.keep.signal:
             score_documents(view, [config.keep.signal], executor=LocalExecutor(resources.threads))
-        with progress.step("find passages", unit="documents", total=len(corpus.documents)) as step:
+        with progress.step("find passages", unit="documents", total=corpus.count) as step:
             pieces = passages_of(view, config, resources=resources, step=step)
         passages = pieces.passages(corpus.documents)
         sources = lost_by_source(passages, corpus.documents["source"])
@@ -177,7 +176,7 @@ def _write(view: View, passages: Passages, told: _Told, *, threads: int, step: S
         return
     stage.start()
     ledger.unlink(missing_ok=True)
-    sizes = np.bincount(corpus.documents["shard"].to_numpy(), minlength=len(corpus.shards))
+    sizes = corpus.sizes
     starts = offsets_of(sizes)
 
     def write(number: int) -> None:

@@ -97,11 +97,11 @@ def semdedup_files(
             may_replace = None if overwrite else unreplaced
             ingest(Documents.place(view, ""), found, read or ReadConfig(), may_replace=may_replace, step=step)
         corpus = view.open(Documents)
-        with progress.step("vectors", unit="documents", total=len(corpus.documents)) as step:
+        with progress.step("vectors", unit="documents", total=corpus.count) as step:
             vectors_of(view, field=config.vectors, model=config.static_model, threads=threads, step=step)
         if config.keep.signal:
             score_documents(view, [config.keep.signal], executor=LocalExecutor(threads))
-        with progress.step("select", unit="documents", total=len(corpus.documents)) as step:
+        with progress.step("select", unit="documents", total=corpus.count) as step:
             select_by_meaning(view, config, step=step)
         with progress.step("write", unit="shards", total=len(corpus.shards)) as step:
             _write(view, config, card, threads=threads, step=step)
@@ -110,7 +110,7 @@ def semdedup_files(
 
 def _write(view: View, config: SemanticConfig, card: CardConfig | None, *, threads: int, step: Step) -> None:
     def removed() -> pl.DataFrame:
-        table = removed_with_kept(view.open(Documents), view.open(Selected).table)
+        table = removed_with_kept(view.open(Documents), view.open(Selected).table())
         return table.rename({"similarity": "cosine"}).select(REMOVED)
 
     def section() -> Section:

@@ -169,7 +169,7 @@ def _in_workspace(folder: Path, document_id: str) -> Iterator[DocumentHistory]:
 def _judged(view: View, number: int, source: str) -> dict[str, Any]:
     """What only a job does."""
     signals = view.open(Signals).table().drop("id").row(number, named=True)
-    rules, reasons = rules_of_job(view), view.open(Verdicts).table["reasons"][number].to_list()
+    rules, reasons = rules_of_job(view), view.open(Verdicts).table(["reasons"])["reasons"][number].to_list()
     near = view.open(Heldout).exclusions.filter(document=number)
     versions = {path.name for path in view.workspace.corpus("original").parent.iterdir()}
     return {
@@ -209,7 +209,7 @@ def _duplicates(view: View, number: int) -> tuple[Neighbour | None, tuple[Neighb
         return _same_meaning(view, number), ()
     corpus, duplicates = view.open(Documents, "deduplicated").documents, view.open(FoundDuplicates).duplicates
     ids = pl.concat([corpus.select("id", "source"), duplicates.frozen.select("id", "source")])
-    table = view.open(Selected).table
+    table = view.open(Selected).table()
 
     def neighbour(other: int, similarity: float) -> Neighbour:
         name, source = ids.row(other)
@@ -228,7 +228,7 @@ def _duplicates(view: View, number: int) -> tuple[Neighbour | None, tuple[Neighb
 
 def _same_meaning(view: View, number: int) -> Neighbour | None:
     """The kept document to whose vector that of this one is the nearest, if it was removed for it."""
-    row = view.open(Selected).table.row(number, named=True)
+    row = view.open(Selected).table().row(number, named=True)
     if row["kept"]:
         return None
     name, source = view.open(Documents).documents.select("id", "source").row(row["kept_document"])

@@ -157,7 +157,7 @@ class _InWorkspace:
 
     def documents(self, reason: str) -> Iterator[DroppedDocument]:
         """Those with a reason, a shard's texts at a time."""
-        reasons = self._view.open(Verdicts).table["reasons"]
+        reasons = self._view.open(Verdicts).table(["reasons"])["reasons"]
         if reason.startswith(REASON) and self._view.workspace.folder("contamination").exists():
             yield from self._contaminated(reason, reasons)
             return

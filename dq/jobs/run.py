@@ -195,8 +195,8 @@ class _Steps:
             score_documents(self.view, signals, executor=self.executor, learned=learned, models=models, step=step)
 
     def judge(self) -> Verdicts:
-        with self._by_documents("judge"):
-            return judge(self.view, self.config.quality.rule_set)
+        with self._by_shards("judge") as step:
+            return judge(self.view, self.config.quality.rule_set, executor=self.executor, step=step)
 
     def tokenise(self) -> None:
         with self.progress.step("tokenise", unit="parts", total=count_parts(self.view)) as step:
@@ -224,7 +224,7 @@ class _Steps:
         return 1 if self.view.texts.trained == ORIGINAL else 2
 
     def _by_documents(self, name: str) -> AbstractContextManager[Step]:
-        return self.progress.step(name, unit="documents", total=len(self.view.open(Documents).documents))
+        return self.progress.step(name, unit="documents", total=self.view.open(Documents).count)
 
     def _by_shards(self, name: str, *, versions: int = 1) -> AbstractContextManager[Step]:
         return self.progress.step(name, unit="shards", total=versions * len(self.view.open(Documents).shards))

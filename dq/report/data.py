@@ -71,7 +71,7 @@ def gather(workspace: Workspace, study: Path) -> ReportData:
         WorkspaceError: something has not finished.
     """
     view = View.of(workspace)
-    corpus, heldout, verdicts = view.open(Documents, "judged"), view.open(Heldout), view.open(Verdicts).table
+    corpus, heldout, verdicts = view.open(Documents, "judged"), view.open(Heldout), view.open(Verdicts).table()
     found, rules = read_json(study / "comparison.json"), rules_of_job(view)
     available = pl.Series(~heldout.withheld)
     reasons = verdicts.filter(available)["reasons"]
@@ -165,7 +165,8 @@ def _pair_examples(view: View) -> list[tuple[Example, Example]]:
     corpus = view.open(Documents, "deduplicated")
     removed = (
         view.open(Selected)
-        .table.with_row_index("document")
+        .table()
+        .with_row_index("document")
         .filter(pl.col("kept_document").is_not_null() & ~pl.col("kept"))
     )
     # The least similar first: those are the ones to doubt.

@@ -13,14 +13,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
-import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import Field, JsonValue, ValidationError, field_validator, model_validator
 
-from dq.arrays import offsets_of
 from dq.config import FieldFault, StrictModel
 from dq.corpus import Corpus
 from dq.dedup import RepeatedPassages, find_passages, passages
@@ -29,8 +27,8 @@ from dq.executors import QUIET, Executor, Step
 from dq.quality import cleaners
 from dq.stages.base import ORIGINAL, TextVersions, View
 from dq.stages.duplicates import disk_errors, shard_readers
+from dq.stages.ranked import ranked_documents
 from dq.stages.read import Documents
-from dq.stages.selection import ranked_documents
 from dq.store import read_json, write_json_atomic, write_parquet, write_table
 from dq.text import Cleaned, Cleaner, CorpusCleaner, Texts, content_keys
 
@@ -173,8 +171,7 @@ def _without_passages(
         ranked = ranked_documents(view, options.keep, of=corpus.version)
         found = find_passages(shard_readers(corpus), options, documents=ranked, folder=folder)
         write_parquet(folder / LEDGER, found.pieces)
-    ends = offsets_of(np.bincount(corpus.documents["shard"].to_numpy(), minlength=len(corpus.shards)))
-    return [found.cuts_of(int(first), int(stop - first)).clean for first, stop in pairwise(ends)]
+    return [found.cuts_of(int(first), int(end - first)).clean for first, end in pairwise(corpus.first_documents)]
 
 
 TEXT_KEY = "text_key"  # xxh64 of the text of this version, beside the content key of the text as read

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
 import polars as pl
 
 from dq.corpus import Corpus
@@ -104,11 +103,8 @@ def find_contamination(
             for shard in range(len(corpus.shards))
         ]
         executor.run(_look_in_shard, tasks, output=lambda task: task.output, step=step)
-        firsts = np.searchsorted(corpora[0].documents["shard"].to_numpy(), [task.shard for task in tasks])
-        parts = [
-            read_parquet(task.output).with_columns(pl.col("document") + int(first))
-            for task, first in zip(tasks, firsts, strict=True)
-        ]
+        firsts = corpora[0].first_documents
+        parts = [read_parquet(task.output).with_columns(pl.col("document") + int(firsts[task.shard])) for task in tasks]
         # Of two versions of a document the one that holds more of an item counts.
         matches = pl.concat(parts).group_by("document", "item").agg(pl.col("ngrams").max()).sort("document", "item")
         found = [read_parquet(task.found) for task in tasks]

@@ -68,7 +68,7 @@ def find_overlaps(
     Also the word 13-grams of what is scored that stand in any other document, by themselves too few to exclude it.
     """
     firsts = corpora[0].first_documents
-    marks = np.split(held_out, firsts[1:])
+    marks = np.split(held_out, firsts[1:-1])
     tasks = [
         _ShardTask(corpus.folder, shard, wanted, marks[shard])
         for corpus in corpora

@@ -5,32 +5,34 @@ Its record names the text versions of the job, and with it a job is finished: it
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 import polars as pl
 
-from dq.stages.base import Need, Output, View
+from dq.stages.base import Need, View
+from dq.stages.by_shard import ByShard, write_shards
 from dq.stages.heldout import Heldout
 from dq.stages.read import Documents
 from dq.stages.selection import Selected
 from dq.stages.tokens import TokenPool
 from dq.stages.verdicts import Verdicts
-from dq.store import read_parquet, write_parquet
 
 FATES = ("held_out", "excluded", "dropped", "removed", "kept")
 """Held out; too near to a held-out document; dropped by a rule; a duplicate of a kept one; kept. One a document."""
-FILE = "fates.parquet"
 
 Bools: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
 
 
-class Fates(Output):
+class Fates(ByShard):
     """What became of every document."""
 
-    made_by: ClassVar = {"fates": 1}
+    made_by: ClassVar = {"fates": 2}
     needs: ClassVar = {
         "heldout": Need(Heldout),
         "selection": Need(Selected),
@@ -46,7 +48,7 @@ class Fates(Output):
     @cached_property
     def fate(self) -> pl.Series:
         """One of `FATES` a document, in the corpus's order."""
-        return read_parquet(self.folder / FILE)["fate"]
+        return self.table(["fate"])["fate"]
 
     def having(self, *fates: str) -> Bools:
         """The documents with one of these fates: bool (documents,)."""
@@ -58,23 +60,32 @@ def settle_fates(view: View) -> Fates:
     stage = view.stage(Fates, config={"texts": view.texts})
     if stage.done() is None:
         stage.start()
-        heldout = view.open(Heldout)
-        dropped, removed = ~view.open(Verdicts).keep, ~view.open(Selected).kept
-        marks = [heldout.held_out, heldout.excluded, dropped, removed]
-        fate = np.select(marks, FATES[:-1], default=FATES[-1])
-        write_parquet(stage.folder / FILE, pl.DataFrame({"fate": pl.Series(fate, dtype=pl.Enum(FATES))}))
-        stage.commit({name: int((fate == name).sum()) for name in FATES})
+        counts: Counter[str] = Counter()
+        for frame in write_shards(stage.folder, _of_shards(view)):
+            counts.update(dict(frame["fate"].value_counts().iter_rows()))
+        stage.commit({name: counts[name] for name in FATES})
     return view.open(Fates)
+
+
+def _of_shards(view: View) -> Iterator[pl.DataFrame]:
+    """The fates of one shard after another."""
+    heldout, verdicts, selected = view.open(Heldout), view.open(Verdicts), view.open(Selected)
+    for shard, (first, end) in enumerate(pairwise(view.open(Documents).first_documents)):
+        dropped = ~verdicts.of_shard(shard, ["keep"])["keep"].to_numpy()
+        removed = ~selected.of_shard(shard, ["kept"])["kept"].to_numpy()
+        marks = [heldout.held_out[first:end], heldout.excluded[first:end], dropped, removed]
+        fate = np.select(marks, FATES[:-1], default=FATES[-1])
+        yield pl.DataFrame({"fate": pl.Series(fate, dtype=pl.Enum(FATES))})
 
 
 def count_fates(view: View) -> pl.DataFrame:
     """One row a source and fate: documents, n_bytes and tokens, all int64."""
-    frame = (
-        view.open(Documents, "trained")
-        .documents.select("source", "n_bytes")
-        .with_columns(view.open(Fates).fate.cast(pl.String), pl.Series("tokens", view.open(TokenPool).lengths))
-    )
-    counted = frame.group_by("source", "fate").agg(
-        pl.len().cast(pl.Int64).alias("documents"), pl.col("n_bytes").sum(), pl.col("tokens").sum()
-    )
-    return counted.sort("source", "fate")
+    corpus, fates, pool = view.open(Documents, "trained"), view.open(Fates), view.open(TokenPool)
+    names, counted = ("documents", "n_bytes", "tokens"), []
+    for shard, (first, end) in enumerate(pairwise(corpus.first_documents)):
+        frame = corpus.of_shard(shard, ["source", "n_bytes"]).with_columns(
+            fates.of_shard(shard)["fate"].cast(pl.String), pl.Series("tokens", pool.lengths[first:end])
+        )
+        sums = pl.len().cast(pl.Int64).alias("documents"), pl.col("n_bytes").sum(), pl.col("tokens").sum()
+        counted.append(frame.group_by("source", "fate").agg(sums))
+    return pl.concat(counted).group_by("source", "fate").agg(pl.col(names).sum()).sort("source", "fate")

@@ -176,8 +176,7 @@ def hold_out(
     if stage.done() is None:
         stage.start()
         corpora = [view.open(Documents, "" if name == "corpus" else name) for name in uses]
-        documents = corpora[0].documents
-        held_out = _drawn(documents, config)
+        held_out = _drawn(corpora[0], config)
         frames = dict(_per_source(corpora[0], held_out))
         frames |= {name: _neutral(name, one, corpora[0]) for name, one in neutral.items()}
         if not frames:
@@ -223,15 +222,22 @@ def heldout_uses(view: View, *, benchmarks: bool) -> tuple[str, ...]:
     return (*versions(view), *((BENCHMARKS,) if benchmarks else ()))
 
 
-def _drawn(documents: pl.DataFrame, config: HeldoutConfig) -> Bools:
+def _drawn(corpus: Corpus, config: HeldoutConfig) -> Bools:
     """Which documents are in a set of their source: the lowest draws below the fraction, with all their copies."""
-    keys = documents["content_key"].to_numpy()
-    drawn = pl.Series(is_held_out(keys, config.fraction))
-    draw = pl.Series("draw", mix64(keys, DRAW), pl.UInt64)
-    mine = documents.select("source", "content_key", "n_bytes").with_columns(draw).filter(drawn)
-    unique = mine.filter(pl.col("n_bytes") > 0).unique(["source", "content_key"])
-    chosen = unique.filter(pl.col("draw").rank("ordinal").over("source") <= config.max_documents)
-    return documents["content_key"].is_in(chosen["content_key"].implode()).to_numpy()
+    shards = range(len(corpus.sizes))
+    chosen = pl.DataFrame(schema={"source": pl.String, "content_key": pl.UInt64, "draw": pl.UInt64})
+    for shard in shards:
+        documents = corpus.of_shard(shard, ["source", "content_key", "n_bytes"])
+        keys = documents["content_key"].to_numpy()
+        draw = pl.Series("draw", mix64(keys, DRAW), pl.UInt64)
+        drawn = pl.Series(is_held_out(keys, config.fraction)) & (documents["n_bytes"] > 0)
+        mine = documents.with_columns(draw).filter(drawn).select(chosen.columns)
+        unique = pl.concat([chosen, mine]).unique(["source", "content_key"])
+        chosen = unique.filter(pl.col("draw").rank("ordinal").over("source") <= config.max_documents)
+    held = chosen["content_key"].implode()
+    return np.concatenate(
+        [corpus.of_shard(one, ["content_key"])["content_key"].is_in(held).to_numpy() for one in shards]
+    )
 
 
 def _without_quoted(frame: pl.DataFrame, quoted: U64) -> tuple[pl.DataFrame, dict[str, Any]]:
@@ -250,16 +256,14 @@ def _without_quoted(frame: pl.DataFrame, quoted: U64) -> tuple[pl.DataFrame, dic
 def _per_source(corpus: Corpus, held_out: np.ndarray[Any, Any]) -> list[tuple[str, pl.DataFrame]]:
     if not held_out.any():
         return []
-    texts = corpus.texts_of(np.flatnonzero(held_out).tolist())  # these alone: filtering tables would hold all texts
-    held = corpus.documents.filter(pl.Series(held_out)).with_columns(text=pl.Series(texts, dtype=pl.String))
-    held = held.select("id", "source", "text", "content_key", "n_bytes")
+    held = corpus.rows(np.flatnonzero(held_out), ["id", "source", "text", "content_key", "n_bytes"])
     held = held.filter(pl.col("n_bytes").sum().over("source") > 0)  # empty documents alone measure nothing
     return [(str(source), held.filter(pl.col("source") == source)) for source in held["source"].unique().sort()]
 
 
 def _neutral(name: str, neutral: Corpus, corpus: Corpus) -> pl.DataFrame:
     """All documents of a neutral set."""
-    if name in corpus.documents["source"]:
+    if name in corpus.sources:
         raise ConfigError(f"heldout.neutral: {name} is also a source of the corpus; give the set another name")
     columns = ["id", "source", "text", "content_key", "n_bytes"]
     whole = pl.concat([read_parquet(path, columns=columns) for path in neutral.shards])

@@ -94,7 +94,7 @@ def learn(view: View, config: LearnedConfig, read: ReadConfig) -> LearnedModel:
         stage.start()
         wanted, corpus = view.open(WantedDocuments), view.open(Documents, "judged")
         trained = train_quality(
-            _sample(wanted, np.ones(len(wanted.documents), np.bool_), config.max_documents),
+            _sample(wanted, np.ones(wanted.count, np.bool_), config.max_documents),
             _sample(corpus, ~view.open(Heldout).withheld, config.max_documents),
             config.options,
         )
@@ -107,7 +107,6 @@ def learn(view: View, config: LearnedConfig, read: ReadConfig) -> LearnedModel:
 
 def _sample(corpus: Corpus, chosen: np.ndarray[Any, np.dtype[np.bool_]], most: int) -> list[str]:
     """The texts of the chosen documents with the lowest draws: the same whatever their order."""
-    documents = corpus.documents
-    draw = mix64(documents["content_key"].to_numpy(), documents["occurrence"].to_numpy(), DRAW)
+    draw = mix64(corpus.column("content_key"), corpus.occurrences, DRAW)
     rows = np.flatnonzero(chosen)
     return corpus.texts_of(rows[np.argsort(draw[rows], kind="stable")[:most]].tolist())

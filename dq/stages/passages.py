@@ -15,8 +15,9 @@ from dq.errors import InputError, listed
 from dq.executors import QUIET, Step
 from dq.stages.base import ORIGINAL, Need, Output, View
 from dq.stages.duplicates import disk_errors, shard_readers
+from dq.stages.ranked import ranked_documents
 from dq.stages.read import Documents
-from dq.stages.selection import KnownPolicy, ranked_documents
+from dq.stages.selection import KnownPolicy
 from dq.stages.signals import Signals
 from dq.store import read_parquet, write_parquet
 

@@ -9,7 +9,6 @@ replaced. All go through the same code and settings as the corpus. All must be f
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -25,7 +24,7 @@ from dq.stages.base import Need, Output, View
 from dq.stages.heldout import Heldout, HeldoutConfig
 from dq.stages.read import Documents
 from dq.store import read_json, write_json_atomic
-from dq.text import mix64, uniform
+from dq.text import mix64
 
 FILE = "planted.json"
 MAX_PLANTED = 50
@@ -82,10 +81,16 @@ def _long(texts: pl.Series) -> list[str]:
 
 
 def _originals(corpus: Corpus) -> list[str]:
-    draw = uniform(mix64(corpus.documents["content_key"].to_numpy(), DRAW))
-    long = corpus.documents["n_bytes"].to_numpy() >= 5 * MIN_WORDS
-    chosen = list(islice((int(document) for document in np.argsort(draw) if long[document]), 2 * MAX_PLANTED))
-    return _long(pl.Series(corpus.texts_of(chosen), dtype=pl.String))[:MAX_PLANTED]
+    """Long documents with the lowest draws."""
+    chosen = pl.DataFrame(schema={"document": pl.Int64, "draw": pl.UInt64})
+    for shard, first in enumerate(corpus.first_documents[:-1]):
+        documents = corpus.of_shard(shard, ["content_key", "n_bytes"])
+        draw = pl.Series("draw", mix64(documents["content_key"].to_numpy(), DRAW), pl.UInt64)
+        numbers = pl.Series("document", np.arange(first, first + len(documents)))
+        long = documents.with_columns(numbers, draw).filter(pl.col("n_bytes") >= 5 * MIN_WORDS).select(chosen.columns)
+        chosen = pl.concat([chosen, long]).sort("draw", "document").head(2 * MAX_PLANTED)
+    texts = corpus.texts_of(chosen["document"].to_list())
+    return _long(pl.Series(texts, dtype=pl.String))[:MAX_PLANTED]
 
 
 def _near_duplicates(originals: list[str], dedup: DedupConfig) -> dict[str, Any]:

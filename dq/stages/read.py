@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from dq.arrays import distinct
 from dq.corpus.batches import gathered
 from dq.corpus.config import ReadConfig
 from dq.corpus.corpus import Corpus
@@ -225,12 +226,9 @@ class _ShardWriter:
 
 
 def _summary(folder: Path, counts: RowCounts) -> dict[str, Any]:
-    by_source = (
-        pl.concat([read_parquet(path, columns=["source", "n_bytes"]) for path in sorted(folder.glob("[0-9]*.parquet"))])
-        .group_by("source")
-        .agg(pl.len().alias("documents"), pl.col("n_bytes").sum())
-        .sort("source")
-    )
+    shards = (read_parquet(path, columns=["source", "n_bytes"]) for path in sorted(folder.glob("[0-9]*.parquet")))
+    each = (shard.group_by("source").agg(pl.len().alias("documents"), pl.col("n_bytes").sum()) for shard in shards)
+    by_source = pl.concat(each).group_by("source").agg(pl.col("documents", "n_bytes").sum()).sort("source")
     return {
         "rows": counts.rows,
         "documents": int(by_source["documents"].sum()),
@@ -248,7 +246,14 @@ def _summary(folder: Path, counts: RowCounts) -> dict[str, Any]:
 
 def _repeated_ids(folder: Path) -> list[dict[str, Any]]:
     """The sources in which documents share an id, those with most first: how many do, and one such id."""
-    shards = [read_parquet(path, columns=["source", "id"]) for path in sorted(folder.glob("[0-9]*.parquet"))]
+    paths, names = sorted(folder.glob("[0-9]*.parquet")), ["source", "id"]
+    hashes = [read_parquet(path, columns=names).hash_rows().to_numpy() for path in paths]
+    ordered = np.sort(np.concatenate(hashes))
+    repeated = pl.Series(distinct(ordered[1:][ordered[1:] == ordered[:-1]]))  # few: ids of all would take much memory
+    shards = [
+        read_parquet(path, columns=names).filter(pl.Series(mine).is_in(repeated.implode()))
+        for path, mine in zip(paths, hashes, strict=True)
+    ]
     shared = pl.concat(shards).group_by("source", "id").len().filter(pl.col("len") > 1)
     by_source = shared.group_by("source").agg(
         pl.col("len").sum().cast(pl.Int64).alias("documents"),

@@ -1,13 +1,13 @@
 """The stage that selects: of each group of duplicates among the eligible documents one stays, by a policy.
 
-Policies beyond length and source need a column: ``best:SIGNAL`` takes it from the signals, ``earliest:FIELD`` from the
-field of the rows as they were read.
+Only documents that may have a duplicate are ranked and in memory; what is written goes by shards.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
-from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeAlias
 
@@ -15,21 +15,23 @@ import numpy as np
 import polars as pl
 from pydantic import AfterValidator, Field
 
-from dq.dedup import DedupConfig, Policy, Selection, guard_removal, select
+from dq.corpus import Corpus
+from dq.dedup import Chosen, DedupConfig, Duplicates, Policy, Selection, choose, guard_removal
 from dq.dedup.policy import LONGEST
-from dq.errors import ConfigError, nearest
+from dq.errors import ConfigError
 from dq.quality.signals import signal
-from dq.stages.base import Need, Output, View
+from dq.stages.base import Need, View
+from dq.stages.by_shard import ByShard, write_shards
 from dq.stages.duplicates import FoundDuplicates
 from dq.stages.heldout import Heldout
+from dq.stages.ranked import ranked_documents
 from dq.stages.read import Documents
 from dq.stages.signals import Signals
 from dq.stages.tokens import TokenPool
 from dq.stages.vectors import FoundVectors
 from dq.stages.verdicts import Verdicts
-from dq.store import read_parquet, write_parquet
+from dq.store import Stage
 
-FILE = "selection.parquet"
 JOB_NEEDS = ("duplicates", "heldout", "tokens", "verdicts")
 """What a job's selection is made from. Tokens decide nothing in it: finished studies name fingerprints with them."""
 
@@ -69,10 +71,16 @@ class DeduplicationConfig(DedupConfig):
         return (self.keep.signal,) if self.keep.signal else ()
 
 
-class Selected(Output):
-    """Which of the eligible documents stay, and what each removed one duplicates."""
+class Selected(ByShard):
+    """Which of the eligible documents stay, and what each removed one duplicates.
 
-    made_by: ClassVar = {"select": 3}
+    Columns: kept, kept_document, exact, similarity, intersection, union, cluster_size. ``kept_document`` is the
+    document itself where kept, null where not eligible; numbers past the corpus are rows of
+    ``duplicates/frozen.parquet``. ``exact``: removed, and its canonical text is the kept one's. The counts of shingles
+    are null for kept ones and where all shingles are equal.
+    """
+
+    made_by: ClassVar = {"select": 4}
     needs: ClassVar = {
         "duplicates": Need(FoundDuplicates),
         "heldout": Need(Heldout),
@@ -93,35 +101,21 @@ class Selected(Output):
         return "vectors" in self.record.inputs
 
     @property
-    def file(self) -> Path:
-        """The table, for whoever reads a part of it."""
-        return self.folder / FILE
-
-    @cached_property
-    def table(self) -> pl.DataFrame:
-        """One row a document: kept, kept_document, exact, similarity, intersection, union, cluster_size.
-
-        ``kept_document`` is the document itself where kept, null where not eligible; numbers past the corpus are rows
-        of ``duplicates/frozen.parquet``. ``exact``: removed, and its canonical text is the kept one's. The counts of
-        shingles are null for kept ones and where all shingles are equal.
-        """
-        return read_parquet(self.file)
-
-    @property
     def kept(self) -> Bools:
         """Bool (documents,)."""
-        return np.asarray(self.table["kept"].to_numpy())
+        return self.column("kept")
 
     @property
     def selection(self) -> Selection:
         """The selection as it was made."""
+        table = self.table()
         return Selection(
-            kept_index=self.table["kept_document"].fill_null(-1).to_numpy(),
-            intersection=self.table["intersection"].fill_null(0).to_numpy(),
-            union=self.table["union"].fill_null(0).to_numpy(),
-            similarity=self.table["similarity"].fill_null(float("nan")).to_numpy(),
-            exact=np.asarray(self.table["exact"].to_numpy()),
-            cluster_size=self.table["cluster_size"].to_numpy(),
+            kept_index=table["kept_document"].fill_null(-1).to_numpy(),
+            intersection=table["intersection"].fill_null(0).to_numpy(),
+            union=table["union"].fill_null(0).to_numpy(),
+            similarity=table["similarity"].fill_null(float("nan")).to_numpy(),
+            exact=np.asarray(table["exact"].to_numpy()),
+            cluster_size=table["cluster_size"].to_numpy(),
             verified_at_selection=0,
         )
 
@@ -143,21 +137,32 @@ def select_documents(view: View, config: DeduplicationConfig, *, eligible: Bools
     stage = view.stage(Selected, config=policy, uses=uses)
     if stage.done() is None:
         stage.start()
-        duplicates = view.open(FoundDuplicates).duplicates
-        chosen = select(duplicates, eligible, order=config.keep.ranks(_ranked(view, config.keep)))
+        duplicates, corpus = view.open(FoundDuplicates).duplicates, view.open(Documents, "deduplicated")
+        order = config.keep.ranks(_ranked(view, config.keep, duplicates))
+        chosen = choose(duplicates, eligible, order=order)
         guard_removal(
-            chosen,
-            view.open(Documents, "deduplicated").documents,
+            chosen.of_rows,
+            corpus.rows(chosen.rows, ["id", "source"]),
             max_removed_fraction=config.max_removed_fraction,
             allowed=config.allow_removal,
+            others=_others(corpus, chosen),
         )
-        write_parquet(stage.folder / FILE, selection_table(chosen))
-        stage.commit({"kept": int(chosen.kept.sum()), "removed": int(chosen.removed.sum())})
+        write_selection(stage, corpus, chosen)
     return view.open(Selected)
 
 
+def write_selection(stage: Stage, corpus: Corpus, chosen: Chosen) -> None:
+    """Write a selection, one shard after another, and declare it finished."""
+    parts = (selection_table(chosen.between(first, end)) for first, end in pairwise(corpus.first_documents))
+    kept = eligible = 0
+    for table in write_shards(stage.folder, parts):
+        kept += int(table["kept"].sum())
+        eligible += len(table) - table["kept_document"].null_count()
+    stage.commit({"kept": kept, "removed": eligible - kept})
+
+
 def selection_table(chosen: Selection) -> pl.DataFrame:
-    """What is written of a selection, as `Selected.table` has it."""
+    """What is written of a selection, as `Selected` has it."""
     table = pl.DataFrame(
         {
             "kept": chosen.kept,
@@ -176,49 +181,24 @@ def selection_table(chosen: Selection) -> pl.DataFrame:
     )
 
 
-def _ranked(view: View, policy: Policy) -> pl.DataFrame:
-    """The documents with the column that the policy ranks them by."""
-    if policy == LONGEST:
-        visible = view.open(FoundDuplicates).duplicates.visible
-        return view.open(Documents, "deduplicated").documents.with_columns(visible_characters=pl.Series(visible))
-    return ranked_documents(view, policy, of="deduplicated")
+def _others(corpus: Corpus, chosen: Chosen) -> dict[str, int]:
+    """The eligible documents of each source that have no duplicate."""
+    counts: Counter[str] = Counter()
+    alone = chosen.eligible.copy()
+    alone[chosen.rows] = False
+    for shard, (first, end) in enumerate(pairwise(corpus.first_documents)):
+        sources = corpus.of_shard(shard, ["source"])["source"].filter(pl.Series(alone[first:end]))
+        counts.update(dict(sources.value_counts().iter_rows()))
+    return counts
 
 
-def ranked_documents(view: View, policy: Policy, *, of: str) -> pl.DataFrame:
-    """The documents of a text version, with the column of the policy; `longest` counts its own.
-
-    Raises:
-        ConfigError: no document has the field, or the source.
-    """
-    corpus = view.open(Documents, of)
-    if policy.signal:
-        return corpus.documents.hstack(view.open(Signals).table([policy.signal]))
-    known = corpus.documents["source"].unique()
-    if unknown := [source for source in policy.sources if source not in known]:
-        raise ConfigError(f"`keep`: {policy}: {nearest(unknown[0], known.sort(), what='source')}", field="keep")
-    if policy.field:
-        ties = corpus.documents.select("content_key", "occurrence", id="id", source="source")
-        return ties.drop(policy.field, strict=False).with_columns(_field(corpus, policy.field).alias(policy.field))
-    return corpus.documents
-
-
-def _field(corpus: Documents, name: str) -> pl.Series:
-    """A field of the rows beside text, id and source: numbers where every value is one, else text.
-
-    Dates as text compare rightly when they are written alike, year first (ISO 8601).
-    """
-    path = f"$[{name!r}]"
-    try:
-        shards = [read_parquet(shard, columns=["meta"])["meta"].str.json_path_match(path) for shard in corpus.shards]
-    except pl.exceptions.ComputeError:
-        message = f"`keep`: earliest:{name}: not the name of a field; use letters, digits, `_` and `-`"
-        raise ConfigError(message, field="keep") from None
-    values: pl.Series = pl.concat(shards)
-    if values.null_count() == len(values):
-        message = f"`keep`: earliest:{name}: no document has a field {name!r}; name a field of your rows"
-        raise ConfigError(message, field="keep")
-    for kind in (pl.Int64, pl.Float64):
-        numbers = values.cast(kind, strict=False)
-        if numbers.null_count() == values.null_count():
-            return numbers
-    return values
+def _ranked(view: View, policy: Policy, duplicates: Duplicates) -> pl.DataFrame:
+    """The documents that may have a duplicate, with the column that the policy ranks them by."""
+    rows = duplicates.involved
+    documents = ranked_documents(view, policy, of="deduplicated", rows=rows)
+    if policy != LONGEST:
+        return documents
+    found, visible = duplicates.measured["document"].to_numpy(), np.zeros(len(rows), np.int64)
+    mine = np.isin(found, rows)
+    visible[np.searchsorted(rows, found[mine])] = duplicates.measured["characters"].to_numpy()[mine]
+    return documents.with_columns(visible_characters=pl.Series(visible))

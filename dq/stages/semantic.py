@@ -11,15 +11,15 @@ from pydantic import Field, model_validator
 
 from dq.arrays import I64
 from dq.config import StrictModel
-from dq.dedup import guard_removal, select_by_cosine, visible_characters
+from dq.dedup import Chosen, guard_removal, select_by_cosine, visible_characters
 from dq.dedup.policy import LONGEST
 from dq.executors import QUIET, Step
 from dq.stages.base import ORIGINAL, View
 from dq.stages.duplicates import disk_errors
+from dq.stages.ranked import ranked_documents
 from dq.stages.read import Documents
-from dq.stages.selection import FILE, KnownPolicy, Selected, ranked_documents, selection_table
+from dq.stages.selection import KnownPolicy, Selected, write_selection
 from dq.stages.vectors import FoundVectors
-from dq.store import write_parquet
 
 
 class SemanticConfig(StrictModel):
@@ -63,21 +63,22 @@ def select_by_meaning(view: View, config: SemanticConfig, *, step: Step = QUIET)
     stage = view.stage(Selected, config=settings, uses=uses)
     if stage.done() is None:
         stage.start()
-        vectors, documents = view.open(FoundVectors).array, view.open(Documents).documents
+        vectors, corpus = view.open(FoundVectors).array, view.open(Documents)
+        everything = np.ones(corpus.count, np.bool_)
         with disk_errors(stage.folder):
             chosen = select_by_cosine(
                 vectors,
-                np.ones(len(documents), np.bool_),
+                everything,
                 order=_ranks(view, config),
                 threshold=config.threshold,
                 folder=stage.folder,
                 step=step,
             )
+        documents = corpus.documents
         guard_removal(chosen, documents, max_removed_fraction=config.max_removed_fraction, allowed=config.allow_removal)
         keys = documents["content_key"].to_numpy()
         chosen = replace(chosen, exact=chosen.removed & (keys == keys[chosen.kept_index]))
-        write_parquet(stage.folder / FILE, selection_table(chosen))
-        stage.commit({"kept": int(chosen.kept.sum()), "removed": int(chosen.removed.sum())})
+        write_selection(stage, corpus, Chosen(np.arange(corpus.count), chosen, everything))
     return view.open(Selected)
 
 

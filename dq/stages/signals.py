@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
-
-import polars as pl
 
 from dq.corpus import Corpus
 from dq.executors import QUIET, Executor, Step
 from dq.quality import score
 from dq.quality.scorers.files import ModelFile, load_models
-from dq.stages.base import Need, Output, View
+from dq.stages.base import Need, View
+from dq.stages.by_shard import ByShard
 from dq.stages.learned import LearnedModel
 from dq.stages.read import Documents
 from dq.store import Stage, file_sha256, read_parquet, write_parquet
 
 
-class Signals(Output):
-    """Signals of every document: one Parquet file a shard, one row a document, with its id."""
+class Signals(ByShard):
+    """Signals of every document, with its id."""
 
     made_by: ClassVar = {"score": 4}
     needs: ClassVar = {"corpus": Need(Documents, "judged"), "learned": Need(LearnedModel)}
@@ -30,18 +28,6 @@ class Signals(Output):
     def place(cls, view: View, _of: str, /) -> Path:
         """``signals/<version>``."""
         return view.workspace.signals(view.texts.judged)
-
-    def table(self, names: list[str] | None = None) -> pl.DataFrame:
-        """The signals of all documents in the corpus's order; default: id and every signal."""
-        return pl.concat([read_parquet(path, columns=names) for path in self._shards])
-
-    def of_shard(self, shard: int) -> pl.DataFrame:
-        """The same of one shard."""
-        return read_parquet(self._shards[shard])
-
-    @cached_property
-    def _shards(self) -> list[Path]:
-        return sorted(self.folder.glob("[0-9]*.parquet"))
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import math
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -21,9 +21,10 @@ import numpy as np
 import polars as pl
 from pydantic import Field, model_validator
 
-from dq.arrays import U64
+from dq.arrays import Bools
 from dq.config import FieldFault, SparseModel, fingerprint
 from dq.corpus import Corpus
+from dq.corpus.corpus import IDENTITY
 from dq.errors import InputError, require
 from dq.stages.base import Need, Output, View
 from dq.stages.encoder import LONG_RUNS, MAX_RUN_CHARS
@@ -143,7 +144,7 @@ def make_tokenizer(view: View, config: TokenizerConfig) -> Tokenizer:
         corpus = view.open(Documents, "trained")
         sample = _sample(corpus, ~view.open(Heldout).withheld, config)
         per_source = sample.group_by("source").agg(pl.col("n_bytes").sum()).sort("source")
-        left_out = sorted(set(corpus.documents["source"].unique()) - set(per_source["source"]))
+        left_out = sorted(set(corpus.sources) - set(per_source["source"]))
         if config.file is None:
             tokenizer = _train(_texts(corpus, sample), config)
             content, about = tokenizer.to_str(pretty=False), {"vocab_size": tokenizer.get_vocab_size()}
@@ -156,14 +157,18 @@ def make_tokenizer(view: View, config: TokenizerConfig) -> Tokenizer:
     return view.open(Tokenizer)
 
 
-def _sample(corpus: Corpus, training: np.ndarray[Any, np.dtype[np.bool_]], config: TokenizerConfig) -> pl.DataFrame:
+def _sample(corpus: Corpus, training: Bools, config: TokenizerConfig) -> pl.DataFrame:
     """Documents in a random order fixed by their keys, of each source as many bytes as the smallest source allows.
 
     The smallest of those of which anything is left.
     """
-    documents = corpus.documents
-    sizes = documents.select("source", "n_bytes").filter(pl.Series(training))
-    totals = sizes.group_by("source").agg(pl.col("n_bytes").sum()).filter(pl.col("n_bytes") > 0)
+    firsts, bytes_of = corpus.first_documents, pl.col("n_bytes").sum()
+    each = [
+        corpus.of_shard(shard, ["source", "n_bytes"]).filter(pl.Series(training[first:end])).group_by("source")
+        for shard, (first, end) in enumerate(pairwise(firsts))
+    ]
+    totals = pl.concat(groups.agg(bytes_of) for groups in each).group_by("source").agg(bytes_of)
+    totals = totals.filter(pl.col("n_bytes") > 0)
     if totals.is_empty():
         raise InputError(
             "no training text is left of any source after holding out and excluding; lower `heldout.fraction`, or take "
@@ -171,11 +176,9 @@ def _sample(corpus: Corpus, training: np.ndarray[Any, np.dtype[np.bool_]], confi
         )
     smallest = int(totals["n_bytes"].cast(pl.Int64).min())  # type: ignore[arg-type]
     limit = min(config.bytes_per_source, smallest)
-    draw = mix64(documents["content_key"].to_numpy(), documents["occurrence"].to_numpy(), DRAW)
     for spare in (SPARE, math.inf):
         shares = totals.with_columns(share=spare * limit / pl.col("n_bytes"))
-        rows = np.flatnonzero(training & _low(documents["source"], draw, shares))
-        pool = documents[rows].with_columns(pl.Series("document", rows), pl.Series("draw", draw[rows]))
+        pool = pl.concat(_lowest(corpus, training, shares))
         held = pool.group_by("source").agg(pl.col("n_bytes").sum())["n_bytes"]
         if len(held) == len(totals) and (held >= limit).all():  # else, by a rare chance, all are looked at
             break
@@ -183,10 +186,18 @@ def _sample(corpus: Corpus, training: np.ndarray[Any, np.dtype[np.bool_]], confi
     return pool.sort("draw", "source", "id").filter(before < limit).sort("document")
 
 
-def _low(sources: pl.Series, draw: U64, shares: pl.DataFrame) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Whether documents are in the share of their source that has the lowest draws: sorting all takes much memory."""
-    share = sources.replace_strict(shares["source"], shares["share"], default=0, return_dtype=pl.Float64)
-    return np.asarray(uniform(draw) < share.to_numpy())
+def _lowest(corpus: Corpus, training: Bools, shares: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """Of each shard the documents in the share of their source that has the lowest draws: few, where all are many."""
+    for shard, (first, end) in enumerate(pairwise(corpus.first_documents)):
+        documents = corpus.of_shard(shard, IDENTITY)
+        draw = mix64(documents["content_key"].to_numpy(), corpus.occurrences[first:end], DRAW)
+        share = documents["source"].replace_strict(
+            shares["source"], shares["share"], default=0, return_dtype=pl.Float64
+        )
+        low = np.flatnonzero(training[first:end] & (uniform(draw) < share.to_numpy()))
+        yield documents[low].with_columns(
+            pl.Series("document", first + low), pl.Series("draw", draw[low]), pl.lit(shard, pl.UInt32).alias("shard")
+        )
 
 
 def _texts(corpus: Corpus, sample: pl.DataFrame) -> Iterator[list[str]]:

@@ -11,13 +11,14 @@ import itertools
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
 
+from dq.arrays import I64, offsets_of
 from dq.corpus import Corpus
 from dq.executors import QUIET, Executor, Step
 from dq.stages.base import Need, Output, View
@@ -35,12 +36,7 @@ PART_BYTES = 16_000_000  # of text: most shards; of larger ones, each of whose p
 
 
 class TokenPool(Output):
-    """A finished pool, mapped from disk.
-
-    Attributes:
-        lengths: int64 (n,), tokens per document with BOS.
-        offsets: int64 (n + 1,), where each document begins in the pool.
-    """
+    """A finished pool, mapped from disk."""
 
     made_by: ClassVar = {"tokens": 2}
     needs: ClassVar = {"corpus": Need(Documents, "trained"), "tokenizer": Need(Tokenizer)}
@@ -52,10 +48,18 @@ class TokenPool(Output):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.lengths: np.ndarray[Any, np.dtype[np.int64]] = read_parquet(folder / LENGTHS)["length"].to_numpy()
-        self.offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(self.lengths)])
         width = self.record.summary.get("dtype", "<u2")
         self._tokens: np.ndarray[Any, np.dtype[np.unsignedinteger[Any]]] = np.memmap(folder / TOKENS, width, mode="r")
+
+    @cached_property
+    def lengths(self) -> I64:
+        """Tokens of each document with BOS: int64 (n,)."""
+        return read_parquet(self.folder / LENGTHS)["length"].to_numpy()
+
+    @cached_property
+    def offsets(self) -> I64:
+        """Where each document begins in the pool, and where the last ends: int64 (n + 1,)."""
+        return offsets_of(self.lengths)
 
     @property
     def bos_id(self) -> int:
@@ -163,8 +167,8 @@ def _parts(corpus: Corpus) -> Iterator[tuple[int, int, int]]:
 
     Each part reads its shard, so a shard has few parts, however large it is.
     """
-    ends = np.cumsum(np.bincount(corpus.documents["shard"].to_numpy(), minlength=len(corpus.shards)))
-    for shard, sizes in enumerate(np.split(corpus.documents["n_bytes"].to_numpy(), ends[:-1])):
+    for shard in range(len(corpus.shards)):
+        sizes = corpus.of_shard(shard, ["n_bytes"])["n_bytes"].to_numpy()
         part = (np.cumsum(sizes) - sizes) // max(PART_BYTES, int(sizes.sum()) // MAX_PARTS)
         cuts = [0, *(np.flatnonzero(np.diff(part)) + 1).tolist(), len(sizes)]
         yield from ((shard, first, end) for first, end in itertools.pairwise(cuts))

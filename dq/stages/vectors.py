@@ -74,7 +74,7 @@ def vectors_of(
         make = _Field(corpus, str(field)).read if model is None else _by_model(corpus, model)
         with disk_errors(stage.folder):
             parts = _in_order(make, len(corpus.shards), threads=threads, step=step)
-            save_parts(stage.folder / FILE, parts, len(corpus.documents))
+            save_parts(stage.folder / FILE, parts, corpus.count)
         stage.commit({})
     return view.open(FoundVectors)
 
@@ -120,7 +120,7 @@ class _Field:
 
     def _first(self, shard: int) -> int:
         """The number of a shard's first document."""
-        return int(np.searchsorted(self.corpus.documents["shard"].to_numpy(), shard))
+        return int(self.corpus.first_documents[shard])
 
     def _value(self, meta: str, number: int) -> list[float]:
         """The numbers of a document."""

@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import cached_property
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
 import polars as pl
 
 from dq.arrays import Bools
 from dq.config import fingerprint
+from dq.corpus import Corpus
 from dq.corpus.fields import json_field
+from dq.executors import QUIET, Executor, Step
 from dq.quality import RuleSet
 from dq.quality.rules import script_warning
 from dq.quality.urls import with_urls
-from dq.stages.base import Need, Output, View
+from dq.stages.base import Need, View
+from dq.stages.by_shard import ByShard, shard_file
 from dq.stages.read import Documents
 from dq.stages.signals import Signals
 from dq.store import read_parquet, write_parquet
 
-FILE = "verdicts.parquet"
 
+class Verdicts(ByShard):
+    """What the rules say of every document: keep (bool), reasons and not_judged (lists of str), script."""
 
-class Verdicts(Output):
-    """What the rules say of every document."""
-
-    made_by: ClassVar = {"judge": 3}
+    made_by: ClassVar = {"judge": 4}
     needs: ClassVar = {"signals": Need(Signals)}
     outside: ClassVar = ("urls",)
 
@@ -36,20 +35,16 @@ class Verdicts(Output):
         """``verdicts/<version>``."""
         return view.workspace.verdicts(view.texts.judged)
 
-    @cached_property
-    def table(self) -> pl.DataFrame:
-        """One row a document in the corpus's order: keep (bool), reasons and not_judged (lists of str), script."""
-        return read_parquet(self.folder / FILE)
-
-    @cached_property
+    @property
     def keep(self) -> Bools:
         """Whether each document stays, bool (documents,): the reasons, which take more memory, are not read."""
-        return np.asarray(read_parquet(self.folder / FILE, columns=["keep"])["keep"].to_numpy())
+        return self.column("keep")
 
     @property
     def unjudged(self) -> pl.DataFrame:
         """The script and not_judged of the documents whose script not every rule is made for."""
-        return read_parquet(self.folder / FILE, columns=["script", "not_judged"]).filter(pl.col("script").is_not_null())
+        shards = self.shards(["script", "not_judged"])
+        return pl.concat(shard.filter(pl.col("script").is_not_null()) for shard in shards)
 
     @property
     def rules(self) -> RuleSet:
@@ -71,27 +66,44 @@ def lists_of(rules: RuleSet) -> dict[str, str]:
     return {} if rules.urls is None else {"urls": fingerprint(rules.urls.identity())}
 
 
-def judge(view: View, rules: RuleSet) -> Verdicts:
-    """Judge every document, or find that it has been done."""
+@dataclass(frozen=True)
+class _ShardTask:
+    corpus: Path
+    metas: Path
+    shard: int
+    signals: Path
+    rules: RuleSet
+    folder: Path
+
+    @property
+    def output(self) -> Path:
+        return shard_file(self.folder, self.shard)
+
+
+def judge(view: View, rules: RuleSet, *, executor: Executor, step: Step = QUIET) -> Verdicts:
+    """Judge every document, or find that it has been done. The step counts shards."""
     stage = view.stage(Verdicts, config=rules, others=lists_of(rules))
     if stage.done() is None:
         stage.start()
-        verdicts = pl.concat(_of_shards(view, rules))
-        write_parquet(stage.folder / FILE, verdicts)
-        stage.commit({"kept": int(verdicts["keep"].sum()), "dropped": int((~verdicts["keep"]).sum())})
+        corpus, signals, fixed = view.open(Documents, "judged"), view.open(Signals), rules
+        if not rules.is_fixed:  # it ranks documents among all
+            sources = (corpus.of_shard(shard, ["source"]) for shard in range(len(corpus.shards)))
+            fixed = rules.fixed(signals.table([*rules.ranked()]).hstack(pl.concat(sources)))
+        metas = view.open(Documents).folder
+        tasks = [
+            _ShardTask(corpus.folder, metas, shard, path, fixed, stage.folder)
+            for shard, path in enumerate(signals.files)
+        ]
+        executor.run(_judge_shard, tasks, output=lambda task: task.output, step=step)
+        kept = [int(read_parquet(task.output, columns=["keep"])["keep"].sum()) for task in tasks]
+        stage.commit({"kept": sum(kept), "dropped": corpus.count - sum(kept)})
     return view.open(Verdicts)
 
 
-def _of_shards(view: View, rules: RuleSet) -> Iterator[pl.DataFrame]:
-    """The verdicts of one shard after another, whose signals alone are in memory; ranks are of all documents."""
-    corpus, signals = view.open(Documents, "judged"), view.open(Signals)
-    sources = corpus.documents["source"]
-    fixed = rules if rules.is_fixed else rules.fixed(signals.table([*rules.ranked()]).with_columns(sources))
-    metas = view.open(Documents).shards
-    for shard, first in enumerate(corpus.first_documents):
-        table = signals.of_shard(shard)
-        verdicts = fixed.judge(table.with_columns(sources[int(first) : int(first) + len(table)]))
-        if (urls := rules.urls) is not None:
-            addresses = json_field(read_parquet(metas[shard], columns=["meta"])["meta"], urls.field)
-            verdicts = with_urls(verdicts, urls.judge(addresses)["reasons"])
-        yield verdicts
+def _judge_shard(task: _ShardTask) -> None:
+    sources = Corpus(task.corpus).of_shard(task.shard, ["source"])
+    verdicts = task.rules.judge(read_parquet(task.signals).hstack(sources))
+    if (urls := task.rules.urls) is not None:
+        metas = Corpus(task.metas).of_shard(task.shard, ["meta"])["meta"]
+        verdicts = with_urls(verdicts, urls.judge(json_field(metas, urls.field))["reasons"])
+    write_parquet(task.output, verdicts)

@@ -130,7 +130,7 @@ def _sections(view: View, variant: Variant, exported: Exported, *, seed: int) ->
 
 def _rules(view: View) -> Section:
     verdicts = view.open(Verdicts)
-    dropped = dict(verdicts.table["reasons"].explode().drop_nulls().value_counts().iter_rows())
+    dropped = dict(verdicts.table(["reasons"])["reasons"].explode().drop_nulls().value_counts().iter_rows())
     rules = verdicts.rules
     rows: list[tuple[Any, ...]] = [
         (

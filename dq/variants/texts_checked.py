@@ -81,7 +81,7 @@ class CheckedTexts:
 
     def _check_noise(self, shard: _Shard, texts: tuple[Layer, ...], corpus: Documents) -> None:
         base = self._view.open(Documents, "trained")
-        first = int(np.searchsorted(base.documents["shard"].to_numpy(), shard.number))
+        first = int(base.first_documents[shard.number])
         made: pa.Array = base.texts(shard.number).take(pa.array(shard.documents - first))
         for layer in texts:
             assert layer.cleaner is not None, "a layer that rewrites text"
@@ -117,7 +117,7 @@ def _shards(corpus: Documents, documents: Bools) -> Iterator[_Shard]:
     Raises:
         WorkspaceError: a text has not.
     """
-    bounds = np.searchsorted(corpus.documents["shard"].to_numpy(), np.arange(len(corpus.shards) + 1))
+    bounds = corpus.first_documents
     for number, path in enumerate(corpus.shards):
         chosen = np.flatnonzero(documents[bounds[number] : bounds[number + 1]])
         if not len(chosen):

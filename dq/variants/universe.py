@@ -71,7 +71,7 @@ def _find_values(view: View, name: str) -> np.ndarray[Any, Any]:
         ConfigError: no rule of the job needs that signal, so it has not been computed.
     """
     if name == CLUSTER_SIZE:
-        return view.open(Selected).table[CLUSTER_SIZE].to_numpy()
+        return view.open(Selected).column(CLUSTER_SIZE)
     signals = view.open(Signals)
     if name not in (known := signals.record.summary["signals"]):
         message = f"{nearest(name, [CLUSTER_SIZE, *known], what='signal of the workspace')}; a rule of the job adds one"

@@ -10,8 +10,11 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
-from dq.dedup import DedupConfig, Duplicates, Policy, Resources, deduplicate, find_duplicates, select
+from dq.dedup import DedupConfig, Duplicates, Policy, Resources, choose, deduplicate, find_duplicates, select
+from dq.dedup.greedy import select_all
+from dq.dedup.kernels.verify import Bound
 from dq.errors import ConfigError, WorkspaceError
 from tests.dedup import oracle
 
@@ -231,3 +234,20 @@ def test_an_unreadable_shard_stops_the_run_and_finished_shards_are_not_read_agai
         find_duplicates([loader, unreadable], folder=tmp_path, inputs="a")
     find_duplicates([loader, loader], folder=tmp_path, inputs="a")
     assert len(calls) == 2  # once a shard, for signatures: copies of each other need no shingles
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_selection_by_parts_is_the_selection_of_all(seed: int) -> None:
+    """Documents without a duplicate are not in memory, and decide nothing."""
+    texts = [text for other in range(6) for text in (*oracle.corpus(seed), *oracle.corpus(10 * seed + other))]
+    found, rng = find_duplicates([texts], SURE_LARGE), np.random.default_rng(seed)
+    eligible, order = rng.random(len(texts)) < 0.7, rng.permutation(len(texts))
+    whole = select_all(found, eligible, order=order, bound=Bound(4, 5))
+    chosen = choose(found, eligible, order=order[found.involved])
+    assert 0 < len(chosen.rows) < len(texts) and len(found.buckets) and whole.removed.any()
+    for first, end in ((0, len(texts)), (0, 13), (13, 13), (13, len(texts) - 5), (len(texts) - 5, len(texts))):
+        part = chosen.between(first, end)
+        for name in ("intersection", "union", "similarity", "exact", "cluster_size", "kept_index", "kept", "removed"):
+            np.testing.assert_array_equal(getattr(part, name), getattr(whole, name)[first:end])
+        removed = whole.table().filter(pl.col("document").is_between(first, end, closed="left"))
+        assert_frame_equal(part.table(), removed)

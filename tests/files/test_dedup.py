@@ -287,7 +287,7 @@ def test_the_audit_resolves_every_true_pair_and_finds_a_false_claim(out: Path, t
     written = json.loads((copy / "duplicates/original/audit.json").read_text())
     assert written["recall"] == audit.recall.to_dicts()
     assert written["selection"] == json.loads((copy / "selection/original/stage.json").read_text())["fingerprint"]
-    path = copy / "selection/original/selection.parquet"
+    path = copy / "selection/original/00000.parquet"
     table = pl.read_parquet(path)
     wrong = int(table.with_row_index().filter(~pl.col("kept"))["index"][0])
     other = int(table.with_row_index().filter(pl.col("kept"))["index"][-1])
@@ -356,7 +356,7 @@ def test_what_is_no_amount_of_memory(text: str) -> None:
 def test_on_real_text_no_verified_neighbours_stay_and_every_removal_is_proven(shared: Path, tmp_path: Path) -> None:
     result = dedup(shared / "data/mixed_small.jsonl.zst", tmp_path / "out")
     texts = pl.concat([pl.read_parquet(path) for path in sorted((tmp_path / "out/corpus/original").glob("0*.parquet"))])
-    stay = pl.read_parquet(tmp_path / "out/selection/original/selection.parquet")["kept"]
+    stay = pl.read_parquet(tmp_path / "out/selection/original/*.parquet")["kept"]
     pairs = pl.read_parquet(tmp_path / "out/duplicates/original/pairs.parquet")
     assert pairs.height > 100
     assert not (stay.gather(pairs["left"]) & stay.gather(pairs["right"])).any()

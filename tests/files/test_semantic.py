@@ -194,7 +194,7 @@ def test_the_audit_takes_all_again_and_sees_what_was_altered(file: Path, tmp_pat
     )
     assert not audit.unproven.height and not audit.missed.height
     folder = tmp_path / "out" / "selection" / "original"
-    table = pl.read_parquet(folder / "selection.parquet")
+    table = pl.read_parquet(folder / "00000.parquet")
     row = int(table["kept"].not_().arg_true()[0])
     changes = {
         "unproven": {"similarity": table["similarity"].clone().scatter(row, table["similarity"][row] + 1e-6)},
@@ -204,7 +204,7 @@ def test_the_audit_takes_all_again_and_sees_what_was_altered(file: Path, tmp_pat
         },
     }
     for name, columns in changes.items():
-        table.with_columns(**columns).write_parquet(folder / "selection.parquet")
+        table.with_columns(**columns).write_parquet(folder / "00000.parquet")
         list_again(folder)
         assert getattr(audit_semantic(Workspace(tmp_path / "out")), name).height
 

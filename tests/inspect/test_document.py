@@ -34,7 +34,7 @@ def view(tmp_path_factory: pytest.TempPathFactory) -> View:
 
 def test_a_document_of_every_fate_is_told_as_the_tables_have_it(view: View) -> None:
     documents, fate = view.open(Documents).documents, view.open(Fates).fate
-    verdicts, selected = view.open(Verdicts).table, view.open(Selected).table
+    verdicts, selected = view.open(Verdicts).table(), view.open(Selected).table()
     signals, lengths = view.open(Signals).table(), view.open(TokenPool).lengths
     for name in FATES:
         number = fate.to_list().index(name)

@@ -46,7 +46,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     workspace = Workspace(place / "work").create()
     ingest(workspace.corpus("original"), [InputSpec(path=inputs[0])], ReadConfig(shard_rows=13))
     score_documents(View(workspace), RULES.signals(), executor=LocalExecutor())
-    judge(View(workspace), RULES)
+    judge(View(workspace), RULES, executor=LocalExecutor())
     return place
 
 
@@ -93,7 +93,7 @@ def test_a_rule_about_addresses_shows_the_address_and_the_entry_in_files_and_job
     workspace = Workspace(tmp_path / "work").create()
     ingest(workspace.corpus("original"), [InputSpec(path=inputs[0])], ReadConfig(shard_rows=4))
     score_documents(View(workspace), ["word_count"], executor=LocalExecutor())
-    judge(View(workspace), rules)
+    judge(View(workspace), rules, executor=LocalExecutor())
     for name in ("dropped", "work"):
         found = dropped_documents(tmp_path / name, "url_domain")
         assert [(one.address, one.entry) for one in found] == [
@@ -121,7 +121,7 @@ def test_a_benchmark_shows_its_items_in_files_and_jobs(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path / "work").create()
     ingest(workspace.corpus("original"), [InputSpec(path=inputs[0])], ReadConfig())
     score_documents(View(workspace), ["word_count"], executor=LocalExecutor())
-    judge(View(workspace), RuleSet(name="none", rules=()))
+    judge(View(workspace), RuleSet(name="none", rules=()), executor=LocalExecutor())
     find_contamination(View(workspace), DecontaminateConfig(**config.model_dump()), executor=LocalExecutor())
     for name in ("dropped", "work"):
         (found,) = dropped_documents(tmp_path / name, "contaminated_by_exam")

@@ -63,6 +63,7 @@ def made_of_texts(folder: Path) -> Iterator[Any]:
     documents = pl.DataFrame({"content_key": range(5), "source": ["a"] * 5, "visible_characters": [9] * 5})
     order = dedup.Policy.parse("longest").ranks(documents)
     chosen = dedup.select(found, np.ones(5, bool), order=order)
+    yield dedup.choose(found, np.ones(5, bool), order=order[found.involved])
     shingles = dedup.shingle(TEXTS, config)
     yield from (config, found, found.counts, found.buckets, chosen, shingles, dedup.InvertedIndex(shingles))
     yield from (dedup.choose_bands(config), dedup.DuplicateIndex(folder / "seen", config))

@@ -44,7 +44,7 @@ def workspace(finished: Finished, tmp_path: Path) -> Workspace:
 
 def kept_ids(workspace: Workspace) -> set[str]:
     documents = Corpus(workspace.corpus("original")).documents
-    return set(documents["id"].filter(pl.read_parquet(workspace.selection("original") / "selection.parquet")["kept"]))
+    return set(documents["id"].filter(pl.read_parquet(workspace.selection("original") / "*.parquet")["kept"]))
 
 
 # --- what it makes --------------------------------------------------------------------------------------------------
@@ -69,7 +69,7 @@ def test_every_document_has_one_fate_and_nothing_is_lost(finished: Finished) -> 
 
 
 def test_every_removed_document_names_a_kept_one_at_or_above_the_threshold(finished: Finished) -> None:
-    table = pl.read_parquet(finished.workspace.selection("original") / "selection.parquet")
+    table = pl.read_parquet(finished.workspace.selection("original") / "*.parquet")
     removed = table.filter(~pl.col("kept") & pl.col("kept_document").is_not_null())
     assert len(removed) == finished.result.fates.filter(fate="removed")["documents"].sum() > 3
     assert table["kept"].gather(removed["kept_document"]).all()
@@ -314,7 +314,7 @@ def test_a_classifier_trained_by_the_job_is_a_signal_for_its_rules(finished: Fin
     done = run_job(config, workspace)
     assert done.learned is not None
     assert done.learned.auc_low <= done.learned.auc <= done.learned.auc_high
-    verdicts = pl.read_parquet(workspace.verdicts("original") / "verdicts.parquet")
+    verdicts = pl.read_parquet(workspace.verdicts("original") / "*.parquet")
     sources = Corpus(workspace.corpus("original")).documents["source"]
     shares = verdicts.with_columns(sources).group_by("source").agg(pl.col("keep").mean())["keep"]
     assert all(0.4 <= share < 0.5 for share in shares)  # ties and documents without words are kept

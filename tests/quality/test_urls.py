@@ -123,11 +123,11 @@ def test_a_job_judges_addresses_and_judges_again_when_a_list_changes(tmp_path: P
     score_documents(view, ["word_count"], executor=LocalExecutor())
     (tmp_path / "list.txt").write_text("bad.org")
     rules = RuleSet(name="r", rules=(), urls=UrlRules(domains=(f"file:{tmp_path / 'list.txt'}",)))
-    first = judge(view, rules)
-    assert first.table["reasons"].to_list() == [[], ["url_domain"], []]
+    first = judge(view, rules, executor=LocalExecutor())
+    assert first.table()["reasons"].to_list() == [[], ["url_domain"], []]
     assert first.rules == rules
     (tmp_path / "list.txt").write_text("good.org")
-    assert judge(view, rules).table["keep"].to_list() == [False, True, True]
+    assert judge(view, rules, executor=LocalExecutor()).keep.tolist() == [False, True, True]
 
 
 def test_the_command_takes_them_alone_or_beside_a_preset(tmp_path: Path) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any, cast
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
+from dq.arrays import I64, Bools
 from dq.corpus import Corpus
 from dq.stages import tokenizer
 from dq.stages.tokenizer import DRAW, TokenizerConfig
@@ -17,7 +20,21 @@ from dq.text import mix64
 LIMIT = 10_000
 
 
-def a_corpus(seed: int) -> tuple[Corpus, np.ndarray[Any, np.dtype[np.bool_]]]:
+class Table(Corpus):
+    """A corpus whose shards are rows of a table."""
+
+    def __init__(self, documents: pl.DataFrame) -> None:
+        self._documents, self.shards = documents, [Path()] * (documents["shard"].n_unique())
+
+    @cached_property
+    def sizes(self) -> I64:
+        return self._documents.group_by("shard").len().sort("shard")["len"].to_numpy().astype(np.int64)
+
+    def of_shard(self, shard: int, columns: Sequence[str]) -> pl.DataFrame:
+        return self._documents.filter(pl.col("shard") == shard).select(columns)
+
+
+def a_corpus(seed: int) -> tuple[Corpus, Bools]:
     rng = np.random.default_rng(seed)
     sources = np.repeat(["large", "small", "empty", "withheld"], [5000, 40, 3, 20])
     documents = pl.DataFrame(
@@ -26,12 +43,11 @@ def a_corpus(seed: int) -> tuple[Corpus, np.ndarray[Any, np.dtype[np.bool_]]]:
             "source": sources,
             "content_key": rng.integers(0, 2**63, len(sources), dtype=np.uint64),
             "n_bytes": np.where(sources == "empty", 0, rng.integers(0, 1000, len(sources))),
-            "shard": pl.Series(np.arange(len(sources)) // 100, dtype=pl.UInt32),
-            "occurrence": pl.Series(np.zeros(len(sources)), dtype=pl.UInt32),
         }
     ).sample(fraction=1, shuffle=True, seed=seed)
+    documents = documents.with_columns(shard=pl.Series(np.arange(len(sources)) // 100, dtype=pl.UInt32))
     training = (documents["source"] != "withheld").to_numpy() & (rng.random(len(sources)) < 0.9)
-    return cast("Corpus", SimpleNamespace(documents=documents)), training
+    return Table(documents), training
 
 
 def all_sorted(documents: pl.DataFrame, training: Any) -> list[int]:

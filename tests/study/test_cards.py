@@ -123,11 +123,11 @@ def test_every_file_is_listed_with_its_hash_and_size(world: World, tmp_path: Pat
 
 def test_the_card_counts_what_rules_dropped_and_what_became_of_documents(world: World, tmp_path: Path) -> None:
     card = (exported(world, tmp_path / "export") / "README.md").read_text("utf-8")
-    reasons = pl.read_parquet(world.workspace.verdicts("original") / "verdicts.parquet")["reasons"].to_list()
+    reasons = pl.read_parquet(world.workspace.verdicts("original") / "*.parquet")["reasons"].to_list()
     counts = Counter(reason for one in reasons for reason in one)
     told = {row[0]: int(row[-1].replace(",", "")) for row in cells(card, "Rules")[1:]}
     assert {name: n for name, n in told.items() if n} == counts and counts
-    fates = pl.read_parquet(world.workspace.fates() / "fates.parquet")["fate"].value_counts()
+    fates = pl.read_parquet(world.workspace.fates() / "*.parquet")["fate"].value_counts()
     head, *rows = cells(card, "What became of the corpus")
     sums = {name.replace(" ", "_"): sum(int(row[at]) for row in rows) for at, name in enumerate(head) if at}
     assert {name: n for name, n in sums.items() if n} == dict(fates.with_columns(pl.col("fate").cast(str)).iter_rows())

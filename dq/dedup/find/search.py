@@ -126,7 +126,17 @@ def _find(
     counts = _counts(candidates, classes, own, pairs=pairs, buckets=buckets)
     shutil.rmtree(work)
     frozen = _frozen(met, classes)
-    return Duplicates(config, bands, counts, pairs, classes.first_copy, classes.first_text, visible, buckets, frozen)
+    return Duplicates.of_arrays(
+        config=config,
+        bands=bands,
+        counts=counts,
+        pairs=pairs,
+        first_copy=classes.first_copy,
+        first_text=classes.first_text,
+        visible=visible,
+        buckets=buckets,
+        frozen=frozen,
+    )
 
 
 def _frozen(met: Met | None, classes: EquivalenceClasses) -> pl.DataFrame:
