@@ -18,7 +18,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -125,20 +124,6 @@ class Duplicates:
     frozen: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=FROZEN_SCHEMA))
     """DataFrame document: int64, id, source: str, first_text: int64: earlier documents from an index. They are always
     kept, take the document numbers from ``documents`` on, and appear in pairs and buckets only."""
-
-    @classmethod
-    def of_arrays(cls, *, first_copy: I64, first_text: I64, visible: I64, **others: Any) -> Duplicates:
-        """Made of what is known of every document; the other fields as they are."""
-        count = len(first_copy)
-        copies = np.flatnonzero((first_copy >= 0) & (first_copy != np.arange(count)))
-        measured = np.flatnonzero(visible)
-        named = {"document": copies, "first_copy": first_copy[copies], "first_text": first_text[copies]}
-        return cls(
-            copies=pl.DataFrame(named),
-            empty=np.flatnonzero(first_copy < 0),
-            measured=pl.DataFrame({"document": measured, "characters": visible[measured]}),
-            **others,
-        )
 
     @property
     def documents(self) -> int:

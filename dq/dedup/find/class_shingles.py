@@ -21,11 +21,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import polars as pl
 
-from dq.arrays import I64, Array, offsets_of, read_only
+from dq.arrays import I64, Array, Bools, offsets_of, read_only
 from dq.dedup.config import ShingleConfig
 from dq.dedup.find.equivalence import EquivalenceClasses
 from dq.dedup.find.shard_tasks import ShardWorkers
+from dq.dedup.find.signature_files import SignatureFiles
 from dq.dedup.kernels.shingles import shingle_documents
 from dq.dedup.kernels.visible import count_visible
 from dq.dedup.normalization import rules
@@ -37,15 +39,21 @@ from dq.text import TextBatch, character_classes
 
 @dataclass(frozen=True)
 class ClassShingles:
-    """Sorted unique shingles of classes: those of class c are ``file.array[starts[c]:][:lengths[c]]``."""
+    """Sorted unique shingles of some classes: those of ``classes[k]`` are ``file.array[starts[k]:][:lengths[k]]``."""
 
     file: MappedArray
+    classes: I64
+    """Ascending."""
     starts: I64
     lengths: I64
 
-    def of(self, index: int) -> Array:
-        """The shingles of one class."""
-        return self.file.array[self.starts[index] : self.starts[index] + self.lengths[index]]
+    def places(self, classes: Array) -> I64:
+        """Where classes, which are among these, stand in the tables."""
+        return np.searchsorted(self.classes, classes)
+
+    def of(self, place: int) -> Array:
+        """The shingles of the class at a place."""
+        return self.file.array[self.starts[place] : self.starts[place] + self.lengths[place]]
 
 
 class _Wanted(NamedTuple):
@@ -64,9 +72,10 @@ class _Part:
     """The same, and where it belongs."""
 
     wanted: _Wanted
-    begin: int
-    """Of the shard, the number of its first document."""
-    classes: I64
+    classes: slice
+    """Of the needed ones."""
+    compared: slice
+    """Of all documents whose visible characters are counted."""
     stretch: slice
     """Of the file of all shards."""
 
@@ -94,46 +103,45 @@ class _Task:
 
 def shingle_classes(
     shards: Sequence[Shard],
-    sizes: Sequence[int],
+    files: SignatureFiles,
     classes: EquivalenceClasses,
     *,
-    needed: Array,
-    visible: I64,
+    needed: Bools,
     given: Sequence[Array],
-    config: ShingleConfig,
     path: Path,
     workers: ShardWorkers,
-) -> ClassShingles:
+) -> tuple[ClassShingles, pl.DataFrame]:
     """Write the shingles of the needed classes to ``path``, reading only the shards that hold one.
 
     The last classes, those of an index, are not read but ``given``. On the way the visible characters of documents that
-    are compared with another text are counted into ``visible``.
+    are compared with another text are counted: document, characters.
     """
-    starts = offsets_of(np.where(needed, classes.counts, 0))
-    lengths = np.zeros(len(classes), np.int64)
+    numbers, own = np.flatnonzero(needed), len(classes) - len(given)
+    few = np.searchsorted(numbers, own)
+    counts = files.of_rows(classes.representative[numbers[:few]], files.counts)
+    starts = offsets_of(np.concatenate([counts, [len(given[number - own]) for number in numbers[few:]]]))
+    lengths = np.diff(starts)
     file = MappedArray(path, np.uint64, (int(starts[-1]),), create=True)
-    begins = offsets_of(sizes)
-    own = len(classes) - len(given)
-    for row, values in enumerate(given, start=own):
-        if needed[row]:
-            lengths[row] = len(values)
-            file.array[starts[row] : starts[row + 1]] = values
-    asked = _Asked(classes, needed, begins=begins, starts=starts)
+    for place in range(few, len(numbers)):
+        file.array[starts[place] : starts[place + 1]] = given[numbers[place] - own]
+    documents, compared = classes.representative[numbers[:few]], classes.compared(needed)
+    asked = _Asked(files, documents, compared=compared, starts=starts)
+    visible = np.zeros(len(compared), np.int64)
 
     def take(part: _Part, found: I64, seen: I64) -> None:
-        lengths[part.classes], visible[part.begin + part.wanted.compared] = found, seen
+        lengths[part.classes], visible[part.compared] = found, seen
         file.release()
 
     def here(shard: int) -> None:
         if (part := asked.of(shard)) is not None:
-            take(part, *_shingle(load_shard(shards[shard]), part.wanted, config, into=file.array[part.stretch]))
+            take(part, *_shingle(load_shard(shards[shard]), part.wanted, files.config, into=file.array[part.stretch]))
 
     if workers.executor is None:
         run_in_threads(here, range(len(shards)), threads=workers.threads)
     else:
         folder = path.parent / "shingles"
         folder.mkdir()
-        made = (asked.task(texts, shard, config, folder=folder) for shard, texts in enumerate(shards))
+        made = (asked.task(texts, shard, folder=folder) for shard, texts in enumerate(shards))
         tasks = [task for task in made if task is not None]
         workers.run(_shingle_elsewhere, tasks)
         for task in tasks:
@@ -141,34 +149,45 @@ def shingle_classes(
             assert part is not None
             file.array[part.stretch] = np.fromfile(task.file("shingles.u64"), np.uint64)
             take(part, np.load(task.output), np.load(task.file("visible.npy")))
-    visible[:] = visible[classes.first_text[: len(visible)]]
-    return ClassShingles(file, starts[:-1], lengths)
+    shingles = ClassShingles(file, numbers, starts[:-1], lengths)
+    return shingles, _measured(compared, visible, classes.copies)
+
+
+def _measured(compared: I64, visible: I64, copies: pl.DataFrame) -> pl.DataFrame:
+    """Visible characters of the compared documents and of those with the very text of one."""
+    found = pl.DataFrame({"document": compared, "characters": visible})
+    same = copies.filter(pl.col("first_text") != pl.col("document")).select("document", "first_text")
+    theirs = same.join(found, left_on="first_text", right_on="document").select("document", "characters")
+    return pl.concat([found, theirs]).filter(pl.col("characters") > 0).sort("document")
 
 
 class _Asked:
     """What is asked for of each shard."""
 
-    def __init__(self, classes: EquivalenceClasses, needed: Array, *, begins: I64, starts: I64) -> None:
-        self._representative, self._compared = classes.representative, classes.compared(needed)
-        self._needed, self._begins, self._starts = needed, begins, starts
+    def __init__(self, files: SignatureFiles, documents: I64, *, compared: I64, starts: I64) -> None:
+        self._documents, self._starts, self._config, self.compared = documents, starts, files.config, compared
+        self._begins = files.first_documents
 
     def of(self, shard: int) -> _Part | None:
         """Its part; None where it need not be read again."""
-        begin, end = self._begins[shard : shard + 2]
-        first, last = np.searchsorted(self._representative, (begin, end))
-        classes = np.arange(first, last)[self._needed[first:last]]
-        compared = self._compared[slice(*np.searchsorted(self._compared, (begin, end)))] - begin
-        if not len(classes) and not len(compared):
+        bounds = self._begins[shard : shard + 2]
+        classes = slice(*np.searchsorted(self._documents, bounds))
+        compared = slice(*np.searchsorted(self.compared, bounds))
+        if classes.start == classes.stop and compared.start == compared.stop:
             return None
-        stretch = slice(int(self._starts[first]), int(self._starts[last]))  # classes not needed have no room in it
-        wanted = _Wanted(self._representative[classes] - begin, self._starts[classes] - stretch.start, compared)
-        return _Part(wanted, int(begin), classes, stretch)
+        stretch = slice(int(self._starts[classes.start]), int(self._starts[classes.stop]))
+        wanted = _Wanted(
+            self._documents[classes] - bounds[0],
+            self._starts[classes] - stretch.start,
+            self.compared[compared] - bounds[0],
+        )
+        return _Part(wanted, classes, compared, stretch)
 
-    def task(self, texts: Shard, shard: int, config: ShingleConfig, *, folder: Path) -> _Task | None:
+    def task(self, texts: Shard, shard: int, *, folder: Path) -> _Task | None:
         """The same as a task, what is asked for being in files."""
         if (part := self.of(shard)) is None:
             return None
-        task = _Task(texts, shard, config, folder, part.stretch.stop - part.stretch.start)
+        task = _Task(texts, shard, self._config, folder, part.stretch.stop - part.stretch.start)
         for kind, array in part.wanted._asdict().items():
             save_array(task.file(f"{kind}.npy"), array)
         return task

@@ -6,80 +6,101 @@ copies cost one table lookup each; every copy is still seen by policy and eligib
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import itertools
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 
-from dq.arrays import I64, Array, read_only
+from dq.arrays import I64, U64, Array, Bools, distinct, read_only
 from dq.dedup.bands import Bands
 from dq.dedup.find.signature_files import SignatureFiles
 from dq.dedup.kernels.candidates import group_keys, hash_bands
 from dq.store.arrays import MappedArray
 
 ROWS_AT_A_TIME = 32_768
+BYTES_A_KEY = 80  # of keys being grouped: both halves, the row, the first one, and a table at most half full
 DIGESTS, HASHES = "digests.u8", "bands.u64"
 
 
 @dataclass(frozen=True)
 class EquivalenceClasses:
-    """Which documents have equal shingles."""
+    """Which documents have equal shingles; those of an index are numbered after all others, each a class of its own."""
 
-    first_copy: I64
-    """int64 (documents,), the first document with the same shingles (itself for most), -1 without shingles."""
+    documents: int
+    """Of the corpus."""
     representative: I64
     """int64 (classes,), the first document of each class, ascending."""
-    counts: I64
-    """int64 (classes,), shingles of that document, repeats included."""
-
-    first_text: I64
-    """int64 (documents,), the first document with the same canonical text."""
+    copies: pl.DataFrame
+    """DataFrame document, first_copy, first_text: int64, ascending: the other documents, the first one with the same
+    shingles, and the first one with the same canonical text."""
+    empty: I64
+    """int64, ascending: documents without shingles."""
+    earlier_text: I64 = field(default_factory=lambda: np.empty(0, np.int64))
+    """int64, of each document of an index the first document with its canonical text."""
 
     def __len__(self) -> int:
         return len(self.representative)
 
-    def extended(self, counts: I64, texts: Array, earlier: Array) -> EquivalenceClasses:
-        """With one more class for each document of an index; they are numbered after all documents.
+    def extended(self, files: SignatureFiles, earlier: U64) -> EquivalenceClasses:
+        """With one more class for each document of an index, whose text keys are ``earlier``."""
+        added = np.arange(self.documents, self.documents + len(earlier))
+        keys, place = np.unique(earlier, return_inverse=True)
+        first = added[np.unique(earlier, return_index=True)[1]]
+        for shard, begin in reversed([*enumerate(files.first_documents[:-1])]):  # the first one's word is the last
+            texts = files.texts(shard)
+            known = np.flatnonzero(np.isin(texts, keys))[::-1]
+            first[np.searchsorted(keys, texts[known])] = begin + known
+        return replace(self, representative=np.concatenate([self.representative, added]), earlier_text=first[place])
 
-        ``texts`` are the text keys of the documents, ``earlier`` those of the index.
-        """
-        documents = len(self.first_copy)
-        added = np.arange(documents, documents + len(counts))
-        first_text = _first_of_each(np.concatenate([texts, earlier]))
-        first_text[:documents] = self.first_text
-        representative = np.concatenate([self.representative, added])
-        return EquivalenceClasses(self.first_copy, representative, np.concatenate([self.counts, counts]), first_text)
-
-    def compared(self, needed: Array) -> I64:
+    def compared(self, needed: Bools) -> I64:
         """The documents, one of each text, in a class that is ``needed`` (bool (classes,)) or has several texts."""
-        numbers = np.arange(len(self.first_copy))
-        first = np.flatnonzero((self.first_copy >= 0) & (self.first_text[: len(numbers)] == numbers))
-        classes = np.searchsorted(self.representative, self.first_copy[first])
-        texts = np.bincount(classes, minlength=len(self))
-        chosen: I64 = first[needed[classes] | (texts[classes] > 1)]
-        return chosen
+        own = self.representative[: np.searchsorted(self.representative, self.documents)]
+        others = self.copies.filter(pl.col("first_text") == pl.col("document"))
+        several = [others[name].to_numpy() for name in ("document", "first_copy")]
+        return distinct(np.concatenate([own[needed[: len(own)]], *several]))
 
 
-def group_by_keys(files: SignatureFiles) -> EquivalenceClasses:
-    """Group the documents of all shards by their keys."""
-    counts = files.all_counts()
-    first_copy = np.empty(len(counts), np.int64)
-    group_keys(read_only(files.all_keys()), read_only(counts), first_copy)
-    numbers = np.arange(len(counts))
-    representative = np.flatnonzero(first_copy == numbers)
+def group_by_keys(files: SignatureFiles, *, memory_bytes: int) -> EquivalenceClasses:
+    """Group the documents of all shards by their keys, one range of keys after another as they fit into memory."""
+    single, empty, copies = np.ones(files.documents, np.bool_), [np.empty(0, np.int64)], []
+    for shard, first in enumerate(files.first_documents[:-1]):
+        empty.append(first + np.flatnonzero(files.counts(shard) == 0))
+    without = np.concatenate(empty)
+    parts = max(1, -(-files.documents * BYTES_A_KEY // memory_bytes))
+    edges = [(part << 64) // parts for part in range(parts + 1)]
+    for low, high in itertools.pairwise(edges):
+        rows, keys = _within(files, low, high - 1)
+        copies.append(_copies(files, rows, keys))
+    found = pl.concat(copies).sort("document")
+    single[without] = single[found["document"].to_numpy()] = False
+    return EquivalenceClasses(files.documents, np.flatnonzero(single), found, without)
+
+
+def _within(files: SignatureFiles, low: int, high: int) -> tuple[I64, U64]:
+    """The documents with shingles whose key is within bounds, and their keys."""
+    rows, keys = [np.empty(0, np.int64)], [np.empty((0, 2), np.uint64)]
+    for shard, first in enumerate(files.first_documents[:-1]):
+        mine = files.keys(shard)
+        inside = np.flatnonzero(
+            (files.counts(shard) > 0) & (mine[:, 0] >= np.uint64(low)) & (mine[:, 0] <= np.uint64(high))
+        )
+        rows.append(first + inside)
+        keys.append(mine[inside])
+    return np.concatenate(rows), np.concatenate(keys)
+
+
+def _copies(files: SignatureFiles, rows: I64, keys: U64) -> pl.DataFrame:
+    """Of some documents, all with their keys among them, those that are not the first of their class."""
+    first = np.empty(len(rows), np.int64)
+    group_keys(read_only(keys), read_only(np.ones(len(rows), np.int64)), first)
+    copies = np.flatnonzero(first != np.arange(len(rows)))
     # Equal texts have equal shingles, so only documents of classes with several are looked at.
-    several = np.flatnonzero((np.bincount(first_copy[first_copy >= 0], minlength=len(counts)) > 1)[first_copy])
-    several = several[first_copy[several] >= 0]
-    first_text = numbers.copy()
-    first_text[several] = several[_first_of_each(files.all_texts()[several])]
-    return EquivalenceClasses(first_copy, representative, counts[representative], first_text)
-
-
-def _first_of_each(keys: Array) -> I64:
-    """For each key the place of the first one like it."""
-    _, first, number = np.unique(keys, return_index=True, return_inverse=True)
-    found: I64 = first[number].astype(np.int64)
-    return found
+    several = distinct(np.concatenate([copies, first[copies]]))
+    _, earliest, number = np.unique(files.of_rows(rows[several], files.texts), return_index=True, return_inverse=True)
+    first_text = several[earliest[number]][np.searchsorted(several, copies)]
+    return pl.DataFrame({"document": rows[copies], "first_copy": rows[first[copies]], "first_text": rows[first_text]})
 
 
 @dataclass(frozen=True)

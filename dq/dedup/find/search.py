@@ -90,13 +90,12 @@ def _find(
     work = folder / "work"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
-    classes = group_by_keys(files)
+    classes = group_by_keys(files, memory_bytes=resources.memory_bytes)
     tables = write_tables(files, classes, bands, folder=work, count=len(classes))
     own = len(classes)
     met = None if index is None else index.meet(tables.hashes.array, inputs=inputs)
     if met is not None and len(met.shingles):
-        sizes = np.array([len(found) for found in met.shingles], np.int64)
-        classes = classes.extended(sizes, files.all_texts(), met.texts)
+        classes = classes.extended(files, met.texts)
         tables = write_tables(files, classes, bands, folder=work, count=len(classes))
         fill_tables(tables, slice(own, len(classes)), met.signatures, bands=bands)
     candidates = find_candidates(
@@ -108,56 +107,47 @@ def _find(
         memory_bytes=resources.memory_bytes,
         workers=workers,
     )
-    needed = needed_classes(candidates, len(classes))
-    visible = np.zeros(len(classes.first_copy), np.int64)
-    shingles = shingle_classes(
+    shingles, measured = shingle_classes(
         shards,
-        files.sizes,
+        files,
         classes,
-        needed=needed,
-        visible=visible,
+        needed=needed_classes(candidates, len(classes)),
         given=[] if met is None else met.shingles,
-        config=config,
         path=work / "shingles.u64",
         workers=workers,
     )
     pairs = verify(candidates, classes, shingles, config=config, resources=resources)
     buckets = _large_buckets(candidates, classes, tables, shingles=shingles, folder=folder)
-    counts = _counts(candidates, classes, own, pairs=pairs, buckets=buckets)
     shutil.rmtree(work)
-    frozen = _frozen(met, classes)
-    return Duplicates.of_arrays(
+    return Duplicates(
         config=config,
         bands=bands,
-        counts=counts,
+        counts=_counts(candidates, classes, own, pairs=pairs, buckets=buckets),
         pairs=pairs,
-        first_copy=classes.first_copy,
-        first_text=classes.first_text,
-        visible=visible,
+        copies=classes.copies,
+        empty=classes.empty,
+        measured=measured,
         buckets=buckets,
-        frozen=frozen,
+        frozen=_frozen(met, classes),
     )
 
 
 def _frozen(met: Met | None, classes: EquivalenceClasses) -> pl.DataFrame:
     if met is None:
         return pl.DataFrame(schema=FROZEN_SCHEMA)
-    documents = len(classes.first_copy)
-    numbers = pl.Series("document", np.arange(documents, documents + met.ids.height), dtype=pl.Int64)
-    return met.ids.select(numbers, "id", "source", first_text=pl.Series(classes.first_text[documents:]))
+    numbers = pl.Series("document", np.arange(met.ids.height) + classes.documents, dtype=pl.Int64)
+    return met.ids.select(numbers, "id", "source", first_text=pl.Series(classes.earlier_text, dtype=pl.Int64))
 
 
 def _counts(
     candidates: Candidates, classes: EquivalenceClasses, own: int, *, pairs: pl.DataFrame, buckets: LargeBuckets
 ) -> Counts:
-    documents = len(classes.first_copy)
-    empty = int((classes.first_copy < 0).sum())
-    exact = int((classes.first_text[:documents] != np.arange(documents))[classes.first_copy >= 0].sum())
+    exact = int((classes.copies["first_text"] != classes.copies["document"]).sum())
     return Counts(
-        documents=documents,
-        empty=empty,
+        documents=classes.documents,
+        empty=len(classes.empty),
         exact_copies=exact,
-        equal_shingles=documents - empty - own - exact,
+        equal_shingles=classes.documents - len(classes.empty) - own - exact,
         candidate_pairs=candidates.compared,
         skipped_by_signature=candidates.skipped,
         verified_pairs=pairs.height,
@@ -173,8 +163,9 @@ def _large_buckets(
     found = sorted(candidates.buckets, key=lambda members: (int(members[0]), len(members), members.tobytes()))
     members = np.concatenate([np.empty(0, np.int64), *found])
     rows, numbers = np.unique(members, return_inverse=True)
-    ends = offsets_of(shingles.lengths[rows])
-    save_parts(LargeBuckets.path(folder, "shingles"), _one_by_one(shingles, rows), int(ends[-1]))
+    places = shingles.places(rows)
+    ends = offsets_of(shingles.lengths[places])
+    save_parts(LargeBuckets.path(folder, "shingles"), _one_by_one(shingles, places), int(ends[-1]))
     LargeBuckets.save(
         folder,
         offsets=offsets_of([len(bucket) for bucket in found]),
@@ -186,10 +177,10 @@ def _large_buckets(
     return LargeBuckets.read(folder)
 
 
-def _one_by_one(shingles: ClassShingles, rows: Array) -> Iterator[Array]:
-    """The shingles of each row: together they may be larger than memory."""
+def _one_by_one(shingles: ClassShingles, places: Array) -> Iterator[Array]:
+    """The shingles at each place: together they may be larger than memory."""
     yield np.empty(0, np.uint64)
-    for number, row in enumerate(rows):
-        yield shingles.of(row)
+    for number, place in enumerate(places):
+        yield shingles.of(place)
         if number % ROWS_A_RELEASE == 0:
             shingles.file.release()

@@ -12,13 +12,13 @@ A restart goes on after the last finished shard, if inputs and configuration are
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from dq.arrays import I64, U32, U64, Array
+from dq.arrays import I64, U32, U64, Array, offsets_of
 from dq.config import canonical_json
 from dq.dedup.config import ShingleConfig
 from dq.dedup.find.shard_tasks import ShardWorkers
@@ -50,17 +50,30 @@ class SignatureFiles:
         mapped: Array = np.load(_path(self.folder, shard, "signatures"), mmap_mode="r")
         return mapped
 
-    def all_keys(self) -> U64:
-        """uint64 (documents, 2)."""
-        return np.concatenate([np.empty((0, 2), np.uint64), *(self._load(s, "keys") for s in range(len(self.sizes)))])
+    @property
+    def first_documents(self) -> I64:
+        """The number of the first document of each shard, and of all: int64 (shards + 1,)."""
+        return offsets_of(self.sizes)
 
-    def all_texts(self) -> U64:
-        """uint64 (documents,): equal for equal canonical texts."""
-        return np.concatenate([np.empty(0, np.uint64), *(self._load(s, "texts") for s in range(len(self.sizes)))])
+    def keys(self, shard: int) -> U64:
+        """uint64 (n, 2)."""
+        return self._load(shard, "keys")
 
-    def all_counts(self) -> I64:
-        """int64 (documents,): shingles with repeats."""
-        return np.concatenate([np.empty(0, np.int64), *(self._load(s, "counts") for s in range(len(self.sizes)))])
+    def texts(self, shard: int) -> U64:
+        """uint64 (n,): equal for equal canonical texts."""
+        return self._load(shard, "texts")
+
+    def counts(self, shard: int) -> I64:
+        """int64 (n,): shingles with repeats."""
+        return self._load(shard, "counts")
+
+    def of_rows(self, documents: I64, values: Callable[[int], Array]) -> Array:
+        """What `texts` or `counts` say of documents, by their ascending numbers."""
+        firsts = self.first_documents
+        cuts = np.searchsorted(documents, firsts)
+        shards = np.flatnonzero(np.diff(cuts))
+        parts = [values(int(shard))[documents[cuts[shard] : cuts[shard + 1]] - firsts[shard]] for shard in shards]
+        return np.concatenate([np.empty(0, parts[0].dtype if parts else np.int64), *parts])
 
     def _load(self, shard: int, kind: str) -> Array:
         loaded: Array = np.load(_path(self.folder, shard, kind))

@@ -30,6 +30,7 @@ BYTES_A_PAIR = 96
 PAIRS_A_TASK = 4096  # a multiple of the next
 PAIRS_A_RELEASE = 64  # a pair was seen to map 0.7 MB (the system maps what lies around): given back after so many
 SCAN_PAIRS = 1 << 20
+COUNTER_BITS = 24  # pairs are counted in so many ranges of classes at most
 
 
 def needed_classes(candidates: Candidates, count: int) -> Array:
@@ -60,7 +61,7 @@ def verify(
         def one(first: int, pairs: Array = pairs, counts: Array = counts) -> None:
             for at in range(first, min(first + PAIRS_A_TASK, len(pairs)), PAIRS_A_RELEASE):
                 part = slice(at, at + PAIRS_A_RELEASE)
-                verify_pairs(read_only(pairs[part]), *tables, bound, counts[0, part], counts[1, part])
+                verify_pairs(read_only(shingles.places(pairs[part])), *tables, bound, counts[0, part], counts[1, part])
                 shingles.file.release()
 
         run_in_threads(one, range(0, len(pairs), PAIRS_A_TASK), threads=resources.threads)
@@ -90,10 +91,11 @@ def _sorted_ranges(candidates: Candidates, classes: int, memory_bytes: int) -> I
     if candidates.count <= limit:
         edges = np.array([0, classes])
     else:
-        totals = np.zeros(classes, np.int64)
+        shift = max(0, classes.bit_length() - COUNTER_BITS)
+        totals = np.zeros((classes >> shift) + 1, np.int64)
         for pairs in _scan(candidates):
-            totals += np.bincount(pairs[:, 0], minlength=classes)
-        edges = np.unique(np.searchsorted(np.cumsum(totals), np.arange(0, candidates.count, limit)))
+            totals += np.bincount(pairs[:, 0] >> shift, minlength=len(totals))
+        edges = np.unique(np.searchsorted(np.cumsum(totals), np.arange(0, candidates.count, limit))) << shift
         edges = np.concatenate([edges, [classes]])
     for low, high in itertools.pairwise(edges):
         parts = [pairs[(pairs[:, 0] >= low) & (pairs[:, 0] < high)] for pairs in _scan(candidates)]
