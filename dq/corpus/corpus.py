@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import polars as pl
@@ -88,8 +89,11 @@ class Corpus:
 
     def rows(self, documents: I64, columns: Sequence[str]) -> pl.DataFrame:
         """Some columns of the documents with these global numbers, ascending; shards are read one after another."""
-        frames = [self.of_shard(shard, columns)[within] for shard, within in self.by_shard(documents)]
-        return pl.concat(frames) if frames else self.of_shard(0, columns).clear()
+        # By Arrow, for rows of polars hold on to the text of their whole shard.
+        tables = [self.of_shard(shard, columns)[within].to_arrow() for shard, within in self.by_shard(documents)]
+        return cast(
+            "pl.DataFrame", pl.from_arrow(pa.concat_tables([self.of_shard(0, columns).clear().to_arrow(), *tables]))
+        )
 
     def by_shard(self, documents: I64) -> Iterator[tuple[int, I64]]:
         """For each shard that holds some of the documents (ascending global numbers) which rows of it they are."""

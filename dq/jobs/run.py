@@ -214,8 +214,8 @@ class _Steps:
             check_planted(self.view, dedup=config.dedup.method, heldout_config=config.heldout, threads=self.threads)
 
     def settle_fates(self) -> pl.DataFrame:
-        with self._by_documents("settle fates"):
-            settle_fates(self.view)
+        with self._by_shards("settle fates") as step:
+            settle_fates(self.view, executor=self.executor, step=step)
         return count_fates(self.view)
 
     @property

@@ -6,7 +6,7 @@ Its record names the text versions of the job, and with it a job is finished: it
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -15,13 +15,15 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 import polars as pl
 
+from dq.executors import QUIET, Executor, Step
 from dq.stages.base import Need, View
-from dq.stages.by_shard import ByShard, write_shards
+from dq.stages.by_shard import ByShard, shard_file
 from dq.stages.heldout import Heldout
 from dq.stages.read import Documents
 from dq.stages.selection import Selected
 from dq.stages.tokens import TokenPool
 from dq.stages.verdicts import Verdicts
+from dq.store import read_parquet, write_parquet
 
 FATES = ("held_out", "excluded", "dropped", "removed", "kept")
 """Held out; too near to a held-out document; dropped by a rule; a duplicate of a kept one; kept. One a document."""
@@ -55,27 +57,42 @@ class Fates(ByShard):
         return np.asarray(self.fate.is_in(fates).to_numpy())
 
 
-def settle_fates(view: View) -> Fates:
-    """Write down what became of every document, or find that it has been done."""
+@dataclass(frozen=True, eq=False)
+class _ShardTask:
+    held_out: Bools
+    excluded: Bools
+    verdicts: Path
+    selection: Path
+    output: Path
+
+
+def settle_fates(view: View, *, executor: Executor, step: Step = QUIET) -> Fates:
+    """Write down what became of every document, or find that it has been done. The step counts shards."""
     stage = view.stage(Fates, config={"texts": view.texts})
     if stage.done() is None:
         stage.start()
+        heldout, verdicts, selected = view.open(Heldout), view.open(Verdicts), view.open(Selected)
+        firsts = view.open(Documents).first_documents[1:-1]
+        marks = zip(np.split(heldout.held_out, firsts), np.split(heldout.excluded, firsts), strict=True)
+        tasks = [
+            _ShardTask(
+                held_out, excluded, verdicts.files[shard], selected.files[shard], shard_file(stage.folder, shard)
+            )
+            for shard, (held_out, excluded) in enumerate(marks)
+        ]
+        executor.run(_settle_shard, tasks, output=lambda task: task.output, step=step)
         counts: Counter[str] = Counter()
-        for frame in write_shards(stage.folder, _of_shards(view)):
-            counts.update(dict(frame["fate"].value_counts().iter_rows()))
+        for task in tasks:
+            counts.update(dict(read_parquet(task.output)["fate"].value_counts().iter_rows()))
         stage.commit({name: counts[name] for name in FATES})
     return view.open(Fates)
 
 
-def _of_shards(view: View) -> Iterator[pl.DataFrame]:
-    """The fates of one shard after another."""
-    heldout, verdicts, selected = view.open(Heldout), view.open(Verdicts), view.open(Selected)
-    for shard, (first, end) in enumerate(pairwise(view.open(Documents).first_documents)):
-        dropped = ~verdicts.of_shard(shard, ["keep"])["keep"].to_numpy()
-        removed = ~selected.of_shard(shard, ["kept"])["kept"].to_numpy()
-        marks = [heldout.held_out[first:end], heldout.excluded[first:end], dropped, removed]
-        fate = np.select(marks, FATES[:-1], default=FATES[-1])
-        yield pl.DataFrame({"fate": pl.Series(fate, dtype=pl.Enum(FATES))})
+def _settle_shard(task: _ShardTask) -> None:
+    dropped = ~read_parquet(task.verdicts, columns=["keep"])["keep"].to_numpy()
+    removed = ~read_parquet(task.selection, columns=["kept"])["kept"].to_numpy()
+    fate = np.select([task.held_out, task.excluded, dropped, removed], FATES[:-1], default=FATES[-1])
+    write_parquet(task.output, pl.DataFrame({"fate": pl.Series(fate, dtype=pl.Enum(FATES))}))
 
 
 def count_fates(view: View) -> pl.DataFrame:

@@ -17,6 +17,7 @@ from dq.arrays import I64, U64, Array, Bools, distinct, read_only
 from dq.dedup.bands import Bands
 from dq.dedup.find.signature_files import SignatureFiles
 from dq.dedup.kernels.candidates import group_keys, hash_bands
+from dq.executors import run_in_threads
 from dq.store.arrays import MappedArray
 
 ROWS_AT_A_TIME = 32_768
@@ -132,21 +133,21 @@ class ClassTables:
 
 
 def write_tables(
-    files: SignatureFiles, classes: EquivalenceClasses, bands: Bands, *, folder: Path, count: int
+    files: SignatureFiles, classes: EquivalenceClasses, bands: Bands, *, folder: Path, count: int, threads: int = 1
 ) -> ClassTables:
     """Write digest and band hashes of every class into ``folder``, with room for ``count`` classes."""
     digests = MappedArray(folder / DIGESTS, np.uint8, (count, files.config.num_perm), create=True)
     hashes = MappedArray(folder / HASHES, np.uint64, (bands.bands, count), create=True)
-    tables = ClassTables(digests, hashes)
-    begin = row = 0
-    for shard, size in enumerate(files.sizes):
+    tables, firsts = ClassTables(digests, hashes), files.first_documents
+    rows = np.searchsorted(classes.representative, firsts)
+
+    def one(shard: int) -> None:
         source = files.signatures(shard)
-        end = row + int(np.searchsorted(classes.representative[row:], begin + size))
-        for at in range(row, end, ROWS_AT_A_TIME):
-            part = slice(at, min(end, at + ROWS_AT_A_TIME))
-            fill_tables(tables, part, source[classes.representative[part] - begin], bands=bands)
-        begin += size
-        row = end
+        for at in range(rows[shard], rows[shard + 1], ROWS_AT_A_TIME):
+            part = slice(at, min(rows[shard + 1], at + ROWS_AT_A_TIME))
+            fill_tables(tables, part, source[classes.representative[part] - firsts[shard]], bands=bands)
+
+    run_in_threads(one, range(len(files.sizes)), threads=threads)
     return tables
 
 

@@ -91,12 +91,12 @@ def _find(
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     classes = group_by_keys(files, memory_bytes=resources.memory_bytes)
-    tables = write_tables(files, classes, bands, folder=work, count=len(classes))
+    tables = write_tables(files, classes, bands, folder=work, count=len(classes), threads=workers.threads)
     own = len(classes)
     met = None if index is None else index.meet(tables.hashes.array, inputs=inputs)
     if met is not None and len(met.shingles):
         classes = classes.extended(files, met.texts)
-        tables = write_tables(files, classes, bands, folder=work, count=len(classes))
+        tables = write_tables(files, classes, bands, folder=work, count=len(classes), threads=workers.threads)
         fill_tables(tables, slice(own, len(classes)), met.signatures, bands=bands)
     candidates = find_candidates(
         tables,
