@@ -19,7 +19,7 @@ from dq.corpus import InputSpec, pieces
 from dq.corpus.addresses import redacted
 from dq.corpus.formats import jsonl as json_lines
 from dq.corpus.inputs import find_inputs
-from dq.corpus.places import patience, ranges
+from dq.corpus.places import patience, ranges, remote, s3
 from dq.corpus.places.remote import filesystem
 from dq.errors import ConfigError, DqError, InputError, MissingExtraError, WorkspaceError
 from dq.files.sent import send
@@ -29,6 +29,7 @@ from dq.store import Workspace
 from tests.command import run_dq
 from tests.corpus.bucket import ENVIRONMENT, KEY, SECRET, Asked, Bucket, Fault, served
 from tests.corpus.files import jsonl, parquet_table, read
+from tests.processes import finish
 
 ROWS = [{"id": f"d{n}", "source": "x", "text": f"Some words of document {n}, and {n * n}. " * 30} for n in range(1500)]
 LINES, LINE = jsonl(ROWS), jsonl(ROWS[:1])
@@ -76,11 +77,15 @@ def storm(asked: Asked) -> Fault | None:
     return [Fault(status=503), Fault(keep=1000), None][asked.again % 3]
 
 
+@pytest.mark.parametrize("own", ["", "{}"], ids=["by botocore", "by s3fs"])
 @pytest.mark.parametrize("faults", [None, storm], ids=["calm", "storm"])
 def test_files_of_a_bucket_are_filtered_to_the_bytes_of_those_of_this_machine(
-    faults: None, bucket: Bucket, tmp_path: Path
+    faults: None, own: str, bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = stored(tmp_path, bucket)
+    if own:
+        monkeypatch.setenv("FSSPEC_S3", own)
+    assert isinstance(remote._reader("s3"), s3.S3) == (not own)
     dq.filter_files([folder], RULES, kept=tmp_path / "local")
     bucket.faults = faults
     dq.filter_files(["s3://data/in"], RULES, kept=tmp_path / "remote")
@@ -89,6 +94,38 @@ def test_files_of_a_bucket_are_filtered_to_the_bytes_of_those_of_this_machine(
     for name in names:
         assert (tmp_path / "remote" / name).read_bytes() == (tmp_path / "local" / name).read_bytes()
     assert len(pl.read_parquet(tmp_path / "remote" / "*.parquet")) == 3 * len(ROWS)
+
+
+def test_a_bucket_is_read_without_loading_what_takes_a_second(bucket: Bucket) -> None:
+    bucket.put("/data/in/a.jsonl", LINES)
+    program = """
+import sys
+from dq.corpus.inputs import find_inputs
+(one,) = find_inputs(["s3://data/in"]).files
+print(one.file.size, *{"s3fs", "fsspec", "aiohttp", "asyncio"}.intersection(sys.modules))
+"""
+    assert finish(program).stdout.split() == [str(len(LINES))]
+
+
+@pytest.mark.parametrize(
+    ("path", "bucket", "key"),
+    [
+        ("data", "data", ""),
+        ("data/in/a b.jsonl", "data", "in/a b.jsonl"),
+        (
+            "arn:aws:s3:eu-west-1:123456789012:accesspoint/mine/in/a",
+            "arn:aws:s3:eu-west-1:123456789012:accesspoint/mine",
+            "in/a",
+        ),
+        (
+            "arn:aws:s3-outposts:eu-west-1:123456789012:outpost/op-1/accesspoint/mine/a",
+            "arn:aws:s3-outposts:eu-west-1:123456789012:outpost/op-1/accesspoint/mine",
+            "a",
+        ),
+    ],
+)
+def test_a_path_is_a_bucket_or_an_access_point_and_a_key(path: str, bucket: str, key: str) -> None:
+    assert s3.split(path) == (bucket, key)
 
 
 def test_the_read_stage_makes_the_same_shards_and_reads_each_byte_about_once(bucket: Bucket, tmp_path: Path) -> None:

@@ -68,12 +68,9 @@ class Ranges(io.RawIOBase):
                 if number not in self._dropped:
                     self._block(number)
         bases = self._starts[first : last + 1]
-        found = [
-            memoryview(block.result())[max(0, start - base) : end - base]
-            for block, base in zip(wanted, bases, strict=True)
-        ]
+        found = [block.result()[max(0, start - base) : end - base] for block, base in zip(wanted, bases, strict=True)]
         self._forget()
-        return b"".join(found)
+        return b"".join(found)  # a whole block is not copied
 
     def close(self) -> None:
         """Fetch nothing more."""

@@ -26,6 +26,7 @@ from dq.corpus.places.local import divided
 from dq.corpus.places.patience import MissingError, patiently
 from dq.corpus.places.patterns import WILD, as_regex
 from dq.corpus.places.ranges import Ranges
+from dq.corpus.places.s3 import S3, is_configured_for_fsspec
 from dq.errors import InputError, require, require_all
 from dq.executors import run_in_threads
 
@@ -145,7 +146,7 @@ class _Opened:
         file = self._file
         # What is told is not asked for: on the web with another request, and of the hub's client, which remembers.
         size = {"size": file.size} if file.scheme in (*WEB, "hf") else {}
-        handle = filesystem(file.scheme).open(file.path, "rb", cache_type="none", **size)
+        handle = _reader(file.scheme).open(file.path, "rb", cache_type="none", **size)
         if not size:
             file.check(handle.details)
         self._handle = handle
@@ -172,7 +173,7 @@ class RemotePlace:
         name = spelled(redacted(entry))
         if not entry.partition("://")[2].strip("/"):
             raise InputError(f"{name}: names nothing; name a bucket, a folder or a file")
-        path = str(type(filesystem(scheme))._strip_protocol(entry))
+        path = str(type(_reader(scheme))._strip_protocol(entry))
         info = None if entry.endswith("/") else _info(scheme, path, name=name)
         if info is not None and info["type"] == "file":
             return Found([RemoteFile.of(scheme, {**info, "name": path})])
@@ -199,6 +200,11 @@ def filesystem(scheme: str) -> Any:
     return _made(scheme, os.getpid())
 
 
+def _reader(scheme: str) -> Any:
+    """The same, or what only reads and is ready sooner."""
+    return _s3(os.getpid()) if scheme == "s3" and not is_configured_for_fsspec() else filesystem(scheme)
+
+
 @functools.cache
 def _made(scheme: str, _process: int) -> Any:
     """One connection for all threads of a process; nothing that was listed before is believed."""
@@ -206,11 +212,17 @@ def _made(scheme: str, _process: int) -> Any:
     return require("fsspec").filesystem(scheme, use_listings_cache=False)
 
 
+@functools.cache
+def _s3(_process: int) -> S3:
+    require_all([BACKENDS["s3"]])
+    return S3()
+
+
 def _asked(method: str, scheme: str, path: str) -> Any:
     """What a place says now."""
     if scheme == "hf":
-        return hub.asked(method, filesystem(scheme), path)
-    return getattr(filesystem(scheme), method)(path, **({"detail": True} if method == "ls" else {}))
+        return hub.asked(method, _reader(scheme), path)
+    return getattr(_reader(scheme), method)(path, **({"detail": True} if method == "ls" else {}))
 
 
 def _info(scheme: str, path: str, *, name: str) -> dict[str, Any] | None:
