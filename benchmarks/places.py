@@ -1,9 +1,10 @@
-"""`dq filter` and `dq dedup` of files in a bucket beside the same files on this machine, in one run.
+"""`dq score`, `dq filter` and `dq dedup` of files in a bucket beside the same files on this machine, in one run.
 
-python benchmarks/places.py FILE [--rounds 3]: needs the extra `remote`, and moto for a real S3 server on loopback. Each
-round filters and deduplicates the text from both places, one worker each: processor time of dq's process (without the
-server's, which a bucket has elsewhere), and the clock, which has it where cores are few. While dq reads from disk
-somebody else fetches the same file once: a busy server slows whoever shares its cores.
+python benchmarks/places.py FILE... [--rounds 5]: needs the extra `remote`, and moto for a real S3 server on loopback.
+Each round reads a file from both places, one worker each: processor time of dq's process (without the server's, which a
+bucket has elsewhere), and the clock, which has it where cores are few. While dq reads from disk somebody else fetches
+the same file once: a busy server slows whoever shares its cores. moto reads a whole object for each of its ranges, so
+of more than some 300 MB the clock shows little but that.
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.corpus.bucket import ENVIRONMENT, SIGNED, served  # noqa: E402
+from tests.corpus.bucket import ENVIRONMENT, SIGNED, Bucket, served  # noqa: E402
 
 COMMANDS = {
+    "score": ["score", "{}", "-o", "scores.parquet", "--workers", "1"],
     "filter": ["filter", "{}", "--preset", "fineweb", "-o", "kept", "--workers", "1"],
     "dedup": ["dedup", "{}", "-o", "deduplicated", "--max-removed-fraction", "1", "--workers", "1"],
 }
@@ -33,26 +35,33 @@ COMMANDS = {
 def main() -> None:
     """Time both places, round by round, and print medians of ratios."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("file", type=Path)
-    options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("files", type=Path, nargs="+")
+    options.add_argument("--rounds", type=int, default=5)
     given = options.parse_args()
     with served() as bucket:
         bucket.put("/data")
-        bucket.put(f"/data/{given.file.name}", given.file.read_bytes())
-        environment = {**os.environ, **ENVIRONMENT, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{bucket.port}"}
-        places = {"local": str(given.file.resolve()), "bucket": f"s3://data/{given.file.name}"}
-        for name, command in COMMANDS.items():
-            ratios = []
-            for _ in range(given.rounds):
-                fetching = threading.Thread(target=fetch, args=(bucket.port, f"/data/{given.file.name}"))
-                fetching.start()
-                took = {"local": timed(command, places["local"], environment)}
-                fetching.join()
-                took["bucket"] = timed(command, places["bucket"], environment)
-                ratios.append([there / here for there, here in zip(took["bucket"], took["local"], strict=True)])
-                print(name, *(f"{place} {cpu:.1f} s, {wall:.1f} s by the clock" for place, (cpu, wall) in took.items()))
-            cpu, wall = (statistics.median(column) for column in zip(*ratios, strict=True))
-            print(f"{name} from the bucket takes {cpu:.2f} of the processor time of local, {wall:.2f} of the clock's")
+        for file in given.files:
+            bucket.put(f"/data/{file.name}", file.read_bytes())
+            for name in COMMANDS:
+                compare(name, file, bucket, rounds=given.rounds)
+
+
+def compare(name: str, file: Path, bucket: Bucket, *, rounds: int) -> None:
+    """One command, round by round."""
+    command = COMMANDS[name]
+    environment = {**os.environ, **ENVIRONMENT, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{bucket.port}"}
+    ratios = []
+    for _ in range(rounds):
+        fetching = threading.Thread(target=fetch, args=(bucket.port, f"/data/{file.name}"))
+        fetching.start()
+        here = timed(command, str(file.resolve()), environment)
+        fetching.join()
+        there = timed(command, f"s3://data/{file.name}", environment)
+        ratios.append([far / near for far, near in zip(there, here, strict=True)])
+        for place, (cpu, wall) in (("local", here), ("bucket", there)):
+            print(f"{name} {file.name} {place}: {cpu:.1f} s, {wall:.1f} s by the clock")
+    cpu, wall = (statistics.median(column) for column in zip(*ratios, strict=True))
+    print(f"{name} {file.name} from the bucket: {cpu:.2f} of the processor time of local, {wall:.2f} of the clock's")
 
 
 def fetch(port: int, path: str) -> None:
