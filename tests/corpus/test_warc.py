@@ -160,6 +160,21 @@ def test_a_length_past_the_end_of_its_member_takes_nothing_of_the_next(tmp_path:
     assert [one.reason for one in bad(found)] == ["broken_record"]
 
 
+@pytest.mark.parametrize("length", ["20000", "999999999999999"])
+def test_a_length_past_the_end_of_a_plain_file_costs_its_own_record(tmp_path: Path, length: str) -> None:
+    records = crawl(3)
+    records[2] = record("response", page(0), number=0, Content_Length=length)
+    whole = b"".join(records)
+    (tmp_path / "a.warc").write_bytes(whole)
+    found = rows(tmp_path / "a.warc")
+    assert [one.fields["id"] for one in good(found)] == ["0001", "0002"]
+    fault = (3, "truncated_record", whole.index(b"WARC/1.0\r\nWARC-Type: response"))
+    assert [(one.line, one.reason, one.offset) for one in bad(found)] == [fault]
+    (tmp_path / "b.warc").write_bytes(b"".join(crawl(3))[:-100])  # the end is missing
+    found = rows(tmp_path / "b.warc")
+    assert (len(good(found)), [one.reason for one in bad(found)]) == (2, ["truncated_record"])
+
+
 PACKED = b"".join(gzip.compress(one) for one in crawl(4))
 
 

@@ -2,7 +2,7 @@
 
 WARC is ISO 28500; ARC, its forerunner, puts a record's address, time, kind and length on one line. Nothing longer than
 a bound is held. Crawlers compress each record by itself, so what damage hides ends where the next stream begins; there
-reading goes on.
+reading goes on. Of a plain file it goes on at the next line that begins a record.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def records(file: File, *, max_block_bytes: int) -> Iterator[Record]:
         max_block_bytes: a longer block is not held, and its record a fault.
     """
     with decompressed(file) as stream:
-        reader = _Reader(stream)
+        reader = _Reader(stream, file.size)
         number = 0
         while True:
             number += 1
@@ -62,7 +62,7 @@ def records(file: File, *, max_block_bytes: int) -> Iterator[Record]:
                     return
                 yield reader.record(number, max_block_bytes)
             except _BrokenError as broken:
-                yield Record(number, reader.place, block=broken.first, fault="broken_record")
+                yield Record(number, reader.place, block=broken.first, fault=broken.fault)
                 if not reader.go_on():
                     return
             except DAMAGE as error:
@@ -73,16 +73,16 @@ def records(file: File, *, max_block_bytes: int) -> Iterator[Record]:
 
 
 class _BrokenError(Exception):
-    def __init__(self, first: bytes) -> None:
+    def __init__(self, first: bytes, fault: str = "broken_record") -> None:
         super().__init__()
-        self.first = first[:FIRST_BYTES]
+        self.first, self.fault = first[:FIRST_BYTES], fault
 
 
 class _Reader:
     """Plain bytes that are looked at from where a record begins."""
 
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream = stream
+    def __init__(self, stream: IO[bytes], size: int) -> None:
+        self._stream, self._size = stream, size
         self._packed = stream if isinstance(stream, Unpacked) else None
         self._held = bytearray()
         self._edges: list[tuple[int, int]] = []  # places in what is held at which streams begin, and their offsets
@@ -182,6 +182,8 @@ class _Reader:
 
     def _block(self, length: int, most: int) -> tuple[bytes, bool]:
         """So many bytes; only the first of them, where they are more than is held."""
+        if self._packed is None and self._passed + length > self._size:  # other records may lie before the end
+            raise _BrokenError(self.first(), "truncated_record")
         if length > most:
             first = bytes(self._held[:FIRST_BYTES])
             while length > len(self._held):
