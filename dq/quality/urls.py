@@ -16,6 +16,7 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, Self
+from urllib.parse import unquote
 
 import numpy as np
 import polars as pl
@@ -137,14 +138,18 @@ def _found(lists: _Prepared, urls: pl.Series) -> pl.DataFrame:
 
 
 def _in_ascii(hosts: pl.Series) -> pl.Series:
-    """Hosts as the network knows them: ``xn--bcher-kva.example`` of ``bücher.example``."""
-    others = hosts.filter(hosts.str.len_bytes() != hosts.str.len_chars()).unique()
+    """Hosts as the network knows them: ``xn--bcher-kva.example`` of ``bücher.example`` and ``b%C3%BCcher.example``."""
+    is_other = (hosts.str.len_bytes() != hosts.str.len_chars()) | hosts.str.contains("%", literal=True)
+    others = hosts.filter(is_other).unique()
     return hosts.replace(others, [_idna(one) for one in others]) if len(others) else hosts
 
 
 def _idna(host: str) -> str:
+    if len(host) > MAX_IDN_CHARS:
+        return host
+    host = unquote(host).lower().rstrip(".")
     try:
-        return host.encode("idna").decode("ascii") if len(host) <= MAX_IDN_CHARS else host
+        return host.encode("idna").decode("ascii")
     except UnicodeError:
         return host
 
