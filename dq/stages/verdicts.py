@@ -26,7 +26,7 @@ from dq.store import read_parquet, write_parquet
 class Verdicts(ByShard):
     """What the rules say of every document: keep (bool), reasons and not_judged (lists of str), script."""
 
-    made_by: ClassVar = {"judge": 4}
+    made_by: ClassVar = {"judge": 5}
     needs: ClassVar = {"signals": Need(Signals)}
     outside: ClassVar = ("urls",)
 

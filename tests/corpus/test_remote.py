@@ -107,6 +107,15 @@ print(one.file.size, *{"s3fs", "fsspec", "aiohttp", "asyncio"}.intersection(sys.
     assert finish(program).stdout.split() == [str(len(LINES))]
 
 
+def test_a_profile_that_is_not_there_is_one_line(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nobodys")
+    done = finish("from dq.cli import main; main()", *("score", "s3://data/a.jsonl", "-o", "scores.parquet"))
+    assert done.returncode == 1
+    assert re.fullmatch(
+        r"dq: s3://data/a.jsonl: may not be read \(.*nobodys.*\); set the credentials .*", done.stderr.strip()
+    )
+
+
 @pytest.mark.parametrize(
     ("path", "bucket", "key"),
     [

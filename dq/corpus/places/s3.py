@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +31,10 @@ def is_configured_for_fsspec() -> bool:
 class S3:
     """Of fsspec's file systems what reading calls; several threads may."""
 
-    def __init__(self) -> None:
+    @cached_property
+    def _client(self) -> Any:
         config = require("botocore.config").Config(max_pool_connections=CONNECTIONS, **SECONDS)
-        self._client = require("botocore.session").get_session().create_client("s3", config=config)
+        return require("botocore.session").get_session().create_client("s3", config=config)
 
     @staticmethod
     def _strip_protocol(address: str) -> str:
@@ -52,7 +54,7 @@ class S3:
                 if _status(error) != 404:
                     raise
                 below = self._client.list_objects_v2(Bucket=bucket, Prefix=f"{key}/", MaxKeys=1)
-                if not below.get("KeyCount"):
+                if not below.get("Contents"):
                     raise
                 return {"name": path, "size": 0, "type": "directory"}
         return _file(bucket, {**found, "Key": key, "Size": found["ContentLength"]})
@@ -62,8 +64,8 @@ class S3:
         assert detail
         bucket, key = split(path)
         found: list[dict[str, Any]] = []
-        pages = self._client.get_paginator("list_objects_v2")
         with _as_system_errors():
+            pages = self._client.get_paginator("list_objects_v2")
             for page in pages.paginate(Bucket=bucket, Prefix=f"{key}/" if key else "", Delimiter="/"):
                 found += (_file(bucket, one) for one in page.get("Contents", ()))
                 folders = (one["Prefix"][:-1] for one in page.get("CommonPrefixes", ()))
@@ -87,6 +89,8 @@ class Opened:
         with _as_system_errors():
             asked = {"Range": f"bytes={start}-{end - 1}", **self.read_kw}
             answer = self._client.get_object(Bucket=self._bucket, Key=self._key, **asked)
+            if start and not answer.get("ContentRange", "").startswith(f"bytes {start}-"):
+                raise ValueError("its server gives no ranges")
             found: bytes = answer["Body"].read()
         return found
 
@@ -116,5 +120,7 @@ def _as_system_errors() -> Iterator[None]:
     except errors.ClientError as error:
         kinds = {404: FileNotFoundError, 401: PermissionError, 403: PermissionError}
         raise kinds.get(_status(error), OSError)(str(error)) from error
+    except (errors.ProfileNotFound, errors.ConfigParseError) as error:
+        raise PermissionError(str(error)) from error
     except errors.ParamValidationError as error:
         raise ValueError(str(error)) from error
