@@ -162,13 +162,15 @@ def _sample(corpus: Corpus, training: Bools, config: TokenizerConfig) -> pl.Data
 
     The smallest of those of which anything is left.
     """
-    firsts, bytes_of = corpus.first_documents, pl.col("n_bytes").sum()
-    each = [
-        corpus.of_shard(shard, ["source", "n_bytes"]).filter(pl.Series(training[first:end])).group_by("source")
-        for shard, (first, end) in enumerate(pairwise(firsts))
-    ]
-    totals = pl.concat(groups.agg(bytes_of) for groups in each).group_by("source").agg(bytes_of)
-    totals = totals.filter(pl.col("n_bytes") > 0)
+    of_source = pl.col("n_bytes").sum()
+    totals = pl.concat(
+        corpus.of_shard(shard, ["source", "n_bytes"])
+        .filter(pl.Series(training[first:end]))
+        .group_by("source")
+        .agg(of_source)
+        for shard, (first, end) in enumerate(pairwise(corpus.first_documents))
+    )
+    totals = totals.group_by("source").agg(of_source).filter(pl.col("n_bytes") > 0)
     if totals.is_empty():
         raise InputError(
             "no training text is left of any source after holding out and excluding; lower `heldout.fraction`, or take "

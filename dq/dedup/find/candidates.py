@@ -1,8 +1,8 @@
 """Candidate pairs from band buckets, within a bound of memory.
 
 A band is a task, and within a band one range of hash values comes after another, so that sorting a band table of any
-length needs ``memory_bytes`` at most: the table itself stays on disk and is read once a range. Each band leaves a file
-of pairs as they come; what else it finds is left by tasks that may work on other machines:
+length needs ``memory_bytes`` at most. Each band leaves a file of pairs as they come; what else it finds is left by
+tasks that may work on other machines:
 
     00000.pairs.i64     int64 (m, 2)
     00000.members.npy   int64, the members of its large buckets, one bucket after another
@@ -12,7 +12,6 @@ of pairs as they come; what else it finds is left by tasks that may work on othe
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ import numpy as np
 from dq.arrays import I64, Array, read_only
 from dq.dedup.bands import Bands
 from dq.dedup.find.equivalence import ClassTables
+from dq.dedup.find.ranges import by_ranges
 from dq.dedup.find.shard_tasks import ShardWorkers
 from dq.dedup.kernels.candidates import BandTables, PairRules, emit_pairs, large_buckets
 from dq.executors import run_in_threads
@@ -33,6 +33,7 @@ TASK_BYTES = 1_000_000_000  # for that, where workers are elsewhere
 SCAN_ROWS = 1_000_000
 PAIRS_AT_A_TIME = 1 << 18
 FOUND = "candidates"
+RECORD = np.dtype([("hash", np.uint64), ("row", np.int64)])
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ def _look_through(task: _BandTask, tables: ClassTables) -> _Found:
     pairs = np.empty((max(PAIRS_AT_A_TIME, max_bucket * max_bucket), 2), np.int64)
     buckets: list[I64] = []
     with task.file("pairs.i64").open("wb") as file:
-        for hashes, members in _ranges(tables.hashes.array[task.band], task.memory_bytes):
+        for hashes, members in _ranges(tables.hashes.array[task.band], task.memory_bytes, path=task.file("range")):
             begin = 0
             while begin < len(hashes):
                 written, begin = emit_pairs(hashes, members, mapped, task.rules, task.band, begin, pairs, counters)
@@ -160,24 +161,17 @@ def _large(hashes: Any, members: Any, max_bucket: int) -> list[I64]:
     return [np.sort(members[begin:end]) for begin, end in bounds[:count]]
 
 
-def _ranges(band: Array, memory_bytes: int) -> Iterator[tuple[Any, Any]]:
+def _ranges(band: Array, memory_bytes: int, *, path: Path) -> Iterator[tuple[Any, Any]]:
     """Sorted hashes and their rows, for one range of hash values after the other."""
     parts = max(1, -(-len(band) * BYTES_A_ROW // memory_bytes))
-    edges = [(part << 64) // parts for part in range(parts + 1)]
-    for low, high in itertools.pairwise(edges):
-        if parts == 1:
-            chosen, hashes = np.arange(len(band)), np.asarray(band)
-        else:
-            chosen, hashes = _within(band, low, high - 1)
-        order = np.argsort(hashes)
-        yield read_only(hashes[order]), read_only(chosen[order])
+    for records in by_ranges(_records(band), parts=parts, path=path):
+        order = np.argsort(records["hash"])
+        yield read_only(records["hash"][order]), read_only(records["row"][order])
 
 
-def _within(band: Array, low: int, high: int) -> tuple[Any, Any]:
-    rows, values = [], []
-    for at in range(0, len(band), SCAN_ROWS):
-        part = band[at : at + SCAN_ROWS]
-        inside = np.flatnonzero((part >= np.uint64(low)) & (part <= np.uint64(high)))
-        rows.append(inside + at)
-        values.append(part[inside])
-    return np.concatenate(rows), np.concatenate(values)
+def _records(band: Array) -> Iterator[Array]:
+    for at in range(0, max(1, len(band)), SCAN_ROWS):
+        hashes = band[at : at + SCAN_ROWS]
+        records = np.empty(len(hashes), RECORD)
+        records["hash"], records["row"] = hashes, np.arange(at, at + len(hashes))
+        yield records

@@ -6,7 +6,7 @@ copies cost one table lookup each; every copy is still seen by policy and eligib
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,13 +15,15 @@ import polars as pl
 
 from dq.arrays import I64, U64, Array, Bools, distinct, read_only
 from dq.dedup.bands import Bands
+from dq.dedup.find.ranges import by_ranges
 from dq.dedup.find.signature_files import SignatureFiles
 from dq.dedup.kernels.candidates import group_keys, hash_bands
 from dq.executors import run_in_threads
 from dq.store.arrays import MappedArray
 
 ROWS_AT_A_TIME = 32_768
-BYTES_A_KEY = 80  # of keys being grouped: both halves, the row, the first one, and a table at most half full
+BYTES_A_KEY = 112  # of keys being grouped: both halves twice, the row, the first one, and a table at most half full
+RECORD = np.dtype([("hash", np.uint64), ("rest", np.uint64), ("row", np.int64)])  # a key in two halves
 DIGESTS, HASHES = "digests.u8", "bands.u64"
 
 
@@ -63,37 +65,35 @@ class EquivalenceClasses:
         return distinct(np.concatenate([own[needed[: len(own)]], *several]))
 
 
-def group_by_keys(files: SignatureFiles, *, memory_bytes: int) -> EquivalenceClasses:
+def group_by_keys(files: SignatureFiles, *, folder: Path, memory_bytes: int) -> EquivalenceClasses:
     """Group the documents of all shards by their keys, one range of keys after another as they fit into memory."""
-    single, empty, copies = np.ones(files.documents, np.bool_), [np.empty(0, np.int64)], []
-    for shard, first in enumerate(files.first_documents[:-1]):
-        empty.append(first + np.flatnonzero(files.counts(shard) == 0))
-    without = np.concatenate(empty)
     parts = max(1, -(-files.documents * BYTES_A_KEY // memory_bytes))
-    edges = [(part << 64) // parts for part in range(parts + 1)]
-    for low, high in itertools.pairwise(edges):
-        rows, keys = _within(files, low, high - 1)
-        copies.append(_copies(files, rows, keys))
-    found = pl.concat(copies).sort("document")
-    single[without] = single[found["document"].to_numpy()] = False
-    return EquivalenceClasses(files.documents, np.flatnonzero(single), found, without)
+    ranges = by_ranges(_records(files), parts=parts, path=folder / "keys")
+    copies = pl.concat(_copies(files, records) for records in ranges).sort("document")
+    single = np.ones(files.documents, np.bool_)
+    empty = np.concatenate([np.empty(0, np.int64), *_empty(files)])
+    single[empty] = single[copies["document"].to_numpy()] = False
+    return EquivalenceClasses(files.documents, np.flatnonzero(single), copies, empty)
 
 
-def _within(files: SignatureFiles, low: int, high: int) -> tuple[I64, U64]:
-    """The documents with shingles whose key is within bounds, and their keys."""
-    rows, keys = [np.empty(0, np.int64)], [np.empty((0, 2), np.uint64)]
+def _records(files: SignatureFiles) -> Iterator[Array]:
+    """The keys of documents with shingles."""
+    yield np.empty(0, RECORD)
     for shard, first in enumerate(files.first_documents[:-1]):
-        mine = files.keys(shard)
-        inside = np.flatnonzero(
-            (files.counts(shard) > 0) & (mine[:, 0] >= np.uint64(low)) & (mine[:, 0] <= np.uint64(high))
-        )
-        rows.append(first + inside)
-        keys.append(mine[inside])
-    return np.concatenate(rows), np.concatenate(keys)
+        rows = np.flatnonzero(files.counts(shard))
+        records = np.empty(len(rows), RECORD)
+        records["hash"], records["rest"] = files.keys(shard)[rows].T
+        records["row"] = first + rows
+        yield records
 
 
-def _copies(files: SignatureFiles, rows: I64, keys: U64) -> pl.DataFrame:
-    """Of some documents, all with their keys among them, those that are not the first of their class."""
+def _empty(files: SignatureFiles) -> Iterator[I64]:
+    return (first + np.flatnonzero(files.counts(shard) == 0) for shard, first in enumerate(files.first_documents[:-1]))
+
+
+def _copies(files: SignatureFiles, records: Array) -> pl.DataFrame:
+    """Of documents of a range of keys those that are not the first of their class."""
+    rows, keys = records["row"], np.stack([records["hash"], records["rest"]], axis=1)
     first = np.empty(len(rows), np.int64)
     group_keys(read_only(keys), read_only(np.ones(len(rows), np.int64)), first)
     copies = np.flatnonzero(first != np.arange(len(rows)))

@@ -90,7 +90,7 @@ def _find(
     work = folder / "work"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
-    classes = group_by_keys(files, memory_bytes=resources.memory_bytes)
+    classes = group_by_keys(files, folder=work, memory_bytes=resources.memory_bytes)
     tables = write_tables(files, classes, bands, folder=work, count=len(classes), threads=workers.threads)
     own = len(classes)
     met = None if index is None else index.meet(tables.hashes.array, inputs=inputs)
