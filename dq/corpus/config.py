@@ -10,6 +10,7 @@ from pydantic import Field, PlainSerializer, PlainValidator, model_validator
 from dq.config import FieldFault, StrictModel
 from dq.corpus.addresses import BACKENDS, redacted, scheme_of
 from dq.corpus.names import spelled
+from dq.pages.extracted import PageText
 
 
 def _paths(value: Any) -> Any:
@@ -28,9 +29,6 @@ def _plain_paths(value: Any) -> Any:
 
 
 Paths: TypeAlias = Annotated[str | tuple[str, ...] | None, PlainValidator(_paths), PlainSerializer(_plain_paths)]
-PageText: TypeAlias = Literal["main", "all", "html", "trafilatura"]
-"""What of a page is its text: the main content without menus, all that is shown, the HTML itself, or the main content
-as trafilatura finds it, which takes fifty times as long."""
 SampleName = Literal["news", "web", "factbook"]
 HTML_SAMPLES = ("web", "factbook")  # whose text is converted when they are read
 

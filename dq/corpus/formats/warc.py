@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from dq.corpus.config import InputSpec, PageText
+from dq.corpus.config import InputSpec
 from dq.corpus.documents import FIRST_BYTES, BadRow, PassedOver, Row
 from dq.corpus.formats.base import RowFormat
 from dq.corpus.formats.http_response import BodyError, HttpResponse
-from dq.corpus.formats.pages import PageError, check_libraries, decoded, read_page
 from dq.corpus.formats.records import Record, records
 from dq.corpus.places import File
+from dq.pages.extracted import PageError, PageText, check_libraries, decoded
+from dq.pages.parser import read_page
 
 HTML = ("text/html", "application/xhtml+xml")
 PLAIN = "text/plain"

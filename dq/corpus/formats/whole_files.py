@@ -1,4 +1,4 @@
-"""Files that are one document each: plain text, and HTML pages as text by `dq.corpus.formats.pages`.
+"""Files that are one document each: plain text, and HTML pages as text by `dq.pages`.
 
 Plain text is UTF-8, kept to the byte but for a mark of byte order.
 """
@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from dq.corpus.config import InputSpec, PageText
+from dq.corpus.config import InputSpec
 from dq.corpus.documents import FIRST_BYTES, BadRow, Row
 from dq.corpus.formats.base import RowFormat
 from dq.corpus.formats.compression import decompressed
 from dq.corpus.formats.jsonl import BOM, CHUNK_BYTES
-from dq.corpus.formats.pages import PageError, check_libraries, read_page
 from dq.corpus.places import File
+from dq.pages.extracted import PageError, PageText, check_libraries
+from dq.pages.parser import read_page
 
 
 class WholeFile(RowFormat[None]):

@@ -1,12 +1,10 @@
 """HTML pages as text, by resiliparse: what they say, or their main content; with title and charset.
 
 Taking out text takes the depth of a page times its length, so a page nested deeper than browsers build it (512 in
-Chromium) is refused once it is parsed: a megabyte then takes about two seconds at most, and not minutes. Some pages are
-refused before that, for what parsing them would take (`dq.corpus.formats.hostile_pages`).
+Chromium) is refused once it is parsed. Whatever else a page is made to cost is bounded by `dq.pages.parser`.
 
-Trafilatura, where it is asked for, takes the square of a page's tags, ten seconds for the worst that it gets. It
-is set as for FineWeb (datatrove 0.10.1 `Trafilatura`: precision before recall), but for what it calls deduplication,
-whose result depends on the pages before.
+Trafilatura, where it is asked for, is set as for FineWeb (datatrove 0.10.1 `Trafilatura`: precision before recall), but
+for what it calls deduplication, whose result depends on the pages before. It takes up to the square of a page's tags.
 """
 
 from __future__ import annotations
@@ -15,15 +13,15 @@ import functools
 import logging
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
-from dq.corpus.config import PageText
-from dq.corpus.formats.hostile_pages import is_hostile
 from dq.errors import require
 
+PageText: TypeAlias = Literal["main", "all", "html", "trafilatura"]
+"""What of a page is its text: the main content without menus, all that is shown, the HTML itself, or the main content
+as trafilatura finds it, which takes fifty times as long."""
+
 MAX_DEPTH = 512
-MAX_BYTES = 10_000_000  # of UTF-8; Common Crawl keeps 1 to 5 MB of a page
-MAX_TRAFILATURA_BYTES, MAX_TRAFILATURA_TAGS = 1_000_000, 15_000
 DEEPER = ">".join(["*"] * (MAX_DEPTH + 1))  # a selector
 CHARSET = re.compile(r"charset\s*=\s*[\"']?\s*([\w.:-]+)", re.I)
 SPACES = re.compile(r"\s+")
@@ -42,8 +40,8 @@ class Page:
     charset: str
 
 
-def read_page(raw: bytes, *, content_type: str, what: PageText) -> Page:
-    """The text of a page.
+def extracted(raw: bytes, *, content_type: str, what: PageText) -> Page:
+    """The text of a page, parsed in this process, whatever that takes.
 
     Args:
         raw: as it was sent.
@@ -51,17 +49,11 @@ def read_page(raw: bytes, *, content_type: str, what: PageText) -> Page:
         what: of the page.
 
     Raises:
-        PageError: it is too large or nested too deep, or no HTML that can be parsed.
+        PageError: it is nested too deep, or no HTML that can be parsed.
     """
     html, charset = decoded(raw, content_type=content_type, is_html=True)
     if what == "html":
         return Page(html, "", charset)
-    if len(raw) > (MAX_TRAFILATURA_BYTES if what == "trafilatura" else MAX_BYTES):
-        raise PageError("page_too_large")
-    if what == "trafilatura" and html.count("<") > MAX_TRAFILATURA_TAGS:
-        raise PageError("page_too_large")
-    if is_hostile(html):
-        raise PageError("page_too_deep")
     extract, tree_of, _ = libraries()
     try:
         tree = tree_of(html)
