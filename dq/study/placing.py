@@ -21,6 +21,11 @@ class Placing:
     at_a_time: int
     devices_per_run: int = 1
 
+    @property
+    def on_cpu(self) -> bool:
+        """Whether they are cores."""
+        return self.devices[0].startswith("cpu")
+
     def of(self, number: int) -> tuple[Placement, ...]:
         """Where run ``number`` works, a placement a process: runs go round the devices."""
         first, world = number * self.devices_per_run, self.devices_per_run

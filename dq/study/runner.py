@@ -20,6 +20,7 @@ from dq.training import RunFolder, has_tokenizer, read_run, save_tokenizer
 from dq.variants import Manifest, Universe
 
 MISSING = "missing"
+WARM = "dq.training.warm"  # what workers import before they begin
 DIED_ALONE = (
     "its worker dies even alone (killed, or out of memory); set a smaller `microbatch_windows`, or run the same "
     "command again"
@@ -144,6 +145,8 @@ def _train(
 
     shared = {run.run_id for branches in trunks.values() for run in branches}
     executor = executor or LocalExecutor(placing.at_a_time)
+    if placing.on_cpu:
+        executor.prepare(WARM)
 
     def train(tasks: Sequence[RunTask]) -> None:
         executor.run(train_run, tasks, output=lambda task: task.output, on_report=hear, isolated=True, may_stop=True)
