@@ -1,12 +1,13 @@
 """Pages parsed in a process beside this one, so that none takes more time or memory than a page may.
 
 What a page costs is not told by looking at it: 85 kB of formatting that is never closed take 4 GB, 100,000 choices of a
-form hours. The process (`dq.pages.child`) ends where a page takes too much, and another one goes on with the next page.
-It is started at the first page, as a program of its own, since threads and locks do not survive a fork, and it ends
-with this process: killed by the system on Linux, elsewhere when its socket closes or the time of its page is over.
+form minutes. The process (`dq.pages.child`) ends where a page takes too much, and another one reads the next page. It
+is started at the first page, as a program of its own, since threads and locks do not survive a fork, and it ends with
+this process: killed by the system on Linux, elsewhere when its socket closes or the time of its page is over.
 
-The limits are far from what people write, so that results do not depend on the machine: ten megabytes of a table's
-cells take resiliparse 2.5 seconds and 0.6 GB, a megabyte of them takes trafilatura 5 seconds.
+The limits are far from what people write, so that results do not depend on the machine: ten megabytes of small cells of
+a table take resiliparse 3 seconds and 0.5 GB, and of paragraphs of a word 5 seconds and 0.8 GB; a megabyte of small
+cells takes trafilatura 5 seconds.
 """
 
 from __future__ import annotations
