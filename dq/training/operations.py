@@ -14,12 +14,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from dq.training.kernels.layers import gated, gated_gradient, join_heads, norm, norm_gradient, split_heads
+from dq.training.kernels.layers import gated, gated_gradient, join_heads, norm_gradient, norm_of_sum, split_heads
 from dq.training.kernels.softmax import causal_softmax, causal_softmax_gradient
 
 RMS_EPSILON = 1e-5
 _QUERIES = 128  # worked on together, later keys left out; measured of 256: 64 are alike, all take 1.2 times as long
-_LONGEST = 512  # positions of which probabilities are kept: their memory grows by the square (512 was not tuned)
+LONGEST = 512  # positions of which probabilities are kept: their memory grows by the square (512 was not tuned)
 
 
 def has_kernels(x: Tensor) -> bool:
@@ -39,7 +39,7 @@ def add_and_norm(x_BTD: Tensor, added_BTD: Tensor, weight_D: Tensor) -> tuple[Te
 
 def attend(qkv_BTE: Tensor, rotation_TP2: Tensor, *, heads: int) -> Tensor:
     """Causal self-attention of (B, T, 3D) queries, keys and values with rotary positions -> (B, T, D)."""
-    if has_kernels(qkv_BTE) and qkv_BTE.shape[1] <= _LONGEST:
+    if has_kernels(qkv_BTE) and qkv_BTE.shape[1] <= LONGEST:
         out_BTD: Tensor = _Attend.apply(qkv_BTE, rotation_TP2, heads)  # type: ignore[no-untyped-call]
         return out_BTD
     q_BHTK, k_BHTK, v_BHTK = (one.transpose(1, 2) for one in qkv_BTE.view(*qkv_BTE.shape[:2], 3, heads, -1).unbind(2))
@@ -68,9 +68,9 @@ def rotate(x_BHTK: Tensor, rotation_TP2: Tensor) -> Tensor:
 class _AddAndNorm(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, added: Tensor, weight_D: Tensor) -> tuple[Tensor, Tensor]:  # noqa: PLR0917
-        summed = x + added
-        normed, scale_N = torch.empty_like(summed), summed.new_empty(summed.numel() // summed.shape[-1])
-        norm(_rows(summed), weight_D.detach().numpy(), RMS_EPSILON, _rows(normed), scale_N.numpy())
+        summed, normed = torch.empty_like(x), torch.empty_like(x)
+        scale_N, weight = x.new_empty(x.numel() // x.shape[-1]), weight_D.detach().numpy()
+        norm_of_sum(_rows(x), _rows(added), weight, RMS_EPSILON, _rows(summed), _rows(normed), scale_N.numpy())
         ctx.save_for_backward(summed, weight_D, scale_N)
         return summed, normed
 
@@ -116,7 +116,7 @@ class _Attend(torch.autograd.Function):
         split_heads(qkv_BTE.detach().numpy(), rotation_TP2.numpy(), np.float32(head_width**-0.5), qkv_3BHTK.numpy())
         q_GTK, k_GTK, v_GTK = qkv_3BHTK.flatten(1, 2)
         out_GTK, kept = torch.empty_like(q_GTK), []
-        for first, last in _blocks(positions):
+        for first, last in query_blocks(positions):
             p_GQK = torch.bmm(q_GTK[:, first:last], k_GTK[:, :last].mT)
             causal_softmax(p_GQK.numpy(), first)
             out_GTK[:, first:last] = torch.bmm(p_GQK, v_GTK[:, :last])
@@ -134,7 +134,7 @@ class _Attend(torch.autograd.Function):
         into_q_GTK, into_k_GTK, into_v_GTK = into_3BHTK.flatten(1, 2)
         into_k_GTK.zero_()
         into_v_GTK.zero_()
-        for (first, last), p_GQK in zip(_blocks(positions), kept, strict=True):
+        for (first, last), p_GQK in zip(query_blocks(positions), kept, strict=True):
             grad_out_GQK = grad_GTK[:, first:last]
             into_v_GTK[:, :last].baddbmm_(p_GQK.mT, grad_out_GQK)
             grad_GQK = torch.bmm(grad_out_GQK, v_GTK[:, :last].mT)
@@ -146,7 +146,8 @@ class _Attend(torch.autograd.Function):
         return out_BTE, None, None
 
 
-def _blocks(positions: int) -> list[tuple[int, int]]:
+def query_blocks(positions: int) -> list[tuple[int, int]]:
+    """First query and the one behind the last of each block."""
     return [(first, min(first + _QUERIES, positions)) for first in range(0, positions, _QUERIES)]
 
 

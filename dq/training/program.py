@@ -1,17 +1,17 @@
-"""What one optimiser step does on a device: loss, gradients, clipping, AdamW; eager or compiled.
+"""What one optimiser step does on a device: loss, gradients, clipping, AdamW; taped, compiled or eager.
 
 The compiled function belongs to the module, and weights are its arguments: a worker compiles a shape of model and
 windows once, and every later run of that shape starts at once (measured: 100 s for the first of a shape on a busy CPU,
-0.03 s for the second). On the CPUs that were measured compiling gains nothing at 0.3M parameters and 1.2 times at 1.1M,
-so only GPUs do it unless a study says so: there small models are bound by launches. That is assumed: no GPU has been
-at hand.
+0.03 s for the second). On the CPUs that were measured compiling gains nothing at 0.3M parameters and at 1.1M the 1.2
+times that a tape gains too (`dq.training.tape`), so only GPUs do it unless a study says so: there small models are
+bound by launches. That is assumed: no GPU has been at hand.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import torch
@@ -23,6 +23,7 @@ from dq.training.loss import chunked_loss
 from dq.training.model import Llama, initialise
 from dq.training.optimizer import make_optimizer, set_learning_rate
 from dq.training.precision import Precision, autocast, choose_precision
+from dq.training.tape import Tape, can_tape
 from dq.training.team import ALONE, Team
 
 LossFunction = Callable[[Any, Tensor], Tensor]
@@ -49,19 +50,35 @@ class Program:
 
         Nothing is read back from the device. Processes that share the run are each given the windows of all.
         """
-        measured = []
-        for part_BT in torch.split(self.team.own(windows_BT), self.config.microbatch_windows or len(windows_BT)):
-            with autocast(self.precision, device=self.device):
-                loss = self.loss(self.model, part_BT)
-            torch.autograd.backward(loss / self.config.tokens_per_step)
-            measured.append(loss.detach().clone())  # a graph writes its next loss into the same place
+        own_P = self._gradients(self.team.own(windows_BT))
         gradients = [parameter.grad for parameter in self.model.parameters() if parameter.grad is not None]
-        losses_P = self.team.add_up(gradients, torch.stack(measured))
+        losses_P = self.team.add_up(gradients, own_P)
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.gradient_clip)
         set_learning_rate(self.optimizer, learning_rate)
         self.optimizer.step()
         self.optimizer.zero_grad()
         return torch.cat((losses_P, norm[None]))
+
+    def _gradients(self, windows_BT: Tensor) -> Tensor:
+        """Give parameters the gradients of the step's mean loss; (parts,) the summed nats of each micro-batch."""
+        if self._tape:
+            return self._tape.gradients(windows_BT)[None]
+        measured = []
+        for part_BT in torch.split(windows_BT, self.config.microbatch_windows or len(windows_BT)):
+            with autocast(self.precision, device=self.device):
+                loss = self.loss(self.model, part_BT)
+            torch.autograd.backward(loss / self.config.tokens_per_step)
+            measured.append(loss.detach().clone())  # a graph writes its next loss into the same place
+        return torch.stack(measured)
+
+    @cached_property
+    def _tape(self) -> Tape | None:
+        """Written at the first step; none for compilers, other devices and formats, long windows and micro-batches."""
+        is_plain = self.precision == "fp32" and not self.is_compiled and can_tape(self.model)
+        windows = self.config.windows_for(self.team.world)
+        if not is_plain or (self.config.microbatch_windows or windows) < windows:
+            return None
+        return Tape(self.model, windows=windows, scale=1 / self.config.tokens_per_step)
 
 
 def make_program(spec: RunSpec, *, device: torch.device, team: Team = ALONE) -> Program:

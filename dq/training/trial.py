@@ -19,6 +19,7 @@ from dq.training.model import Llama
 from dq.training.program import make_program, summed_loss
 from dq.training.sizes import find_size
 from dq.training.stack import Stack
+from dq.training.tape import Tape
 
 ROUNDS = 3
 TURN_SECONDS = 0.3
@@ -85,5 +86,6 @@ def compile_kernels() -> None:
     model = Llama(find_size("0.1M"), vocabulary_size=2, context=2)
     ids_BT = torch.zeros((1, 3), dtype=torch.int64)
     torch.autograd.backward(summed_loss(model, ids_BT))
+    Tape(model, windows=1, scale=1.0).gradients(ids_BT)
     with torch.no_grad():
         token_losses(model.hidden(ids_BT[:, :2]).flatten(0, 1), model.head_VD, ids_BT[0, 1:])

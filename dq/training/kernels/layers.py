@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from dq.arrays import F32
+from dq.arrays import F32, I64
 from dq.text.kernels.jit import vector_inlined, vector_kernel
 from dq.training.kernels.softmax import LOWEST, exponential
 
@@ -25,6 +25,24 @@ def norm(x_ND: F32, weight_D: F32, epsilon: float, out_ND: F32, scale_N: F32) ->
         scale_N[n] = scale
         for d in range(width):
             out_ND[n, d] = x_ND[n, d] * scale * weight_D[d]
+
+
+@vector_kernel
+def norm_of_sum(
+    x_ND: F32, added_ND: F32, weight_D: F32, epsilon: float, summed_ND: F32, out_ND: F32, scale_N: F32
+) -> None:
+    """The sum of two, its RMSNorm, and what each row was multiplied by before its weight."""
+    width = x_ND.shape[1]
+    for n in range(len(x_ND)):
+        squares = np.float32(0)
+        for d in range(width):
+            summed = x_ND[n, d] + added_ND[n, d]
+            summed_ND[n, d] = summed
+            squares += summed * summed
+        scale = np.float32(1 / math.sqrt(squares / width + epsilon))
+        scale_N[n] = scale
+        for d in range(width):
+            out_ND[n, d] = summed_ND[n, d] * scale * weight_D[d]
 
 
 @vector_kernel
@@ -118,3 +136,25 @@ def join_heads(grad_3BHTK: F32, rotation_TP2: F32, scale: np.float32, out_BTE: F
                     out_BTE[b, t, k + 2 * p + 1] = odd * cos - even * sin
                 for i in range(width):
                     out_BTE[b, t, v + i] = grad_3BHTK[2, b, h, t, i]
+
+
+@vector_kernel
+def turn(qkv_NE: F32, rotation_TD2: F32, scale: np.float32, direction: np.float32) -> None:
+    """Turn the pairs of queries, which are scaled, and of keys, in place: by their positions, or with -1 back."""
+    pairs = rotation_TD2.shape[1]
+    for n in range(len(qkv_NE)):
+        row, rotation = qkv_NE[n], rotation_TD2[n % len(rotation_TD2)]
+        for first, by in ((0, scale), (2 * pairs, ONE)):
+            for p in range(pairs):
+                cos, sin = by * rotation[p, 0], by * direction * rotation[p, 1]
+                even, odd = row[first + 2 * p], row[first + 2 * p + 1]
+                row[first + 2 * p] = even * cos - odd * sin
+                row[first + 2 * p + 1] = even * sin + odd * cos
+
+
+@vector_kernel
+def add_rows(x_ND: F32, ids_N: I64, into_VD: F32) -> None:
+    """Add each row to the one of its id."""
+    for n in range(len(ids_N)):
+        for d in range(x_ND.shape[1]):
+            into_VD[ids_N[n], d] += x_ND[n, d]
