@@ -87,6 +87,10 @@ class Corpus:
         """A column of numbers, of all documents."""
         return np.concatenate([self.of_shard(shard, [name])[name].to_numpy() for shard in range(len(self.sizes))])
 
+    def hashes(self, columns: Sequence[str]) -> U64:
+        """Of these columns of all documents: uint64 (documents,), equal for equal values."""
+        return np.concatenate([self.of_shard(one, columns).hash_rows().to_numpy() for one in range(len(self.sizes))])
+
     def rows(self, documents: I64, columns: Sequence[str]) -> pl.DataFrame:
         """Some columns of the documents with these global numbers, ascending; shards are read one after another."""
         # By Arrow, for rows of polars hold on to the text of their whole shard.
@@ -136,21 +140,35 @@ class Corpus:
 def occurrences(keys: U64, rows: Callable[[I64], pl.DataFrame]) -> U32:
     """The number of each document among those of its source and content key, by id.
 
-    Most have no other: only documents whose key occurs twice are asked for and grouped.
-
     Args:
         keys: content keys.
         rows: gives id, source and content_key of documents by their ascending numbers.
     """
-    ordered = np.sort(keys)
-    repeated = distinct(ordered[1:][ordered[1:] == ordered[:-1]])
-    numbers = np.zeros(len(keys), np.uint32)
-    if len(repeated):
-        del ordered
-        twice = np.flatnonzero(repeated[np.searchsorted(repeated[:-1], keys)] == keys)
-        occurrence = pl.col("id").rank("ordinal").over("source", "content_key").cast(pl.UInt32) - 1
-        numbers[twice] = rows(twice).select(occurrence).to_series().to_numpy()
+    number = pl.col("id").rank("ordinal").over("source", "content_key").cast(pl.UInt32) - 1
+    return numbered(keys, rows, number)
+
+
+def numbered(keys: U64, rows: Callable[[I64], pl.DataFrame], number: pl.Expr) -> U32:
+    """A number of each document among those with its key, 0 where there is no other.
+
+    Most have no other: only documents whose key occurs twice are asked for and grouped.
+
+    Args:
+        keys: equal where documents may be of one group.
+        rows: gives the columns of ``number`` of documents by their ascending numbers.
+        number: over such documents.
+    """
+    numbers, twice = np.zeros(len(keys), np.uint32), repeated(keys)
+    if len(twice):
+        some = np.flatnonzero(twice[np.searchsorted(twice[:-1], keys)] == keys)
+        numbers[some] = rows(some).select(number).to_series().to_numpy()
     return numbers
+
+
+def repeated(keys: U64) -> U64:
+    """The keys that occur twice or more, ascending."""
+    ordered = np.sort(keys)
+    return distinct(ordered[1:][ordered[1:] == ordered[:-1]])
 
 
 def read_column(path: Path, name: str) -> pa.ChunkedArray:

@@ -20,7 +20,8 @@ from dq.dedup.signatures import sign
 from dq.text import Texts, text_batch
 
 FIXED_BYTES = 450_000_000  # interpreter, libraries, compiled kernels, Unicode tables, pages mapped at a time
-BYTES_A_DOCUMENT = 230  # keys, counts, classes, order, selection, mapped tables: 290 measured, with those of `tables`
+BYTES_A_DOCUMENT = 40  # classes, marks, mapped tables, what may have a duplicate: 80 measured, with those of `tables`
+BYTES_A_VECTOR = 230  # the table of documents, order, selection
 BYTES_A_TEXT_BYTE = 3.2  # of the shard in work: the text, its decoded columns, its shingles
 SECONDS_A_BAND_ROW = 1.2e-7  # hashing and sorting one value of one band
 ROUNDS = 9
@@ -55,7 +56,7 @@ def estimate_cosines(documents: int, dimensions: int) -> Estimate:
         products.max(axis=1)
         seconds.append(time.perf_counter() - started)
     pair = float(np.median(seconds)) / products.size
-    memory = FIXED_BYTES + documents * BYTES_A_DOCUMENT + 2 * products.nbytes + some.nbytes + tile.nbytes
+    memory = FIXED_BYTES + documents * BYTES_A_VECTOR + 2 * products.nbytes + some.nbytes + tile.nbytes
     return Estimate(documents**2 / 2 * pair, memory, 4 * documents * dimensions, 0.0)
 
 

@@ -174,7 +174,7 @@ def _write(view: View, card: CardConfig | None, *, threads: int, step: Step) -> 
 
     def removed() -> pl.DataFrame:
         frozen = view.open(FoundDuplicates).duplicates.frozen
-        return removed_with_kept(view.open(Documents), view.open(Selected).table(), frozen["id"]).select(REMOVED)
+        return removed_with_kept(view.open(Documents), view.open(Selected), frozen["id"]).select(REMOVED)
 
     def section() -> Section:
         method, policy = view.record(FoundDuplicates).config, view.record(Selected).config["keep"]

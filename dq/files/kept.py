@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
 
+from dq.arrays import distinct
 from dq.cards import CardConfig, Section, Source
 from dq.corpus import Corpus
+from dq.corpus.corpus import numbered
 from dq.executors import Step, run_in_threads
 from dq.files.card import Card, write_documents_card
 from dq.stages.base import Need, Output, View
@@ -105,30 +108,36 @@ def _write_shard(task: _WriteTask) -> None:
     write_table(task.output, shard.filter(chosen["kept"].to_arrow()), repeated=["source"])
 
 
-def removed_with_kept(corpus: Corpus, selection: pl.DataFrame, earlier: pl.Series | None = None) -> pl.DataFrame:
-    """One row a removed document: its own columns, kept_id, occurrence, kept_occurrence.
+def removed_with_kept(corpus: Corpus, selected: Selected, earlier: pl.Series | None = None) -> pl.DataFrame:
+    """One row a removed document: id, source, the columns of `Selected`, kept_id, occurrence, kept_occurrence.
 
     Args:
         corpus: the documents.
-        selection: as of `Selected.table`.
+        selected: of them.
         earlier: ids of documents of an index, numbered after those of the corpus.
     """
     earlier = pl.Series("id", [], dtype=pl.String) if earlier is None else earlier
-    table = corpus.documents.select("id", "source").hstack(selection).filter(~pl.col("kept"))
-    occurrences = _occurrences(corpus.documents)
-    of_all = pl.concat([occurrences, pl.repeat(None, len(earlier), dtype=pl.UInt32, eager=True)])
-    return table.with_columns(
-        pl.concat([corpus.documents["id"], earlier]).gather(table["kept_document"]).alias("kept_id"),
-        occurrences.filter(~selection["kept"]).alias("occurrence"),
-        of_all.gather(table["kept_document"]).alias("kept_occurrence"),
+    firsts = corpus.first_documents
+    parts = [
+        shard.with_columns(document=int(first) + pl.int_range(pl.len())).filter(~pl.col("kept"))
+        for first, shard in zip(firsts, selected.shards(), strict=False)
+    ]
+    removed = pl.concat(parts)
+    documents, kept = removed["document"].to_numpy(), removed["kept_document"].to_numpy()
+    number = pl.int_range(pl.len(), dtype=pl.UInt32).over("source", "id")
+    numbers = numbered(corpus.hashes(["source", "id"]), lambda rows: corpus.rows(rows, ["source", "id"]), number)
+    own = distinct(kept[kept < corpus.count])
+    known = pl.DataFrame(
+        {
+            "kept_document": np.concatenate([own, corpus.count + np.arange(len(earlier))]),
+            "kept_id": pl.concat([corpus.rows(own, ["id"])["id"], earlier]),
+            "kept_occurrence": pl.Series([*numbers[own].tolist(), *[None] * len(earlier)], dtype=pl.UInt32),
+        }
     )
-
-
-def _occurrences(documents: pl.DataFrame) -> pl.Series:
-    """The number of each document among those of its source and id, in reading order: mostly 0."""
-    if not documents.select(pl.struct("source", "id").is_duplicated().any()).item():
-        return pl.repeat(0, len(documents), dtype=pl.UInt32, eager=True)
-    return documents.select(pl.int_range(pl.len(), dtype=pl.UInt32).over("source", "id")).to_series()
+    named = corpus.rows(documents, ["id", "source"]).hstack(removed.drop("document"))
+    return named.join(known, on="kept_document", how="left", maintain_order="left").with_columns(
+        occurrence=pl.Series(numbers[documents])
+    )
 
 
 def kept_by_source(view: View) -> pl.DataFrame:

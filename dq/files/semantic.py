@@ -110,7 +110,7 @@ def semdedup_files(
 
 def _write(view: View, config: SemanticConfig, card: CardConfig | None, *, threads: int, step: Step) -> None:
     def removed() -> pl.DataFrame:
-        table = removed_with_kept(view.open(Documents), view.open(Selected).table())
+        table = removed_with_kept(view.open(Documents), view.open(Selected))
         return table.rename({"similarity": "cosine"}).select(REMOVED)
 
     def section() -> Section:

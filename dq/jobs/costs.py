@@ -1,7 +1,7 @@
 """How each stage of a job runs on a cluster, and what of it grows with the corpus: the one table of both.
 
 Bytes a document are what the process of a whole job took more for 3 million documents of a line than for 1 million
-(`python benchmarks/plan.py --rows 1000000 3000000`); of duplicates, what it took more in 10 GB of text.
+(`python benchmarks/plan.py --rows 1000000 3000000`).
 """
 
 from __future__ import annotations
@@ -41,27 +41,28 @@ class Cost:
     alone_seconds: float = 0.0
 
 
-TABLE = "a row a document, on the command's node"
+KEYS = "keys of all documents while they are sorted, on the command's node"
+MARKS = "marks of some bytes a document, on the command's node"
 STAGES = {
-    "read": Cost("tasks", 290, "ids and sources while they are counted, on the command's node", "piece"),
-    "clean": Cost("tasks", 120, TABLE, "shard"),
+    "read": Cost("tasks", 25, KEYS, "piece"),
+    "clean": Cost("tasks", 40, KEYS, "shard"),
     SEARCH: Cost(
         "tasks",
-        300,
-        "keys and pairs on the command's node; signatures on disk",
+        85,
+        "pairs, and numbers of classes, on the command's node; signatures on disk",
         "shard",
         readings=2,
         alone_seconds=1e-6,  # of 0.1 to 10 million keys and signatures grouped and hashed: .3 to .8 of it
     ),
-    "decontaminate": Cost("tasks", 160, TABLE, "shard", versions=True),
-    "hold out": Cost("tasks", 160, f"{TABLE}; held-out sets are bounded", "shard", versions=True),
-    "learn": Cost("process", 160, TABLE, bounded=True),
-    "score": Cost("tasks", 120, TABLE, "shard"),
-    "judge": Cost("process", 340, "verdicts, on the command's node; signals where rules rank documents by them"),
-    "tokenise": Cost("tasks", 380, f"{TABLE}; the tokenizer's sample is bounded", "part"),
-    "select": Cost("process", 450, "pairs, verdicts and ranks, on the command's node"),
-    "check planted copies": Cost("process", 190, TABLE, bounded=True),
-    "settle fates": Cost("process", 240, TABLE),
+    "decontaminate": Cost("tasks", 10, MARKS, "shard", versions=True),
+    "hold out": Cost("tasks", 10, f"{MARKS}; held-out sets are bounded", "shard", versions=True),
+    "learn": Cost("process", 35, KEYS, bounded=True),
+    "score": Cost("tasks", 10, MARKS, "shard"),
+    "judge": Cost("tasks", 10, f"{MARKS}; signals where rules rank documents by them", "shard"),
+    "tokenise": Cost("tasks", 35, f"{KEYS}; the tokenizer's sample is bounded", "part"),
+    "select": Cost("process", 40, "what may have a duplicate, on the command's node"),
+    "check planted copies": Cost("process", 25, MARKS, bounded=True),
+    "settle fates": Cost("tasks", 20, MARKS, "shard"),
 }
 
 

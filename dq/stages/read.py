@@ -16,10 +16,9 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from dq.arrays import distinct
 from dq.corpus.batches import gathered
 from dq.corpus.config import ReadConfig
-from dq.corpus.corpus import Corpus
+from dq.corpus.corpus import Corpus, repeated
 from dq.corpus.followed import followed, in_order, input_bytes
 from dq.corpus.inputs import Entry, Inputs, find_inputs, input_identity
 from dq.corpus.quarantine import QUARANTINE, RowCounts, quarantine, row_warnings, shared_ids
@@ -247,12 +246,10 @@ def _summary(folder: Path, counts: RowCounts) -> dict[str, Any]:
 def _repeated_ids(folder: Path) -> list[dict[str, Any]]:
     """The sources in which documents share an id, those with most first: how many do, and one such id."""
     paths, names = sorted(folder.glob("[0-9]*.parquet")), ["source", "id"]
-    hashes = [read_parquet(path, columns=names).hash_rows().to_numpy() for path in paths]
-    ordered = np.sort(np.concatenate(hashes))
-    repeated = pl.Series(distinct(ordered[1:][ordered[1:] == ordered[:-1]]))  # few: ids of all would take much memory
+    hashes = [read_parquet(path, columns=names).hash_rows() for path in paths]
+    twice = pl.Series(repeated(np.concatenate(hashes))).implode()  # few: ids of all would take much memory
     shards = [
-        read_parquet(path, columns=names).filter(pl.Series(mine).is_in(repeated.implode()))
-        for path, mine in zip(paths, hashes, strict=True)
+        read_parquet(path, columns=names).filter(mine.is_in(twice)) for path, mine in zip(paths, hashes, strict=True)
     ]
     shared = pl.concat(shards).group_by("source", "id").len().filter(pl.col("len") > 1)
     by_source = shared.group_by("source").agg(

@@ -164,13 +164,6 @@ def test_of_many_files_lines_are_numbered_where_they_are_read_and_each_byte_is_f
     assert fetched < 1.1 if n_files > 1 else fetched > 1.9
 
 
-def test_a_server_that_gives_no_ranges_is_refused(bucket: Bucket, tmp_path: Path) -> None:
-    bucket.put("/data/a.jsonl", LINES)
-    bucket.faults = lambda _asked: Fault(whole=True)
-    with pytest.raises(InputError, match=r"^s3://data/a.jsonl: cannot be reached: its server gives no ranges"):
-        read("s3://data/a.jsonl", tmp_path / "corpus")
-
-
 def test_a_network_is_waited_for_by_several_requests_at_a_time(bucket: Bucket, tmp_path: Path) -> None:
     bucket.put("/data/a.jsonl", LINES)
     bucket.faults = lambda asked: Fault(seconds=0.05) if asked.range else None

@@ -26,7 +26,7 @@ from dq.corpus.places.local import divided
 from dq.corpus.places.patience import MissingError, patiently
 from dq.corpus.places.patterns import WILD, as_regex
 from dq.corpus.places.ranges import Ranges
-from dq.corpus.places.s3 import S3, ChangedError, is_configured_for_fsspec
+from dq.corpus.places.s3 import S3, is_configured_for_fsspec
 from dq.errors import InputError, require, require_all
 from dq.executors import run_in_threads
 
@@ -107,11 +107,7 @@ class RemoteFile:
         """
         known = next(((key, value) for key, value in self.version if key in info), None)
         if info.get("size") != self.size or (known is not None and str(info[known[0]]) != known[1]):
-            raise self.changed()
-
-    def changed(self) -> InputError:
-        """What another state of the file is."""
-        return InputError(f"{self.name}: has changed since it was listed; run again when nobody writes there")
+            raise InputError(f"{self.name}: has changed since it was listed; run again when nobody writes there")
 
 
 class _Opened:
@@ -139,8 +135,6 @@ class _Opened:
             found: bytes = handle._fetch_range(start, end)  # what every backend defines, and fsspec's own caches call
             if "IfMatch" not in getattr(handle, "read_kw", {}):  # else the server itself compares
                 self._file.check(_asked("info", self._file.scheme, self._file.path))
-        except ChangedError:
-            raise self._file.changed() from None
         except BaseException:
             self._handle = None
             raise
@@ -149,13 +143,11 @@ class _Opened:
         return found[: end - start]
 
     def _open(self) -> Any:
-        file, reader = self._file, _reader(self._file.scheme)
+        file = self._file
         # What is told is not asked for: on the web with another request, and of the hub's client, which remembers.
-        told: dict[str, Any] = {"size": file.size} if file.scheme in (*WEB, "hf") else {}
-        if isinstance(reader, S3):
-            told = {"etag": dict(file.version).get("ETag", "")}
-        handle = reader.open(file.path, "rb", cache_type="none", **told)
-        if not told:
+        size = {"size": file.size} if file.scheme in (*WEB, "hf") else {}
+        handle = _reader(file.scheme).open(file.path, "rb", cache_type="none", **size)
+        if not size:
             file.check(handle.details)
         self._handle = handle
         return handle

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,10 +26,6 @@ def is_configured_for_fsspec() -> bool:
     """Whether fsspec may know something of S3 that botocore does not."""
     folder = os.environ.get("FSSPEC_CONFIG_DIR", "~/.config/fsspec")
     return any(name.startswith("FSSPEC_S3") for name in os.environ) or Path(folder).expanduser().exists()
-
-
-class ChangedError(OSError):
-    """A file is there, and not in the state that was asked for."""
 
 
 class S3:
@@ -76,28 +72,26 @@ class S3:
                 found += ({"name": f"{bucket}/{folder}", "size": 0, "type": "directory"} for folder in folders)
         return found
 
-    def open(self, path: str, _mode: str, *, etag: str, **_options: Any) -> Opened:
-        """A file in the state of this ETag; empty: in any."""
-        return Opened(self._client, path, {"IfMatch": etag} if etag else {})
+    def open(self, path: str, _mode: str, **_options: Any) -> Opened:
+        """A file as it is now."""
+        return Opened(self._client, path, self.info(path))
 
 
 class Opened:
-    """A file: where a state of it is asked for, of another one no byte is read."""
+    """A file in the state that it had when it was opened: of another one no byte is read."""
 
-    def __init__(self, client: Any, path: str, read_kw: dict[str, str]) -> None:
-        self._client, self.read_kw = client, read_kw
+    def __init__(self, client: Any, path: str, details: dict[str, Any]) -> None:
+        self._client, self.details = client, details
         self._bucket, self._key = split(path)
+        self.read_kw = {"IfMatch": details["ETag"]} if details.get("ETag") else {}
 
     def _fetch_range(self, start: int, end: int) -> bytes:
         with _as_system_errors():
             asked = {"Range": f"bytes={start}-{end - 1}", **self.read_kw}
             answer = self._client.get_object(Bucket=self._bucket, Key=self._key, **asked)
-            with closing(answer["Body"]) as body:
-                if self.read_kw and answer.get("ETag") != self.read_kw["IfMatch"]:  # a server that does not compare
-                    raise ChangedError
-                if start and not answer.get("ContentRange", "").startswith(f"bytes {start}-"):
-                    raise ValueError("its server gives no ranges")
-                found: bytes = body.read()
+            if start and not answer.get("ContentRange", "").startswith(f"bytes {start}-"):
+                raise ValueError("its server gives no ranges")
+            found: bytes = answer["Body"].read()
         return found
 
 
@@ -124,7 +118,7 @@ def _as_system_errors() -> Iterator[None]:
     try:
         yield
     except errors.ClientError as error:
-        kinds = {404: FileNotFoundError, 401: PermissionError, 403: PermissionError, 412: ChangedError}
+        kinds = {404: FileNotFoundError, 401: PermissionError, 403: PermissionError}
         raise kinds.get(_status(error), OSError)(str(error)) from error
     except (errors.ProfileNotFound, errors.ConfigParseError) as error:
         raise PermissionError(str(error)) from error
