@@ -60,7 +60,11 @@ STAGES = {
     "score": Cost("tasks", 10, MARKS, "shard"),
     "judge": Cost("tasks", 10, f"{MARKS}; signals where rules rank documents by them", "shard"),
     "tokenise": Cost("tasks", 35, f"{KEYS}; the tokenizer's sample is bounded", "part"),
-    "select": Cost("process", 40, "what may have a duplicate, on the command's node"),
+    "select": Cost(
+        "process",
+        175,  # 40, and 450 of each that has a copy: of three in ten
+        "what may have a duplicate, on the command's node",
+    ),
     "check planted copies": Cost("process", 25, MARKS, bounded=True),
     "settle fates": Cost("tasks", 20, MARKS, "shard"),
 }

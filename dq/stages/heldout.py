@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 from pydantic import Field, model_validator
 
 from dq.arrays import U64
@@ -29,10 +30,11 @@ from dq.stages.base import Need, Output, View
 from dq.stages.contamination import Contamination, versions
 from dq.stages.exclusion import Bools, Overlaps, find_overlaps
 from dq.stages.read import Documents, NeutralDocuments, ingest
-from dq.store import read_parquet, write_parquet
+from dq.store import read_array, read_parquet, write_parquet, write_table
 from dq.text import mix64, uniform
 
 ENTRIES, SCORED = "entries.parquet", "scored.parquet"
+WITHHELD = "withheld.parquet"
 MAX_QUOTED = 0.2
 
 BENCHMARKS = "_benchmarks"  # a name that no neutral set can have
@@ -116,9 +118,8 @@ class Heldout(Output):
         self.sets: list[str] = list(self.record.summary["sets"])
         self.neutral: list[str] = list(self.record.summary["neutral"])
         self.quoted: dict[str, dict[str, Any]] = dict(self.record.summary.get("quoted", {}))
-        marks = read_parquet(folder / "withheld.parquet")
-        self.held_out: Bools = marks["held_out"].to_numpy()
-        self.excluded: Bools = marks["excluded"].to_numpy()
+        self.held_out: Bools = read_array(folder / WITHHELD, "held_out")
+        self.excluded: Bools = read_array(folder / WITHHELD, "excluded")
 
     @property
     def withheld(self) -> Bools:
@@ -209,8 +210,7 @@ def hold_out(
             exclusions = _with_benchmarks(exclusions, view.open(Contamination).exclusions(), held_out)
         excluded = np.zeros(len(held_out), bool)
         excluded[exclusions["document"].to_numpy()] = True
-        marks = {"held_out": held_out, "excluded": excluded}
-        write_parquet(stage.folder / "withheld.parquet", pl.DataFrame(marks))
+        write_table(stage.folder / WITHHELD, pa.table({"held_out": held_out, "excluded": excluded}))
         write_parquet(stage.folder / "exclusions.parquet", exclusions)
         summary = {"sets": list(frames), "neutral": sorted(neutral), "held_out": int(held_out.sum()), "quoted": leaks}
         stage.commit({**summary, "excluded": int(excluded.sum())})

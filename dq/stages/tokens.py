@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-import polars as pl
+import pyarrow as pa
 
 from dq.arrays import I64, offsets_of
 from dq.corpus import Corpus
@@ -25,7 +25,7 @@ from dq.stages.base import Need, Output, View
 from dq.stages.encoder import Encoder
 from dq.stages.read import Documents
 from dq.stages.tokenizer import Tokenizer
-from dq.store import read_parquet, write_bytes_atomic, write_parquet
+from dq.store import read_array, write_bytes_atomic, write_table
 from dq.store.files import replacing
 
 TOKENS, LENGTHS = "tokens.bin", "lengths.parquet"
@@ -54,7 +54,7 @@ class TokenPool(Output):
     @cached_property
     def lengths(self) -> I64:
         """Tokens of each document with BOS: int64 (n,)."""
-        return read_parquet(self.folder / LENGTHS)["length"].to_numpy()
+        return read_array(self.folder / LENGTHS, "length")
 
     @cached_property
     def offsets(self) -> I64:
@@ -158,7 +158,7 @@ def _tokenize(corpus: Corpus, tokenizer: Tokenizer, folder: Path, *, executor: E
     ]
     executor.run(_tokenize_part, tasks, output=lambda task: task.output, step=step)
     _join(tasks, folder)
-    lengths = read_parquet(folder / LENGTHS)["length"]
+    lengths = read_array(folder / LENGTHS, "length")
     return {"documents": len(lengths), "tokens": int(lengths.sum()), "dtype": dtype}
 
 
@@ -198,7 +198,7 @@ def _join(tasks: Sequence[_PartTask], folder: Path) -> None:
         for task in tasks:
             with task.tokens.open("rb") as part:
                 shutil.copyfileobj(part, joined)
-    write_parquet(folder / LENGTHS, pl.DataFrame({"length": pl.Series(lengths, dtype=pl.Int64)}))
+    write_table(folder / LENGTHS, pa.table({"length": lengths}))
     for task in tasks:
         task.output.unlink()  # first: without its lengths a part is made again
         task.tokens.unlink()

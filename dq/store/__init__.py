@@ -3,6 +3,7 @@
 from dq.store.files import (
     file_sha256,
     local,
+    read_array,
     read_json,
     read_parquet,
     write_bytes_atomic,
@@ -27,6 +28,7 @@ __all__ = [
     "file_sha256",
     "local",
     "path_of",
+    "read_array",
     "read_json",
     "read_parquet",
     "read_record",

@@ -16,6 +16,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dq.arrays import Array
 from dq.errors import WorkspaceError, cause_of
 
 PARTIAL = re.compile(r"\..+\.\d+\.partial")
@@ -107,6 +108,22 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pl.DataFra
     try:
         return pl.read_parquet(path, columns=None if columns is None else list(columns), glob=False)
     except (OSError, pl.exceptions.PolarsError) as error:
+        raise WorkspaceError(
+            f"{path}: cannot be read ({cause_of(error)}); delete {path.parent} and run again"
+        ) from None
+
+
+def read_array(path: Path, column: str) -> Array:
+    """A column without nulls of a Parquet file of `write_table`, of any number of rows: polars counts them in 32 bits.
+
+    Raises:
+        WorkspaceError: the file is missing, damaged or of other columns.
+    """
+    try:
+        with pq.ParquetFile(path) as file:  # pq.read_table would load pandas
+            found: Array = file.read(columns=[column]).column(column).to_numpy()
+            return found
+    except (OSError, KeyError, pa.ArrowException) as error:
         raise WorkspaceError(
             f"{path}: cannot be read ({cause_of(error)}); delete {path.parent} and run again"
         ) from None
