@@ -69,20 +69,28 @@ def members(spec: RunSpec, folder: Path, **shared: object) -> list[StackedRun]:
     return [StackedRun(one, Own(one.seed), folder / str(one.seed)) for one in specs]
 
 
+@pytest.fixture(autouse=True)
+def _without_a_tape(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Single runs make the calls that a stack makes; what a tape makes of these test_tape.py compares.
+
+    AdamW's first steps have the rate's size, whatever the gradient's: of one near 0 they show the rounding.
+    """
+    monkeypatch.setattr(program, "can_tape", lambda _model: False)
+
+
 def alone(runs: Sequence[StackedRun], heldout: Sequence[HeldoutTokens], folder: Path) -> None:
     for one in runs:
         train(one.spec, one.stream, heldout, run_dir=folder / one.run_dir.name)
 
 
-def assert_same(one: Path, other: Path, *, rel_tol: float = 1e-4) -> None:
+def assert_same(one: Path, other: Path, *, rel_tol: float = 1e-5) -> None:
     """Folders with the same files, tables and weights, but for seconds and rounding."""
     assert {path.relative_to(one) for path in one.rglob("*")} == {path.relative_to(other) for path in other.rglob("*")}
     for name in ("ledger.parquet", "documents.parquet"):
         assert_frame_equal(pl.read_parquet(one / name), pl.read_parquet(other / name), rel_tol=rel_tol)
     weights, others = (load_file(folder / "model" / "model.safetensors") for folder in (one, other))
     for name, weight in weights.items():
-        # AdamW's first steps have the rate's size, whatever the gradient's: of one near 0 they show the rounding.
-        torch.testing.assert_close(weight, others[name], rtol=1e-4, atol=5e-4)
+        torch.testing.assert_close(weight, others[name], rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("microbatch_windows", [None, 2])
