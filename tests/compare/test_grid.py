@@ -231,7 +231,7 @@ def test_a_study_that_cannot_be_compared_says_what_is_missing(
 
 
 def test_public_names_are_sorted_and_exist() -> None:
-    assert dq.compare.__all__ == sorted(dq.compare.__all__)
+    assert dq.compare.__all__ == sorted(dq.compare.__all__, key=lambda name: (not name.isupper(), name))
     assert all(hasattr(dq.compare, name) for name in dq.compare.__all__)
 
 
