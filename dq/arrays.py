@@ -6,6 +6,7 @@ annotations, so in kernels the aliases are documentation, and to mypy an element
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -46,6 +47,16 @@ def offsets_of(lengths: Any) -> I64:
     offsets = np.zeros(len(lengths) + 1, np.int64)
     np.cumsum(lengths, out=offsets[1:])
     return offsets
+
+
+def by_runs(numbers: I64, offsets: I64) -> Iterator[tuple[int, I64]]:
+    """For each run that holds some of the ascending numbers its own number, and their places in it.
+
+    ``offsets`` as `offsets_of` gives them.
+    """
+    cuts = np.searchsorted(numbers, offsets)
+    for run in np.flatnonzero(np.diff(cuts)):
+        yield int(run), numbers[cuts[run] : cuts[run + 1]] - offsets[run]
 
 
 def distinct(values: np.ndarray[Any, np.dtype[Kind]]) -> np.ndarray[Any, np.dtype[Kind]]:

@@ -16,7 +16,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dq.arrays import I64, U32, U64, Array, distinct, offsets_of
+from dq.arrays import I64, U32, U64, Array, by_runs, distinct, offsets_of
 from dq.errors import WorkspaceError
 from dq.store import read_parquet, read_record
 
@@ -101,10 +101,7 @@ class Corpus:
 
     def by_shard(self, documents: I64) -> Iterator[tuple[int, I64]]:
         """For each shard that holds some of the documents (ascending global numbers) which rows of it they are."""
-        firsts = self.first_documents
-        cuts = np.searchsorted(documents, firsts)
-        for shard in np.flatnonzero(np.diff(cuts)):
-            yield int(shard), documents[cuts[shard] : cuts[shard + 1]] - firsts[shard]
+        return by_runs(documents, self.first_documents)
 
     def texts(self, shard: int) -> pa.ChunkedArray:
         """The texts of a shard as an Arrow string array."""

@@ -11,7 +11,7 @@ import polars as pl
 
 from dq.arrays import Array
 from dq.stages.base import Output
-from dq.store import read_parquet, write_parquet
+from dq.store import read_parquet
 
 
 class ByShard(Output):
@@ -42,10 +42,3 @@ class ByShard(Output):
 def shard_file(folder: Path, shard: int) -> Path:
     """Where the rows of a shard are."""
     return folder / f"{shard:05d}.parquet"
-
-
-def write_shards(folder: Path, frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-    """Write the rows of one shard after another, and pass them on to be counted."""
-    for shard, frame in enumerate(frames):
-        write_parquet(shard_file(folder, shard), frame)
-        yield frame

@@ -16,7 +16,6 @@ from dq.errors import ConfigError, nearest
 from dq.stages.base import View
 from dq.stages.read import Documents
 from dq.stages.signals import Signals
-from dq.store import read_parquet
 
 
 def ranked_documents(view: View, policy: Policy, *, of: str, rows: I64 | None = None) -> pl.DataFrame:
@@ -59,7 +58,7 @@ def _field(corpus: Documents, name: str, rows: I64) -> pl.Series:
     cuts = np.searchsorted(rows, firsts := corpus.first_documents)
     for shard in range(len(corpus.shards)):
         try:
-            values = read_parquet(corpus.shards[shard], columns=["meta"])["meta"].str.json_path_match(path)
+            values = corpus.of_shard(shard, ["meta"])["meta"].str.json_path_match(path)
         except pl.exceptions.ComputeError:
             message = f"`keep`: earliest:{name}: not the name of a field; use letters, digits, `_` and `-`"
             raise ConfigError(message, field="keep") from None

@@ -21,7 +21,7 @@ from dq.dedup.policy import LONGEST
 from dq.errors import ConfigError
 from dq.quality.signals import signal
 from dq.stages.base import Need, View
-from dq.stages.by_shard import ByShard, write_shards
+from dq.stages.by_shard import ByShard, shard_file
 from dq.stages.duplicates import FoundDuplicates
 from dq.stages.heldout import Heldout
 from dq.stages.ranked import ranked_documents
@@ -30,7 +30,7 @@ from dq.stages.signals import Signals
 from dq.stages.tokens import TokenPool
 from dq.stages.vectors import FoundVectors
 from dq.stages.verdicts import Verdicts
-from dq.store import Stage
+from dq.store import Stage, write_parquet
 
 JOB_NEEDS = ("duplicates", "heldout", "tokens", "verdicts")
 """What a job's selection is made from. Tokens decide nothing in it: finished studies name fingerprints with them."""
@@ -153,12 +153,12 @@ def select_documents(view: View, config: DeduplicationConfig, *, eligible: Bools
 
 def write_selection(stage: Stage, corpus: Corpus, chosen: Chosen) -> None:
     """Write a selection, one shard after another, and declare it finished."""
-    parts = (selection_table(chosen.between(first, end)) for first, end in pairwise(corpus.first_documents))
-    kept = eligible = 0
-    for table in write_shards(stage.folder, parts):
-        kept += int(table["kept"].sum())
-        eligible += len(table) - table["kept_document"].null_count()
-    stage.commit({"kept": kept, "removed": eligible - kept})
+    kept = removed = 0
+    for shard, (first, end) in enumerate(pairwise(corpus.first_documents)):
+        part = chosen.between(first, end)
+        write_parquet(shard_file(stage.folder, shard), selection_table(part))
+        kept, removed = kept + int(part.kept.sum()), removed + int(part.removed.sum())
+    stage.commit({"kept": kept, "removed": removed})
 
 
 def selection_table(chosen: Selection) -> pl.DataFrame:

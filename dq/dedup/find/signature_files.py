@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dq.arrays import I64, U32, U64, Array, offsets_of
+from dq.arrays import I64, U32, U64, Array, by_runs, offsets_of
 from dq.config import canonical_json
 from dq.dedup.config import ShingleConfig
 from dq.dedup.find.shard_tasks import ShardWorkers
@@ -69,10 +69,7 @@ class SignatureFiles:
 
     def of_rows(self, documents: I64, values: Callable[[int], Array]) -> Array:
         """What `texts` or `counts` say of documents, by their ascending numbers."""
-        firsts = self.first_documents
-        cuts = np.searchsorted(documents, firsts)
-        shards = np.flatnonzero(np.diff(cuts))
-        parts = [values(int(shard))[documents[cuts[shard] : cuts[shard + 1]] - firsts[shard]] for shard in shards]
+        parts = [values(shard)[within] for shard, within in by_runs(documents, self.first_documents)]
         return np.concatenate([np.empty(0, parts[0].dtype if parts else np.int64), *parts])
 
     def _load(self, shard: int, kind: str) -> Array:
