@@ -13,7 +13,7 @@ import typing
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import pydantic
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
@@ -55,6 +55,9 @@ class StrictModel(BaseModel, metaclass=_OfOneLine):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    elsewhere: ClassVar[Mapping[str, str]] = {}
+    """Keys of files that are taken for one of these, and what such a file is."""
 
     @property
     def own_modules(self) -> tuple[str, ...]:
@@ -217,7 +220,11 @@ def _refused(model: type[BaseModel], error: pydantic.ValidationError) -> ConfigE
 
 
 def _explain(root: Node, model: type[BaseModel], error: pydantic.ValidationError) -> tuple[int, str]:
-    """Line and message of the first fault of a validation."""
+    """Line and message of the first fault of a validation; before all, whether the file is another kind's."""
+    unknown = {fault["loc"] for fault in error.errors() if fault["type"] == "extra_forbidden"}
+    for key, what in model.elsewhere.items() if issubclass(model, StrictModel) else ():
+        if (key,) in unknown:
+            return line_of(root, [key]), f"`{key}`: {what}"
     keys, message = _message(model, _first(error))
     return line_of(root, keys), message
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -115,6 +115,8 @@ class QualityConfig(StrictModel):
 
 class JobConfig(StrictModel):
     """Everything `dq run` needs to make a workspace."""
+
+    elsewhere: ClassVar = {"variants": "this is a study, not a job; `dq ablate` is its command"}
 
     workspace: str = "dq-workspace"
     """Folder of the results, relative to the current folder."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
@@ -54,6 +54,8 @@ class StudyConfig(StrictModel):
 
     With several sizes, budgets, rates or decays every combination is a *cell*, with verdicts of its own.
     """
+
+    elsewhere: ClassVar = {"input": "this is a job, not a study; `dq run` is its command"}
 
     name: str = Field(default="study", pattern=rf"^{NAME}$")
     """Names the folder of its results."""

@@ -22,7 +22,7 @@ from dq.results import Result
 from dq.store import Workspace, read_parquet
 from dq.study.cells import Cell, cells_of
 from dq.study.config import StudyConfig
-from dq.study.grid import PlannedRun, plan_grid
+from dq.study.grid import PlannedRun, check_pools, plan_grid
 from dq.study.heldout_tokens import tokenized_sets
 from dq.study.noise import StudyNoise, nearest_noise, noise_of_workspace
 from dq.study.placing import place_runs
@@ -190,8 +190,7 @@ class _About:
 
 def _forecast(cell: Cell, runs: Sequence[PlannedRun], about: _About) -> StudyForecast:
     config = cell.config
-    for variant in {run.variant.name: run.variant for run in runs}.values():
-        variant.parts(about.universe)  # says what is too small
+    check_pools(config, runs, about.universe)
     waiting = [run for run in runs if run.run_id in about.waiting]
     shared = sum(about.shared_tokens.get(run.run_id, 0) for run in waiting)
     tokens = sum(run.spec.budget_tokens for run in waiting) - shared

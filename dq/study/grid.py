@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dq.config import fingerprint
-from dq.errors import ConfigError, nearest
+from dq.errors import BudgetError, ConfigError, listed, nearest
 from dq.stages.tokenizer import bos_of
 from dq.store import Workspace, read_record
 from dq.study.config import CONTROL_PREFIX, MAX_SEEDS, StudyConfig
@@ -92,6 +92,25 @@ def _annealed(config: StudyConfig, variants: Mapping[str, Variant]) -> dict[str,
     trunk = Trunk(variants[config.baseline], trunk_steps * config.training.tokens_per_step)
     cooldown = config.budget_tokens - trunk.tokens
     return {name: replace(one, budget_tokens=cooldown, trunk=trunk) for name, one in variants.items()}
+
+
+def check_pools(config: StudyConfig, runs: Sequence[PlannedRun], universe: Universe) -> None:
+    """Whether every variant's pools hold what its streams need.
+
+    Raises:
+        BudgetError: some are too small; says what the first lacks and would need, and names the others.
+    """
+    faults: dict[str, BudgetError] = {}
+    for variant in {run.arm: run.variant for run in runs}.values():
+        try:
+            variant.parts(universe)
+        except BudgetError as error:
+            faults[variant.name] = error
+    if faults:
+        first, *others = faults
+        rounded = f"whole optimiser steps of {config.training.tokens_per_step:,} tokens"
+        more = f"; too small too: {listed(others)} (`dq variants list` says what each lacks)" if others else ""
+        raise BudgetError(f"{faults[first]} (the budget is {config.budget_tokens:,}: {rounded}){more}")
 
 
 def fresh_runs(runs: Sequence[PlannedRun], arms: Sequence[str], *, seeds: int) -> list[PlannedRun]:

@@ -10,14 +10,14 @@ from pathlib import Path
 
 from dq.arguments import instance, whole_number
 from dq.compare import Comparison, Outcome
-from dq.errors import BudgetError, ConfigError, TrainingError, require_all
+from dq.errors import ConfigError, TrainingError, require_all
 from dq.executors import QUIET, Executor, Progress, require_live_polars
 from dq.stages.base import View
 from dq.stages.heldout import Heldout
 from dq.store import Workspace, as_workspace
 from dq.study.cells import Cell, cells_of
 from dq.study.config import StudyConfig
-from dq.study.grid import REPEAT, PlannedRun, fresh_runs, plan_grid
+from dq.study.grid import REPEAT, PlannedRun, check_pools, fresh_runs, plan_grid
 from dq.study.grid_result import CellResult, GridResult, cell_result, write_grid
 from dq.study.outcome import (
     Finding,
@@ -180,11 +180,8 @@ def _planned(cell: Cell, workspace: Workspace, universe: Universe, *, overwrite:
     runs = plan_grid(config, workspace, universe)
     if not overwrite:
         keep_result(folder, runs)
-    try:
-        manifests = write_manifests(folder / "variants", universe, runs)
-    except BudgetError as error:
-        rounded = f"whole optimiser steps of {config.training.tokens_per_step:,} tokens"
-        raise BudgetError(f"{error} (it is {config.budget_tokens:,}: {rounded})") from None
+    check_pools(config, runs, universe)
+    manifests = write_manifests(folder / "variants", universe, runs)
     return _Work(cell=cell, folder=folder, runs=runs, manifests=manifests, going_on={run.arm for run in runs})
 
 

@@ -14,6 +14,7 @@ from dq.store import Workspace, read_json, read_parquet
 from dq.store.files import replacing
 from dq.store.lock import holder
 from dq.training.record import LEDGER_SCHEMA, TIMING_SCHEMA, RunFolder
+from dq.training.trunk import spared_seconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +30,7 @@ class RunProgress(Result):
         device: type of device, such as ``cpu``.
         tokens_per_second: of training between its last two evaluations.
         seconds_left: of training, at that speed; None where it does not run.
-        training_seconds: that it has cost so far: of a stack's seconds its share.
+        training_seconds: that it has cost so far: of a stack's its share, of a trunk's none.
         evaluation_seconds: so far, on held-out documents.
         bits_per_byte: by held-out set at the last evaluation: of every document at the end, of a tenth before.
     """
@@ -140,7 +141,7 @@ def _read(folder: RunFolder) -> tuple[RunProgress, pl.DataFrame]:
         device=facts.get("device", "cpu"),
         tokens_per_second=speed,
         seconds_left=(budget_tokens - seen) / speed if speed and status == "running" else None,
-        training_seconds=float(timing["training_seconds"].sum()),
+        training_seconds=float(timing["training_seconds"].sum()) - spared_seconds(folder.path),
         evaluation_seconds=float(timing["evaluation_seconds"].sum()),
         bits_per_byte=dict(scored.select("set", "bits_per_byte").iter_rows()),
     )

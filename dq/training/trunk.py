@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dq.store import read_json
 from dq.store.files import write_json_atomic
 from dq.training.config import RunSpec
 from dq.training.schedule import Schedule
@@ -61,3 +62,9 @@ def write_origin(run_dir: Path, run: str, *, state: RunState) -> None:
     """Note of a branch which run did its first steps, and the seconds of training that it did not take itself."""
     seconds = math.fsum(row["training_seconds"] for row in state.timing) + state.pending_share_seconds
     write_json_atomic(run_dir / ORIGIN, {"run": run, "steps": state.step, "training_seconds": seconds})
+
+
+def spared_seconds(run_dir: Path) -> float:
+    """Seconds in a run's timing that another run took for it; 0 where it was trained alone."""
+    path = run_dir / ORIGIN
+    return float(read_json(path)["training_seconds"]) if path.exists() else 0.0

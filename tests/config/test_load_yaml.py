@@ -114,6 +114,8 @@ def test_a_valid_file_becomes_the_model(tmp_path: Path) -> None:
             8,
             "unknown key `controls.unigram`; did you mean `unigram_margin`?",
         ),
+        (JobConfig, STUDY, 3, "`variants`: this is a study, not a job; `dq ablate` is its command"),
+        (StudyConfig, "# job\n" + INPUT, 2, "`input`: this is a job, not a study; `dq run` is its command"),
     ],
 )
 def test_an_unknown_key_names_its_line_and_the_nearest_or_all_keys_of_its_own_place(

@@ -18,7 +18,7 @@ from dq.report import check_reportable
 from dq.stages.base import View
 from dq.stages.duplicates import FoundDuplicates
 from dq.store import Workspace
-from dq.study import ControlsConfig, run_study
+from dq.study import ControlsConfig, forecast_study, run_study
 from dq.study.grid import REPEAT, TOKEN_REPLACEMENT, fresh_runs, plan_grid
 from dq.training import TrainingConfig
 from dq.variants import Curated, Raw, Repeated, StreamConfig, TokenNoise, Variant, open_universe
@@ -228,7 +228,14 @@ def test_a_corpus_too_small_fails_before_anything_is_trained(world: World) -> No
     with pytest.raises(
         BudgetError,
         match=r"variant curated: (news|web)/kept holds [\d,]+ tokens and [\d,]+ are needed; lower `budget_tokens` "
-        r"to at most [\d,]+, or set `when_short: repeat` \(it is 89,856: whole optimiser steps of 256 tokens\)",
+        r"to at most [\d,]+, or set `when_short: repeat` \(the budget is 89,856: whole optimiser steps of 256 tokens\)",
     ):
         run_study(tiny_study(budget_tokens=90_000), world.workspace)
-    assert set((world.workspace.root).glob("runs/*")) == before
+    kinds = {"raw": Raw(), "kept": Curated(), "many": Repeated(epochs=20), "once": Repeated(epochs=1)}
+    several = tiny_study(name="several", budget_tokens=90_000, variants=kinds)
+    said = r"^variant kept: .* 256 tokens\); too small too: once \(`dq variants list` says what each lacks\)$"
+    for refusing in (run_study, forecast_study):
+        with pytest.raises(BudgetError, match=said):
+            refusing(several, world.workspace)
+    assert set(world.workspace.root.glob("runs/*")) == before
+    assert not world.workspace.grid("several").exists()

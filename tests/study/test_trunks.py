@@ -6,11 +6,12 @@ import json
 import shutil
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from dq.executors import LocalExecutor
 from dq.store import Workspace
-from dq.study import forecast_grid, run_grid, run_study
+from dq.study import forecast_grid, list_runs, run_grid, run_study
 from dq.study.cells import cells_of
 from dq.study.config import StudyConfig
 from dq.study.grid import REPEAT, PlannedRun
@@ -115,3 +116,9 @@ def test_a_branch_is_bit_for_bit_the_run_that_it_is_alone(fresh: Workspace, tmp_
         origin = json.loads((one.path / "trunk.json").read_text())
         assert origin["steps"] == 26 and found.cells[0].result and origin["run"] in found.cells[0].result.runs
         assert not (other.path / "trunk.json").exists()
+    took = {run.run: run.training_seconds for run in list_runs(fresh).runs}
+    timed = {run: float(pl.read_parquet(fresh.run(run) / "timing.parquet")["training_seconds"].sum()) for run in took}
+    for run, seconds in timed.items():  # a trunk's seconds are counted once, as those of the run that took them
+        path = fresh.run(run) / "trunk.json"
+        spared = json.loads(path.read_text())["training_seconds"] if path.exists() else 0
+        assert took[run] == seconds - spared and path.exists() == (run in branched.runs) == (spared > 0)
