@@ -54,7 +54,7 @@ class StudyResult(Result):
         controls: every control, the unigram one included.
         registered: what was fixed before the first run, and what is different now.
         confirmation: the best variant on fresh seeds, where the study asks for it and one is better.
-        diverged: runs whose loss was not finite; their variants are in no comparison, and never better. A confirmation
+        diverged: runs whose loss left all bounds; their variants are in no comparison, and never better. A confirmation
             of which a run diverged is none.
         missing: runs that could not be trained, each with the reason; their variants are in no comparison either. The
             same study trains them.
@@ -125,7 +125,7 @@ class Finding:
 def compare_runs(config: StudyConfig, outcomes: Sequence[RunOutcome], *, neutral: Sequence[str]) -> Finding:
     """Collect the runs and compare them.
 
-    A run whose loss was not finite says something of its variant, so that variant is judged by no other of its runs:
+    A run that diverged says something of its variant, so that variant is judged by no other of its runs:
     it gets no verdict, and the others are compared without it. So it is with a variant of which runs are missing.
 
     Raises:
@@ -155,7 +155,7 @@ def compare_runs(config: StudyConfig, outcomes: Sequence[RunOutcome], *, neutral
 
 
 def diverged_runs(outcomes: Sequence[RunOutcome]) -> tuple[str, ...]:
-    """Names of the runs whose loss was not finite."""
+    """Names of the runs whose loss left all bounds."""
     return tuple(one.folder.name for one in outcomes if one.status not in {"complete", MISSING})
 
 

@@ -107,6 +107,8 @@ def load_checkpoint(
         with safe_open(path, framework="pt", device=str(device)) as file:
             tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             about = file.metadata() or {}
+        if "progress" not in about:
+            raise ValueError("no checkpoint of a run")
         state = RunState(**json.loads(about["progress"]))
         if about.get("run", fingerprint(spec)) != fingerprint(spec):  # older versions did not say
             raise ValueError("of another run")

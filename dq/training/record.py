@@ -123,9 +123,10 @@ class RunRecord:
     spec: RunSpec
     """What was run."""
     status: RunStatus
-    """`diverged`: a loss or gradient was not finite; the ledger ends before it and there is no model."""
+    """`diverged`: a loss or gradient was not finite, or a loss far above chance; the ledger ends before it and there is
+    no model."""
     step: int
-    """Last step; for a diverged run the step that was not finite."""
+    """Last step; for a diverged run the step at which it did."""
     precision: Literal["fp32", "bf16"]
     """Number format of matrix products."""
     device: str

@@ -32,6 +32,9 @@ from dq.training.record import (
 from dq.training.schedule import Schedule
 from dq.training.stream import HeldoutTokens, TokenStream
 
+HOPELESS = 10
+"""Times the loss of chance, ln of the vocabulary, that a step cannot have but where nothing learnt is left."""
+
 
 @dataclass(frozen=True, eq=False)
 class Run:
@@ -111,10 +114,14 @@ def save_run(run: Run, state: RunState) -> None:
         save_checkpoint(run.folder.checkpoint, run.program.model, run.program.optimizer, state=state, spec=run.spec)
 
 
-def finite_losses(measured: Sequence[Sequence[float]]) -> list[float]:
-    """Of each step its micro-batches' nats summed, its gradient's norm left out, up to the first that is not finite."""
-    finite = takewhile(lambda step: all(map(math.isfinite, step)), measured)
-    return [sum(losses_nats) for *losses_nats, _gradient_norm in finite]
+def sound_losses(measured: Sequence[Sequence[float]], spec: RunSpec) -> list[float]:
+    """Of each step its micro-batches' nats summed, its gradient's norm left out, up to the first that has diverged.
+
+    That is one that is not finite, or far worse than chance: a rate that is much too high may stay finite for good.
+    """
+    limit = HOPELESS * math.log(spec.vocabulary_size) * spec.training.tokens_per_step
+    sound = takewhile(lambda step: all(map(math.isfinite, step)) and sum(step[:-1]) < limit, measured)
+    return [sum(losses_nats) for *losses_nats, _gradient_norm in sound]
 
 
 # --- records --------------------------------------------------------------------------------------------------------

@@ -26,10 +26,10 @@ from dq.training.run import (
     Run,
     complete_run,
     finish_run,
-    finite_losses,
     load_run,
     record_curve_points,
     save_run,
+    sound_losses,
     start_run,
 )
 from dq.training.stack import Stack
@@ -159,7 +159,7 @@ def _train(rows: Sequence[_Row], *, deadline: float | None, progress: Progress) 
 
 
 def _train_stretch(stack: Stack, rows: Sequence[_Row], stretch: Stretch, windows_SRBT: Tensor) -> list[list[float]]:  # noqa: PLR0917
-    """Optimiser steps of all runs; the losses of each, up to its first that is not finite."""
+    """Optimiser steps of all runs; the losses of each, up to the first at which it has diverged."""
     schedules, steps = [row.run.schedule for row in rows], range(stretch.first, stretch.last + 1)
     rates_SR = torch.tensor([[schedule.learning_rate(step) for schedule in schedules] for step in steps])
     rates_SR = rates_SR.to(windows_SRBT.device)
@@ -167,7 +167,8 @@ def _train_stretch(stack: Stack, rows: Sequence[_Row], stretch: Stretch, windows
         stack.step(windows_RBT, learning_rate_R=rates_R)
         for windows_RBT, rates_R in zip(windows_SRBT, rates_SR, strict=True)
     ]
-    return [finite_losses(of_run) for of_run in torch.stack(measured, dim=1).tolist()]
+    of_runs = zip(torch.stack(measured, dim=1).tolist(), rows, strict=True)
+    return [sound_losses(of_run, row.run.spec) for of_run, row in of_runs]
 
 
 def _save(stack: Stack, rows: Sequence[_Row]) -> None:

@@ -28,10 +28,10 @@ from dq.training.run import (
     Run,
     complete_run,
     finish_run,
-    finite_losses,
     load_run,
     record_curve_points,
     save_run,
+    sound_losses,
     start_run,
 )
 from dq.training.stream import HeldoutTokens, TokenStream
@@ -53,8 +53,9 @@ def train(
     """Train a model, evaluate it along the way, and leave everything in `run_dir`.
 
     A folder with a finished run of the same specification is returned as it is; one with a checkpoint is continued.
-    A loss or gradient that is not finite ends the run as `diverged`: a recorded outcome, not an error. Progress is one
-    step by the run folder's name, in optimiser steps; those that a checkpoint brings are told at once.
+    A loss or gradient that is not finite, or a loss of ten times that of chance, ends the run as `diverged`: a recorded
+    outcome, not an error. Progress is one step by the run folder's name, in optimiser steps; those that a checkpoint
+    brings are told at once.
 
     Runs that share its first steps are `branches` (`dq.training.trunk`): where theirs part from it, each has the
     checkpoint, the ledger and the curve that it would have had alone, and `train` goes on with it from there.
@@ -176,16 +177,16 @@ def _going_on(riders: Sequence[_Rider], *, of: Run, save: bool) -> list[_Rider]:
 
 
 def _train_stretch(run: Run, stretch: Stretch, windows_SBT: Tensor) -> list[float]:
-    """Optimiser steps; the loss of each summed over its tokens, in nats, up to the first that is not finite.
+    """Optimiser steps; the loss of each summed over its tokens, in nats, up to the first that has diverged.
 
-    The device is asked once, when all its work is under way. Steps that are not finite have spoilt the model by then,
+    The device is asked once, when all its work is under way. Later steps have spoilt the model by then,
     which is of no use anyway: a diverged run keeps none.
     """
     measured = [
         run.program.step(windows_BT, learning_rate=run.schedule.learning_rate(step))
         for step, windows_BT in enumerate(windows_SBT.unbind(), start=stretch.first)
     ]
-    return finite_losses(torch.stack(measured).tolist())
+    return sound_losses(torch.stack(measured).tolist(), run.spec)
 
 
 def _is_over(deadline: float, program: Program) -> bool:

@@ -166,6 +166,9 @@ def test_a_checkpoint_of_another_run_and_one_with_a_huge_header_are_refused(
     path.write_bytes((tmp_path / "one/checkpoint/state.safetensors").read_bytes())
     with pytest.raises(TrainingError, match="of another run"):
         train(other, stream, heldout, run_dir=tmp_path / "other")
+    save_file({"lm_head.weight": torch.zeros(2)}, path)
+    with pytest.raises(TrainingError, match="no checkpoint of a run"):
+        train(other, stream, heldout, run_dir=tmp_path / "other")
     for header in (2**62, 2**33, 5):
         path.write_bytes(header.to_bytes(8, "little") + b"[" * 1000)
         with pytest.raises(TrainingError, match="delete the run's folder"):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from polars.testing import assert_frame_equal
 
 from dq.errors import TrainingError
 from dq.training import HeldoutTokens, RunSpec, TrainingConfig, read_run, train
+from dq.training.run import sound_losses
 from tests.progress import Heard
 from tests.training.tokens import CyclicStream
 
@@ -158,10 +160,11 @@ def test_held_out_tokens_of_another_vocabulary_are_refused(
         train(spec, stream, [foreign], run_dir=tmp_path)
 
 
+@pytest.mark.parametrize("rate", [30.0, 1e30])  # losses stay finite at the first, and are hundreds of times chance
 def test_divergence_is_recorded_with_its_step_and_is_not_an_error(
-    spec: RunSpec, stream: CyclicStream, heldout: Sequence[HeldoutTokens], tmp_path: Path
+    spec: RunSpec, stream: CyclicStream, heldout: Sequence[HeldoutTokens], tmp_path: Path, rate: float
 ) -> None:
-    spec = with_training(spec, peak_learning_rate=1e30)
+    spec = with_training(spec, peak_learning_rate=rate)
     record = train(spec, stream, heldout, run_dir=tmp_path)
     assert record.status == "diverged"
     assert 1 < record.step < 20
@@ -172,6 +175,13 @@ def test_divergence_is_recorded_with_its_step_and_is_not_an_error(
     assert (status["status"], status["step"]) == ("diverged", record.step)
     again = read_run(tmp_path)
     assert again is not None and again.status == "diverged"
+
+
+def test_a_step_that_is_ten_times_as_bad_as_chance_has_diverged_and_one_that_is_less_has_not(spec: RunSpec) -> None:
+    limit = 10 * math.log(spec.vocabulary_size) * spec.training.tokens_per_step
+    bad, worse = [0.5 * limit, 0.49 * limit, 1.0], [0.5 * limit, 0.5 * limit, 1.0]  # two micro-batches, and the norm
+    assert sound_losses([bad, worse, bad], spec) == [pytest.approx(0.99 * limit)]
+    assert sound_losses([[1.0, math.inf]], spec) == [] == sound_losses([[math.nan, 1.0]], spec)
 
 
 def test_bf16_trains_close_to_fp32_and_is_recorded(
