@@ -61,7 +61,8 @@ class Tape:
         self._grads: list[tuple[Tensor, int, Tensor]] = []
         self._nats = np.zeros(())
         self._ids_N, self._targets_N = torch.zeros((2, tokens), dtype=torch.int64)
-        self._rotation_TD2 = model.rotation_TP2.repeat(1, size.heads, 1).numpy()
+        rotation_TD = model.rotation_TP2.repeat(1, size.heads, 1).flatten(1)
+        self._rotation_TR = torch.cat((rotation_TD * size.head_width**-0.5, rotation_TD), dim=1).numpy()
         # What one layer after another uses: what it adds to the residual stream, and gradients.
         self._added_ND, self._stream_grad_ND = torch.zeros((2, tokens, size.width))
         self._qkv_grad_NE = torch.empty(tokens, 3 * size.width)
@@ -170,15 +171,14 @@ class Tape:
 
     def _attention(self, qkv_NE: Tensor) -> Tensor:
         """Queries and keys are turned where they are; heads are views; a window's scores stay in the cache."""
-        out_ND, scale, forth, back = torch.empty_like(self._added_ND), self._size.head_width**-0.5, 1.0, -1.0
-        self._do(turn, qkv_NE.numpy(), self._rotation_TD2, np.float32(scale), np.float32(forth))
+        out_ND = torch.empty_like(self._added_ND)
+        self._do(turn, qkv_NE.numpy(), self._rotation_TR, np.float32(1))
         calls: list[Call] = []
         for qkv_3HTK, grads_3HTK, out_1HTK in zip(
             self._heads(qkv_NE), self._heads(self._qkv_grad_NE), self._heads(out_ND), strict=True
         ):
             calls += self._attend(qkv_3HTK, grads_3HTK, out_1HTK[0])
-        turn_back = partial(turn, self._qkv_grad_NE.numpy(), self._rotation_TD2, np.float32(scale), np.float32(back))
-        self._undo(*calls, turn_back)
+        self._undo(*calls, partial(turn, self._qkv_grad_NE.numpy(), self._rotation_TR, np.float32(-1)))
         return out_ND
 
     def _attend(self, qkv_3HTK: Tensor, grads_3HTK: Tensor, out_HTK: Tensor) -> list[Call]:

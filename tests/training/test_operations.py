@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -124,6 +125,13 @@ def test_what_a_query_may_not_see_counts_for_nothing() -> None:
     softmax.causal_softmax_gradient(seen, gradient, 10)
     np.testing.assert_allclose(gradient[:, 0, :11], np.tile((np.arange(11) - 5) / 11, (2, 1)), rtol=1e-5, atol=1e-7)
     assert (gradient[:, 0, 11:] == 0).all()
+
+
+@pytest.mark.skipif(torch.backends.cpu.get_cpu_capability() != "AVX512", reason="the processor has no AVX-512")
+def test_vectors_are_as_wide_as_the_processor_has_them() -> None:
+    kernel: Any = softmax.loss_and_gradient
+    kernel(np.zeros((1, 64), dtype=np.float32), np.zeros(1, dtype=np.int64))
+    assert all("zmm" in code for code in kernel.inspect_asm().values())
 
 
 @pytest.mark.parametrize("bad", [math.nan, -math.nan, math.inf])

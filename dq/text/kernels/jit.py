@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
 
 import numba
+from numba.extending import intrinsic
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -61,6 +62,18 @@ def vector_kernel(function: Callable[P, R]) -> Callable[P, R]:
 def vector_inlined(function: Callable[P, R]) -> Callable[P, R]:
     """Like `inlined`, into a `vector_kernel`."""
     return _compiled(function, forceinline=True, **INNER, **ARITHMETIC)
+
+
+def _widest(_types: Any) -> Any:
+    def code(context: Any, builder: Any, _signature: Any, _arguments: Any) -> Any:
+        set.add(builder.function.attributes, '"prefer-vector-width"="512"')  # LLVM knows it, `add` of llvmlite does not
+        return context.get_dummy_value()
+
+    return numba.types.none(), code
+
+
+widest = cast("Callable[[], None]", intrinsic(_widest))
+"""At the head of a function with loops: vectors as wide as they are, where LLVM prefers half of them (AVX-512)."""
 
 
 def helper(function: Callable[P, R]) -> Callable[P, R]:

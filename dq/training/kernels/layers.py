@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from dq.arrays import F32, I64
-from dq.text.kernels.jit import vector_inlined, vector_kernel
+from dq.text.kernels.jit import vector_inlined, vector_kernel, widest
 from dq.training.kernels.softmax import LOWEST, exponential
 
 ONE = np.float32(1)
@@ -16,6 +16,7 @@ ONE = np.float32(1)
 @vector_kernel
 def norm(x_ND: F32, weight_D: F32, epsilon: float, out_ND: F32, scale_N: F32) -> None:
     """RMSNorm of every row, and what each was multiplied by before its weight."""
+    widest()
     width = x_ND.shape[1]
     for n in range(len(x_ND)):
         squares = np.float32(0)
@@ -32,6 +33,7 @@ def norm_of_sum(
     x_ND: F32, added_ND: F32, weight_D: F32, epsilon: float, summed_ND: F32, out_ND: F32, scale_N: F32
 ) -> None:
     """The sum of two, its RMSNorm, and what each row was multiplied by before its weight."""
+    widest()
     width = x_ND.shape[1]
     for n in range(len(x_ND)):
         squares = np.float32(0)
@@ -48,16 +50,16 @@ def norm_of_sum(
 @vector_kernel
 def norm_gradient(grad_ND: F32, x_ND: F32, weight_D: F32, scale_N: F32, into_ND: F32, into_weight_D: F32) -> None:
     """Add the gradients of a norm's input and of its weight to others."""
+    widest()
     width = x_ND.shape[1]
     for n in range(len(x_ND)):
         scale, along = scale_N[n], np.float32(0)
         for d in range(width):
             along += grad_ND[n, d] * weight_D[d] * x_ND[n, d]
+            into_weight_D[d] += grad_ND[n, d] * x_ND[n, d] * scale
         along = along * scale * scale / np.float32(width)
         for d in range(width):
             into_ND[n, d] += scale * (grad_ND[n, d] * weight_D[d] - x_ND[n, d] * along)
-        for d in range(width):
-            into_weight_D[d] += grad_ND[n, d] * x_ND[n, d] * scale
 
 
 @vector_inlined
@@ -74,6 +76,7 @@ def sigmoid(x: np.float32) -> np.float32:
 @vector_kernel
 def gated(gate_up_NE: F32, out_NF: F32) -> None:
     """SwiGLU's activation: silu of the first half of each row times its second."""
+    widest()
     width = out_NF.shape[1]
     for n in range(len(out_NF)):
         for f in range(width):
@@ -84,6 +87,7 @@ def gated(gate_up_NE: F32, out_NF: F32) -> None:
 @vector_kernel
 def gated_gradient(grad_NF: F32, gate_up_NE: F32, into_NE: F32) -> None:
     """The gradient of both halves."""
+    widest()
     width = grad_NF.shape[1]
     for n in range(len(grad_NF)):
         for f in range(width):
@@ -97,6 +101,7 @@ def gated_gradient(grad_NF: F32, gate_up_NE: F32, into_NE: F32) -> None:
 @vector_kernel
 def split_heads(qkv_BTE: F32, rotation_TP2: F32, scale: np.float32, out_3BHTK: F32) -> None:
     """Queries, keys and values by head; the pairs of the first two turned by their position, queries scaled."""
+    widest()
     _, windows, heads, positions, width = out_3BHTK.shape
     for b in range(windows):
         for t in range(positions):
@@ -119,6 +124,7 @@ def split_heads(qkv_BTE: F32, rotation_TP2: F32, scale: np.float32, out_3BHTK: F
 @vector_kernel
 def join_heads(grad_3BHTK: F32, rotation_TP2: F32, scale: np.float32, out_BTE: F32) -> None:
     """The gradient of what `split_heads` took, from that of what it gave: turned back."""
+    widest()
     _, windows, heads, positions, width = grad_3BHTK.shape
     for b in range(windows):
         for t in range(positions):
@@ -139,17 +145,16 @@ def join_heads(grad_3BHTK: F32, rotation_TP2: F32, scale: np.float32, out_BTE: F
 
 
 @vector_kernel
-def turn(qkv_NE: F32, rotation_TD2: F32, scale: np.float32, direction: np.float32) -> None:
-    """Turn the pairs of queries, which are scaled, and of keys, in place: by their positions, or with -1 back."""
-    pairs = rotation_TD2.shape[1]
+def turn(qkv_NE: F32, rotation_TR: F32, direction: np.float32) -> None:
+    """Turn the pairs at the head of each row in place, by those of its position, or with -1 back."""
+    widest()
     for n in range(len(qkv_NE)):
-        row, rotation = qkv_NE[n], rotation_TD2[n % len(rotation_TD2)]
-        for first, by in ((0, scale), (2 * pairs, ONE)):
-            for p in range(pairs):
-                cos, sin = by * rotation[p, 0], by * direction * rotation[p, 1]
-                even, odd = row[first + 2 * p], row[first + 2 * p + 1]
-                row[first + 2 * p] = even * cos - odd * sin
-                row[first + 2 * p + 1] = even * sin + odd * cos
+        row, rotation = qkv_NE[n], rotation_TR[n % len(rotation_TR)]
+        for p in range(rotation_TR.shape[1] // 2):
+            cos, sin = rotation[2 * p], direction * rotation[2 * p + 1]
+            even, odd = row[2 * p], row[2 * p + 1]
+            row[2 * p] = even * cos - odd * sin
+            row[2 * p + 1] = even * sin + odd * cos
 
 
 @vector_kernel

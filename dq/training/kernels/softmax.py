@@ -7,12 +7,13 @@ import math
 import numpy as np
 
 from dq.arrays import F32, I64
-from dq.text.kernels.jit import vector_inlined, vector_kernel
+from dq.text.kernels.jit import vector_inlined, vector_kernel, widest
 
 LOWEST = np.float32(-60)  # less is nothing beside 1, and divided further it would be no normal number, which is slow
 SIGN, REST, ONE = np.int32(31), np.int32(0x7FFFFFFF), np.int32(127)
 MANTISSA_BITS = np.int32(23)
-STRIDE = 32
+STRIDE = 32  # a multiple of all vectors: what is left over is worked on one by one
+ZERO = np.float32(0)
 
 
 @vector_inlined
@@ -38,72 +39,64 @@ def ordered(bits: np.int32) -> np.int32:
 
 
 @vector_inlined
-def exponentials(row: F32, n: int) -> tuple[np.float32, np.float32]:
-    """Replace the first ``n`` scores by exponentials of what they are below the largest: that, and their sum."""
+def exponentials(row: F32, n: int, last: int) -> tuple[np.float32, np.float32]:
+    """Replace the first ``n`` scores by exponentials of what they are below the largest: that, and their sum.
+
+    Behind them zeros are put, up to ``last``: a condition within the loop costs less than a rest one by one.
+    """
+    widest()
     highest = np.int32(-2147483648)
     for i in range(n):
         highest = np.int32(max(highest, ordered(np.float32(row[i]).view(np.int32))))
     top = np.int32(ordered(highest)).view(np.float32)
-    total = np.float32(0)
-    for i in range(n):
+    total = ZERO
+    for i in range(last):
         below = row[i] - top
         if below < LOWEST:  # noqa: PLR1730 - NaN stays NaN
             below = LOWEST
-        row[i] = exponential(below)
+        row[i] = exponential(below) if np.int32(i) < np.int32(n) else ZERO
         total += row[i]
     return top, total
-
-
-@vector_inlined
-def seen(first: int, q: int, keys: int) -> tuple[int, int]:
-    """How many keys a query sees, and up to which loops go: multiples of a few vectors leave no rest one by one."""
-    n = first + q + 1
-    return n, min(keys, (n + STRIDE - 1) // STRIDE * STRIDE)
 
 
 @vector_kernel
 def causal_softmax(scores_GQK: F32, first: int) -> None:
     """Probabilities of what each query may see: that of row q the first ``first + q + 1`` keys, 0 behind them."""
+    widest()
     groups, queries, keys = scores_GQK.shape
     for g in range(groups):
         for q in range(queries):
-            row = scores_GQK[g, q]
-            n, last = seen(first, q, keys)
-            for k in range(n, last):
-                row[k] = -np.inf
-            _, total = exponentials(row, last)
+            row, n = scores_GQK[g, q], first + q + 1
+            _, total = exponentials(row, n, min(keys, (n + STRIDE - 1) // STRIDE * STRIDE))
             scale = np.float32(1) / total
-            for k in range(last):
-                row[k] *= scale
-            for k in range(n, keys):
-                row[k] = np.float32(0)
+            for k in range(keys):
+                row[k] = row[k] * scale if np.int32(k) < np.int32(n) else ZERO
 
 
 @vector_kernel
 def causal_softmax_gradient(p_GQK: F32, grad_GQK: F32, first: int) -> None:
     """The gradient of probabilities becomes, in place, that of their scores."""
+    widest()
     groups, queries, keys = p_GQK.shape
     for g in range(groups):
         for q in range(queries):
-            p, grad = p_GQK[g, q], grad_GQK[g, q]
-            n, last = seen(first, q, keys)
-            for k in range(n, keys):
-                grad[k] = np.float32(0)
-            mean = np.float32(0)
-            for k in range(last):
-                mean += p[k] * grad[k]
-            for k in range(last):
-                grad[k] = p[k] * (grad[k] - mean)
+            p, grad, n = p_GQK[g, q], grad_GQK[g, q], np.int32(first + q + 1)
+            mean = ZERO
+            for k in range(keys):
+                mean += p[k] * grad[k] if np.int32(k) < n else ZERO
+            for k in range(keys):
+                grad[k] = p[k] * (grad[k] - mean) if np.int32(k) < n else ZERO
 
 
 @vector_kernel
 def loss_and_gradient(logits_NV: F32, targets_N: I64) -> float:
     """Sum of -log p of targets, in nats; the logits become its gradient by themselves."""
+    widest()
     total_nats = 0.0
     for n in range(len(targets_N)):
         row, target = logits_NV[n], targets_N[n]
         at_target = row[target]
-        top, total = exponentials(row, len(row))
+        top, total = exponentials(row, len(row), len(row))
         total_nats += math.log(total) + top - at_target
         scale = np.float32(1) / total
         for v in range(len(row)):
@@ -115,8 +108,9 @@ def loss_and_gradient(logits_NV: F32, targets_N: I64) -> float:
 @vector_kernel
 def token_nats(logits_NV: F32, targets_N: I64, nats_N: F32) -> None:
     """-log p of each target; the logits are spent."""
+    widest()
     for n in range(len(targets_N)):
         row, target = logits_NV[n], targets_N[n]
         at_target = row[target]
-        top, total = exponentials(row, len(row))
+        top, total = exponentials(row, len(row), len(row))
         nats_N[n] = math.log(total) + top - at_target
