@@ -72,7 +72,8 @@ def save_checkpoint(
     tensors = {f"model.{name}": value.detach().contiguous() for name, value in model.state_dict().items()}
     for name, parameter in model.named_parameters():
         for moment in _MOMENTS:
-            tensors[f"{moment}.{name}"] = optimizer.state[parameter][moment]
+            value = optimizer.state[parameter][moment]
+            tensors[f"{moment}.{name}"] = value.clone() if moment == "step" else value  # which parameters may share
     with replacing(folder / _STATE) as temporary:
         folder.mkdir(parents=True, exist_ok=True)
         try:

@@ -21,7 +21,7 @@ from dq.errors import TrainingError
 from dq.training.config import RunSpec, TrainingConfig
 from dq.training.loss import chunked_loss
 from dq.training.model import Llama, initialise
-from dq.training.optimizer import make_optimizer, set_learning_rate
+from dq.training.optimizer import FlatAdamW, make_optimizer, set_learning_rate
 from dq.training.precision import Precision, autocast, choose_precision
 from dq.training.tape import Tape, can_tape
 from dq.training.team import ALONE, Team
@@ -51,10 +51,13 @@ class Program:
         Nothing is read back from the device. Processes that share the run are each given the windows of all.
         """
         own_P = self._gradients(self.team.own(windows_BT))
+        set_learning_rate(self.optimizer, learning_rate)
+        if self._flat:
+            losses_P = self.team.add_up(self._flat.grads, own_P)
+            return torch.cat((losses_P, self._flat.step()[None]))
         gradients = [parameter.grad for parameter in self.model.parameters() if parameter.grad is not None]
         losses_P = self.team.add_up(gradients, own_P)
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.gradient_clip)
-        set_learning_rate(self.optimizer, learning_rate)
         self.optimizer.step()
         self.optimizer.zero_grad()
         return torch.cat((losses_P, norm[None]))
@@ -79,6 +82,10 @@ class Program:
         if not is_plain or (self.config.microbatch_windows or windows) < windows:
             return None
         return Tape(self.model, windows=windows, scale=1 / self.config.tokens_per_step)
+
+    @cached_property
+    def _flat(self) -> FlatAdamW | None:
+        return FlatAdamW(self.optimizer, clip=self.config.gradient_clip) if self._tape else None
 
 
 def make_program(spec: RunSpec, *, device: torch.device, team: Team = ALONE) -> Program:

@@ -27,6 +27,7 @@ from dq.training.kernels.softmax import causal_softmax, causal_softmax_gradient,
 from dq.training.loss import CPU_ROWS
 from dq.training.model import Layer, Llama
 from dq.training.operations import LONGEST, RMS_EPSILON, has_kernels, query_blocks
+from dq.training.optimizer import lay_out, side_by_side
 
 Call = Callable[[], object]
 
@@ -48,7 +49,7 @@ class Tape:
     """Loss and gradients of a model for so many windows of its context.
 
     Args:
-        model: on a CPU, in float32; its parameters stay in the memory that they have.
+        model: on a CPU, in float32; its parameters are laid out side by side (`dq.training.optimizer`).
         windows: of a step.
         scale: of the gradients, beside those of the summed loss.
     """
@@ -58,7 +59,8 @@ class Tape:
         self._size, self._windows, self._scale = size, windows, scale
         self._forward: list[Call] = []
         self._backward: list[list[Call]] = []
-        self._grads: list[tuple[Tensor, int, Tensor]] = []
+        lay_out(model)
+        self._grads = [(one, one.data_ptr(), _grad(one)) for one in model.parameters()]
         self._nats = np.zeros(())
         self._ids_N, self._targets_N = torch.zeros((2, tokens), dtype=torch.int64)
         rotation_TD = model.rotation_TP2.repeat(1, size.heads, 1).flatten(1)
@@ -137,7 +139,7 @@ class Tape:
 
     def _norm(self, x_ND: Tensor, weight_D: Tensor) -> tuple[Tensor, Tensor]:
         """The residual stream with what was added to it, and the norm of that."""
-        into_weight_D = self._grad(torch.empty_like(weight_D), weight_D)
+        into_weight_D = _grad(weight_D)
         weight, into = weight_D.detach().numpy(), self._stream_grad_ND.numpy()
         summed_ND, normed_ND = torch.empty_like(x_ND), torch.empty_like(x_ND)
         summed, normed, scale = summed_ND.numpy(), normed_ND.numpy(), x_ND.new_empty(len(x_ND)).numpy()
@@ -220,19 +222,15 @@ class Tape:
         return x_BTEHK.permute(0, 2, 3, 1, 4).unbind()
 
     def _joined(self, *layers: nn.Linear | nn.Embedding) -> _Matrix:
-        """Products of one input as one, side by side."""
+        """Products of one input as one: their weights lie side by side."""
         weights = [layer.weight for layer in layers]
-        value, grad = torch.empty((2, sum(map(len, weights)), weights[0].shape[1]))
-        for weight, part in zip(weights, torch.split(grad, [len(one) for one in weights]), strict=True):
-            self._grad(part, weight)
-        if len(weights) == 1:
-            return _Matrix(weights[0].detach(), grad)
-        self._do(torch.cat, [one.detach() for one in weights], out=value)
-        return _Matrix(value, grad)
+        shape = (-1, weights[0].shape[1])
+        return _Matrix(side_by_side(weights).view(shape), side_by_side([_grad(one) for one in weights]).view(shape))
 
-    def _grad(self, grad: Tensor, parameter: Tensor) -> Tensor:
-        self._grads.append((parameter, parameter.data_ptr(), grad))
-        return grad
+
+def _grad(parameter: Tensor) -> Tensor:
+    assert parameter.grad is not None
+    return parameter.grad
 
 
 def _count(logits_nV: F32, targets_n: I64, nats: F64) -> None:
