@@ -34,7 +34,7 @@ from dq.variants import Universe, foreseen_universe
 MEASURED_SECONDS = 3.0
 WARM_UP_STEPS = 2
 START_SECONDS = 2.0  # of a run: its stream, its model, its files; measured 1 to 3
-EVALUATION_SPEED = 2.7  # times that of training: no gradients (measured 2.6 to 2.8 at two sizes)
+EVALUATION_SPEED = 2.2  # times that of training: no gradients (measured 1.8 to 2.6 at three sizes)
 STATE_BYTES = 12  # a parameter in a checkpoint: weight and two moments
 MODEL_BYTES = 4  # a parameter in a finished run
 
@@ -56,7 +56,7 @@ class StudyForecast(Result):
         at_a_time: runs that work beside each other.
         seconds: that training would take, each run alone: what stacks gain `dq.study.measure_stacks` tells.
         scored_sets: held-out sets that a run is scored on.
-        scoring_share: of those seconds, that scoring takes.
+        scoring_share: of training and scoring, what scoring takes.
         disk_bytes: that runs still to do would add, at the most.
         seeds: numbers of them after which variants are judged.
         noise_of: the study of the workspace, of this size and about this budget, that the next two rest on, or None.
@@ -200,7 +200,7 @@ def _forecast(cell: Cell, runs: Sequence[PlannedRun], about: _About) -> StudyFor
     speed, evaluation_seconds, speed_is = 0.0, 0.0, "nothing"
     if waiting:
         speed, evaluation_seconds, speed_is = _speed(about, runs[0], placement=placing.of(0)[0])
-    each = START_SECONDS + tokens / len(waiting) / speed + evaluation_seconds if waiting else 0.0
+    working = tokens / len(waiting) / speed + evaluation_seconds if waiting else 0.0
     at_a_time = max(1, min(about.workers or placing.at_a_time, len(waiting)))
     return StudyForecast(
         cell=cell.label,
@@ -212,9 +212,9 @@ def _forecast(cell: Cell, runs: Sequence[PlannedRun], about: _About) -> StudyFor
         tokens_per_second=speed,
         speed_is=speed_is,
         at_a_time=at_a_time,
-        seconds=math.ceil(len(waiting) / at_a_time) * each,
+        seconds=math.ceil(len(waiting) / at_a_time) * (START_SECONDS + working),
         scored_sets=len(runs[0].sets),
-        scoring_share=evaluation_seconds / each if waiting else 0.0,
+        scoring_share=evaluation_seconds / working if waiting else 0.0,
         seeds=config.stops,
         **_power(config, about.noise),
         disk_bytes=parameters * (MODEL_BYTES * len(waiting) + STATE_BYTES * at_a_time * bool(waiting)),

@@ -11,7 +11,7 @@ import pytest
 from dq.errors import ConfigError
 from dq.executors import LocalExecutor
 from dq.study import forecast_study, run_study
-from dq.study.forecast import EVALUATION_SPEED
+from dq.study.forecast import EVALUATION_SPEED, START_SECONDS
 from dq.study.heldout_tokens import scored_sets, tokenized_sets
 from dq.training import trial
 from tests.command import run_dq
@@ -68,7 +68,11 @@ def test_what_runs_spend_on_held_out_documents_is_counted(study: Study) -> None:
     recorded = forecast_study(tiny_study(name="more", seeds=12), study.workspace, workers=1)
     least = float(timing["evaluation_seconds"].sum()) / len(list(study.workspace.root.glob("runs/*/status.json")))
     assert forecast_study(tiny_study(name="few", seeds=2), study.workspace).detectable == ()  # there is no verdict
-    assert recorded.seconds > 18 * (least + 2048 / recorded.tokens_per_second)
+    training = recorded.tokens / recorded.tokens_per_second
+    assert recorded.seconds > 18 * least + training
+    waiting = recorded.runs - recorded.runs_done
+    share = 1 - training / (recorded.seconds - waiting * START_SECONDS)  # of what `dq runs` counts: no start of a run
+    assert recorded.scoring_share == pytest.approx(share)
 
     measured = forecast_study(tiny_study(name="larger", size="0.3M"), study.workspace, workers=1)
     n_tokens = sum(len(one.tokens) for one in tokenized_sets(study.workspace))
