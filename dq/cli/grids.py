@@ -149,11 +149,18 @@ def show_grid_forecast(found: GridForecast, config: StudyConfig) -> None:
         align="lrrrr",
         title="what is to be trained, and the smallest difference that the last seeds detect, bits per byte",
     )
+    show_seeds(config)
     show.line(f"in all: about {duration(found.seconds)}; disk: {amount(found.disk_bytes, 'bytes')}")
     show_scoring(max(found.cells, key=lambda cell: cell.scoring_share), config)
     tokens, shared = (sum(getattr(cell, name) for cell in found.cells) for name in ("tokens", "shared_tokens"))
     if shared:
         show.line(f"shared trunks spare {shared:,} of {tokens + shared:,} tokens")
+
+
+def show_seeds(config: StudyConfig) -> None:
+    """At how many seeds variants are judged, and by which margin."""
+    seeds = f"{'looks at ' if config.looks else ''}{', '.join(f'{n:,}' for n in config.stops)}"
+    show.line(f"seeds: {seeds}; margin {config.margin_bits_per_byte:g} bits per byte")
 
 
 def show_scoring(cell: StudyForecast, config: StudyConfig) -> None:

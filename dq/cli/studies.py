@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dq.cli import show
-from dq.cli.grids import CONTROL_STYLES, show_grid, show_grid_forecast, show_scoring, without_controls
+from dq.cli.grids import CONTROL_STYLES, show_grid, show_grid_forecast, show_scoring, show_seeds, without_controls
 from dq.cli.jobs import finish_job, show_job
 from dq.cli.log import amount, duration
 from dq.cli.options import (
@@ -207,10 +207,7 @@ def _show_cell_forecast(config: StudyConfig, found: StudyForecast) -> None:
         show.line(f"time: about {duration(found.seconds)} ({speed}; {found.at_a_time:,} at a time)")
         show_scoring(found, config)
         show.line(f"disk: {amount(found.disk_bytes, 'bytes')}")
-    seeds = ", ".join(f"{n:,}" for n in found.seeds)
-    show.line(
-        f"seeds: {'looks at ' if config.looks else ''}{seeds}; margin {config.margin_bits_per_byte:g} bits per byte"
-    )
+    show_seeds(config)
     if found.seeds[-1] < MIN_SEEDS:
         show.line(f"smallest detectable difference: none, for a verdict needs {MIN_SEEDS} seeds at least")
     elif found.sd is None:

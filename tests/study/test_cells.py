@@ -199,6 +199,10 @@ def test_looks_stop_each_cell_for_itself(own: World) -> None:
         margin_bits_per_byte=1e-6,
     )
     result = run_grid(config, own.workspace, executor=LocalExecutor(2))
+    path = own.workspace.root.parent / "looks.yaml"
+    path.write_text(config.model_dump_json(exclude={"budget_tokens"}))
+    foretold = run_dq("ablate", path, "--workspace", own.workspace.root, "--dry-run")
+    assert "seeds: looks at 3, 4; margin 1e-06 bits per byte" in foretold.stdout.splitlines()
     for cell in result.cells:
         assert cell.result is not None
         (one,) = cell.result.comparison.variants
