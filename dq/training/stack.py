@@ -9,7 +9,7 @@ optimiser with launches for every parameter. The model spelled out here is as sh
 Nothing is added up over runs but losses, whose gradient is a constant: what is not finite in one run stays there. Each
 run keeps its `Program`, whose weights and moments are views of the run's row, so it is evaluated, saved and exported as
 if it were alone. A run that is alone has `Program.step`, which a stack equals to rounding (where training is unstable,
-that grows as any rounding does). On a CPU a run that is alone has a tape, and 8 runs of a stack reach 0.8 times the
+that grows as any rounding does). On a CPU a run that is alone has a tape, and 8 runs of a stack reach 0.7 times the
 rate of single ones (measured at 0.1M, 0.3M and 1.1M).
 
 Shape suffixes as in `dq.training.model`, and R runs, P parameters of one, N windows x positions.
