@@ -19,7 +19,7 @@ from __future__ import annotations
 import itertools
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -108,19 +108,28 @@ class DuplicateIndex:
     def _before(self, inputs: str) -> Iterator[_Batch]:
         return itertools.takewhile(lambda batch: batch.record["inputs"] != inputs, self._batches)
 
-    def meet(self, hashes: Array, *, inputs: str = "") -> Met:
-        """The earlier documents that share a band with one of ``hashes`` (uint64 (bands, n), of new documents).
+    def meet(self, bands: Iterable[Array], *, inputs: str = "") -> Met:
+        """The earlier documents that share a band with some new one.
 
         Batches from the one made of the same ``inputs`` on are left out: a repeated run sees what the first one saw.
+
+        Args:
+            bands: uint64 (n,), the hashes of each band of new documents, one band after another.
+            inputs: fingerprint of the new documents.
         """
-        wanted = [distinct(band) for band in hashes]
-        found = [_meet(batch, wanted) for batch in (self._before(inputs) if inputs else self._batches)]
-        ids = pl.concat([pl.DataFrame(schema={"id": pl.String, "source": pl.String}), *(part[0] for part in found)])
+        batches = list(self._before(inputs) if inputs else self._batches)
+        met = [np.zeros(batch.record["documents"], np.bool_) for batch in batches]
+        for band, hashes in enumerate(bands):
+            wanted = distinct(hashes)
+            for batch, found in zip(batches, met, strict=True):
+                found[_of_band(batch, band, wanted)] = True
+        parts = [_read(batch, np.flatnonzero(found)) for batch, found in zip(batches, met, strict=True)]
+        ids = pl.concat([pl.DataFrame(schema={"id": pl.String, "source": pl.String}), *(part.ids for part in parts)])
         return Met(
             ids,
-            np.concatenate([np.empty((0, self.config.num_perm), np.uint32), *(part[1] for part in found)]),
-            np.concatenate([np.empty(0, np.uint64), *(part[2] for part in found)]),
-            [shingles for part in found for shingles in part[3]],
+            np.concatenate([np.empty((0, self.config.num_perm), np.uint32), *(part.signatures for part in parts)]),
+            np.concatenate([np.empty(0, np.uint64), *(part.texts for part in parts)]),
+            [shingles for part in parts for shingles in part.shingles],
         )
 
     def add(self, shards: Sequence[Shard], kept: Bools, *, ids: pl.DataFrame, inputs: str) -> None:
@@ -198,23 +207,23 @@ def _write_bands(folder: Path, count: int, *, bands: int, rows: int, num_perm: i
         numbers.release()
 
 
-def _meet(batch: _Batch, wanted: list[Array]) -> tuple[pl.DataFrame, Array, Array, list[Array]]:
-    folder, count, bands = batch.folder, batch.record["documents"], len(wanted)
-    num_perm = batch.record["config"]["num_perm"]
-    hashes = MappedArray(folder / "bands.u64", np.uint64, (bands, count))
-    numbers = MappedArray(folder / "rows.i64", np.int64, (bands, count))
-    met = np.zeros(count, np.bool_)
-    for band in range(bands):
-        begins = np.searchsorted(hashes.array[band], wanted[band], "left")
-        ends = np.searchsorted(hashes.array[band], wanted[band], "right")
-        lengths = ends - begins
-        places = np.repeat(begins - (np.cumsum(lengths) - lengths), lengths) + np.arange(lengths.sum())
-        met[numbers.array[band][places]] = True
-        hashes.release()
-    rows = np.flatnonzero(met)
-    signatures = MappedArray(folder / "signatures.u32", np.uint32, (count, num_perm)).array[rows]
+def _of_band(batch: _Batch, band: int, wanted: Array) -> Array:
+    """The rows of a batch that have one of the sorted hashes in a band."""
+    shape = batch.record["bands"]["bands"], batch.record["documents"]
+    hashes = MappedArray(batch.folder / "bands.u64", np.uint64, shape).array[band]
+    begins, ends = (np.searchsorted(hashes, wanted, side) for side in ("left", "right"))
+    lengths = ends - begins
+    places = np.repeat(begins - (np.cumsum(lengths) - lengths), lengths) + np.arange(lengths.sum())
+    rows: Array = MappedArray(batch.folder / "rows.i64", np.int64, shape).array[band][places]
+    return rows
+
+
+def _read(batch: _Batch, rows: Array) -> Met:
+    """Some documents of a batch."""
+    folder, shape = batch.folder, (batch.record["documents"], batch.record["config"]["num_perm"])
+    signatures = MappedArray(folder / "signatures.u32", np.uint32, shape).array[rows]
     offsets = np.fromfile(folder / "offsets.i64", np.int64)
     shingles = MappedArray(folder / "shingles.u64", np.uint64, (int(offsets[-1]),))
     sets = [shingles.array[offsets[row] : offsets[row + 1]].copy() for row in rows]
     texts = np.fromfile(folder / "texts.u64", np.uint64)[rows]
-    return read_parquet(folder / "ids.parquet")[rows], signatures, texts, sets
+    return Met(read_parquet(folder / "ids.parquet")[rows], signatures, texts, sets)

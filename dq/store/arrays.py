@@ -34,7 +34,11 @@ def save_parts(path: Path, parts: Iterable[Array], length: int) -> None:
     with replacing(path) as temporary, temporary.open("wb") as file:
         for number, part in enumerate(parts):
             if number == 0:
-                header = {"descr": part.dtype.str, "fortran_order": False, "shape": (length, *part.shape[1:])}
+                header = {
+                    "descr": np.lib.format.dtype_to_descr(part.dtype),
+                    "fortran_order": False,
+                    "shape": (length, *part.shape[1:]),
+                }
                 np.lib.format.write_array_header_1_0(file, header)
             file.write(np.ascontiguousarray(part).data)
 

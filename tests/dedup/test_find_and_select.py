@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from dq.dedup import DedupConfig, Duplicates, Policy, Resources, choose, deduplicate, find_duplicates, select
+from dq.dedup.find import band_files, candidates, runs, verify
 from dq.dedup.greedy import select_all
 from dq.dedup.kernels.verify import Bound
 from dq.errors import ConfigError, WorkspaceError
@@ -81,12 +82,20 @@ def folder_bytes(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("max_bucket", [4, 64])
-def test_workers_and_memory_change_no_byte(tmp_path: Path, max_bucket: int) -> None:
+def test_workers_memory_runs_and_parts_change_no_byte(
+    tmp_path: Path, max_bucket: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     texts = oracle.corpus(6, families=60, copies=8)
     shards = [texts[at : at + 100] for at in range(0, len(texts), 100)]
     config = DedupConfig(max_bucket=max_bucket)
     find_duplicates(shards, config, folder=tmp_path / "one")
     tight = Resources(threads=3).model_copy(update={"memory_bytes": 4_000})
+    small = {runs: ["ROWS_A_RUN"], candidates: ["MEMBERS_AT_A_TIME", "PAIRS_AT_A_TIME", "PAIRS_A_FILE"]}
+    small |= {verify: ["DOCUMENTS_A_TASK", "SHINGLES_AT_A_TIME"], band_files: ["ROWS_AT_A_TIME"]}
+    for module, names in small.items():
+        for name in names:
+            assert getattr(module, name) > 150
+            monkeypatch.setattr(module, name, 150)
     find_duplicates(shards, config, folder=tmp_path / "two", resources=tight)
     one, two = folder_bytes(tmp_path / "one"), folder_bytes(tmp_path / "two")
     assert one.keys() == two.keys()

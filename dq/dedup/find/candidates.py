@@ -1,177 +1,224 @@
-"""Candidate pairs from band buckets, within a bound of memory.
+"""Candidate pairs from band buckets: a task for each part of each band.
 
-A band is a task, and within a band one range of hash values comes after another, so that sorting a band table of any
-length needs ``memory_bytes`` at most. Each band leaves a file of pairs as they come; what else it finds is left by
-tasks that may work on other machines:
+A part is a range of hash values, so that sorting a band of any length needs so much memory and no more. Of those that
+share a bucket the signatures are read, where they are. Each task leaves, for the next ones to look things up in:
 
-    00000.pairs.i64     int64 (m, 2)
-    00000.members.npy   int64, the members of its large buckets, one bucket after another
-    00000.ends.npy      int64, where each of these ends
-    00000.counts.npy    int64 (3,): pairs, those that shared a small bucket, and those too different to be verified
+    candidates/00000.00000.00000.pairs.npy  int64 (m, 2), by left, then right; some files, numbered
+    candidates/00000.00000.members.npy      int64, ascending: documents in a pair or large bucket
+    candidates/00000.00000.large.npy        int64, the members of its large buckets, one bucket after another
+    candidates/00000.00000.ends.npy         int64, where each of these ends
+    candidates/00000.00000.counts.npy       int64 (3,): pairs, those that shared a small bucket, and those too different
+                                            to be verified; written last
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from dq.arrays import I64, Array, read_only
+from dq.arrays import I64, U64, Array, distinct, read_only
 from dq.dedup.bands import Bands
-from dq.dedup.find.equivalence import ClassTables
-from dq.dedup.find.ranges import by_ranges
+from dq.dedup.find.band_files import BandFiles
 from dq.dedup.find.shard_tasks import ShardWorkers
-from dq.dedup.kernels.candidates import BandTables, PairRules, emit_pairs, large_buckets
-from dq.executors import run_in_threads
+from dq.dedup.find.signature_files import SignatureFiles
+from dq.dedup.kernels.candidates import BandTables, PairRules, emit_pairs, hash_bands, large_buckets, mark_small_buckets
 from dq.store.arrays import save_array
 
-BYTES_A_ROW = 64  # of a band table being sorted: hash, member, both sorted, and what the sort needs
-TASK_BYTES = 1_000_000_000  # for that, where workers are elsewhere
-SCAN_ROWS = 1_000_000
+BYTES_A_ROW = 64  # of a part being sorted: hash, document, both sorted, and what the sort needs
+MEMBERS_AT_A_TIME = 1 << 16  # of small buckets: their signatures and hashes take 50 MB
 PAIRS_AT_A_TIME = 1 << 18
-FOUND = "candidates"
-RECORD = np.dtype([("hash", np.uint64), ("row", np.int64)])
+PAIRS_A_FILE = 1 << 21
+
+
+@dataclass(frozen=True)
+class KnownSignatures:
+    """Signatures of documents, those of an index included: these are numbered after all others."""
+
+    files: SignatureFiles
+    earlier: Path
+    """uint32 (n, num_perm), of the index."""
+
+    def of(self, documents: I64) -> Array:
+        """uint32 (n, num_perm), of documents by their ascending numbers."""
+        own = int(np.searchsorted(documents, self.files.documents))
+        earlier = np.load(self.earlier, mmap_mode="r")[documents[own:] - self.files.documents]
+        return np.concatenate([self.files.signatures(documents[:own]), earlier])
+
+
+@dataclass(frozen=True)
+class CandidateFiles:
+    """Looks up what was found."""
+
+    folder: Path
+
+    def members(self, first: int, end: int) -> I64:
+        """The documents from ``first`` to before ``end`` that are in some pair or large bucket, ascending."""
+        return distinct(np.concatenate([np.empty(0, np.int64), *self._between("members", first, end)]))
+
+    def pairs(self, first: int, end: int) -> list[Array]:
+        """The pairs of which the left document is from ``first`` to before ``end``: mapped, (m, 2) of each file."""
+        return list(self._between("pairs", first, end))
+
+    def _between(self, kind: str, first: int, end: int) -> Iterator[Array]:
+        for path in sorted(self.folder.glob(f"*.{kind}.npy")):
+            found = np.load(path, mmap_mode="r")
+            begin, stop = np.searchsorted(found if found.ndim == 1 else found[:, 0], (first, end))
+            if begin < stop:
+                yield found[begin:stop]
 
 
 @dataclass(frozen=True)
 class Candidates:
-    """Candidate pairs of classes, in files, and the members of large buckets.
+    """Candidate pairs, and the members of large buckets.
 
     ``compared`` pairs shared a small bucket; ``skipped`` of them had signatures too different to be verified.
     """
 
-    files: tuple[Path, ...]
-    """int64 (m, 2) each."""
-    count: int
+    files: CandidateFiles
     compared: int
     skipped: int
     buckets: list[I64]
 
 
 @dataclass(frozen=True)
-class _BandTask:
-    """A band to look through."""
+class _Task:
+    """A part of a band to look through."""
 
     band: int
-    folder: Path
-    """Of the tables."""
+    part: int
+    tables: BandFiles
+    signatures: KnownSignatures
     bands: Bands
     rules: PairRules
-    memory_bytes: int
+    folder: Path
 
     def file(self, kind: str) -> Path:
         """One of its files."""
-        return self.folder / FOUND / f"{self.band:05d}.{kind}"
-
-
-@dataclass(frozen=True)
-class _BandsTask:
-    """Bands that one worker elsewhere looks through, one after another."""
-
-    bands: tuple[_BandTask, ...]
+        return self.folder / f"{self.band:05d}.{self.part:05d}.{kind}.npy"
 
     @property
     def output(self) -> Path:
-        """What the last one found, counted."""
-        return self.bands[-1].file("counts.npy")
-
-
-@dataclass(frozen=True)
-class _Found:
-    """What a band holds beside its pairs."""
-
-    counts: I64
-    buckets: list[I64]
+        """What it found, counted."""
+        return self.file("counts")
 
 
 def find_candidates(
-    tables: ClassTables,
+    tables: BandFiles,
+    signatures: KnownSignatures,
     bands: Bands,
     *,
+    parts: int,
     max_bucket: int,
-    frozen_from: int,
     folder: Path,
-    memory_bytes: int,
     workers: ShardWorkers,
 ) -> Candidates:
-    """The candidate pairs of all bands; two classes from ``frozen_from`` on are no candidates.
+    """The candidate pairs of all bands; two documents of an index are none.
 
     Args:
-        tables: in ``folder``.
+        tables: the hashes.
+        signatures: of the same documents.
         bands: how signatures are cut.
+        parts: how hashes are.
         max_bucket: larger ones give no pairs.
-        frozen_from: of this many classes at least one is in each pair.
         folder: for what is found, in ``candidates/``.
-        memory_bytes: for all bands at a time.
-        workers: who look through bands.
+        workers: who look.
     """
-    (folder / FOUND).mkdir()
-    rules = PairRules(bands.rows, bands.min_matches, max_bucket, frozen_from)
-    at_a_time = min(workers.threads, bands.bands)
-    each = memory_bytes // at_a_time if workers.executor is None else min(memory_bytes, TASK_BYTES)
-    tasks = [_BandTask(band, folder, bands, rules, each) for band in range(bands.bands)]
-    if workers.executor is None:
-        found = run_in_threads(lambda task: _look_through(task, tables), tasks, threads=at_a_time)
-    else:
-        tables.flush()
-        shares = [tuple(tasks[first :: workers.executor.workers]) for first in range(workers.executor.workers)]
-        workers.run(_look_through_elsewhere, [_BandsTask(share) for share in shares if share])
-        found = [_read(task) for task in tasks]
-    count, compared, skipped = (int(total) for total in np.sum([one.counts for one in found], axis=0))
-    buckets = [members for one in found for members in one.buckets]
-    return Candidates(tuple(task.file("pairs.i64") for task in tasks), count, compared, skipped, buckets)
+    rules = PairRules(bands.rows, bands.min_matches, max_bucket, signatures.files.documents)
+    found = folder / "candidates"
+    tasks = [
+        _Task(band, part, tables, signatures, bands, rules, found)
+        for band in range(bands.bands)
+        for part in range(parts)
+    ]
+    workers.run(_look_through, tasks)
+    _, compared, skipped = np.sum([np.load(task.output) for task in tasks], axis=0).tolist()
+    buckets = [members for task in tasks for members in _large_of(task)]
+    return Candidates(CandidateFiles(found), compared, skipped, buckets)
 
 
-def _look_through(task: _BandTask, tables: ClassTables) -> _Found:
-    mapped = BandTables(read_only(tables.digests.array), read_only(tables.hashes.array))
-    max_bucket, counters, count = task.rules.max_bucket, np.zeros(2, np.int64), 0
-    pairs = np.empty((max(PAIRS_AT_A_TIME, max_bucket * max_bucket), 2), np.int64)
-    buckets: list[I64] = []
-    with task.file("pairs.i64").open("wb") as file:
-        for hashes, members in _ranges(tables.hashes.array[task.band], task.memory_bytes, path=task.file("range")):
-            begin = 0
-            while begin < len(hashes):
-                written, begin = emit_pairs(hashes, members, mapped, task.rules, task.band, begin, pairs, counters)
-                file.write(pairs[:written].tobytes())
-                count += written
-            buckets += _large(hashes, members, max_bucket)
-            tables.release()
-    return _Found(np.array([count, *counters]), buckets)
+def _large_of(task: _Task) -> list[I64]:
+    ends = np.load(task.file("ends"))
+    return np.split(np.load(task.file("large")), ends)[: len(ends)]
 
 
-def _look_through_elsewhere(task: _BandsTask) -> None:
-    for one in task.bands:
-        found = _look_through(one, ClassTables.read(one.folder, one.bands))
-        save_array(one.file("members.npy"), np.concatenate([np.empty(0, np.int64), *found.buckets]))
-        save_array(one.file("ends.npy"), np.cumsum([len(members) for members in found.buckets], dtype=np.int64))
-        save_array(one.file("counts.npy"), found.counts)
+def _look_through(task: _Task) -> None:
+    hashes, documents = task.tables.piece(task.band, task.part)
+    order = np.argsort(hashes)
+    hashes, documents = hashes[order], documents[order]
+    large = _large(hashes, documents, task.rules.max_bucket)
+    small = np.zeros(len(hashes), np.bool_)
+    mark_small_buckets(read_only(hashes), task.rules.max_bucket, small)
+    counters, pairs = np.zeros(2, np.int64), _SortedPairs(task)
+    for some, members in _buckets(hashes[small], documents[small]):
+        for found in _emitted(task, some, members, counters=counters):
+            pairs.add(found)
+    pairs.write()
+    save_array(task.file("members"), distinct(np.concatenate([np.empty(0, np.int64), *large, *pairs.members])))
+    save_array(task.file("large"), np.concatenate([np.empty(0, np.int64), *large]))
+    save_array(task.file("ends"), np.cumsum([len(members) for members in large], dtype=np.int64))
+    save_array(task.output, np.array([pairs.count, *counters]))
 
 
-def _read(task: _BandTask) -> _Found:
-    members, ends = np.load(task.file("members.npy")), np.load(task.file("ends.npy"))
-    return _Found(np.load(task.file("counts.npy")), np.split(members, ends)[: len(ends)])
-
-
-def _large(hashes: Any, members: Any, max_bucket: int) -> list[I64]:
+def _large(hashes: U64, documents: I64, max_bucket: int) -> list[I64]:
     bounds = np.empty((len(hashes) // (max_bucket + 1) + 1, 2), np.int64)
-    count = large_buckets(hashes, max_bucket, bounds)
-    return [np.sort(members[begin:end]) for begin, end in bounds[:count]]
+    count = large_buckets(read_only(hashes), max_bucket, bounds)
+    return [np.sort(documents[begin:end]) for begin, end in bounds[:count]]
 
 
-def _ranges(band: Array, memory_bytes: int, *, path: Path) -> Iterator[tuple[Any, Any]]:
-    """Sorted hashes and their rows, for one range of hash values after the other."""
-    parts = max(1, -(-len(band) * BYTES_A_ROW // memory_bytes))
-    for records in by_ranges(_records(band), parts=parts, path=path):
-        order = np.argsort(records["hash"])
-        yield read_only(records["hash"][order]), read_only(records["row"][order])
+def _buckets(hashes: U64, documents: I64) -> Iterator[tuple[U64, I64]]:
+    """Sorted hashes and their documents, cut between buckets."""
+    middles = hashes[MEMBERS_AT_A_TIME::MEMBERS_AT_A_TIME]
+    bounds = [0, *distinct(np.searchsorted(hashes, middles)).tolist(), len(hashes)]
+    for begin, end in pairwise(bounds):
+        if begin < end:
+            yield hashes[begin:end], documents[begin:end]
 
 
-def _records(band: Array) -> Iterator[Array]:
-    for at in range(0, max(1, len(band)), SCAN_ROWS):
-        hashes = band[at : at + SCAN_ROWS]
-        records = np.empty(len(hashes), RECORD)
-        records["hash"], records["row"] = hashes, np.arange(at, at + len(hashes))
-        yield records
+def _emitted(task: _Task, hashes: U64, documents: I64, *, counters: I64) -> Iterator[I64]:
+    """The pairs of some buckets, as they come."""
+    known = distinct(documents)
+    tables, rules = (
+        _tables(task, known),
+        task.rules._replace(frozen_from=int(np.searchsorted(known, task.rules.frozen_from))),
+    )
+    members = np.searchsorted(known, documents)
+    room = np.empty((max(PAIRS_AT_A_TIME, rules.max_bucket * rules.max_bucket), 2), np.int64)
+    begin = 0
+    while begin < len(hashes):
+        written, begin = emit_pairs(
+            read_only(hashes), read_only(members), tables, rules, task.band, begin, room, counters
+        )
+        yield known[room[:written]]
+
+
+def _tables(task: _Task, documents: I64) -> BandTables:
+    signatures = task.signatures.of(documents)
+    hashes = np.empty((task.bands.bands, len(documents)), np.uint64)
+    hash_bands(read_only(signatures), task.bands.bands, task.bands.rows, hashes)
+    return BandTables(read_only(signatures.astype(np.uint8)), read_only(hashes))
+
+
+class _SortedPairs:
+    """Pairs as they come, written in files of some millions, each sorted."""
+
+    def __init__(self, task: _Task) -> None:
+        self.count, self.members = 0, list[I64]()
+        self._task, self._waiting, self._held, self._files = task, list[I64](), 0, 0
+
+    def add(self, pairs: I64) -> None:
+        """Take some, (m, 2)."""
+        self.count, self._held = self.count + len(pairs), self._held + len(pairs)
+        self._waiting.append(pairs)
+        if self._held >= PAIRS_A_FILE:
+            self.write()
+
+    def write(self) -> None:
+        """Write what is held."""
+        pairs = np.concatenate([np.empty((0, 2), np.int64), *self._waiting])
+        self.members.append(distinct(pairs.ravel()))
+        save_array(self._task.file(f"{self._files:05d}.pairs"), pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))])
+        self._waiting, self._held, self._files = [], 0, self._files + 1

@@ -1,16 +1,16 @@
-"""The shingles of those classes only that are in some candidate pair or large bucket: the second reading of the texts.
+"""The shingles of the documents in some candidate pair or large bucket, and no others: the second reading of the texts.
 
-They are kept in one file: a place for every shingle counted in the first reading, filled with the sorted unique ones.
-Classes are in the order of their first documents, so each shard's have a stretch of the file. Threads of this process
-write it in place. Tasks, which may work on other machines, each write a file of their own in ``shingles/`` beside it,
-of what stands there for them:
+A task a shard leaves, of the first documents of their classes that are asked for:
 
-    00000.places.npy     int64 (n,), where the shingles of its classes begin in its stretch
-    00000.documents.npy  int64 (n,), the document of each class in the shard
-    00000.compared.npy   int64 (m,), documents whose visible characters are counted
-    00000.shingles.u64   made: uint64, its stretch
-    00000.visible.npy    made: int64 (m,)
-    00000.lengths.npy    made: int64 (n,), the shingles that differ; written last
+    shingles/bounds.npy           `ShingleFiles.first_documents`
+    shingles/00000.documents.npy  int64 (n,), their numbers
+    shingles/00000.shingles.u64   uint64, a place for every shingle counted in the first reading, filled with the sorted
+                                  unique ones
+    shingles/00000.starts.npy     int64 (n,), where those of each begin
+    shingles/00000.visible.npy    int64 (m, 2), documents that are compared with another text, their visible characters
+    shingles/00000.lengths.npy    int64 (n,), the shingles that differ; written last
+
+Earlier documents, those of an index, stand as one more shard.
 """
 
 from __future__ import annotations
@@ -18,86 +18,83 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
-from dq.arrays import I64, Array, Bools, offsets_of, read_only
-from dq.dedup.config import ShingleConfig
+from dq.arrays import I64, Array, by_runs, distinct, offsets_of, read_only
+from dq.dedup.find.candidates import CandidateFiles
 from dq.dedup.find.equivalence import EquivalenceClasses
 from dq.dedup.find.shard_tasks import ShardWorkers
 from dq.dedup.find.signature_files import SignatureFiles
 from dq.dedup.kernels.shingles import shingle_documents
+from dq.dedup.kernels.verify import gather
 from dq.dedup.kernels.visible import count_visible
 from dq.dedup.normalization import rules
 from dq.dedup.shards import Shard, load_shard
-from dq.executors import run_in_threads
+from dq.dedup.shingles import Shingles
 from dq.store.arrays import MappedArray, save_array
-from dq.text import TextBatch, character_classes
+from dq.text import character_classes
 
 
 @dataclass(frozen=True)
-class ClassShingles:
-    """Sorted unique shingles of some classes: those of ``classes[k]`` are ``file.array[starts[k]:][:lengths[k]]``."""
+class ShingleFiles:
+    """Reads them; documents are asked for by their ascending numbers."""
 
-    file: MappedArray
-    classes: I64
-    """Ascending."""
-    starts: I64
-    lengths: I64
+    folder: Path
 
-    def places(self, classes: Array) -> I64:
-        """Where classes, which are among these, stand in the tables."""
-        return np.searchsorted(self.classes, classes)
+    @property
+    def first_documents(self) -> I64:
+        """Numbers of the first documents of shards, an index being one, and of all: int64 (shards + 1,)."""
+        found: I64 = np.load(self.folder / "bounds.npy")
+        return found
 
-    def of(self, place: int) -> Array:
-        """The shingles of the class at a place."""
-        return self.file.array[self.starts[place] : self.starts[place] + self.lengths[place]]
+    def lengths(self, documents: I64) -> I64:
+        """How many each document has."""
+        return self._of("lengths", documents)
 
+    def of(self, documents: I64) -> Shingles:
+        """Those of the documents, one after another."""
+        starts, lengths = self._of("starts", documents), self.lengths(documents)
+        offsets, at = offsets_of(lengths), 0
+        found = np.empty(int(offsets[-1]), np.uint64)
+        for shard, within in by_runs(documents, self.first_documents):
+            part = slice(at, at + len(within))
+            path = _path(self.folder, shard, "shingles.u64")
+            source = MappedArray(path, np.uint64, (path.stat().st_size // 8,))
+            gather(read_only(source.array), starts[part], lengths[part], found, offsets[part])
+            at = part.stop
+        return Shingles(found, offsets)
 
-class _Wanted(NamedTuple):
-    """What of a shard is asked for: shingles of some classes, and the visible characters of documents."""
-
-    documents: I64
-    """Of the classes, in the shard."""
-    places: I64
-    """Where the shingles of each class begin in the shard's stretch."""
-    compared: I64
-    """Documents of the shard."""
-
-
-@dataclass(frozen=True)
-class _Part:
-    """The same, and where it belongs."""
-
-    wanted: _Wanted
-    classes: slice
-    """Of the needed ones."""
-    compared: slice
-    """Of all documents whose visible characters are counted."""
-    stretch: slice
-    """Of the file of all shards."""
+    def _of(self, kind: str, documents: I64) -> I64:
+        values = [np.empty(0, np.int64)]
+        firsts = self.first_documents
+        for shard, within in by_runs(documents, firsts):
+            known = np.load(_path(self.folder, shard, "documents.npy"))
+            places = np.searchsorted(known, firsts[shard] + within)
+            values.append(np.load(_path(self.folder, shard, f"{kind}.npy"))[places])
+        return np.concatenate(values)
 
 
 @dataclass(frozen=True)
 class _Task:
-    """What is asked of a worker that may be elsewhere, in files."""
+    """A shard, and where what is asked of it is written."""
 
     texts: Shard
     shard: int
-    config: ShingleConfig
+    files: SignatureFiles
+    candidates: CandidateFiles
+    several: Path
+    """int64, ascending: documents of classes with several texts, one of each text."""
     folder: Path
-    shingles: int
-    """At the most."""
 
     def file(self, kind: str) -> Path:
         """One of its files."""
-        return self.folder / f"{self.shard:05d}.{kind}"
+        return _path(self.folder, self.shard, kind)
 
     @property
     def output(self) -> Path:
-        """Shingles of each class."""
+        """Shingles of each document."""
         return self.file("lengths.npy")
 
 
@@ -106,107 +103,68 @@ def shingle_classes(
     files: SignatureFiles,
     classes: EquivalenceClasses,
     *,
-    needed: Bools,
-    given: Sequence[Array],
-    path: Path,
+    candidates: CandidateFiles,
+    earlier: Sequence[Array],
+    folder: Path,
     workers: ShardWorkers,
-) -> tuple[ClassShingles, pl.DataFrame]:
-    """Write the shingles of the needed classes to ``path``, reading only the shards that hold one.
+) -> tuple[ShingleFiles, pl.DataFrame]:
+    """Write the shingles of the candidates, reading only the shards that hold one; those of an index are ``earlier``.
 
-    The last classes, those of an index, are not read but ``given``. On the way the visible characters of documents that
-    are compared with another text are counted: document, characters.
+    On the way visible characters are counted of what is compared with another text: document, characters.
     """
-    numbers, own = np.flatnonzero(needed), len(classes) - len(given)
-    few = np.searchsorted(numbers, own)
-    counts = files.of_rows(classes.representative[numbers[:few]], files.counts)
-    starts = offsets_of(np.concatenate([counts, [len(given[number - own]) for number in numbers[few:]]]))
-    lengths = np.diff(starts)
-    file = MappedArray(path, np.uint64, (int(starts[-1]),), create=True)
-    for place in range(few, len(numbers)):
-        file.array[starts[place] : starts[place + 1]] = given[numbers[place] - own]
-    documents, compared = classes.representative[numbers[:few]], classes.compared(needed)
-    asked = _Asked(files, documents, compared=compared, starts=starts)
-    visible = np.zeros(len(compared), np.int64)
-
-    def take(part: _Part, found: I64, seen: I64) -> None:
-        lengths[part.classes], visible[part.compared] = found, seen
-        file.release()
-
-    def here(shard: int) -> None:
-        if (part := asked.of(shard)) is not None:
-            take(part, *_shingle(load_shard(shards[shard]), part.wanted, files.config, into=file.array[part.stretch]))
-
-    if workers.executor is None:
-        run_in_threads(here, range(len(shards)), threads=workers.threads)
-    else:
-        folder = path.parent / "shingles"
-        folder.mkdir()
-        made = (asked.task(texts, shard, folder=folder) for shard, texts in enumerate(shards))
-        tasks = [task for task in made if task is not None]
-        workers.run(_shingle_elsewhere, tasks)
-        for task in tasks:
-            part = asked.of(task.shard)
-            assert part is not None
-            file.array[part.stretch] = np.fromfile(task.file("shingles.u64"), np.uint64)
-            take(part, np.load(task.output), np.load(task.file("visible.npy")))
-    shingles = ClassShingles(file, numbers, starts[:-1], lengths)
-    return shingles, _measured(compared, visible, classes.copies)
+    made, several = folder / "shingles", folder / "several.npy"
+    save_array(several, classes.of_several_texts)
+    tasks = [_Task(texts, shard, files, candidates, several, made) for shard, texts in enumerate(shards)]
+    workers.run(_shingle, tasks)
+    lengths = np.array([len(one) for one in earlier], np.int64)
+    shingles = MappedArray(_path(made, len(shards), "shingles.u64"), np.uint64, (int(lengths.sum()),), create=True)
+    shingles.array[:] = np.concatenate([np.empty(0, np.uint64), *earlier])
+    shingles.flush()
+    numbers = files.documents + np.arange(len(lengths))
+    _save(made, len(shards), numbers, starts=offsets_of(lengths)[:-1], lengths=lengths)
+    save_array(made / "bounds.npy", np.append(files.first_documents, files.documents + len(lengths)))
+    return ShingleFiles(made), _measured([np.load(task.file("visible.npy")) for task in tasks], classes.copies)
 
 
-def _measured(compared: I64, visible: I64, copies: pl.DataFrame) -> pl.DataFrame:
+def _measured(visible: Sequence[Array], copies: pl.DataFrame) -> pl.DataFrame:
     """Visible characters of the compared documents and of those with the very text of one."""
-    found = pl.DataFrame({"document": compared, "characters": visible})
+    rows = np.concatenate([np.empty((0, 2), np.int64), *visible])
+    found = pl.DataFrame(rows, schema=["document", "characters"], orient="row")
     same = copies.filter(pl.col("first_text") != pl.col("document")).select("document", "first_text")
     theirs = same.join(found, left_on="first_text", right_on="document").select("document", "characters")
     return pl.concat([found, theirs]).filter(pl.col("characters") > 0).sort("document")
 
 
-class _Asked:
-    """What is asked for of each shard."""
-
-    def __init__(self, files: SignatureFiles, documents: I64, *, compared: I64, starts: I64) -> None:
-        self._documents, self._starts, self._config, self.compared = documents, starts, files.config, compared
-        self._begins = files.first_documents
-
-    def of(self, shard: int) -> _Part | None:
-        """Its part; None where it need not be read again."""
-        bounds = self._begins[shard : shard + 2]
-        classes = slice(*np.searchsorted(self._documents, bounds))
-        compared = slice(*np.searchsorted(self.compared, bounds))
-        if classes.start == classes.stop and compared.start == compared.stop:
-            return None
-        stretch = slice(int(self._starts[classes.start]), int(self._starts[classes.stop]))
-        wanted = _Wanted(
-            self._documents[classes] - bounds[0],
-            self._starts[classes] - stretch.start,
-            self.compared[compared] - bounds[0],
-        )
-        return _Part(wanted, classes, compared, stretch)
-
-    def task(self, texts: Shard, shard: int, *, folder: Path) -> _Task | None:
-        """The same as a task, what is asked for being in files."""
-        if (part := self.of(shard)) is None:
-            return None
-        task = _Task(texts, shard, self._config, folder, part.stretch.stop - part.stretch.start)
-        for kind, array in part.wanted._asdict().items():
-            save_array(task.file(f"{kind}.npy"), array)
-        return task
+def _shingle(task: _Task) -> None:
+    first, end = task.files.first_documents[task.shard : task.shard + 2].tolist()
+    documents, several = task.candidates.members(first, end), np.load(task.several, mmap_mode="r")
+    others = several[slice(*np.searchsorted(several, (first, end)))]
+    compared = distinct(np.concatenate([documents, others]))
+    counts = task.files.counts(task.shard)[documents - first]
+    starts, lengths = offsets_of(counts), np.zeros(len(documents), np.int64)
+    shingles = MappedArray(task.file("shingles.u64"), np.uint64, (int(starts[-1]),), create=True)
+    visible = np.zeros(len(compared), np.int64)
+    if len(compared):
+        visible = _read(task, documents - first, compared - first, places=starts[:-1], into=(lengths, shingles.array))
+        shingles.flush()
+    save_array(task.file("visible.npy"), np.stack([compared, visible], axis=1))
+    _save(task.folder, task.shard, documents, starts=starts[:-1], lengths=lengths)
 
 
-def _shingle(batch: TextBatch, wanted: _Wanted, config: ShingleConfig, *, into: Array) -> tuple[I64, I64]:
-    """Write the shingles of a shard's classes; how many of each differ, and the visible characters of documents."""
-    units, texts = rules(config), (read_only(batch.data), read_only(batch.offsets))
-    seen = np.zeros(len(batch), np.int64)
-    count_visible(*texts, read_only(wanted.compared), units.canonical, character_classes(), seen)
-    found = np.zeros(len(wanted.documents), np.int64)
-    shingle_documents(*texts, read_only(wanted.documents), units, read_only(wanted.places), found, into)
-    return found, seen[wanted.compared]
+def _read(task: _Task, documents: I64, compared: I64, *, places: I64, into: tuple[I64, Array]) -> I64:
+    """Fill in the shingles of documents of the shard and how many differ; the visible characters of others."""
+    units, batch = rules(task.files.config), load_shard(task.texts)
+    texts, seen = (read_only(batch.data), read_only(batch.offsets)), np.zeros(len(batch), np.int64)
+    count_visible(*texts, read_only(compared), units.canonical, character_classes(), seen)
+    shingle_documents(*texts, read_only(documents), units, read_only(places), *into)
+    return seen[compared]
 
 
-def _shingle_elsewhere(task: _Task) -> None:
-    file = MappedArray(task.file("shingles.u64"), np.uint64, (task.shingles,), create=True)
-    wanted = _Wanted(*(np.load(task.file(f"{kind}.npy")) for kind in _Wanted._fields))
-    found, seen = _shingle(load_shard(task.texts), wanted, task.config, into=file.array)
-    file.flush()
-    save_array(task.file("visible.npy"), seen)
-    save_array(task.output, found)
+def _save(folder: Path, shard: int, documents: I64, *, starts: I64, lengths: I64) -> None:
+    save_array(_path(folder, shard, "documents.npy"), documents)
+    save_array(_path(folder, shard, "starts.npy"), starts)
+    save_array(_path(folder, shard, "lengths.npy"), lengths)
+
+
+def _path(folder: Path, shard: int, kind: str) -> Path:
+    return folder / f"{shard:05d}.{kind}"

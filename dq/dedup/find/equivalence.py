@@ -2,157 +2,148 @@
 
 Equal texts are among them (exact copies), and texts that differ in what their normalisation sets aside. Ten million
 copies cost one table lookup each; every copy is still seen by policy and eligibility, at selection.
+
+A task a run of shards orders its keys by part, a task a part groups them:
+
+    keys/00000.keys.npy     RECORD (n,), the documents with shingles of a run, by part
+    keys/00000.empty.npy    int64, those without
+    keys/00000.cuts.npy     int64 (parts + 1,); written last
+    keys/00000.copies.npy   int64 (m, 3), of a part: `EquivalenceClasses.copies`
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from dq.arrays import I64, U64, Array, Bools, distinct, read_only
-from dq.dedup.bands import Bands
-from dq.dedup.find.ranges import by_ranges
+from dq.arrays import I64, Array, distinct, read_only
+from dq.dedup.find.runs import Run, by_part, parts_for
+from dq.dedup.find.shard_tasks import ShardWorkers
 from dq.dedup.find.signature_files import SignatureFiles
-from dq.dedup.kernels.candidates import group_keys, hash_bands
-from dq.executors import run_in_threads
-from dq.store.arrays import MappedArray
+from dq.dedup.kernels.candidates import group_keys
+from dq.store.arrays import save_array
 
-ROWS_AT_A_TIME = 32_768
-BYTES_A_KEY = 112  # of keys being grouped: both halves twice, the row, the first one, and a table at most half full
-RECORD = np.dtype([("hash", np.uint64), ("rest", np.uint64), ("row", np.int64)])  # a key in two halves
-DIGESTS, HASHES = "digests.u8", "bands.u64"
+BYTES_A_KEY = 144  # of keys being grouped: records twice, keys, the first one, and a table at most half full
+RECORD = np.dtype([("hash", np.uint64), ("rest", np.uint64), ("text", np.uint64), ("document", np.int64)])
+COPIES = ("document", "first_copy", "first_text")
 
 
 @dataclass(frozen=True)
 class EquivalenceClasses:
-    """Which documents have equal shingles; those of an index are numbered after all others, each a class of its own."""
+    """Which documents have equal shingles."""
 
     documents: int
     """Of the corpus."""
-    representative: I64
-    """int64 (classes,), the first document of each class, ascending."""
     copies: pl.DataFrame
-    """DataFrame document, first_copy, first_text: int64, ascending: the other documents, the first one with the same
-    shingles, and the first one with the same canonical text."""
+    """DataFrame document, first_copy, first_text: int64, ascending: those that are not the first of their class, the
+    first one with the same shingles, and the first one with the same canonical text."""
     empty: I64
     """int64, ascending: documents without shingles."""
-    earlier_text: I64 = field(default_factory=lambda: np.empty(0, np.int64))
-    """int64, of each document of an index the first document with its canonical text."""
 
     def __len__(self) -> int:
-        return len(self.representative)
+        return self.documents - len(self.others)
 
-    def extended(self, files: SignatureFiles, earlier: U64) -> EquivalenceClasses:
-        """With one more class for each document of an index, whose text keys are ``earlier``."""
-        added = np.arange(self.documents, self.documents + len(earlier))
-        keys, place = np.unique(earlier, return_inverse=True)
-        first = added[np.unique(earlier, return_index=True)[1]]
-        for shard, begin in reversed([*enumerate(files.first_documents[:-1])]):  # the first one's word is the last
-            texts = files.texts(shard)
-            known = np.flatnonzero(np.isin(texts, keys))[::-1]
-            first[np.searchsorted(keys, texts[known])] = begin + known
-        return replace(self, representative=np.concatenate([self.representative, added]), earlier_text=first[place])
+    @cached_property
+    def others(self) -> I64:
+        """int64, ascending: the documents that are not the first of a class."""
+        return np.sort(np.concatenate([self.copies["document"].to_numpy(), self.empty]))
 
-    def compared(self, needed: Bools) -> I64:
-        """The documents, one of each text, in a class that is ``needed`` (bool (classes,)) or has several texts."""
-        own = self.representative[: np.searchsorted(self.representative, self.documents)]
+    @property
+    def of_several_texts(self) -> I64:
+        """int64, ascending: one document of each text, in classes with several."""
         others = self.copies.filter(pl.col("first_text") == pl.col("document"))
-        several = [others[name].to_numpy() for name in ("document", "first_copy")]
-        return distinct(np.concatenate([own[needed[: len(own)]], *several]))
+        return distinct(np.concatenate([others[name].to_numpy() for name in ("document", "first_copy")]))
 
 
-def group_by_keys(files: SignatureFiles, *, folder: Path, memory_bytes: int) -> EquivalenceClasses:
-    """Group the documents of all shards by their keys, one range of keys after another as they fit into memory."""
-    parts = max(1, -(-files.documents * BYTES_A_KEY // memory_bytes))
-    ranges = by_ranges(_records(files), parts=parts, path=folder / "keys")
-    copies = pl.concat(_copies(files, records) for records in ranges).sort("document")
-    single = np.ones(files.documents, np.bool_)
-    empty = np.concatenate([np.empty(0, np.int64), *_empty(files)])
-    single[empty] = single[copies["document"].to_numpy()] = False
-    return EquivalenceClasses(files.documents, np.flatnonzero(single), copies, empty)
-
-
-def _records(files: SignatureFiles) -> Iterator[Array]:
-    """The keys of documents with shingles."""
-    yield np.empty(0, RECORD)
-    for shard, first in enumerate(files.first_documents[:-1]):
-        rows = np.flatnonzero(files.counts(shard))
-        records = np.empty(len(rows), RECORD)
-        records["hash"], records["rest"] = files.keys(shard)[rows].T
-        records["row"] = first + rows
-        yield records
-
-
-def _empty(files: SignatureFiles) -> Iterator[I64]:
-    return (first + np.flatnonzero(files.counts(shard) == 0) for shard, first in enumerate(files.first_documents[:-1]))
-
-
-def _copies(files: SignatureFiles, records: Array) -> pl.DataFrame:
-    """Of documents of a range of keys those that are not the first of their class."""
-    rows, keys = records["row"], np.stack([records["hash"], records["rest"]], axis=1)
-    first = np.empty(len(rows), np.int64)
-    group_keys(read_only(keys), read_only(np.ones(len(rows), np.int64)), first)
-    copies = np.flatnonzero(first != np.arange(len(rows)))
-    # Equal texts have equal shingles, so only documents of classes with several are looked at.
-    several = distinct(np.concatenate([copies, first[copies]]))
-    _, earliest, number = np.unique(files.of_rows(rows[several], files.texts), return_index=True, return_inverse=True)
-    first_text = several[earliest[number]][np.searchsorted(several, copies)]
-    return pl.DataFrame({"document": rows[copies], "first_copy": rows[first[copies]], "first_text": rows[first_text]})
+def group_by_keys(
+    files: SignatureFiles, runs: Sequence[Run], *, folder: Path, memory_bytes: int, workers: ShardWorkers
+) -> EquivalenceClasses:
+    """Group the documents of all shards by their keys; what is written in ``folder`` on the way is removed."""
+    keys = folder / "keys"
+    parts = parts_for(files.documents, bytes_a_row=BYTES_A_KEY, memory_bytes=workers.memory_a_task(memory_bytes))
+    workers.run(_order, ordered := [_RunKeys(files, run, parts, keys) for run in runs])
+    workers.run(_group, grouped := [_PartKeys(part, len(runs), keys) for part in range(parts)])
+    copies = np.concatenate([np.load(task.output) for task in grouped])
+    empty = np.concatenate([np.empty(0, np.int64), *(np.load(task.file("empty")) for task in ordered)])
+    shutil.rmtree(keys)
+    return EquivalenceClasses(
+        files.documents, pl.DataFrame(copies, schema=COPIES, orient="row").sort("document"), empty
+    )
 
 
 @dataclass(frozen=True)
-class ClassTables:
-    """Per class, on disk: what candidates are found with."""
+class _RunKeys:
+    """A run whose keys are to be ordered by part."""
 
-    digests: MappedArray
-    """uint8 (classes, num_perm), the low byte of each signature value. Two values that differ agree there once in 256
-    times, so comparing digests never finds fewer equal values than comparing signatures."""
-    hashes: MappedArray
-    """uint64 (bands, classes), the band hashes."""
+    files: SignatureFiles
+    run: Run
+    parts: int
+    folder: Path
 
-    @classmethod
-    def read(cls, folder: Path, bands: Bands) -> ClassTables:
-        """Those that `write_tables` wrote."""
-        classes = (folder / DIGESTS).stat().st_size // bands.num_perm
-        digests = MappedArray(folder / DIGESTS, np.uint8, (classes, bands.num_perm))
-        return cls(digests, MappedArray(folder / HASHES, np.uint64, (bands.bands, classes)))
+    def file(self, kind: str) -> Path:
+        """One of its files."""
+        return self.folder / f"{self.run.number:05d}.{kind}.npy"
 
-    def flush(self) -> None:
-        """Let other machines see what was written."""
-        self.digests.flush()
-        self.hashes.flush()
-
-    def release(self) -> None:
-        """Give the pages of both files back."""
-        self.digests.release()
-        self.hashes.release()
+    @property
+    def output(self) -> Path:
+        """Where parts begin."""
+        return self.file("cuts")
 
 
-def write_tables(
-    files: SignatureFiles, classes: EquivalenceClasses, bands: Bands, *, folder: Path, count: int, threads: int = 1
-) -> ClassTables:
-    """Write digest and band hashes of every class into ``folder``, with room for ``count`` classes."""
-    digests = MappedArray(folder / DIGESTS, np.uint8, (count, files.config.num_perm), create=True)
-    hashes = MappedArray(folder / HASHES, np.uint64, (bands.bands, count), create=True)
-    tables, firsts = ClassTables(digests, hashes), files.first_documents
-    rows = np.searchsorted(classes.representative, firsts)
+@dataclass(frozen=True)
+class _PartKeys:
+    """A part of the keys of all runs."""
 
-    def one(shard: int) -> None:
-        source = files.signatures(shard)
-        for at in range(rows[shard], rows[shard + 1], ROWS_AT_A_TIME):
-            part = slice(at, min(rows[shard + 1], at + ROWS_AT_A_TIME))
-            fill_tables(tables, part, source[classes.representative[part] - firsts[shard]], bands=bands)
+    part: int
+    runs: int
+    folder: Path
 
-    run_in_threads(one, range(len(files.sizes)), threads=threads)
-    return tables
+    @property
+    def output(self) -> Path:
+        """Its copies."""
+        return self.folder / f"{self.part:05d}.copies.npy"
 
 
-def fill_tables(tables: ClassTables, part: slice, signatures: Array, *, bands: Bands) -> None:
-    """Enter the signatures (uint32 (n, num_perm)) of a run of classes."""
-    tables.digests.array[part] = signatures.astype(np.uint8)
-    hash_bands(read_only(np.ascontiguousarray(signatures)), bands.bands, bands.rows, tables.hashes.array[:, part])
-    tables.release()
+def _order(task: _RunKeys) -> None:
+    records, empty = [np.empty(0, RECORD)], [np.empty(0, np.int64)]
+    for shard in task.run.shards:
+        first, counts = task.files.first_documents[shard], task.files.counts(shard)
+        rows = np.flatnonzero(counts)
+        some = np.empty(len(rows), RECORD)
+        some["hash"], some["rest"] = task.files.keys(shard)[rows].T
+        some["text"], some["document"] = task.files.texts(shard)[rows], first + rows
+        records.append(some)
+        empty.append(first + np.flatnonzero(counts == 0))
+    every = np.concatenate(records)
+    order, cuts = by_part(every["hash"], task.parts)
+    save_array(task.file("keys"), every[order])
+    save_array(task.file("empty"), np.concatenate(empty))
+    save_array(task.output, cuts)
+
+
+def _group(task: _PartKeys) -> None:
+    """Find the copies among the documents of a part, which stand in their order."""
+    records = np.concatenate([np.empty(0, RECORD), *(_piece(task, run) for run in range(task.runs))])
+    keys = np.stack([records["hash"], records["rest"]], axis=1)
+    first = np.empty(len(records), np.int64)
+    group_keys(read_only(keys), read_only(np.ones(len(records), np.int64)), first)
+    copies = np.flatnonzero(first != np.arange(len(records)))
+    # Equal texts have equal shingles, so only documents of classes with several are looked at.
+    several = distinct(np.concatenate([copies, first[copies]]))
+    _, earliest, number = np.unique(records["text"][several], return_index=True, return_inverse=True)
+    first_text = several[earliest[number]][np.searchsorted(several, copies)]
+    save_array(
+        task.output, np.stack([records["document"][rows] for rows in (copies, first[copies], first_text)], axis=1)
+    )
+
+
+def _piece(task: _PartKeys, run: int) -> Array:
+    begin, end = np.load(task.folder / f"{run:05d}.cuts.npy")[task.part : task.part + 2]
+    keys: Array = np.load(task.folder / f"{run:05d}.keys.npy", mmap_mode="r")[begin:end]
+    return keys

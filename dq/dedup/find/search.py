@@ -9,30 +9,33 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from dq.arrays import Array, offsets_of
+from dq.arrays import I64, offsets_of
 from dq.dedup.bands import choose_bands
 from dq.dedup.config import DedupConfig, Resources
-from dq.dedup.duplicates import FROZEN_SCHEMA, RECORD, Counts, Duplicates, LargeBuckets
-from dq.dedup.find.candidates import Candidates, find_candidates
-from dq.dedup.find.class_shingles import ClassShingles, shingle_classes
-from dq.dedup.find.equivalence import ClassTables, EquivalenceClasses, fill_tables, group_by_keys, write_tables
+from dq.dedup.duplicates import RECORD, Counts, Duplicates, LargeBuckets
+from dq.dedup.find.band_files import add_earlier, write_bands
+from dq.dedup.find.candidates import BYTES_A_ROW, Candidates, KnownSignatures, find_candidates
+from dq.dedup.find.class_shingles import ShingleFiles, shingle_classes
+from dq.dedup.find.earlier import frozen_documents, nothing_met
+from dq.dedup.find.equivalence import EquivalenceClasses, group_by_keys
+from dq.dedup.find.runs import parts_for, runs_of
 from dq.dedup.find.shard_tasks import ShardWorkers
 from dq.dedup.find.signature_files import sign_shards
-from dq.dedup.find.verify import needed_classes, verify
-from dq.dedup.index import DuplicateIndex, Met
+from dq.dedup.find.verify import verify
+from dq.dedup.index import DuplicateIndex
 from dq.dedup.shards import Shard
 from dq.errors import ConfigError
 from dq.executors import QUIET, Executor, Step, require_live_polars
-from dq.store.arrays import save_parts
+from dq.store.arrays import save_array, save_parts
 from dq.store.files import remove_partials
 
-ROWS_A_RELEASE = 64  # as many mapped rows are read before their pages are given back
+MEMBERS_AT_A_TIME = 64  # of large buckets: their shingles are held
 
 
 def find_duplicates(
@@ -56,8 +59,8 @@ def find_duplicates(
             without one they are always made anew.
         index: earlier documents to compare with as well; its configuration counts.
         resources: threads and memory.
-        executor: who reads the texts, a task a shard, where that is not these threads; shards are then functions that
-            can be sent there, and the folder one that is seen there.
+        executor: who does the work, a task a shard, a run of shards or a part, where that is not these threads; shards
+            are then functions that can be sent there, and the folder one that is seen there.
         step: told of documents as they are signed.
     """
     require_live_polars()
@@ -85,69 +88,58 @@ def _find(
     how: tuple[Resources, ShardWorkers],
 ) -> Duplicates:
     resources, workers = how
-    bands = choose_bands(config)
+    memory, bands = resources.memory_bytes, choose_bands(config)
     files = sign_shards(shards, config.shingles, folder=folder / "signatures", inputs=inputs, workers=workers)
-    work = folder / "work"
+    work, runs = folder / "work", runs_of(files.first_documents)
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
-    classes = group_by_keys(files, folder=work, memory_bytes=resources.memory_bytes)
-    tables = write_tables(files, classes, bands, folder=work, count=len(classes), threads=workers.threads)
-    own = len(classes)
-    met = None if index is None else index.meet(tables.hashes.array, inputs=inputs)
-    if met is not None and len(met.shingles):
-        classes = classes.extended(files, met.texts)
-        tables = write_tables(files, classes, bands, folder=work, count=len(classes), threads=workers.threads)
-        fill_tables(tables, slice(own, len(classes)), met.signatures, bands=bands)
+    classes = group_by_keys(files, runs, folder=work, memory_bytes=memory, workers=workers)
+    parts = parts_for(len(classes), bytes_a_row=BYTES_A_ROW, memory_bytes=workers.memory_a_task(memory))
+    tables = write_bands(files, classes, runs, bands=bands, parts=parts, folder=work, workers=workers)
+    met = nothing_met(bands) if index is None else index.meet(map(tables.hashes, range(bands.bands)), inputs=inputs)
+    tables = add_earlier(tables, met.signatures, first=files.documents, bands=bands, parts=parts)
+    signatures = KnownSignatures(files, work / "earlier.npy")
+    save_array(signatures.earlier, met.signatures)
     candidates = find_candidates(
-        tables,
-        bands,
-        max_bucket=config.max_bucket,
-        frozen_from=own,
-        folder=work,
-        memory_bytes=resources.memory_bytes,
-        workers=workers,
+        tables, signatures, bands, parts=parts, max_bucket=config.max_bucket, folder=work, workers=workers
     )
+    shutil.rmtree(tables.folder)
     shingles, measured = shingle_classes(
-        shards,
-        files,
-        classes,
-        needed=needed_classes(candidates, len(classes)),
-        given=[] if met is None else met.shingles,
-        path=work / "shingles.u64",
+        shards, files, classes, candidates=candidates.files, earlier=met.shingles, folder=work, workers=workers
+    )
+    pairs = verify(
+        candidates.files,
+        shingles,
+        documents=files.documents,
+        config=config,
+        folder=work,
+        memory_bytes=memory,
         workers=workers,
     )
-    pairs = verify(candidates, classes, shingles, config=config, resources=resources)
-    buckets = _large_buckets(candidates, classes, tables, shingles=shingles, folder=folder)
+    buckets = _large_buckets(candidates.buckets, signatures, shingles, folder=folder)
     shutil.rmtree(work)
     return Duplicates(
         config=config,
         bands=bands,
-        counts=_counts(candidates, classes, own, pairs=pairs, buckets=buckets),
+        counts=_counts(candidates, classes, pairs=pairs, buckets=buckets),
         pairs=pairs,
         copies=classes.copies,
         empty=classes.empty,
         measured=measured,
         buckets=buckets,
-        frozen=_frozen(met, classes),
+        frozen=frozen_documents(met, files),
     )
 
 
-def _frozen(met: Met | None, classes: EquivalenceClasses) -> pl.DataFrame:
-    if met is None:
-        return pl.DataFrame(schema=FROZEN_SCHEMA)
-    numbers = pl.Series("document", np.arange(met.ids.height) + classes.documents, dtype=pl.Int64)
-    return met.ids.select(numbers, "id", "source", first_text=pl.Series(classes.earlier_text, dtype=pl.Int64))
-
-
 def _counts(
-    candidates: Candidates, classes: EquivalenceClasses, own: int, *, pairs: pl.DataFrame, buckets: LargeBuckets
+    candidates: Candidates, classes: EquivalenceClasses, *, pairs: pl.DataFrame, buckets: LargeBuckets
 ) -> Counts:
     exact = int((classes.copies["first_text"] != classes.copies["document"]).sum())
     return Counts(
         documents=classes.documents,
         empty=len(classes.empty),
         exact_copies=exact,
-        equal_shingles=classes.documents - len(classes.empty) - own - exact,
+        equal_shingles=classes.copies.height - exact,
         candidate_pairs=candidates.compared,
         skipped_by_signature=candidates.skipped,
         verified_pairs=pairs.height,
@@ -157,30 +149,22 @@ def _counts(
 
 
 def _large_buckets(
-    candidates: Candidates, classes: EquivalenceClasses, tables: ClassTables, *, shingles: ClassShingles, folder: Path
+    found: Sequence[I64], signatures: KnownSignatures, shingles: ShingleFiles, *, folder: Path
 ) -> LargeBuckets:
-    """Buckets in an order of their own (that of their members), whatever the ranges they were found in."""
-    found = sorted(candidates.buckets, key=lambda members: (int(members[0]), len(members), members.tobytes()))
-    members = np.concatenate([np.empty(0, np.int64), *found])
-    rows, numbers = np.unique(members, return_inverse=True)
-    places = shingles.places(rows)
-    ends = offsets_of(shingles.lengths[places])
-    save_parts(LargeBuckets.path(folder, "shingles"), _one_by_one(shingles, places), int(ends[-1]))
+    """Buckets in an order of their own (that of their members), whatever the parts they were found in."""
+    ordered = sorted(found, key=lambda members: (int(members[0]), len(members), members.tobytes()))
+    members = np.concatenate([np.empty(0, np.int64), *ordered])
+    documents, numbers = np.unique(members, return_inverse=True)
+    ends = offsets_of(shingles.lengths(documents))
+    some = np.split(documents, range(MEMBERS_AT_A_TIME, len(documents), MEMBERS_AT_A_TIME))
+    save_parts(LargeBuckets.path(folder, "shingles"), (shingles.of(part).hashes for part in some), int(ends[-1]))
+    digests = (signatures.of(part).astype(np.uint8) for part in some)
+    save_parts(LargeBuckets.path(folder, "digests"), digests, len(documents))
     LargeBuckets.save(
         folder,
-        offsets=offsets_of([len(bucket) for bucket in found]),
+        offsets=offsets_of([len(bucket) for bucket in ordered]),
         members=numbers.astype(np.int64),
-        documents=classes.representative[rows],
+        documents=documents,
         shingle_offsets=ends,
-        digests=np.array(tables.digests.array[rows]),
     )
     return LargeBuckets.read(folder)
-
-
-def _one_by_one(shingles: ClassShingles, places: Array) -> Iterator[Array]:
-    """The shingles at each place: together they may be larger than memory."""
-    yield np.empty(0, np.uint64)
-    for number, place in enumerate(places):
-        yield shingles.of(place)
-        if number % ROWS_A_RELEASE == 0:
-            shingles.file.release()

@@ -1,4 +1,4 @@
-"""A task a shard or band: by threads of this process, or by an executor whose workers may be elsewhere."""
+"""Tasks for shards, runs of them and parts: by threads of this process, or by an executor, perhaps elsewhere."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from typing import Protocol, TypeVar
 
 from dq.executors import QUIET, Executor, Step, run_in_threads
 
+TASK_BYTES = 1_000_000_000  # for the tables of a task, where workers are elsewhere
+
 
 class ShardTask(Protocol):
-    """What is to be done with a shard or band. Workers elsewhere are sent it, and see the same files."""
+    """What is to be done with a shard, a run or a part. Workers elsewhere are sent it, and see the same files."""
 
     @property
     def output(self) -> Path:
@@ -38,10 +40,10 @@ class ShardWorkers:
         function: Callable[[Task], None],
         tasks: Sequence[Task],
         *,
-        threads: int = 1,
+        threads: int | None = None,
         amount: Callable[[Task], float] = lambda _task: 0,
     ) -> None:
-        """Do the tasks whose output is not there, by so many threads where these are used.
+        """Do the tasks whose output is not there, by so many threads where these are used: all, unless it is said.
 
         The step is told the amount of every task, asked when it is done.
         """
@@ -54,4 +56,13 @@ class ShardWorkers:
                 function(task)
             self.step.advance(amount(task))
 
-        run_in_threads(one, tasks, threads=threads)
+        run_in_threads(one, tasks, threads=threads or self.threads)
+
+    @property
+    def count(self) -> int:
+        """Tasks at a time."""
+        return self.threads if self.executor is None else self.executor.workers
+
+    def memory_a_task(self, memory_bytes: int) -> int:
+        """Of so much for all of this process; a worker elsewhere has its own."""
+        return memory_bytes // self.threads if self.executor is None else min(memory_bytes, TASK_BYTES)

@@ -4,6 +4,7 @@
     signatures/00000.keys.npy         uint64 (n, 2)
     signatures/00000.texts.npy        uint64 (n,)
     signatures/00000.counts.npy       int64 (n,); written last: it marks the shard as done
+    signatures/first_documents.npy    int64 (shards + 1,), the number of the first document of each shard, and of all
     signatures/record.json            what they were made from
 
 A restart goes on after the last finished shard, if inputs and configuration are the same; else it starts again.
@@ -12,7 +13,7 @@ A restart goes on after the last finished shard, if inputs and configuration are
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,30 +31,36 @@ from dq.text import TextBatch
 
 FORMAT_VERSION = 2
 ROWS_AT_A_TIME = 100_000
+FIRST_DOCUMENTS = "first_documents.npy"
 
 
 @dataclass(frozen=True)
 class SignatureFiles:
-    """Reads what :func:`sign_shards` wrote. ``sizes`` is the number of documents of each shard."""
+    """Reads what :func:`sign_shards` wrote."""
 
     folder: Path
     config: ShingleConfig
-    sizes: tuple[int, ...]
-
-    @property
-    def documents(self) -> int:
-        """Documents of all shards."""
-        return sum(self.sizes)
-
-    def signatures(self, shard: int) -> U32:
-        """uint32 (n, num_perm), mapped."""
-        mapped: Array = np.load(_path(self.folder, shard, "signatures"), mmap_mode="r")
-        return mapped
 
     @property
     def first_documents(self) -> I64:
         """The number of the first document of each shard, and of all: int64 (shards + 1,)."""
-        return offsets_of(self.sizes)
+        found: I64 = np.load(self.folder / FIRST_DOCUMENTS)
+        return found
+
+    @property
+    def documents(self) -> int:
+        """Documents of all shards."""
+        return int(self.first_documents[-1])
+
+    def signatures(self, documents: I64) -> U32:
+        """uint32 (n, num_perm), of documents by their ascending numbers."""
+        found = np.empty((len(documents), self.config.num_perm), np.uint32)
+        at = 0
+        for shard, within in by_runs(documents, self.first_documents):
+            mapped = np.load(_path(self.folder, shard, "signatures"), mmap_mode="r")
+            found[at : at + len(within)] = mapped[within]
+            at += len(within)
+        return found
 
     def keys(self, shard: int) -> U64:
         """uint64 (n, 2)."""
@@ -66,11 +73,6 @@ class SignatureFiles:
     def counts(self, shard: int) -> I64:
         """int64 (n,): shingles with repeats."""
         return self._load(shard, "counts")
-
-    def of_rows(self, documents: I64, values: Callable[[int], Array]) -> Array:
-        """What `texts` or `counts` say of documents, by their ascending numbers."""
-        parts = [values(shard)[within] for shard, within in by_runs(documents, self.first_documents)]
-        return np.concatenate([np.empty(0, parts[0].dtype if parts else np.int64), *parts])
 
     def _load(self, shard: int, kind: str) -> Array:
         loaded: Array = np.load(_path(self.folder, shard, kind))
@@ -125,7 +127,9 @@ def sign_shards(
     inner = max(1, workers.threads // outer) if workers.executor is None else 1
     tasks = [_SignTask(texts, shard, config, folder, inner) for shard, texts in enumerate(shards)]
     workers.run(_sign, tasks, threads=outer, amount=_SignTask.documents)
-    return SignatureFiles(folder, config, tuple(task.documents() for task in tasks))
+    if not (folder / FIRST_DOCUMENTS).exists():
+        save_array(folder / FIRST_DOCUMENTS, offsets_of([task.documents() for task in tasks]))
+    return SignatureFiles(folder, config)
 
 
 def _sign(task: _SignTask) -> None:

@@ -1,23 +1,28 @@
 """Verified pairs: the exact similarity of every candidate, from the shingles themselves.
 
-Candidates are verified in ranges of their left class, so memory is bounded whatever their number.
+A task takes the pairs of one range of left documents, some at a time, with their shingles: memory is bounded whatever
+their number.
+
+    verified/00000.npy  int64 (m, 4): left, right, intersection, union; by left, then right
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from dq.arrays import Array, read_only
-from dq.dedup.config import DedupConfig, Resources
-from dq.dedup.find.candidates import Candidates
-from dq.dedup.find.class_shingles import ClassShingles
-from dq.dedup.find.equivalence import EquivalenceClasses
+from dq.arrays import I64, Array, distinct, read_only
+from dq.dedup.config import DedupConfig
+from dq.dedup.find.candidates import CandidateFiles
+from dq.dedup.find.class_shingles import ShingleFiles
+from dq.dedup.find.shard_tasks import ShardWorkers
 from dq.dedup.kernels.verify import Bound, verify_pairs
-from dq.executors import run_in_threads
+from dq.store.arrays import save_array
 
 PAIR_SCHEMA = {
     "left": pl.Int64,
@@ -27,77 +32,86 @@ PAIR_SCHEMA = {
     "similarity": pl.Float64,
 }
 BYTES_A_PAIR = 96
-PAIRS_A_TASK = 4096  # a multiple of the next
-PAIRS_A_RELEASE = 64  # a pair was seen to map 0.7 MB (the system maps what lies around): given back after so many
-SCAN_PAIRS = 1 << 20
-COUNTER_BITS = 24  # pairs are counted in so many ranges of classes at most
+DOCUMENTS_A_TASK = 1 << 20
+TASKS_A_WORKER = 4  # at the least, so that all end at about the same time
+SHINGLES_AT_A_TIME = 1 << 23  # 64 MB; those of one pair at the least
 
 
-def needed_classes(candidates: Candidates, count: int) -> Array:
-    """Bool (classes,): the classes in some candidate pair or large bucket."""
-    needed = np.zeros(count, np.bool_)
-    for pairs in _scan(candidates):
-        needed[pairs.ravel()] = True
-    for members in candidates.buckets:
-        needed[members] = True
-    return needed
+@dataclass(frozen=True)
+class _Task:
+    """A range of left documents."""
+
+    number: int
+    first: int
+    end: int
+    candidates: CandidateFiles
+    shingles: ShingleFiles
+    bound: Bound
+    memory_bytes: int
+    folder: Path
+
+    @property
+    def output(self) -> Path:
+        """The verified pairs."""
+        return self.folder / f"{self.number:05d}.npy"
 
 
 def verify(
-    candidates: Candidates,
-    classes: EquivalenceClasses,
-    shingles: ClassShingles,
+    candidates: CandidateFiles,
+    shingles: ShingleFiles,
     *,
+    documents: int,
     config: DedupConfig,
-    resources: Resources,
+    folder: Path,
+    memory_bytes: int,
+    workers: ShardWorkers,
 ) -> pl.DataFrame:
     """The candidate pairs at or above the threshold, as document numbers, sorted by left, then right."""
-    bound = Bound(*config.exact_threshold.as_integer_ratio())
-    tables = (read_only(shingles.file.array), read_only(shingles.starts), read_only(shingles.lengths))
-    frames = []
-    for pairs in _sorted_ranges(candidates, len(classes), resources.memory_bytes):
-        counts = np.empty((2, len(pairs)), np.int64)
-
-        def one(first: int, pairs: Array = pairs, counts: Array = counts) -> None:
-            for at in range(first, min(first + PAIRS_A_TASK, len(pairs)), PAIRS_A_RELEASE):
-                part = slice(at, at + PAIRS_A_RELEASE)
-                verify_pairs(read_only(shingles.places(pairs[part])), *tables, bound, counts[0, part], counts[1, part])
-                shingles.file.release()
-
-        run_in_threads(one, range(0, len(pairs), PAIRS_A_TASK), threads=resources.threads)
-        frames.append(_frame(pairs, counts, classes))
-    return pl.concat([pl.DataFrame(schema=PAIR_SCHEMA), *frames])
+    bound, each = Bound(*config.exact_threshold.as_integer_ratio()), workers.memory_a_task(memory_bytes)
+    count = max(-(-documents // DOCUMENTS_A_TASK), min(TASKS_A_WORKER * workers.count, documents))
+    edges = np.linspace(0, documents, count + 1).astype(np.int64).tolist()
+    tasks = [
+        _Task(number, first, end, candidates, shingles, bound, each, folder / "verified")
+        for number, (first, end) in enumerate(pairwise(edges))
+    ]
+    workers.run(_verify, tasks)
+    return _frame(np.concatenate([np.empty((0, 4), np.int64), *(np.load(task.output) for task in tasks)]))
 
 
-def _frame(pairs: Array, counts: Array, classes: EquivalenceClasses) -> pl.DataFrame:
-    common, union = counts
-    proven = common >= 0
-    left, right = (classes.representative[pairs[proven, side]] for side in (0, 1))
-    common, union = common[proven], union[proven]
+def _frame(rows: Array) -> pl.DataFrame:
+    left, right, common, union = rows.T
     values = {"left": left, "right": right, "intersection": common, "union": union, "similarity": common / union}
     return pl.DataFrame(values, schema=PAIR_SCHEMA)
 
 
-def _scan(candidates: Candidates) -> Iterator[Array]:
-    for path in candidates.files:
-        with path.open("rb") as file:
-            while len(values := np.fromfile(file, np.int64, 2 * SCAN_PAIRS)):
-                yield values.reshape(-1, 2)
+def _verify(task: _Task) -> None:
+    verified = [np.empty((0, 4), np.int64)]
+    for pairs in _sorted(task, task.first, task.end):
+        for some in _some(task, pairs):
+            known = distinct(some.ravel())
+            shingles, counts = task.shingles.of(known), np.empty((2, len(some)), np.int64)
+            tables = read_only(shingles.hashes), read_only(shingles.offsets[:-1]), read_only(np.diff(shingles.offsets))
+            verify_pairs(read_only(np.searchsorted(known, some)), *tables, task.bound, *counts)
+            proven = counts[0] >= 0
+            verified.append(np.concatenate([some[proven], counts.T[proven]], axis=1))
+    save_array(task.output, np.concatenate(verified))
 
 
-def _sorted_ranges(candidates: Candidates, classes: int, memory_bytes: int) -> Iterator[Array]:
-    """The pairs in order, as many at a time as fit: each round scans the file for one range of left classes."""
-    limit = max(1, memory_bytes // BYTES_A_PAIR)
-    if candidates.count <= limit:
-        edges = np.array([0, classes])
-    else:
-        shift = max(0, classes.bit_length() - COUNTER_BITS)
-        totals = np.zeros((classes >> shift) + 1, np.int64)
-        for pairs in _scan(candidates):
-            totals += np.bincount(pairs[:, 0] >> shift, minlength=len(totals))
-        edges = np.unique(np.searchsorted(np.cumsum(totals), np.arange(0, candidates.count, limit))) << shift
-        edges = np.concatenate([edges, [classes]])
-    for low, high in itertools.pairwise(edges):
-        parts = [pairs[(pairs[:, 0] >= low) & (pairs[:, 0] < high)] for pairs in _scan(candidates)]
-        chosen = np.concatenate([np.empty((0, 2), np.int64), *parts])
-        yield chosen[np.lexsort((chosen[:, 1], chosen[:, 0]))]
+def _sorted(task: _Task, first: int, end: int) -> Iterator[I64]:
+    """The pairs of a range in order; in halves, where there are too many for memory."""
+    pieces = task.candidates.pairs(first, end)
+    if sum(map(len, pieces)) * BYTES_A_PAIR > task.memory_bytes and end - first > 1:
+        middle = (first + end) // 2
+        yield from _sorted(task, first, middle)
+        yield from _sorted(task, middle, end)
+    elif pieces:
+        pairs = np.concatenate(pieces)
+        yield pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
+
+
+def _some(task: _Task, pairs: I64) -> Iterator[I64]:
+    """Pairs whose shingles are held at a time."""
+    known = distinct(pairs.ravel())
+    sizes = task.shingles.lengths(known)[np.searchsorted(known, pairs)].sum(axis=1)
+    cuts = np.flatnonzero(np.diff((np.cumsum(sizes) - sizes) // SHINGLES_AT_A_TIME)) + 1
+    yield from np.split(pairs, cuts)

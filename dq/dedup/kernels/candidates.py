@@ -1,7 +1,7 @@
 """Band buckets and the candidate pairs in them.
 
-Documents are given as classes (one row per distinct shingle set). A pair that shares several bands is emitted by the
-first of them only, which needs no table of pairs seen: the earlier bands are compared instead.
+Documents are the first ones of their classes (one per distinct shingle set). A pair that shares several bands is
+emitted by the first of them only, which needs no table of pairs seen: the earlier bands are compared instead.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dq.arrays import I64, U8, U32, U64
+from dq.arrays import I64, U8, U32, U64, Bools
 from dq.text.kernels.bits import multiply_fold
 from dq.text.kernels.jit import inlined, kernel
 
@@ -22,13 +22,14 @@ class BandTables(NamedTuple):
     """What candidates are found with."""
 
     digests: U8
-    """(classes, num_perm): the low byte of each signature value."""
+    """(n, num_perm): the low byte of each signature value. Two values that differ agree there once in 256 times, so
+    comparing digests never finds fewer equal values than comparing signatures."""
     hashes: U64
-    """(bands, classes): the band hashes."""
+    """(bands, n): the band hashes."""
 
 
 class PairRules(NamedTuple):
-    """Which classes of a bucket become pairs."""
+    """Which members of a bucket become pairs."""
 
     rows: int
     """Signature values of a band."""
@@ -37,7 +38,7 @@ class PairRules(NamedTuple):
     max_bucket: int
     """Larger buckets give no pairs."""
     frozen_from: int
-    """Two classes from this one on are never a pair."""
+    """Two members from this one on are never a pair."""
 
 
 @kernel
@@ -95,7 +96,7 @@ def equal_values(left: U8, right: U8) -> int:
 
 @inlined
 def _earlier_band(left: int, right: int, tables: BandTables, band: int, rows: int) -> bool:
-    """Whether two classes share a band before this one: their digests tell quickly, band hashes decide."""
+    """Whether two members share a band before this one: their digests tell quickly, band hashes decide."""
     for other in range(band):
         agree = True
         for k in range(other * rows, (other + 1) * rows):
@@ -111,7 +112,7 @@ def _earlier_band(left: int, right: int, tables: BandTables, band: int, rows: in
 def emit_pairs(
     hashes: U64, members: I64, tables: BandTables, rules: PairRules, band: int, begin: int, pairs: I64, counters: I64
 ) -> tuple[int, int]:
-    """Pairs of classes in the buckets of one band, from ``begin`` on until ``pairs`` ((m, 2)) is nearly full.
+    """Pairs of members in the buckets of one band, from ``begin`` on until ``pairs`` ((m, 2)) is nearly full.
 
     ``hashes`` is sorted and ``members`` goes with it. Adds to ``counters``: pairs compared, pairs skipped because their
     digests agree in too few values. Returns the pairs written and where to go on.
@@ -142,6 +143,20 @@ def emit_pairs(
                     written += 1
         i = end
     return written, i
+
+
+@kernel
+def mark_small_buckets(hashes: U64, max_bucket: int, small: Bools) -> None:
+    """Mark the members of every bucket of two to ``max_bucket`` in sorted ``hashes``."""
+    i = 0
+    while i < hashes.size:
+        end = i + 1
+        while end < hashes.size and hashes[end] == hashes[i]:
+            end += 1
+        if 2 <= end - i <= max_bucket:
+            for k in range(i, end):
+                small[k] = True
+        i = end
 
 
 @kernel

@@ -57,3 +57,12 @@ def verify_pairs(pairs: I64, shingles: U64, starts: I64, lengths: I64, bound: Bo
         found = common_shingles(a, b, bound)
         common[k] = found
         union[k] = a.size + b.size - found
+
+
+@kernel
+def gather(source: U64, starts: I64, lengths: I64, out: U64, offsets: I64) -> None:
+    """Copy runs of ``source`` to their places in ``out``."""
+    for k in range(starts.size):
+        begin, at = starts[k], offsets[k]
+        for i in range(lengths[k]):
+            out[at + i] = source[begin + i]
