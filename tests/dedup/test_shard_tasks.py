@@ -11,6 +11,7 @@ import pytest
 
 from dq.corpus.corpus import read_column
 from dq.dedup import DedupConfig, DuplicateIndex, find_duplicates, select
+from dq.dedup.find import runs, verify
 from dq.executors import LocalExecutor
 from tests.dedup import oracle
 
@@ -41,7 +42,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("with_index", [False, True])
-def test_tasks_leave_the_bytes_of_threads(tmp_path: Path, with_index: bool) -> None:
+def test_tasks_leave_the_bytes_of_threads(tmp_path: Path, with_index: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     texts = oracle.corpus(5, families=10, copies=8)
     shards, index = shards_of(tmp_path, texts), None
     if with_index:
@@ -53,6 +54,9 @@ def test_tasks_leave_the_bytes_of_threads(tmp_path: Path, with_index: bool) -> N
     here, there = tmp_path / "here", tmp_path / "there"
     told = Told()
     found = find_duplicates(shards, CONFIG, folder=here, inputs="a", index=index)
+    # Each shard a run, and ranges of few documents: what large corpora have done elsewhere is done there for this one.
+    monkeypatch.setattr(runs, "ROWS_A_RUN", 5)
+    monkeypatch.setattr(verify, "DOCUMENTS_A_TASK", 15)
     find_duplicates(shards, CONFIG, folder=there, inputs="a", index=index, executor=LocalExecutor(2), step=told)
     assert found.counts.verified_pairs > 10 and len(found.buckets)
     assert contents(here) == contents(there)

@@ -93,15 +93,16 @@ def _find(
     work, runs = folder / "work", runs_of(files.first_documents)
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
-    classes = group_by_keys(files, runs, folder=work, memory_bytes=memory, workers=workers)
-    parts = parts_for(len(classes), bytes_a_row=BYTES_A_ROW, memory_bytes=workers.memory_a_task(memory))
-    tables = write_bands(files, classes, runs, bands=bands, parts=parts, folder=work, workers=workers)
+    of_runs = workers if len(runs) > 1 else workers.here()
+    classes = group_by_keys(files, runs, folder=work, memory_bytes=memory, workers=of_runs)
+    parts = parts_for(len(classes), bytes_a_row=BYTES_A_ROW, memory_bytes=of_runs.memory_a_task(memory))
+    tables = write_bands(files, classes, runs, bands=bands, parts=parts, folder=work, workers=of_runs)
     met = nothing_met(bands) if index is None else index.meet(map(tables.hashes, range(bands.bands)), inputs=inputs)
     tables = add_earlier(tables, met.signatures, first=files.documents, bands=bands, parts=parts)
     signatures = KnownSignatures(files, work / "earlier.npy")
     save_array(signatures.earlier, met.signatures)
     candidates = find_candidates(
-        tables, signatures, bands, parts=parts, max_bucket=config.max_bucket, folder=work, workers=workers
+        tables, signatures, bands, parts=parts, max_bucket=config.max_bucket, folder=work, workers=of_runs
     )
     shutil.rmtree(tables.folder)
     shingles, measured = shingle_classes(

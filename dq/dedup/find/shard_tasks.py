@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -58,10 +58,9 @@ class ShardWorkers:
 
         run_in_threads(one, tasks, threads=threads or self.threads)
 
-    @property
-    def count(self) -> int:
-        """Tasks at a time."""
-        return self.threads if self.executor is None else self.executor.workers
+    def here(self) -> ShardWorkers:
+        """Threads of this process: what is done in a second is not sent anywhere."""
+        return replace(self, executor=None)
 
     def memory_a_task(self, memory_bytes: int) -> int:
         """Of so much for all of this process; a worker elsewhere has its own."""

@@ -33,7 +33,7 @@ PAIR_SCHEMA = {
 }
 BYTES_A_PAIR = 96
 DOCUMENTS_A_TASK = 1 << 20
-TASKS_A_WORKER = 4  # at the least, so that all end at about the same time
+TASKS_A_THREAD = 4  # at the least, so that all end at about the same time
 SHINGLES_AT_A_TIME = 1 << 23  # 64 MB; those of one pair at the least
 
 
@@ -67,8 +67,11 @@ def verify(
     workers: ShardWorkers,
 ) -> pl.DataFrame:
     """The candidate pairs at or above the threshold, as document numbers, sorted by left, then right."""
+    if documents <= DOCUMENTS_A_TASK:
+        workers = workers.here()
+    at_least = 1 if workers.executor else min(TASKS_A_THREAD * workers.threads, documents)
+    count = max(-(-documents // DOCUMENTS_A_TASK), at_least)
     bound, each = Bound(*config.exact_threshold.as_integer_ratio()), workers.memory_a_task(memory_bytes)
-    count = max(-(-documents // DOCUMENTS_A_TASK), min(TASKS_A_WORKER * workers.count, documents))
     edges = np.linspace(0, documents, count + 1).astype(np.int64).tolist()
     tasks = [
         _Task(number, first, end, candidates, shingles, bound, each, folder / "verified")
