@@ -20,7 +20,7 @@ from dq.dedup.signatures import sign
 from dq.text import Texts, text_batch
 
 FIXED_BYTES = 450_000_000  # interpreter, libraries, compiled kernels, Unicode tables, pages mapped at a time
-BYTES_A_DOCUMENT = 40  # classes, marks, mapped tables, what may have a duplicate: 80 measured, with those of `tables`
+BYTES_A_DOCUMENT = 40  # what is read, chosen and written of each: 80 measured, with those of `tables`
 BYTES_A_VECTOR = 230  # the table of documents, order, selection
 BYTES_A_TEXT_BYTE = 3.2  # of the shard in work: the text, its decoded columns, its shingles
 SECONDS_A_BAND_ROW = 1.2e-7  # hashing and sorting one value of one band
@@ -84,7 +84,7 @@ def estimate_cost(
     seconds = passes * text_bytes / sample_bytes / resources.threads
     seconds += documents * bands.bands * SECONDS_A_BAND_ROW / min(resources.threads, bands.bands)
     shingles_a_byte = float(np.sum(signed.counts)) / sample_bytes
-    table_bytes = 5 * config.num_perm + 24 + 8 * bands.bands
+    table_bytes = 4 * config.num_perm + 32 + 16 * bands.bands  # signature, keys and counts; hashes and whose they are
     disk = documents * table_bytes + 8 * SHINGLED_SHARE * shingles_a_byte * text_bytes
     shard = text_bytes if largest_shard_bytes is None else largest_shard_bytes
     in_work = min(shard * resources.threads, text_bytes) * BYTES_A_TEXT_BYTE

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from dq.corpus import InputSpec
 from dq.corpus.drawn import Drawn
+from dq.dedup import deduplicate
 from dq.errors import DqError, InputError
 from dq.executors import QUIET, LocalExecutor, Step
 from dq.jobs.job import JobConfig
@@ -97,7 +98,12 @@ def try_part(drawn: Drawn, config: JobConfig, *, rows: int) -> Tried:
 
 
 def compile_by(drawn: Drawn, config: JobConfig) -> None:
-    """Run the job on a few documents: kernels that are not compiled yet are, which is no part of what a try takes."""
+    """Run the job on a few documents: kernels that are not compiled yet are, which is no part of what a try takes.
+
+    So few may hold no near copies, which have kernels of their own.
+    """
+    words = " ".join(map(str, range(60)))
+    deduplicate([words, f"{words} end"])
     with suppress(DqError):  # what is wrong with the job, a larger try says; so few may be too few
         try_job(drawn, config, rows=min(len(drawn.rows), FEW_ROWS))
 
