@@ -64,3 +64,13 @@ def distinct(values: np.ndarray[Any, np.dtype[Kind]]) -> np.ndarray[Any, np.dtyp
     ordered = np.sort(values)
     found: np.ndarray[Any, np.dtype[Kind]] = ordered[np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]]
     return found
+
+
+def between_groups(begins: Bools, size: int) -> I64:
+    """Where rows may be cut into parts of ``size`` or a little more, so that each has whole groups.
+
+    ``begins`` is bool (n,), whether a row begins a group.
+    """
+    places = np.flatnonzero(begins)
+    wanted = np.arange(size, places[-1] + 1 if len(places) else 0, size)
+    return distinct(places[np.searchsorted(places, wanted)])

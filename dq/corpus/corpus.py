@@ -16,10 +16,11 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dq.arrays import I64, U32, U64, Array, by_runs, distinct, offsets_of
+from dq.arrays import I64, U32, U64, Array, between_groups, by_runs, distinct, offsets_of
 from dq.errors import WorkspaceError
 from dq.store import read_parquet, read_record
 
+NUMBERED_AT_A_TIME = 1 << 18  # documents
 IDENTITY = ["id", "source", "content_key", "n_bytes"]
 
 
@@ -148,7 +149,7 @@ def occurrences(keys: U64, rows: Callable[[I64], pl.DataFrame]) -> U32:
 def numbered(keys: U64, rows: Callable[[I64], pl.DataFrame], number: pl.Expr) -> U32:
     """A number of each document among those with its key, 0 where there is no other.
 
-    Most have no other: only documents whose key occurs twice are asked for and grouped.
+    Most have no other: only documents whose key occurs twice are asked for, and some at a time are grouped.
 
     Args:
         keys: equal where documents may be of one group.
@@ -158,7 +159,11 @@ def numbered(keys: U64, rows: Callable[[I64], pl.DataFrame], number: pl.Expr) ->
     numbers, twice = np.zeros(len(keys), np.uint32), repeated(keys)
     if len(twice):
         some = np.flatnonzero(twice[np.searchsorted(twice[:-1], keys)] == keys)
-        numbers[some] = rows(some).select(number).to_series().to_numpy()
+        documents, order = rows(some), np.argsort(keys[some], kind="stable")
+        ordered = keys[some[order]]
+        begins = np.append(True, ordered[1:] != ordered[:-1])
+        for part in np.split(order, between_groups(begins, NUMBERED_AT_A_TIME)):
+            numbers[some[part]] = documents[part].select(number).to_series().to_numpy()
     return numbers
 
 

@@ -15,10 +15,11 @@ import polars as pl
 from pydantic_core import core_schema
 
 from dq.arguments import kind_of
-from dq.arrays import I64
+from dq.arrays import I64, between_groups
 from dq.errors import ConfigError
 
 KNOWN = "use `longest`, `best:SIGNAL`, `earliest:FIELD` or `prefer:SOURCE,SOURCE`"
+TIED_AT_A_TIME = 1 << 18  # rows of which ids and sources are sorted
 _TIES = ("content_key", "source", "id", "occurrence")
 
 
@@ -141,8 +142,10 @@ def _sorted_rows(ranked: pl.DataFrame, ties: list[str], *, descending: bool) -> 
     tied = as_before.to_series().to_numpy().copy()
     tied[:1] = False
     runs = np.flatnonzero(tied | np.append(tied[1:], False))
-    if rest and len(runs):
-        groups = pl.Series("__group", np.cumsum(~tied)[runs])
-        members = ranked[rows[runs]].select(rest).with_columns(groups, pl.Series("__row", rows[runs]))
-        rows[runs] = members.sort("__group", *rest, "__row", nulls_last=True)["__row"].to_numpy()
+    if rest:
+        for some in np.split(runs, between_groups(~tied[runs], TIED_AT_A_TIME)):
+            members = ranked[rows[some]].select(
+                *rest, __group=pl.Series(np.cumsum(~tied[some])), __row=pl.Series(rows[some])
+            )
+            rows[some] = members.sort("__group", *rest, "__row", nulls_last=True)["__row"].to_numpy()
     return rows

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from dq.arrays import I64
-from dq.corpus.corpus import IDENTITY, occurrences
+from dq.corpus.corpus import IDENTITY
 from dq.dedup import Policy
 from dq.errors import ConfigError, nearest
 from dq.stages.base import View
@@ -25,7 +25,7 @@ def ranked_documents(view: View, policy: Policy, *, of: str, rows: I64 | None = 
         view: of the workspace.
         policy: that ranks them.
         of: the version.
-        rows: numbers of documents, ascending; all copies of one are among them. Default: all.
+        rows: numbers of documents, ascending. Default: all.
 
     Raises:
         ConfigError: no document has the field, or the source.
@@ -33,8 +33,6 @@ def ranked_documents(view: View, policy: Policy, *, of: str, rows: I64 | None = 
     corpus = view.open(Documents, of)
     rows = np.arange(corpus.count) if rows is None else rows
     documents = corpus.rows(rows, IDENTITY)
-    occurrence = occurrences(documents["content_key"].to_numpy(), documents.__getitem__)
-    documents = documents.with_columns(occurrence=pl.Series(occurrence))
     if policy.signal:
         signals, names = view.open(Signals), [policy.signal]
         frames = [signals.of_shard(shard, names)[within] for shard, within in corpus.by_shard(rows)]
@@ -43,7 +41,7 @@ def ranked_documents(view: View, policy: Policy, *, of: str, rows: I64 | None = 
     if unknown := [source for source in policy.sources if source not in known]:
         raise ConfigError(f"`keep`: {policy}: {nearest(unknown[0], known, what='source')}", field="keep")
     if policy.field:
-        ties = documents.select("content_key", "occurrence", id="id", source="source")
+        ties = documents.select("content_key", id="id", source="source")
         values = _field(corpus, policy.field, rows).alias(policy.field)
         return ties.drop(policy.field, strict=False).with_columns(values)
     return documents

@@ -9,6 +9,7 @@ import pytest
 
 from dq.config import StrictModel, fingerprint
 from dq.dedup import Policy
+from dq.dedup import policy as policy_module
 from dq.errors import ConfigError
 
 
@@ -80,3 +81,23 @@ def test_a_policy_knows_what_it_needs() -> None:
     assert [policy.column for policy in (best, earliest, prefer, Policy.parse("longest"))] == [
         "a", "b", "source", "visible_characters",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("tied_at_a_time", [1, 3, 1 << 18])
+def test_ties_are_broken_the_same_however_many_are_sorted_at_a_time(
+    tied_at_a_time: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policy_module, "TIED_AT_A_TIME", tied_at_a_time)
+    drawn = np.random.default_rng(0).integers(0, 3, (5, 200))
+    documents = pl.DataFrame(
+        dict(zip(("visible_characters", "n_bytes", "content_key", "source", "id"), drawn, strict=True))
+    )
+    documents = documents.with_columns(pl.col("source", "id").cast(pl.String))
+    rows = sorted(
+        documents.with_row_index("row").rows(named=True),
+        key=lambda row: (
+            -row["visible_characters"],
+            *[row[name] for name in ("n_bytes", "content_key", "source", "id", "row")],
+        ),
+    )
+    assert np.argsort(Policy.parse("longest").ranks(documents)).tolist() == [row["row"] for row in rows]

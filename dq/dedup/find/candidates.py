@@ -15,12 +15,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
-from dq.arrays import I64, U64, Array, distinct, read_only
+from dq.arrays import I64, U64, Array, between_groups, distinct, read_only
 from dq.dedup.bands import Bands
 from dq.dedup.find.band_files import BandFiles
 from dq.dedup.find.shard_tasks import ShardWorkers
@@ -171,11 +170,9 @@ def _large(hashes: U64, documents: I64, max_bucket: int) -> list[I64]:
 
 def _buckets(hashes: U64, documents: I64) -> Iterator[tuple[U64, I64]]:
     """Sorted hashes and their documents, cut between buckets."""
-    middles = hashes[MEMBERS_AT_A_TIME::MEMBERS_AT_A_TIME]
-    bounds = [0, *distinct(np.searchsorted(hashes, middles)).tolist(), len(hashes)]
-    for begin, end in pairwise(bounds):
-        if begin < end:
-            yield hashes[begin:end], documents[begin:end]
+    begins = np.append(True, hashes[1:] != hashes[:-1])[: len(hashes)]
+    cuts = between_groups(begins, MEMBERS_AT_A_TIME)
+    yield from zip(np.split(hashes, cuts), np.split(documents, cuts), strict=True)
 
 
 def _emitted(task: _Task, hashes: U64, documents: I64, *, counters: I64) -> Iterator[I64]:
