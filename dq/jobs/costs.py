@@ -56,13 +56,13 @@ STAGES = {
     ),
     "decontaminate": Cost("tasks", 10, MARKS, "shard", versions=True),
     "hold out": Cost("tasks", 10, f"{MARKS}; held-out sets are bounded", "shard", versions=True),
-    "learn": Cost("process", 35, KEYS, bounded=True),
+    "learn": Cost("process", 70, KEYS, bounded=True),
     "score": Cost("tasks", 10, MARKS, "shard"),
     "judge": Cost("tasks", 10, f"{MARKS}; signals where rules rank documents by them", "shard"),
-    "tokenise": Cost("tasks", 35, f"{KEYS}; the tokenizer's sample is bounded", "part"),
+    "tokenise": Cost("tasks", 70, f"{KEYS}, ids of those that occur twice; the tokenizer's sample is bounded", "part"),
     "select": Cost(
         "process",
-        175,  # 40, and 450 of each that has a copy: of three in ten
+        120,  # 40, and 260 of each that has a copy: of three in ten
         "what may have a duplicate, on the command's node",
     ),
     "check planted copies": Cost("process", 25, MARKS, bounded=True),
