@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from dq.cli.cluster import plan_job_for
 from dq.corpus.drawn import Drawn
 from dq.errors import ConfigError
 from dq.files import parse_bytes
-from dq.jobs import ClusterPlan, JobConfig, Nodes, plan_cluster
+from dq.jobs import ClusterPlan, JobConfig, Nodes, costs, plan_cluster
 from dq.jobs.costs import cost_of
 from dq.jobs.tried import StepCost, Tried
 from tests.command import run_dq
@@ -101,7 +102,10 @@ def test_a_screen_says_what_is_where_and_what_does_not_fit(
     words = " ".join(shown.split())
     assert "DOES NOT FIT a node of 64 GB" in words and "a node of 2 cores" in words
     assert "makes fewer and longer ones" in words and "shards, of which a job has 100,000 at most" in words
-    plan_job_for(finished.config, "2TB", Nodes(2, 64 * GB, 100_000), as_json=False)
+    slow = dataclasses.replace(costs.STAGES["find duplicates"], alone_seconds=1e-5)
+    with monkeypatch.context() as patch:
+        patch.setitem(costs.STAGES, "find duplicates", slow)
+        plan_job_for(finished.config, "2TB", Nodes(2, 64 * GB, 100_000), as_json=False)
     words = " ".join(capsys.readouterr().out.split())
     assert "of the hours are of one node, whatever the number of nodes: find duplicates " in words
     large_shards = changed(finished.config, read={"shard_rows": 100_000})
