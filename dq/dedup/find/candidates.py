@@ -178,11 +178,8 @@ def _buckets(hashes: U64, documents: I64) -> Iterator[tuple[U64, I64]]:
 def _emitted(task: _Task, hashes: U64, documents: I64, *, counters: I64) -> Iterator[I64]:
     """The pairs of some buckets, as they come."""
     known = distinct(documents)
-    tables, rules = (
-        _tables(task, known),
-        task.rules._replace(frozen_from=int(np.searchsorted(known, task.rules.frozen_from))),
-    )
-    members = np.searchsorted(known, documents)
+    tables, members = _tables(task, known), np.searchsorted(known, documents)
+    rules = task.rules._replace(frozen_from=int(np.searchsorted(known, task.rules.frozen_from)))
     room = np.empty((max(PAIRS_AT_A_TIME, rules.max_bucket * rules.max_bucket), 2), np.int64)
     begin = 0
     while begin < len(hashes):
