@@ -27,7 +27,7 @@ def copied(study: Study, tmp_path: Path) -> Workspace:
 
 def test_finished_runs_tell_what_they_reached_and_their_curves_are_the_ledgers(study: Study, plan: Plan) -> None:
     found = list_runs(study.workspace)
-    by_name = {run.run: run for run in found.runs}
+    by_name, as_json = {run.run: run for run in found.runs}, {run["run"]: run for run in found.to_dict()["runs"]}
     for planned in plan(study.config):
         run = by_name[planned.run_id]
         assert (run.status, run.tokens_seen, run.budget_tokens, run.seed) == ("complete", 2048, 2048, planned.spec.seed)
@@ -38,7 +38,8 @@ def test_finished_runs_tell_what_they_reached_and_their_curves_are_the_ledgers(s
         assert found.curves.filter(run=planned.run_id).select(ledger.columns).equals(ledger)
         whole = ledger.filter(subset="all", set="essays")["bits_per_byte"].item()
         assert run.bits_per_byte["essays"] == whole
-    assert found.to_dict()["runs"][0]["status"] == "complete" and found.to_frame() is found.curves
+        assert as_json[planned.run_id]["status"] == "complete"
+    assert found.to_frame() is found.curves
 
 
 def test_a_run_at_work_one_that_stopped_and_one_that_is_damaged(copied: Workspace) -> None:

@@ -131,7 +131,8 @@ class _Opened:
     def _some(self, start: int, end: int) -> bytes:
         """The first of the bytes [start, end), of the state that was listed."""
         try:
-            handle = self._handle or self._open()
+            # Opened anew after a fault; that has tries of its own, or one in five that fail used up those of the bytes.
+            handle = self._handle or patiently(self._open, name=self._file.name)
             found: bytes = handle._fetch_range(start, end)  # what every backend defines, and fsspec's own caches call
             if "IfMatch" not in getattr(handle, "read_kw", {}):  # else the server itself compares
                 self._file.check(_asked("info", self._file.scheme, self._file.path))
