@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import mmap
 import os
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,19 @@ def save_parts(path: Path, parts: Iterable[Array], length: int) -> None:
                 }
                 np.lib.format.write_array_header_1_0(file, header)
             file.write(np.ascontiguousarray(part).data)
+
+
+_HEADERS = threading.Lock()
+
+
+def load_array(path: Path, *, mapped: bool = False) -> Array:
+    """Read an array file (.npy), or map it.
+
+    NumPy reads headers with Python's parser, which in 3.11 now and then fails where two threads are in it at a time.
+    """
+    with _HEADERS:
+        found: Array = np.load(path, mmap_mode="r")
+    return found if mapped else np.array(found)
 
 
 _ZEROS = bytes(2**20)

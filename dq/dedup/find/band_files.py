@@ -22,7 +22,7 @@ from dq.dedup.find.runs import Run, by_part
 from dq.dedup.find.shard_tasks import ShardWorkers
 from dq.dedup.find.signature_files import SignatureFiles
 from dq.dedup.kernels.candidates import hash_bands
-from dq.store.arrays import save_array
+from dq.store.arrays import load_array, save_array
 
 ROWS_AT_A_TIME = 32_768
 
@@ -47,9 +47,9 @@ class BandFiles:
 
     def _pieces(self, band: int, parts: slice) -> Iterator[tuple[Array, Array]]:
         for run in range(self.runs):
-            cuts = np.load(_path(self.folder, run, "cuts"))[band, parts]
+            cuts = load_array(_path(self.folder, run, "cuts"))[band, parts]
             hashes, documents = (
-                np.load(_path(self.folder, run, kind), mmap_mode="r")[band, cuts[0] : cuts[-1]]
+                load_array(_path(self.folder, run, kind), mapped=True)[band, cuts[0] : cuts[-1]]
                 for kind in ("hashes", "documents")
             )
             yield hashes, documents
@@ -101,7 +101,7 @@ class _RunBands:
 def _hash_run(task: _RunBands) -> None:
     shards = task.run.shards
     first, end = task.files.first_documents[[shards.start, shards.stop]]
-    others = np.load(task.others, mmap_mode="r")
+    others = load_array(task.others, mapped=True)
     theirs = np.searchsorted(others, (first, end))
     is_first = np.ones(end - first, np.bool_)
     is_first[others[slice(*theirs)] - first] = False

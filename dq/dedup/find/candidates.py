@@ -25,7 +25,7 @@ from dq.dedup.find.band_files import BandFiles
 from dq.dedup.find.shard_tasks import ShardWorkers
 from dq.dedup.find.signature_files import SignatureFiles
 from dq.dedup.kernels.candidates import BandTables, PairRules, emit_pairs, hash_bands, large_buckets, mark_small_buckets
-from dq.store.arrays import save_array
+from dq.store.arrays import load_array, save_array
 
 BYTES_A_ROW = 64  # of a part being sorted: hash, document, both sorted, and what the sort needs
 MEMBERS_AT_A_TIME = 1 << 16  # of small buckets: their signatures and hashes take 50 MB
@@ -44,7 +44,7 @@ class KnownSignatures:
     def of(self, documents: I64) -> Array:
         """uint32 (n, num_perm), of documents by their ascending numbers."""
         own = int(np.searchsorted(documents, self.files.documents))
-        earlier = np.load(self.earlier, mmap_mode="r")[documents[own:] - self.files.documents]
+        earlier = load_array(self.earlier, mapped=True)[documents[own:] - self.files.documents]
         return np.concatenate([self.files.signatures(documents[:own]), earlier])
 
 
@@ -64,7 +64,7 @@ class CandidateFiles:
 
     def _between(self, kind: str, first: int, end: int) -> Iterator[Array]:
         for path in sorted(self.folder.glob(f"*.{kind}.npy")):
-            found = np.load(path, mmap_mode="r")
+            found = load_array(path, mapped=True)
             begin, stop = np.searchsorted(found if found.ndim == 1 else found[:, 0], (first, end))
             if begin < stop:
                 yield found[begin:stop]
@@ -134,14 +134,14 @@ def find_candidates(
         for part in range(parts)
     ]
     workers.run(_look_through, tasks)
-    _, compared, skipped = np.sum([np.load(task.output) for task in tasks], axis=0).tolist()
+    _, compared, skipped = np.sum([load_array(task.output) for task in tasks], axis=0).tolist()
     buckets = [members for task in tasks for members in _large_of(task)]
     return Candidates(CandidateFiles(found), compared, skipped, buckets)
 
 
 def _large_of(task: _Task) -> list[I64]:
-    ends = np.load(task.file("ends"))
-    return np.split(np.load(task.file("large")), ends)[: len(ends)]
+    ends = load_array(task.file("ends"))
+    return np.split(load_array(task.file("large")), ends)[: len(ends)]
 
 
 def _look_through(task: _Task) -> None:

@@ -33,7 +33,7 @@ from dq.dedup.kernels.visible import count_visible
 from dq.dedup.normalization import rules
 from dq.dedup.shards import Shard, load_shard
 from dq.dedup.shingles import Shingles
-from dq.store.arrays import MappedArray, save_array
+from dq.store.arrays import MappedArray, load_array, save_array
 from dq.text import character_classes
 
 
@@ -46,7 +46,7 @@ class ShingleFiles:
     @property
     def first_documents(self) -> I64:
         """Numbers of the first documents of shards, an index being one, and of all: int64 (shards + 1,)."""
-        found: I64 = np.load(self.folder / "bounds.npy")
+        found: I64 = load_array(self.folder / "bounds.npy")
         return found
 
     def lengths(self, documents: I64) -> I64:
@@ -70,9 +70,9 @@ class ShingleFiles:
         values = [np.empty(0, np.int64)]
         firsts = self.first_documents
         for shard, within in by_runs(documents, firsts):
-            known = np.load(_path(self.folder, shard, "documents.npy"))
+            known = load_array(_path(self.folder, shard, "documents.npy"))
             places = np.searchsorted(known, firsts[shard] + within)
-            values.append(np.load(_path(self.folder, shard, f"{kind}.npy"))[places])
+            values.append(load_array(_path(self.folder, shard, f"{kind}.npy"))[places])
         return np.concatenate(values)
 
 
@@ -123,7 +123,7 @@ def shingle_classes(
     numbers = files.documents + np.arange(len(lengths))
     _save(made, len(shards), numbers, starts=offsets_of(lengths)[:-1], lengths=lengths)
     save_array(made / "bounds.npy", np.append(files.first_documents, files.documents + len(lengths)))
-    return ShingleFiles(made), _measured([np.load(task.file("visible.npy")) for task in tasks], classes.copies)
+    return ShingleFiles(made), _measured([load_array(task.file("visible.npy")) for task in tasks], classes.copies)
 
 
 def _measured(visible: Sequence[Array], copies: pl.DataFrame) -> pl.DataFrame:
@@ -137,7 +137,7 @@ def _measured(visible: Sequence[Array], copies: pl.DataFrame) -> pl.DataFrame:
 
 def _shingle(task: _Task) -> None:
     first, end = task.files.first_documents[task.shard : task.shard + 2].tolist()
-    documents, several = task.candidates.members(first, end), np.load(task.several, mmap_mode="r")
+    documents, several = task.candidates.members(first, end), load_array(task.several, mapped=True)
     others = several[slice(*np.searchsorted(several, (first, end)))]
     compared = distinct(np.concatenate([documents, others]))
     counts = task.files.counts(task.shard)[documents - first]

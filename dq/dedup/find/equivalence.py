@@ -27,7 +27,7 @@ from dq.dedup.find.runs import Run, by_part, parts_for
 from dq.dedup.find.shard_tasks import ShardWorkers
 from dq.dedup.find.signature_files import SignatureFiles
 from dq.dedup.kernels.candidates import group_keys
-from dq.store.arrays import save_array
+from dq.store.arrays import load_array, save_array
 
 BYTES_A_KEY = 144  # of keys being grouped: records twice, keys, the first one, and a table at most half full
 RECORD = np.dtype([("hash", np.uint64), ("rest", np.uint64), ("text", np.uint64), ("document", np.int64)])
@@ -69,8 +69,8 @@ def group_by_keys(
     parts = parts_for(files.documents, bytes_a_row=BYTES_A_KEY, memory_bytes=workers.memory_a_task(memory_bytes))
     workers.run(_order, ordered := [_RunKeys(files, run, parts, keys) for run in runs])
     workers.run(_group, grouped := [_PartKeys(part, len(runs), keys) for part in range(parts)])
-    copies = np.concatenate([np.load(task.output) for task in grouped])
-    empty = np.concatenate([np.empty(0, np.int64), *(np.load(task.file("empty")) for task in ordered)])
+    copies = np.concatenate([load_array(task.output) for task in grouped])
+    empty = np.concatenate([np.empty(0, np.int64), *(load_array(task.file("empty")) for task in ordered)])
     shutil.rmtree(keys)
     return EquivalenceClasses(
         files.documents, pl.DataFrame(copies, schema=COPIES, orient="row").sort("document"), empty
@@ -144,6 +144,6 @@ def _group(task: _PartKeys) -> None:
 
 
 def _piece(task: _PartKeys, run: int) -> Array:
-    begin, end = np.load(task.folder / f"{run:05d}.cuts.npy")[task.part : task.part + 2]
-    keys: Array = np.load(task.folder / f"{run:05d}.keys.npy", mmap_mode="r")[begin:end]
+    begin, end = load_array(task.folder / f"{run:05d}.cuts.npy")[task.part : task.part + 2]
+    keys: Array = load_array(task.folder / f"{run:05d}.keys.npy", mapped=True)[begin:end]
     return keys

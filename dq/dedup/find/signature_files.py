@@ -26,7 +26,7 @@ from dq.dedup.find.shard_tasks import ShardWorkers
 from dq.dedup.shards import Shard, load_shard
 from dq.dedup.signatures import Signed, sign
 from dq.store import write_bytes_atomic
-from dq.store.arrays import save_array, save_parts
+from dq.store.arrays import load_array, save_array, save_parts
 from dq.text import TextBatch
 
 FORMAT_VERSION = 2
@@ -44,7 +44,7 @@ class SignatureFiles:
     @property
     def first_documents(self) -> I64:
         """The number of the first document of each shard, and of all: int64 (shards + 1,)."""
-        found: I64 = np.load(self.folder / FIRST_DOCUMENTS)
+        found: I64 = load_array(self.folder / FIRST_DOCUMENTS)
         return found
 
     @property
@@ -57,7 +57,7 @@ class SignatureFiles:
         found = np.empty((len(documents), self.config.num_perm), np.uint32)
         at = 0
         for shard, within in by_runs(documents, self.first_documents):
-            mapped = np.load(_path(self.folder, shard, "signatures"), mmap_mode="r")
+            mapped = load_array(_path(self.folder, shard, "signatures"), mapped=True)
             found[at : at + len(within)] = mapped[within]
             at += len(within)
         return found
@@ -75,7 +75,7 @@ class SignatureFiles:
         return self._load(shard, "counts")
 
     def _load(self, shard: int, kind: str) -> Array:
-        loaded: Array = np.load(_path(self.folder, shard, kind))
+        loaded: Array = load_array(_path(self.folder, shard, kind))
         return loaded
 
 
@@ -100,7 +100,7 @@ class _SignTask:
 
     def documents(self) -> int:
         """Of the shard, once it is signed."""
-        return len(np.load(self.output, mmap_mode="r"))
+        return len(load_array(self.output, mapped=True))
 
 
 def sign_shards(

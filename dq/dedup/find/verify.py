@@ -22,7 +22,7 @@ from dq.dedup.find.candidates import CandidateFiles
 from dq.dedup.find.class_shingles import ShingleFiles
 from dq.dedup.find.shard_tasks import ShardWorkers
 from dq.dedup.kernels.verify import Bound, verify_pairs
-from dq.store.arrays import save_array
+from dq.store.arrays import load_array, save_array
 
 PAIR_SCHEMA = {
     "left": pl.Int64,
@@ -78,7 +78,7 @@ def verify(
         for number, (first, end) in enumerate(pairwise(edges))
     ]
     workers.run(_verify, tasks)
-    return _frame(np.concatenate([np.empty((0, 4), np.int64), *(np.load(task.output) for task in tasks)]))
+    return _frame(np.concatenate([np.empty((0, 4), np.int64), *(load_array(task.output) for task in tasks)]))
 
 
 def _frame(rows: Array) -> pl.DataFrame:
