@@ -51,11 +51,12 @@ class ShingleFiles:
 
     def lengths(self, documents: I64) -> I64:
         """How many each document has."""
-        return self._of("lengths", documents)
+        (found,) = self._of(documents, "lengths")
+        return found
 
     def of(self, documents: I64) -> Shingles:
         """Those of the documents, one after another."""
-        starts, lengths = self._of("starts", documents), self.lengths(documents)
+        starts, lengths = self._of(documents, "starts", "lengths")
         offsets, at = offsets_of(lengths), 0
         found = np.empty(int(offsets[-1]), np.uint64)
         for shard, within in by_runs(documents, self.first_documents):
@@ -66,14 +67,15 @@ class ShingleFiles:
             at = part.stop
         return Shingles(found, offsets)
 
-    def _of(self, kind: str, documents: I64) -> I64:
-        values = [np.empty(0, np.int64)]
+    def _of(self, documents: I64, *kinds: str) -> list[I64]:
+        values = [[np.empty(0, np.int64)] for _ in kinds]
         firsts = self.first_documents
         for shard, within in by_runs(documents, firsts):
             known = load_array(_path(self.folder, shard, "documents.npy"))
             places = np.searchsorted(known, firsts[shard] + within)
-            values.append(load_array(_path(self.folder, shard, f"{kind}.npy"))[places])
-        return np.concatenate(values)
+            for found, kind in zip(values, kinds, strict=True):
+                found.append(load_array(_path(self.folder, shard, f"{kind}.npy"))[places])
+        return [np.concatenate(found) for found in values]
 
 
 @dataclass(frozen=True)

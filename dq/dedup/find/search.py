@@ -93,7 +93,7 @@ def _find(
     work, runs = folder / "work", runs_of(files.first_documents)
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
-    of_runs = workers if len(runs) > 1 else workers.here()
+    of_runs = workers if len(runs) > 1 else workers.here()  # one takes a second
     classes = group_by_keys(files, runs, folder=work, memory_bytes=memory, workers=of_runs)
     parts = parts_for(len(classes), bytes_a_row=BYTES_A_ROW, memory_bytes=of_runs.memory_a_task(memory))
     tables = write_bands(files, classes, runs, bands=bands, parts=parts, folder=work, workers=of_runs)
