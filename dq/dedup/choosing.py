@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from dq.arrays import I64, Bools
 from dq.dedup.config import exact_threshold
 from dq.dedup.duplicates import Duplicates
@@ -49,11 +51,36 @@ def choose(
     threads: int = 1,
 ) -> Chosen:
     """The same, in memory for what may have a duplicate: ``order`` is of `Duplicates.involved` alone."""
-    require_live_polars()
     rows = duplicates.involved
+    found = select_among(duplicates, rows, eligible=eligible[rows], order=order, threshold=threshold, threads=threads)
+    return Chosen(np.concatenate([rows, duplicates.frozen["document"].to_numpy()]), found, eligible)
+
+
+def select_among(
+    duplicates: Duplicates,
+    rows: I64,
+    *,
+    eligible: Bools,
+    order: I64,
+    threshold: float | None = None,
+    threads: int = 1,
+) -> Selection:
+    """The same among some documents, whose duplicates are all among them.
+
+    Args:
+        duplicates: of these documents alone, or of all of which any has one.
+        rows: numbers of documents, ascending.
+        eligible: bool (rows,).
+        order: int64 (rows,).
+        threshold: as above.
+        threads: as above.
+
+    Returns:
+        A selection in which documents are numbered by their places in ``rows``, those of an index after them.
+    """
+    require_live_polars()
     bound = _bound(duplicates, threshold)
-    found = select_all(duplicates.among(rows), eligible[rows], order=order, bound=bound, threads=threads)
-    return Chosen(rows, found, eligible)
+    return select_all(duplicates.among(rows), eligible, order=order, bound=bound, threads=threads)
 
 
 def _bound(duplicates: Duplicates, threshold: float | None) -> Bound:

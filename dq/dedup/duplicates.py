@@ -22,17 +22,18 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from dq.arrays import I64, U8, U64, Array, distinct
+from dq.arrays import I64, U8, U64, Array, distinct, offsets_of
 from dq.config import canonical_json
 from dq.dedup.bands import Bands
 from dq.dedup.config import DedupConfig
 from dq.errors import WorkspaceError
 from dq.store import read_json, read_parquet, write_bytes_atomic
-from dq.store.arrays import release_pages, save_array
+from dq.store.arrays import load_array, release_pages, save_array, save_parts
 from dq.store.files import replacing
 
 FORMAT_VERSION = 2
 RECORD = "record.json"
+MEMBERS_AT_A_TIME = 64  # of large buckets: their shingles are held
 _ON_DISK = ("shingles", "digests")
 FROZEN_SCHEMA = {"document": pl.Int64, "id": pl.String, "source": pl.String, "first_text": pl.Int64}
 
@@ -75,11 +76,39 @@ class LargeBuckets:
             if not (isinstance(values, np.memmap) and Path(str(values.filename)).resolve() == path.resolve()):
                 save_array(path, values)
 
+    def of(self, members: I64, *, folder: Path, name: str) -> LargeBuckets:
+        """Those of some members, each of which has all of its buckets among them; large arrays go to files.
+
+        Args:
+            members: ascending numbers of rows.
+            folder: for the files.
+            name: with which theirs begin.
+        """
+        mine = np.flatnonzero(np.isin(self.members[self.offsets[:-1]], members))
+        each = [self.members[self.offsets[one] : self.offsets[one + 1]] for one in mine]
+        lengths = self.shingle_offsets[members + 1] - self.shingle_offsets[members]
+        some = np.split(members, range(MEMBERS_AT_A_TIME, len(members), MEMBERS_AT_A_TIME))
+        paths = {kind: folder / f"{name}.{kind}.npy" for kind in _ON_DISK}
+        save_parts(paths["shingles"], (self._shingles_of(part) for part in some), int(lengths.sum()))
+        save_parts(paths["digests"], (self.digests[part] for part in some), len(members))
+        return LargeBuckets(
+            offsets=offsets_of([len(one) for one in each]),
+            members=np.searchsorted(members, np.concatenate([np.empty(0, np.int64), *each])),
+            documents=self.documents[members],
+            shingle_offsets=offsets_of(lengths),
+            **{kind: load_array(path, mapped=True) for kind, path in paths.items()},
+        )
+
+    def _shingles_of(self, members: I64) -> U64:
+        begins, ends = self.shingle_offsets[members], self.shingle_offsets[members + 1]
+        found = [self.shingles[begin:end] for begin, end in zip(begins, ends, strict=True)]
+        return np.concatenate([np.empty(0, np.uint64), *found])
+
     @classmethod
-    def read(cls, folder: Path) -> LargeBuckets:
-        """Read the arrays; shingles and digests stay on disk until they are used."""
+    def read(cls, folder: Path, *, mapped: bool = False) -> LargeBuckets:
+        """Read the arrays, or map all of them; shingles and digests stay on disk until they are used."""
         paths = {name: cls.path(folder, name) for name in cls.__dataclass_fields__}
-        return cls(**{name: np.load(path, mmap_mode="r" if name in _ON_DISK else None) for name, path in paths.items()})
+        return cls(**{name: load_array(path, mapped=mapped or name in _ON_DISK) for name, path in paths.items()})
 
 
 @dataclass(frozen=True)
@@ -161,7 +190,7 @@ class Duplicates:
 
     def among(self, rows: I64) -> Duplicates:
         """The same of these documents alone, all that are involved among them, numbered by their places in ``rows``."""
-        frozen = np.arange(self.documents, self.documents + self.frozen.height)
+        frozen = self.frozen["document"].to_numpy()
         numbers = np.concatenate([rows, frozen])
 
         def anew(table: pl.DataFrame, *names: str) -> pl.DataFrame:
@@ -169,6 +198,9 @@ class Duplicates:
             return table.with_columns(*places)
 
         measured = self.measured.filter(pl.Series(np.isin(self.measured["document"].to_numpy(), rows)))
+        # A text of which no document is here is the first of its kind here.
+        first_text = self.frozen["first_text"].to_numpy()
+        known = pl.Series("first_text", np.where(np.isin(first_text, numbers), first_text, frozen), pl.Int64)
         return replace(
             self,
             counts=replace(self.counts, documents=len(rows)),
@@ -177,7 +209,7 @@ class Duplicates:
             empty=np.searchsorted(rows, self.empty[np.isin(self.empty, rows)]),
             measured=anew(measured, "document"),
             buckets=replace(self.buckets, documents=np.searchsorted(numbers, self.buckets.documents)),
-            frozen=anew(self.frozen, "document", "first_text"),
+            frozen=anew(self.frozen.with_columns(known), "document", "first_text"),
         )
 
     def write(self, folder: Path) -> None:
@@ -210,17 +242,13 @@ class Duplicates:
         Raises:
             WorkspaceError: there is no complete result, or one of another version.
         """
-        if not (folder / RECORD).exists():
-            raise WorkspaceError(f"{folder}: no finished deduplication here; run it (again) first")
-        record = read_json(folder / RECORD)
-        if record.get("version") != FORMAT_VERSION:
-            raise WorkspaceError(f"{folder}: made by another version of dq; delete the folder and run again")
+        config, bands, counts = read_facts(folder)
         names = ("pairs", "copies", "empty", "visible", "frozen")
         tables = {name: read_parquet(folder / f"{name}.parquet") for name in names}
         return cls(
-            config=DedupConfig.model_validate(record["config"]),
-            bands=Bands(**record["bands"]),
-            counts=Counts(**record["counts"]),
+            config=config,
+            bands=bands,
+            counts=counts,
             pairs=tables["pairs"],
             copies=tables["copies"],
             empty=tables["empty"]["document"].to_numpy(),
@@ -228,3 +256,18 @@ class Duplicates:
             buckets=LargeBuckets.read(folder),
             frozen=tables["frozen"],
         )
+
+
+def read_facts(folder: Path) -> tuple[DedupConfig, Bands, Counts]:
+    """What is known of the duplicates in a folder without reading them.
+
+    Raises:
+        WorkspaceError: as of `Duplicates.read`.
+    """
+    if not (folder / RECORD).exists():
+        raise WorkspaceError(f"{folder}: no finished deduplication here; run it (again) first")
+    record = read_json(folder / RECORD)
+    if record.get("version") != FORMAT_VERSION:
+        raise WorkspaceError(f"{folder}: made by another version of dq; delete the folder and run again")
+    config = DedupConfig.model_validate(record["config"])
+    return config, Bands(**record["bands"]), Counts(**record["counts"])

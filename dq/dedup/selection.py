@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -70,36 +70,56 @@ class Selection:
 class Chosen:
     """A selection of any number of documents, of which memory holds what may have a duplicate: it is asked by parts."""
 
-    rows: I64
-    """int64, ascending: the documents that may have one."""
+    numbers: I64
+    """int64, ascending: the documents that may have one, and those of an index after them."""
     of_rows: Selection
-    """Theirs; documents are numbered by their places here, those of an index after them."""
+    """Of the former; documents are numbered by their places in ``numbers``."""
     eligible: Bools
     """bool (documents,): what has no duplicate is kept where it is eligible."""
+
+    @property
+    def rows(self) -> I64:
+        """int64, ascending: the documents that may have one."""
+        return self.numbers[: len(self.of_rows.kept_index)]
 
     def between(self, first: int, end: int) -> Selection:
         """The selection of the documents from ``first`` to before ``end``."""
         part = slice(*np.searchsorted(self.rows, (first, end)))
-        places, eligible, numbers = self.rows[part] - first, self.eligible[first:end], np.arange(first, end)
-
-        def filled(others: Array, values: Array) -> Array:
-            others[places] = values[part]
-            return others
-
-        return Selection(
-            kept_index=filled(np.where(eligible, numbers, NOT_ELIGIBLE), self._kept_index),
-            intersection=filled(np.zeros_like(numbers), self.of_rows.intersection),
-            union=filled(np.zeros_like(numbers), self.of_rows.union),
-            similarity=filled(np.where(eligible, 1.0, np.nan), self.of_rows.similarity),
-            exact=filled(np.zeros(len(numbers), np.bool_), self.of_rows.exact),
-            cluster_size=filled(eligible.astype(np.int64), self.of_rows.cluster_size),
-            verified_at_selection=self.of_rows.verified_at_selection,
-            first=first,
-        )
+        found = completed(self._table[part], self.eligible[first:end], first=first)
+        return replace(found, verified_at_selection=self.of_rows.verified_at_selection)
 
     @cached_property
-    def _kept_index(self) -> I64:
-        """Of the rows, as numbers of documents."""
-        found, few, all_documents = self.of_rows.kept_index, len(self.rows), len(self.eligible)
-        own = self.rows[np.minimum(found, few - 1)]
-        return np.select([found < 0, found < few], [NOT_ELIGIBLE, own], default=found - few + all_documents)
+    def _table(self) -> pl.DataFrame:
+        return numbered(self.of_rows, self.numbers)
+
+
+def numbered(selection: Selection, numbers: I64) -> pl.DataFrame:
+    """A selection whose documents are places in ``numbers``, with these in their place: a row a document, in order."""
+    kept = np.where(selection.kept_index < 0, NOT_ELIGIBLE, numbers[selection.kept_index])
+    values = {name: getattr(selection, name) for name in _COLUMNS}
+    return pl.DataFrame({"document": numbers[: len(kept)], **values, "kept_index": kept})
+
+
+def completed(found: pl.DataFrame, eligible: Bools, *, first: int) -> Selection:
+    """The selection of the documents from ``first`` on.
+
+    Args:
+        found: of those among them that may have a duplicate, as `numbered` gives it.
+        eligible: bool (documents,); all others are kept where they are eligible.
+        first: number of the first document.
+    """
+    places, numbers = found["document"].to_numpy() - first, np.arange(first, first + len(eligible))
+    others: dict[str, Array] = {
+        "kept_index": np.where(eligible, numbers, NOT_ELIGIBLE),
+        "intersection": np.zeros_like(numbers),
+        "union": np.zeros_like(numbers),
+        "similarity": np.where(eligible, 1.0, np.nan),
+        "exact": np.zeros(len(numbers), np.bool_),
+        "cluster_size": eligible.astype(np.int64),
+    }
+    for name, values in others.items():
+        values[places] = found[name].to_numpy()
+    return Selection(**others, verified_at_selection=0, first=first)
+
+
+_COLUMNS = ("kept_index", "intersection", "union", "similarity", "exact", "cluster_size")

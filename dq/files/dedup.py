@@ -26,7 +26,7 @@ from dq.corpus.followed import input_bytes
 from dq.corpus.inputs import Entry, find_inputs
 from dq.dedup import DedupConfig, DuplicateIndex, Resources
 from dq.errors import ConfigError, WorkspaceError
-from dq.executors import QUIET, Executor, LocalExecutor, Progress, Step, require_live_polars
+from dq.executors import QUIET, LocalExecutor, Progress, Step, require_live_polars
 from dq.files.card import check_card
 from dq.files.kept import CARD_HEAD, kept_by_source, removed_with_kept, write_kept
 from dq.files.made import Made, made_in
@@ -127,8 +127,8 @@ def dedup_files(
         documents = view.open(Documents).count
         with progress.step("find duplicates", unit="documents", total=documents) as step:
             find_pairs(view, config.method, resources=resources, index=known, step=step)
-        with progress.step("select"):
-            selected = _select(view, config, executor=LocalExecutor(resources.threads))
+        with progress.step("select", unit="documents", total=documents) as step:
+            selected = _select(view, config, resources=resources, step=step)
         if known is not None:
             _check_index(known, view, selected)
         with progress.step("write", unit="shards", total=len(view.open(Documents).shards)) as step:
@@ -139,12 +139,12 @@ def dedup_files(
     return _result(view, card, index=known)
 
 
-def _select(view: View, config: DeduplicationConfig, *, executor: Executor) -> Selected:
+def _select(view: View, config: DeduplicationConfig, *, resources: Resources, step: Step) -> Selected:
     if config.signals:
-        score_documents(view, config.signals, executor=executor)
+        score_documents(view, config.signals, executor=LocalExecutor(resources.threads))
     uses = ("duplicates", "signals") if config.signals else ("duplicates",)
     everything = np.ones(view.open(Documents).count, np.bool_)
-    return select_documents(view, config, eligible=everything, uses=uses)
+    return select_documents(view, config, eligible=everything, uses=uses, resources=resources, step=step)
 
 
 def _check_index(index: DuplicateIndex, view: View, selected: Selected) -> None:

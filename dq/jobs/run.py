@@ -205,8 +205,17 @@ class _Steps:
 
     def select(self, heldout: Heldout, verdicts: Verdicts) -> None:
         eligible = ~heldout.withheld & verdicts.keep
-        with self._by_documents("select"):
-            select_documents(self.view, self.config.dedup, eligible=eligible, uses=JOB_NEEDS)
+        how, resources = self.config.dedup, Resources(threads=self.threads)
+        with self._by_documents("select") as step:
+            select_documents(
+                self.view,
+                how,
+                eligible=eligible,
+                uses=JOB_NEEDS,
+                resources=resources,
+                executor=self.executor,
+                step=step,
+            )
 
     def check_planted(self) -> None:
         config = self.config

@@ -1,31 +1,27 @@
-"""The stage that selects: of each group of duplicates among the eligible documents one stays, by a policy.
-
-Only documents that may have a duplicate are ranked and in memory; what is written goes by shards.
-"""
+"""The stage that selects: of each group of duplicates among the eligible documents one stays, by a policy."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeAlias
 
 import numpy as np
-import polars as pl
 from pydantic import AfterValidator, Field
 
 from dq.corpus import Corpus
-from dq.dedup import Chosen, DedupConfig, Duplicates, Policy, Selection, choose, guard_removal
+from dq.dedup import Chosen, DedupConfig, Policy, Resources, Selection
+from dq.dedup.find.shard_tasks import ShardWorkers
 from dq.dedup.policy import LONGEST
 from dq.errors import ConfigError
+from dq.executors import QUIET, Executor, LocalExecutor, Step
 from dq.quality.signals import signal
 from dq.stages.base import Need, View
 from dq.stages.by_shard import ByShard, shard_file
 from dq.stages.duplicates import FoundDuplicates
 from dq.stages.heldout import Heldout
-from dq.stages.ranked import ranked_documents
-from dq.stages.read import Documents
+from dq.stages.select_tasks import select_by_parts, selection_table
 from dq.stages.signals import Signals
 from dq.stages.tokens import TokenPool
 from dq.stages.vectors import FoundVectors
@@ -120,34 +116,50 @@ class Selected(ByShard):
         )
 
 
-def select_documents(view: View, config: DeduplicationConfig, *, eligible: Bools, uses: Collection[str]) -> Selected:
+def select_documents(
+    view: View,
+    config: DeduplicationConfig,
+    *,
+    eligible: Bools,
+    uses: Collection[str],
+    resources: Resources | None = None,
+    executor: Executor | None = None,
+    step: Step = QUIET,
+) -> Selected:
     """Choose what stays among the eligible documents, or find that it has been done.
+
+    Threads of this process do it, or tasks of an executor whose workers are on other machines. The step counts
+    documents as they are ranked.
 
     Args:
         view: of the workspace.
         config: the policy and the guard.
         eligible: bool (documents,).
         uses: the names of all that decides ``eligible``, and of the duplicates.
+        resources: threads and memory of this process.
+        executor: of a cluster.
+        step: told of documents.
 
     Raises:
         InputError: a source would lose more than the guard permits.
         ConfigError: the policy's field is in no document.
     """
     policy = config.model_dump(mode="json", include={"keep", "max_removed_fraction", "allow_removal"})
-    stage = view.stage(Selected, config=policy, uses=uses)
+    stage, resources = view.stage(Selected, config=policy, uses=uses), resources or Resources()
     if stage.done() is None:
         stage.start()
-        duplicates, corpus = view.open(FoundDuplicates).duplicates, view.open(Documents, "deduplicated")
-        order = config.keep.ranks(_ranked(view, config.keep, duplicates))
-        chosen = choose(duplicates, eligible, order=order)
-        guard_removal(
-            chosen.of_rows,
-            corpus.rows(chosen.rows, ["id", "source"]),
-            max_removed_fraction=config.max_removed_fraction,
-            allowed=config.allow_removal,
-            others=_others(corpus, chosen),
+        share, allowed = config.max_removed_fraction, config.allow_removal
+        removals = select_by_parts(
+            view,
+            config.keep,
+            eligible=eligible,
+            folder=stage.folder,
+            guard=lambda removals: removals.guard(max_removed_fraction=share, allowed=allowed),
+            memory_bytes=resources.memory_bytes,
+            workers=ShardWorkers(resources.threads, None if isinstance(executor, LocalExecutor) else executor, step),
         )
-        write_selection(stage, corpus, chosen)
+        eligible_count, removed = removals.counts.select("eligible", "removed").sum().row(0)
+        stage.commit({"kept": eligible_count - removed, "removed": removed})
     return view.open(Selected)
 
 
@@ -159,46 +171,3 @@ def write_selection(stage: Stage, corpus: Corpus, chosen: Chosen) -> None:
         write_parquet(shard_file(stage.folder, shard), selection_table(part))
         kept, removed = kept + int(part.kept.sum()), removed + int(part.removed.sum())
     stage.commit({"kept": kept, "removed": removed})
-
-
-def selection_table(chosen: Selection) -> pl.DataFrame:
-    """What is written of a selection, as `Selected` has it."""
-    table = pl.DataFrame(
-        {
-            "kept": chosen.kept,
-            "kept_document": chosen.kept_index,
-            "exact": chosen.exact,
-            "similarity": chosen.similarity,
-            "intersection": chosen.intersection,
-            "union": chosen.union,
-            "cluster_size": chosen.cluster_size,
-        }
-    )
-    nothing = {name: pl.col("kept_document") < 0 for name in ("kept_document", "similarity")}
-    nothing |= {name: pl.col("union") == 0 for name in ("intersection", "union")}
-    return table.with_columns(
-        pl.when(missing).then(None).otherwise(pl.col(name)).alias(name) for name, missing in nothing.items()
-    )
-
-
-def _others(corpus: Corpus, chosen: Chosen) -> dict[str, int]:
-    """The eligible documents of each source that have no duplicate."""
-    counts: Counter[str] = Counter()
-    alone = chosen.eligible.copy()
-    alone[chosen.rows] = False
-    for shard, (first, end) in enumerate(pairwise(corpus.first_documents)):
-        sources = corpus.of_shard(shard, ["source"])["source"].filter(pl.Series(alone[first:end]))
-        counts.update(dict(sources.value_counts().iter_rows()))
-    return counts
-
-
-def _ranked(view: View, policy: Policy, duplicates: Duplicates) -> pl.DataFrame:
-    """The documents that may have a duplicate, with the column that the policy ranks them by."""
-    rows = duplicates.involved
-    documents = ranked_documents(view, policy, of="deduplicated", rows=rows)
-    if policy != LONGEST:
-        return documents
-    found, visible = duplicates.measured["document"].to_numpy(), np.zeros(len(rows), np.int64)
-    mine = np.isin(found, rows)
-    visible[np.searchsorted(rows, found[mine])] = duplicates.measured["characters"].to_numpy()[mine]
-    return documents.with_columns(visible_characters=pl.Series(visible))

@@ -108,9 +108,23 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pl.DataFra
     try:
         return pl.read_parquet(path, columns=None if columns is None else list(columns), glob=False)
     except (OSError, pl.exceptions.PolarsError) as error:
-        raise WorkspaceError(
-            f"{path}: cannot be read ({cause_of(error)}); delete {path.parent} and run again"
-        ) from None
+        raise _unreadable(path, error) from None
+
+
+def read_between(path: Path, bounds: tuple[int, int], *, by: str) -> pl.DataFrame:
+    """The rows of a Parquet file that have a number from the first of the ``bounds`` to before the other.
+
+    ``by`` is the column with the numbers, and rows are in its order: of a file of `pl.DataFrame.write_parquet` little
+    more is read then than is asked for.
+
+    Raises:
+        WorkspaceError: the file is missing, damaged or of other columns.
+    """
+    try:
+        rows = pl.scan_parquet(path, glob=False).filter(pl.col(by).is_between(*bounds, closed="left"))
+        return rows.collect()
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise _unreadable(path, error) from None
 
 
 def read_array(path: Path, column: str) -> Array:
@@ -124,9 +138,11 @@ def read_array(path: Path, column: str) -> Array:
             found: Array = file.read(columns=[column]).column(column).to_numpy()
             return found
     except (OSError, KeyError, pa.ArrowException) as error:
-        raise WorkspaceError(
-            f"{path}: cannot be read ({cause_of(error)}); delete {path.parent} and run again"
-        ) from None
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: Exception) -> WorkspaceError:
+    return WorkspaceError(f"{path}: cannot be read ({cause_of(error)}); delete {path.parent} and run again")
 
 
 def read_json(path: Path) -> dict[str, Any]:

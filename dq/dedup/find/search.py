@@ -18,7 +18,7 @@ import polars as pl
 from dq.arrays import I64, offsets_of
 from dq.dedup.bands import choose_bands
 from dq.dedup.config import DedupConfig, Resources
-from dq.dedup.duplicates import RECORD, Counts, Duplicates, LargeBuckets
+from dq.dedup.duplicates import MEMBERS_AT_A_TIME, RECORD, Counts, Duplicates, LargeBuckets
 from dq.dedup.find.band_files import add_earlier, write_bands
 from dq.dedup.find.candidates import BYTES_A_ROW, Candidates, KnownSignatures, find_candidates
 from dq.dedup.find.class_shingles import ShingleFiles, shingle_classes
@@ -34,8 +34,6 @@ from dq.errors import ConfigError
 from dq.executors import QUIET, Executor, Step, require_live_polars
 from dq.store.arrays import save_array, save_parts
 from dq.store.files import remove_partials
-
-MEMBERS_AT_A_TIME = 64  # of large buckets: their shingles are held
 
 
 def find_duplicates(
