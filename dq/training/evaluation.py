@@ -23,9 +23,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dq.training.loss import token_losses
 from dq.training.model import Llama
 from dq.training.precision import Precision, autocast
+from dq.training.scoring import Scorer
 from dq.training.stream import HeldoutTokens
 from dq.training.team import ALONE, Team
 
@@ -93,15 +93,12 @@ def _evaluate(
     batch_tokens = _CPU_BATCH_TOKENS if device.type == "cpu" else _GPU_BATCH_TOKENS
     n_tokens = np.diff(heldout.offsets).astype(np.int64)
     loss_nats = np.zeros((len(ensembles), len(n_tokens)), dtype=np.float64)
-    measured = []
+    measured, scorers = [], [Scorer(model) for model in models]
     with torch.no_grad(), autocast(precision, device=device):
         batches = _batches(heldout, context=models[0].context, batch_tokens=batch_tokens)
         for chunks in islice(batches, team.rank, None, team.world):
             ids_BT, targets_BT = (torch.from_numpy(one).to(device) for one in _padded(chunks, heldout, bos_id=bos_id))
-            losses = [
-                token_losses(model.hidden(ids_BT).flatten(0, 1), model.head_VD, targets_BT.flatten())
-                for model in models
-            ]
+            losses = [scorer.nats(ids_BT, targets_BT) for scorer in scorers]
             averaged = [_averaged([losses[place] for place in members]) for members in ensembles]
             measured.append((chunks, torch.stack(averaged).view(-1, *targets_BT.shape)))
     for chunks, device_losses_EBT in measured:  # read back when all work is under way

@@ -19,11 +19,12 @@ from torch import Tensor
 
 from dq.errors import TrainingError
 from dq.training.config import RunSpec, TrainingConfig
+from dq.training.forward import can_record
 from dq.training.loss import chunked_loss
 from dq.training.model import Llama, initialise
 from dq.training.optimizer import FlatAdamW, make_optimizer, set_learning_rate
 from dq.training.precision import Precision, autocast, choose_precision
-from dq.training.tape import Tape, can_tape
+from dq.training.tape import Tape
 from dq.training.team import ALONE, Team
 
 LossFunction = Callable[[Any, Tensor], Tensor]
@@ -77,7 +78,7 @@ class Program:
     @cached_property
     def _tape(self) -> Tape | None:
         """Written at the first step; none for compilers, other devices and formats, long windows and micro-batches."""
-        is_plain = self.precision == "fp32" and not self.is_compiled and can_tape(self.model)
+        is_plain = self.precision == "fp32" and not self.is_compiled and can_record(self.model)
         windows = self.config.windows_for(self.team.world)
         if not is_plain or (self.config.microbatch_windows or windows) < windows:
             return None

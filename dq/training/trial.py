@@ -13,10 +13,10 @@ from dq.executors import Placement
 from dq.training.config import RunSpec
 from dq.training.device import working_on
 from dq.training.feed import STEPS_AT_ONCE_ELSEWHERE
-from dq.training.loss import token_losses
 from dq.training.memory import memory_told
 from dq.training.model import Llama
 from dq.training.program import make_program, summed_loss
+from dq.training.scoring import Scorer
 from dq.training.sizes import find_size
 from dq.training.stack import Stack
 from dq.training.tape import Tape
@@ -87,5 +87,4 @@ def compile_kernels() -> None:
     ids_BT = torch.zeros((1, 3), dtype=torch.int64)
     torch.autograd.backward(summed_loss(model, ids_BT))
     Tape(model, windows=1, scale=1.0).gradients(ids_BT)
-    with torch.no_grad():
-        token_losses(model.hidden(ids_BT[:, :2]).flatten(0, 1), model.head_VD, ids_BT[0, 1:])
+    Scorer(model).nats(ids_BT[:, :2], ids_BT[:, 1:])

@@ -75,7 +75,7 @@ def _without_a_tape(monkeypatch: pytest.MonkeyPatch) -> None:
 
     AdamW's first steps have the rate's size, whatever the gradient's: of one near 0 they show the rounding.
     """
-    monkeypatch.setattr(program, "can_tape", lambda _model: False)
+    monkeypatch.setattr(program, "can_record", lambda _model: False)
 
 
 def alone(runs: Sequence[StackedRun], heldout: Sequence[HeldoutTokens], folder: Path) -> None:

@@ -39,17 +39,23 @@ def ordered(bits: np.int32) -> np.int32:
 
 
 @vector_inlined
+def highest(row: F32, n: int) -> np.float32:
+    """The largest of the first ``n`` scores."""
+    widest()
+    bits = np.int32(-2147483648)
+    for i in range(n):
+        bits = np.int32(max(bits, ordered(np.float32(row[i]).view(np.int32))))
+    return np.float32(np.int32(ordered(bits)).view(np.float32))
+
+
+@vector_inlined
 def exponentials(row: F32, n: int, last: int) -> tuple[np.float32, np.float32]:
     """Replace the first ``n`` scores by exponentials of what they are below the largest: that, and their sum.
 
     Behind them zeros are put, up to ``last``: a condition within the loop costs less than a rest one by one.
     """
     widest()
-    highest = np.int32(-2147483648)
-    for i in range(n):
-        highest = np.int32(max(highest, ordered(np.float32(row[i]).view(np.int32))))
-    top = np.int32(ordered(highest)).view(np.float32)
-    total = ZERO
+    top, total = highest(row, n), ZERO
     for i in range(last):
         below = row[i] - top
         if below < LOWEST:  # noqa: PLR1730 - NaN stays NaN
@@ -107,10 +113,14 @@ def loss_and_gradient(logits_NV: F32, targets_N: I64) -> float:
 
 @vector_kernel
 def token_nats(logits_NV: F32, targets_N: I64, nats_N: F32) -> None:
-    """-log p of each target; the logits are spent."""
+    """-log p of each target."""
     widest()
     for n in range(len(targets_N)):
-        row, target = logits_NV[n], targets_N[n]
-        at_target = row[target]
-        top, total = exponentials(row, len(row), len(row))
-        nats_N[n] = math.log(total) + top - at_target
+        row = logits_NV[n]
+        top, total = highest(row, len(row)), ZERO
+        for v in range(len(row)):
+            below = row[v] - top
+            if below < LOWEST:  # noqa: PLR1730 - NaN stays NaN
+                below = LOWEST
+            total += exponential(below)
+        nats_N[n] = math.log(total) + (np.float64(top) - np.float64(row[targets_N[n]]))
