@@ -16,6 +16,8 @@ import torch
 from dq.errors import TrainingError
 from dq.executors import Placement
 
+KINDS = ("cpu", "cuda", "mps")
+
 
 def find_devices(name: str) -> list[str]:
     """The devices that a name stands for: ``auto`` takes what is fastest, ``cuda`` every GPU, others are their own.
@@ -61,9 +63,11 @@ def _keep_freed_memory() -> None:
 
 
 def _device(name: str) -> torch.device:
-    """A device that works."""
+    """A device that works, and that models can be trained on."""
     try:
         device = torch.device(name)
+        if device.type not in KINDS or (device.type == "cpu" and device.index):
+            raise RuntimeError("no such device to train on")  # torch has one without memory, and any number of CPUs
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).partition("\n")[0].partition("Expected one of")[0] or "no such name"  # else torch lists 24

@@ -32,8 +32,9 @@ def test_a_device_that_is_not_there_is_one_line(
     assert not (tmp_path / "run").exists()
 
 
-def test_a_device_with_no_name_of_torch_is_refused() -> None:
-    with pytest.raises(TrainingError, match="device 'gpu' cannot be used"), working_on(Placement("gpu")):
+@pytest.mark.parametrize("name", ["gpu", "meta", "cpu:3"])
+def test_what_models_cannot_be_trained_on_is_refused(name: str) -> None:
+    with pytest.raises(TrainingError, match=f"device '{name}' cannot be used"), working_on(Placement(name)):
         pass
 
 
