@@ -19,7 +19,7 @@ from dq.dedup.find.runs import parts_for
 from dq.store import read_parquet
 from dq.text import mix64
 
-COPIES_AT_A_TIME = 1 << 20
+COPIES_AT_A_TIME = 1 << 18
 BYTES_A_DOCUMENT = 500  # of a part: what it is ranked by, its rank, and what selecting needs
 BYTES_A_PAIR = 250
 MOST_PARTS = 65_535  # their numbers are of 16 bits
@@ -39,15 +39,19 @@ class Links:
     @classmethod
     def of(cls, folder: Path) -> Links:
         """Those of the duplicates in a folder."""
-        pairs, buckets = read_parquet(folder / "pairs.parquet", columns=["left", "right"]), LargeBuckets.read(folder)
-        members = buckets.documents[buckets.members]
-        with_first = np.repeat(members[buckets.offsets[:-1]], np.diff(buckets.offsets))
-        left = np.concatenate([pairs["left"].to_numpy(), with_first])
-        right = np.concatenate([pairs["right"].to_numpy(), members])
-        documents, count = distinct(np.concatenate([left, right])), pairs.height
-        del pairs, members, with_first
-        left, right = np.searchsorted(documents, left), np.searchsorted(documents, right)
-        return cls(documents, components(left, right, count=len(documents)), count)
+        ends, count = _ends(folder)
+        documents = distinct(ends)
+        places = np.searchsorted(documents, ends)
+        del ends
+        return cls(documents, components(*np.split(places, 2), count=len(documents)), count)
+
+
+def _ends(folder: Path) -> tuple[I64, int]:
+    """Where links begin, and then where they end; and how many of them are pairs."""
+    pairs, buckets = read_parquet(folder / "pairs.parquet", columns=["left", "right"]), LargeBuckets.read(folder)
+    members = buckets.documents[buckets.members]
+    firsts = np.repeat(members[buckets.offsets[:-1]], np.diff(buckets.offsets))
+    return np.concatenate([pairs["left"].to_numpy(), firsts, pairs["right"].to_numpy(), members]), pairs.height
 
 
 def components(left: I64, right: I64, *, count: int) -> I64:

@@ -15,6 +15,7 @@ import numpy as np
 
 from dq.corpus.drawn import Drawn, draw
 from dq.dedup.estimate import BYTES_A_TEXT_BYTE
+from dq.dedup.find.runs import ROWS_A_RUN
 from dq.executors import QUIET, Progress, require_live_polars
 from dq.jobs.costs import Cost, Way, cost_of
 from dq.jobs.job import JobConfig
@@ -221,6 +222,8 @@ class _Corpus:
         if cost.unit == "piece":
             return -(-self.text_bytes // PIECE_BYTES)
         shards = self.shards
+        if cost.unit == "run":
+            return min(self.shards, -(-self.documents // ROWS_A_RUN)) * cost.readings
         if cost.unit == "part":
             return shards * max(1, min(MAX_PARTS, self.shard_bytes // TOKENS_BYTES))
         return shards * cost.readings * (2 if cost.versions and self.config.texts.trained != ORIGINAL else 1)

@@ -13,7 +13,7 @@ from dq.jobs.job import JobConfig
 from dq.text import Cleaner
 
 Way = Literal["tasks", "threads", "process"]
-SEARCH = "find duplicates"
+SEARCH, SELECT = "find duplicates", "select"
 
 
 @dataclass(frozen=True)
@@ -27,14 +27,14 @@ class Cost:
         unit: what a task is.
         bounded: whether it looks at a bounded sample, and takes about the same for any corpus.
         versions: whether there is a task for the text as read and one for the text that is trained on.
-        readings: tasks a shard, one after the other.
+        readings: tasks a shard or run, one after the other.
         alone_seconds: for each document, what one core of the command's node does while the others wait.
     """
 
     way: Way
     held: int
     grows: str
-    unit: Literal["piece", "shard", "part", ""] = ""
+    unit: Literal["piece", "shard", "run", "part", ""] = ""
     versions: bool = False
     readings: int = 1
     bounded: bool = False
@@ -60,10 +60,13 @@ STAGES = {
     "score": Cost("tasks", 10, MARKS, "shard"),
     "judge": Cost("tasks", 10, f"{MARKS}; signals where rules rank documents by them", "shard"),
     "tokenise": Cost("tasks", 70, f"{KEYS}, ids of those that occur twice; the tokenizer's sample is bounded", "part"),
-    "select": Cost(
-        "process",
-        120,  # 40, and 260 of each that has a copy: of three in ten
-        "what may have a duplicate, on the command's node",
+    SELECT: Cost(
+        "tasks",
+        20,  # 10, and 110 for each verified pair: of one document in ten
+        f"{MARKS}; what hangs together over verified pairs",
+        "run",
+        readings=2,
+        alone_seconds=1e-7,  # parts of copies and pairs: 5e-8 of each copy, 3e-7 of each pair
     ),
     "check planted copies": Cost("process", 25, MARKS, bounded=True),
     "settle fates": Cost("tasks", 20, MARKS, "shard"),
@@ -85,6 +88,8 @@ def cost_of(name: str, config: JobConfig, *, in_order: bool = False, one_node: b
         return replace(found, way="process", unit="")
     if kind == SEARCH:
         return replace(found, way="threads", unit="", readings=1) if one_node else found
+    if kind == SELECT and one_node:  # by threads, but how much faster many of them are has not been measured
+        return replace(found, way="process", unit="")
     if kind == "clean":
         made = next(one for one in config.clean if one.version == version).make()
         if not isinstance(made, Cleaner):

@@ -2,9 +2,10 @@
 
     work/part_of.npy              uint16 a document: `dq.dedup.parts.Parts`
     work/part_of_members.npy      the same of what is in large buckets
+    work/eligible.npy             bool a document
+    work/frozen.arrow             of an index, by part
     work/00000.documents.arrow    of a run, by part: what may have a duplicate, its copies, what it is ranked by
     work/00000.pairs.arrow        of a run, by part: the verified pairs of its documents with later ones
-    work/frozen.arrow             of an index, by part
     work/00000.alone.parquet      of a run: source, eligible: how many of each source have no duplicate
     work/00000.field.json         of a run: what a policy's field is in it; written last
     work/00000.selected.arrow     of a part, by run: its selection
@@ -51,13 +52,13 @@ from dq.store.pieces import read_pieces, write_pieces
 
 OF = "deduplicated"
 WORK = "work"
-PART_OF, PART_OF_MEMBERS, FROZEN = "part_of.npy", "part_of_members.npy", "frozen.arrow"
+PART_OF, PART_OF_MEMBERS, FROZEN, ELIGIBLE = "part_of.npy", "part_of_members.npy", "frozen.arrow", "eligible.npy"
 DOCUMENTS, PAIRS, ALONE = "documents.arrow", "pairs.arrow", "alone.parquet"
 SELECTED, EXAMPLES = "selected.arrow", "examples.parquet"
 VALUE = "value"  # what a policy ranks by, whatever its column is called
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Selecting:
     """What every task of a selection knows."""
 
@@ -78,6 +79,10 @@ class Selecting:
         """A working file."""
         return self.folder / WORK / name
 
+    def between(self, name: str, first: int, end: int) -> Array:
+        """Part of an array in a working file."""
+        return np.array(load_array(self.file(name), mapped=True)[first:end])
+
     def files_of_runs(self, kind: str) -> list[Path]:
         """One of the files of each."""
         return [self.file(f"{run:05d}.{kind}") for run in range(len(self.first_runs) - 1)]
@@ -92,7 +97,11 @@ class _RunTask:
     first_shards: I64
     """The number of the first document of each of its shards, and of the run after it."""
     shards: Sequence[RankedShard]
-    eligible: Bools
+
+    @property
+    def eligible(self) -> Bools:
+        """Of its documents."""
+        return self.about.between(ELIGIBLE, self.first, self.end)
 
     @property
     def first(self) -> int:
@@ -153,11 +162,10 @@ def select_by_parts(
         workers: who does them.
     """
     shutil.rmtree(folder / WORK, ignore_errors=True)  # of tasks that were killed
-    (folder / WORK).mkdir()
     try:
         tasks = _run_tasks(view, policy, eligible=eligible, folder=folder, memory_bytes=memory_bytes, workers=workers)
         about, of_runs = tasks[0].about, workers if len(tasks) > 1 else workers.here()  # one takes a second
-        of_runs.run(_rank, tasks, amount=lambda task: len(task.eligible))
+        of_runs.run(_rank, tasks, amount=lambda task: task.end - task.first)
         field = _field(tasks) if policy.field else None
         parts = [_PartTask(about, part, field) for part in range(about.parts)]
         (workers if len(parts) > 1 else workers.here()).run(_select, parts)
@@ -165,7 +173,7 @@ def select_by_parts(
         guard(removals)
         of_runs.run(_write, [_WriteTask(**vars(task)) for task in tasks])
     finally:
-        shutil.rmtree(folder / WORK)
+        shutil.rmtree(folder / WORK, ignore_errors=True)
     return removals
 
 
@@ -182,16 +190,9 @@ def _run_tasks(
     members = load_array(LargeBuckets.path(duplicates, "documents"))
     save_array(about.file(PART_OF_MEMBERS), parts.of_documents[members])
     _write_frozen(about, parts.of_documents[about.documents :])
-    return [
-        _RunTask(
-            about,
-            run,
-            firsts[run.shards.start : run.shards.stop + 1],
-            [shards[one] for one in run.shards],
-            eligible[begin:end],
-        )
-        for run, (begin, end) in zip(runs, pairwise(edges), strict=True)
-    ]
+    save_array(about.file(ELIGIBLE), eligible)
+    bounds = ((run, slice(run.shards.start, run.shards.stop)) for run in runs)
+    return [_RunTask(about, run, firsts[some.start : some.stop + 1], shards[some]) for run, some in bounds]
 
 
 def _write_frozen(about: Selecting, part_of: Array) -> None:
@@ -222,11 +223,11 @@ def _removals(task: _PartTask) -> Removals:
 
 def _rank(task: _RunTask) -> None:
     about, first = task.about, task.first
-    part_of = np.array(load_array(about.file(PART_OF), mapped=True)[first : task.end])
-    documents, field = _identified(task, part_of > 0)
+    part_of, eligible = about.between(PART_OF, first, task.end), task.eligible
+    documents, field = _identified(task, eligible, part_of > 0)
     copies = read_between(about.duplicates / "copies.parquet", (first, task.end), by="document")
     numbers = np.arange(first, task.end)
-    columns = {"document": numbers, "eligible": task.eligible}
+    columns = {"document": numbers, "eligible": eligible}
     for name in ("first_copy", "first_text"):
         columns[name] = numbers.copy()
         columns[name][copies["document"].to_numpy() - first] = copies[name].to_numpy()
@@ -243,12 +244,12 @@ def _rank(task: _RunTask) -> None:
     write_json_atomic(task.output, None if field is None else vars(field))
 
 
-def _identified(task: _RunTask, involved: Bools) -> tuple[pl.DataFrame, Field | None]:
+def _identified(task: _RunTask, eligible: Bools, involved: Bools) -> tuple[pl.DataFrame, Field | None]:
     """Those of a run's documents that may have a duplicate, with what they are ranked by; what is alone is counted."""
     policy, found, fields, alone = task.about.policy, list[pl.DataFrame](), list[Field](), Counter[str]()
     for shard, (begin, end) in zip(task.shards, pairwise(task.first_shards - task.first), strict=True):
         documents, values, mine = shard.identity(), shard.values(policy), involved[begin:end]
-        others = documents["source"].filter(pl.Series(task.eligible[begin:end] & ~mine))
+        others = documents["source"].filter(pl.Series(eligible[begin:end] & ~mine))
         alone.update(dict(others.value_counts().iter_rows()))
         if policy.field and values is not None:
             fields.append(Field.of(values))
@@ -310,12 +311,12 @@ def _buckets(task: _PartTask) -> LargeBuckets:
 
 
 def _write(task: _WriteTask) -> None:
-    about, first = task.about, task.first
+    about, first, eligible = task.about, task.first, task.eligible
     pieces = [about.file(f"{part:05d}.{SELECTED}") for part in range(about.parts)]
     found = read_pieces(pieces, task.run.number).sort("document")
     for shard, (begin, end) in zip(task.run.shards, pairwise(task.first_shards.tolist()), strict=True):
         mine = found.filter(pl.col("document").is_between(begin, end, closed="left"))
-        selection = completed(mine, task.eligible[begin - first : end - first], first=begin)
+        selection = completed(mine, eligible[begin - first : end - first], first=begin)
         write_parquet(shard_file(about.folder, shard), selection_table(selection))
 
 

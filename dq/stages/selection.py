@@ -19,7 +19,7 @@ from dq.executors import QUIET, Executor, LocalExecutor, Step
 from dq.quality.signals import signal
 from dq.stages.base import Need, View
 from dq.stages.by_shard import ByShard, shard_file
-from dq.stages.duplicates import FoundDuplicates
+from dq.stages.duplicates import FoundDuplicates, disk_errors
 from dq.stages.heldout import Heldout
 from dq.stages.select_tasks import select_by_parts, selection_table
 from dq.stages.signals import Signals
@@ -149,15 +149,17 @@ def select_documents(
     if stage.done() is None:
         stage.start()
         share, allowed = config.max_removed_fraction, config.allow_removal
-        removals = select_by_parts(
-            view,
-            config.keep,
-            eligible=eligible,
-            folder=stage.folder,
-            guard=lambda removals: removals.guard(max_removed_fraction=share, allowed=allowed),
-            memory_bytes=resources.memory_bytes,
-            workers=ShardWorkers(resources.threads, None if isinstance(executor, LocalExecutor) else executor, step),
-        )
+        workers = ShardWorkers(resources.threads, None if isinstance(executor, LocalExecutor) else executor, step)
+        with disk_errors(stage.folder):
+            removals = select_by_parts(
+                view,
+                config.keep,
+                eligible=eligible,
+                folder=stage.folder,
+                guard=lambda removals: removals.guard(max_removed_fraction=share, allowed=allowed),
+                memory_bytes=resources.memory_bytes,
+                workers=workers,
+            )
         eligible_count, removed = removals.counts.select("eligible", "removed").sum().row(0)
         stage.commit({"kept": eligible_count - removed, "removed": removed})
     return view.open(Selected)

@@ -16,12 +16,15 @@ import pyarrow as pa
 import pytest
 
 import dq
+from dq.dedup import parts
+from dq.dedup.find.runs import Run
 from dq.errors import BudgetError, ConfigError
-from dq.executors import Executor, LocalExecutor, WorkerDiedError
+from dq.executors import Executor, WorkerDiedError
 from dq.executors.ray import RayExecutor, connected
 from dq.executors.slurm import SlurmExecutor
 from dq.interop.ray import Keep, Score
 from dq.jobs import run_job
+from dq.stages import select_tasks
 from dq.store import Workspace
 from tests.command import run_dq
 from tests.conftest import tool
@@ -155,10 +158,17 @@ def test_a_task_whose_node_goes_down_is_done_elsewhere(cluster: Cluster, tmp_pat
     assert [path.read_text() for path in tasks] == ["done", "done"]
 
 
-def test_a_job_makes_the_same_bytes_on_a_cluster(cluster: Cluster, tmp_path: Path) -> None:
+def test_a_job_makes_the_same_bytes_on_a_cluster(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     job = changed(small_job(tmp_path), read={"shard_rows": 100})
-    for name, executor in (("here", LocalExecutor()), ("there", cluster.executor)):
-        run_job(job, Workspace(tmp_path / name), executor=executor)
+    run_job(job, Workspace(tmp_path / "here"))
+    # Each shard a run, and parts of few documents: so large corpora are selected from.
+    monkeypatch.setattr(
+        select_tasks, "runs_of", lambda firsts: [Run(n, range(n, n + 1)) for n in range(len(firsts) - 1)]
+    )
+    monkeypatch.setattr(parts, "BYTES_A_DOCUMENT", 10**8)
+    run_job(job, Workspace(tmp_path / "there"), executor=cluster.executor)
     assert contents(Workspace(tmp_path / "here")) == contents(Workspace(tmp_path / "there"))
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from dq.cli.cluster import plan_job_for
 from dq.corpus.drawn import Drawn
+from dq.dedup.find.runs import ROWS_A_RUN
 from dq.errors import ConfigError
 from dq.files import parse_bytes
 from dq.jobs import ClusterPlan, JobConfig, Nodes, costs, plan_cluster
@@ -28,7 +29,7 @@ def planned(config: JobConfig, monkeypatch: pytest.MonkeyPatch, *, size: int, no
     def try_job(drawn: Drawn, tried: JobConfig, *, rows: int) -> Tried:
         text_bytes = sum(len(row["text"].encode()) for row in drawn.rows[:rows])
         cost = StepCost(10 + 3600 * text_bytes / GB, GB, text_bytes // 2)
-        names = ["read", "find duplicates", "score", "tokenise", "check planted copies"]
+        names = ["read", "find duplicates", "score", "tokenise", "select", "check planted copies"]
         return Tried(dict.fromkeys(names, cost), 1.0, 1, text_bytes)
 
     monkeypatch.setattr("dq.jobs.tried.try_job", try_job)
@@ -39,7 +40,7 @@ def planned(config: JobConfig, monkeypatch: pytest.MonkeyPatch, *, size: int, no
 def test_stages_are_as_long_as_their_parts_say(finished: Finished, monkeypatch: pytest.MonkeyPatch) -> None:
     config = changed(finished.config, read={"shard_rows": 1000})
     plan = planned(config, monkeypatch, size=TB, nodes=Nodes(cores=10, memory_bytes=100 * GB, count=4))
-    read, search, score, tokenise, planted = plan.stages
+    read, search, score, tokenise, select, planted = plan.stages
     assert planted.core_hours.expected < 1 and not planted.disk_bytes > TB  # of a bounded sample
     for stage in plan.stages[:-1]:
         assert stage.core_hours.expected == pytest.approx(1000 + 10 / 3600, rel=1e-6)
@@ -49,8 +50,12 @@ def test_stages_are_as_long_as_their_parts_say(finished: Finished, monkeypatch: 
     assert search.way == "tasks" and search.tasks == 2 * score.tasks  # texts are read twice
     assert search.hours == pytest.approx((1000 + 10 / 3600 - search.alone_hours) / 40 + search.alone_hours)
     assert 0 < search.alone_hours < 100  # what sorts while the others wait
-    alone = planned(config, monkeypatch, size=TB, nodes=Nodes(cores=10, memory_bytes=100 * GB)).stages[1]
+    assert select.tasks == 2 * -(-plan.documents // ROWS_A_RUN) < score.tasks  # they are ranked, and written
+    assert 0 < select.alone_hours < select.hours < 100
+    one_node = planned(config, monkeypatch, size=TB, nodes=Nodes(cores=10, memory_bytes=100 * GB)).stages
+    alone = one_node[1]
     assert (alone.way, alone.tasks, alone.alone_hours) == ("threads", 1, alone.hours) and 100 < alone.hours < 1000
+    assert (one_node[4].way, one_node[4].tasks, one_node[4].hours) == ("process", 1, one_node[4].alone_hours)
     assert score.hours == tokenise.hours == pytest.approx(score.core_hours.expected / 40)
     assert score.tasks == pytest.approx(plan.documents / 1000, abs=1) and tokenise.tasks >= score.tasks
     assert plan.hours == sum(stage.hours for stage in plan.stages)
