@@ -7,10 +7,12 @@ meant for; all others are spread evenly by hashes.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pyarrow.parquet as pq
 
 from dq.arrays import I64, U16, Array, distinct
@@ -97,13 +99,18 @@ def divide(folder: Path, *, documents: int, memory_bytes: int) -> Parts:
     parts = min(MOST_PARTS, parts_for(needed, bytes_a_row=1, memory_bytes=memory_bytes))
     found = np.zeros(documents + frozen, np.uint16)
     with copies:
-        for batch in copies.iter_batches(COPIES_AT_A_TIME, columns=["first_copy"]):
-            first = batch.column("first_copy").to_numpy()
+        for (first,) in _copies(copies, "first_copy"):
             found[first] = _numbers(first, parts)
         found[links.documents] = _numbers(links.component, parts)
-        for batch in copies.iter_batches(COPIES_AT_A_TIME, columns=["document", "first_copy"]):
-            found[batch.column("document").to_numpy()] = found[batch.column("first_copy").to_numpy()]
+        for first, document in _copies(copies, "first_copy", "document"):
+            found[document] = found[first]
     return Parts(parts, found)
+
+
+def _copies(file: pq.ParquetFile, *columns: str) -> Iterator[list[I64]]:
+    """Some columns, some rows at a time; Arrow's own way to NumPy would load pandas."""
+    for batch in file.iter_batches(COPIES_AT_A_TIME, columns=list(columns)):
+        yield [pl.Series(batch.column(name)).to_numpy() for name in columns]
 
 
 def _numbers(values: I64, parts: int) -> Array:
