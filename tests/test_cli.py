@@ -51,6 +51,12 @@ def test_every_command_has_an_example_in_its_help_and_the_example_parses(path: t
 
 
 @EVERY
+def test_no_help_holds_a_bracket_that_would_be_read_as_markup(path: tuple[str, ...]) -> None:
+    helps = [COMMANDS[path].help, *(getattr(one, "help", None) or "" for one in COMMANDS[path].params)]
+    assert not [text for text in helps if re.search(r"(?<!\\)\[[a-z/#@]", text)]
+
+
+@EVERY
 def test_every_command_stands_in_the_readme(path: tuple[str, ...]) -> None:
     assert f"dq {' '.join(path)}" in (ROOT / "README.md").read_text("utf-8")
 

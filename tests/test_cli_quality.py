@@ -74,6 +74,11 @@ def test_score_writes_the_signals_that_were_asked_for(folder: Path) -> None:
     assert json.loads(scored.stdout)["documents"] == 2
     table = pl.read_parquet(folder / "s.parquet")
     assert table.drop("id", "source").equals(dq.score([GOOD, HOSTILE], ["word_count", "line_count"]))
+    one_by_one = ("--signals", "word_count", "--signals", "line_count")
+    assert run_dq("score", "web.jsonl", "-o", "s.csv", *one_by_one, cwd=folder).returncode == 0
+    assert pl.read_csv(folder / "s.csv").columns == table.columns
+    other = run_dq("score", "web.jsonl", "-o", "s.csv", "--signals", "word_count", cwd=folder)
+    assert other.stderr.startswith("dq: s.csv: already there, and not of these")
 
 
 def test_signals_lists_every_signal_with_its_definition(tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ Node = Annotated[
 NodeCount = Annotated[int, typer.Option("--nodes", min=1, help="Of a plan: how many machines.")]
 CardFile = Annotated[
     Path | None,
-    typer.Option("--card", help="YAML with `licences: {SOURCE: SPDX}` and `languages: [en]` for the dataset's card."),
+    typer.Option("--card", help="YAML with `licences: {SOURCE: SPDX}` and `languages: \\[en]` for the dataset's card."),
 ]
 ResultsFolder = Annotated[
     Path | None, typer.Option("--output", "-o", help="Folder of the results; the same one goes on.")

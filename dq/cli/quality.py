@@ -50,7 +50,9 @@ MADE_FOR = {"words": "text whose words are known", "spaces": "scripts with space
 def score(
     inputs: Inputs,
     output: Annotated[Path, typer.Option("--output", "-o", help="Parquet, .jsonl or .csv; the same command goes on.")],
-    signals: Annotated[str | None, typer.Option(help="Names from `dq signals`, with commas. Default: all.")] = None,
+    signals: Annotated[
+        list[str] | None, typer.Option(help="Names from `dq signals`; several with commas. Default: all.")
+    ] = None,
     model: Models = None,
     words: Words = "unicode",
     text_field: TextField = "text",
@@ -70,7 +72,7 @@ def score(
     """
     from dq.files.score import score_files
 
-    names = None if signals is None else [name.strip() for name in signals.split(",") if name.strip()]
+    names = [name.strip() for one in signals for name in one.split(",") if name.strip()] if signals else None
     specs = input_specs(
         inputs,
         text_field=text_field,

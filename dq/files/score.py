@@ -128,7 +128,7 @@ def score_files(
             whole = parts / "whole.parquet"
             join_tables([task.output for task in tasks], whole, metadata=metadata)
             whole.replace(table)
-    rows, by_script = _read(table, stage.fingerprint)
+    rows, by_script = _read(table, stage.fingerprint, name=output)
     if table != output and (fresh or not output.exists()):
         output.unlink(missing_ok=True)
         export_table(table, output)
@@ -139,19 +139,19 @@ def score_files(
     return ScoreResult(names, rows, by_script)
 
 
-def _read(output: Path, fingerprint: str) -> tuple[RowCounts, pl.DataFrame]:
+def _read(table: Path, fingerprint: str, *, name: Path) -> tuple[RowCounts, pl.DataFrame]:
     """The counts of a finished table, which must have been made from the same: of rows, and by script."""
-    if _made_from(output) != fingerprint:
+    if _made_from(table) != fingerprint:
         raise WorkspaceError(
-            f"{output}: already there, and not of these inputs, signals and settings; name another file, or, if "
+            f"{name}: already there, and not of these inputs, signals and settings; name another file, or, if "
             "`dq score` made it, replace it: `overwrite`",
             field="overwrite",
         )
     try:
-        found = json.loads(_metadata(output)[RESULT.encode()])
+        found = json.loads(_metadata(table)[RESULT.encode()])
         return RowCounts.from_dict(found), pl.DataFrame(found[SCRIPTS], schema=BY_SCRIPT, orient="row")
     except (ValueError, KeyError, TypeError, AttributeError, pl.exceptions.PolarsError):
-        raise WorkspaceError(f"{output}: not as it was left; delete it and run again") from None
+        raise WorkspaceError(f"{table}: not as it was left; delete it and run again") from None
 
 
 def _made_from(output: Path) -> str | None:

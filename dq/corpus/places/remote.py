@@ -27,12 +27,14 @@ from dq.corpus.places.patience import MissingError, patiently
 from dq.corpus.places.patterns import WILD, as_regex
 from dq.corpus.places.ranges import Ranges
 from dq.corpus.places.s3 import S3, is_configured_for_fsspec
+from dq.corpus.places.web import is_listed, links_below, part_of_whole, without_ranges
 from dq.errors import InputError, require, require_all
 from dq.executors import run_in_threads
 
 VERSIONS = ("ETag", "etag", "generation", "blob_id", "Content-MD5", "md5Hash", "crc32c")
 TIMES = ("Last-Modified", "LastModified", "last_modified", "updated", "mtime")
 MAX_FILES = 1_000_000  # that an entry may list: each takes a kilobyte
+MAX_DEPTH = 100  # of folders: pages of the web may link to one below for ever
 LISTING_THREADS = 16
 
 
@@ -116,6 +118,7 @@ class _Opened:
     def __init__(self, file: RemoteFile) -> None:
         self._file = file
         self._handle: Any = None
+        self._has_ranges = True
 
     def fetch(self, start: int, end: int) -> bytes:
         """The bytes [start, end).
@@ -133,7 +136,7 @@ class _Opened:
         try:
             # Opened anew after a fault; that has tries of its own, or one in five that fail used up those of the bytes.
             handle = self._handle or patiently(self._open, name=self._file.name)
-            found: bytes = handle._fetch_range(start, end)  # what every backend defines, and fsspec's own caches call
+            found = self._range(handle, start, end)
             if "IfMatch" not in getattr(handle, "read_kw", {}):  # else the server itself compares
                 self._file.check(_asked("info", self._file.scheme, self._file.path))
         except BaseException:
@@ -142,6 +145,16 @@ class _Opened:
         if not found:
             raise EOFError("the answer is empty")
         return found[: end - start]
+
+    def _range(self, handle: Any, start: int, end: int) -> bytes:
+        try:
+            if self._has_ranges:  # else the server is not asked again
+                return handle._fetch_range(start, end)  # type: ignore[no-any-return] # what fsspec's own caches call
+        except ValueError as error:
+            if not without_ranges(error):
+                raise
+            self._has_ranges = False
+        return part_of_whole(_reader(self._file.scheme), self._file, start=start, end=end)
 
     def _open(self) -> Any:
         file = self._file
@@ -157,7 +170,7 @@ class _Opened:
 class RemotePlace:
     """Object stores, the hub and the web: the file of an address, the files of a pattern, or those below a folder.
 
-    On the web an address is a file: pages are not searched for others.
+    On the web a folder ends with a slash, and its page has links to what is in it.
     """
 
     def matches(self, entry: str) -> bool:
@@ -175,10 +188,10 @@ class RemotePlace:
         if not entry.partition("://")[2].strip("/"):
             raise InputError(f"{name}: names nothing; name a bucket, a folder or a file")
         path = str(type(_reader(scheme))._strip_protocol(entry))
-        info = None if entry.endswith("/") else _info(scheme, path, name=name)
+        info = None if entry.endswith("/") or is_listed(entry) else _info(scheme, path, name=name)
         if info is not None and info["type"] == "file":
             return Found([RemoteFile.of(scheme, {**info, "name": path})])
-        if scheme in WEB:
+        if scheme in WEB and not is_listed(entry):
             return Found([])
         if info is None and WILD.search(path):
             found = [one for one in _matching(scheme, path, name=name) if not _is_hidden(one["name"], path)]
@@ -193,7 +206,17 @@ class RemotePlace:
 
 
 def _sorted(scheme: str, found: Sequence[Mapping[str, Any]]) -> list[RemoteFile]:
-    return [RemoteFile.of(scheme, one) for one in sorted(found, key=lambda one: str(one["name"]).split("/"))]
+    ordered = sorted(found, key=lambda one: str(one["name"]).split("/"))
+    if scheme in WEB:  # a page has no sizes
+        names = [str(one["name"]) for one in ordered]
+        ordered = list(run_in_threads(functools.partial(_linked, scheme), names, threads=LISTING_THREADS))
+    return [RemoteFile.of(scheme, one) for one in ordered]
+
+
+def _linked(scheme: str, path: str) -> dict[str, Any]:
+    """What the web says of a file that a page links to."""
+    name = spelled(redacted(path))
+    return {**patiently(lambda: _asked("info", scheme, path), name=name), "name": path}
 
 
 def filesystem(scheme: str) -> Any:
@@ -223,6 +246,9 @@ def _asked(method: str, scheme: str, path: str) -> Any:
     """What a place says now."""
     if scheme == "hf":
         return hub.asked(method, _reader(scheme), path)
+    if method == "ls" and scheme in WEB:
+        folder = path.rstrip("/") + "/"
+        return list(links_below(folder, _reader(scheme).ls(folder, detail=True)))
     return getattr(_reader(scheme), method)(path, **({"detail": True} if method == "ls" else {}))
 
 
@@ -254,14 +280,13 @@ def _below(
                 path = str(one["name"]).rstrip("/")
                 if path == folder.rstrip("/"):  # what stores keep in place of a folder
                     continue
-                if one["type"] == "directory":
-                    if enters(path, depth):
-                        deeper[path] = None
-                    continue
                 count += 1
-                if count > MAX_FILES:
+                if count > MAX_FILES or depth > MAX_DEPTH:
                     raise InputError(f"{name}: lists more than {MAX_FILES:,} files; name a part of them")
-                yield one
+                if one["type"] != "directory":
+                    yield one
+                elif enters(path, depth):
+                    deeper[path] = None
         level = list(deeper)
 
 
