@@ -5,6 +5,7 @@
     dataset.filter(dq.interop.huggingface.Keep(rules), batched=True)
     dataset.map_batches(dq.interop.ray.Keep(rules), batch_format="pyarrow")    of Ray Data
     dq.interop.datasketch.lean_minhashes(signatures)              for its LSH, Redis and Cassandra
+    dq.interop.datatrove_dedup.Signatures(folder)                 in place of its first; Deduplicate() is dq's own
     dq.interop.datatrove_minhash.signatures(words)                as its deduplication computes them
 
 Modules are loaded when they are first used.
@@ -16,9 +17,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dq.interop import datasketch, datatrove, datatrove_minhash, huggingface, polars, ray
+    from dq.interop import datasketch, datatrove, datatrove_dedup, datatrove_minhash, huggingface, polars, ray
 
-__all__ = ["datasketch", "datatrove", "datatrove_minhash", "huggingface", "polars", "ray"]
+__all__ = ["datasketch", "datatrove", "datatrove_dedup", "datatrove_minhash", "huggingface", "polars", "ray"]
 
 
 def __getattr__(name: str) -> Any:
