@@ -43,6 +43,8 @@ class DqError(Exception):
     def __init__(self, message: str = "", *, field: str | None = None) -> None:
         super().__init__(message)
         self.field = field
+        if field is not None and f"`{field}`" not in message:
+            self.add_note(f"(`{field}`)")  # which a traceback shows; commands print the flag before the message
 
 
 class ConfigError(DqError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import traceback
 
 import pytest
 
@@ -38,3 +39,8 @@ def test_errors_keep_message_and_field_on_the_way_out_of_a_worker(name: str) -> 
     back = pickle.loads(pickle.dumps(error))
     assert (type(back), str(back), back.field) == (type(error), "what, where, remedy", "memory")
     assert ConfigError("no field").field is None
+
+
+def test_a_traceback_names_the_argument_that_a_message_does_not() -> None:
+    assert "(`memory`)" in "".join(traceback.format_exception(ConfigError("too small (got 1)", field="memory")))
+    assert not hasattr(ConfigError("raise `memory`", field="memory"), "__notes__")

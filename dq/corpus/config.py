@@ -62,6 +62,12 @@ class InputSpec(StrictModel):
         remote = [module for one in schemes if one for module in ("fsspec", BACKENDS[one])]
         return (*(["resiliparse"] if self.sample in HTML_SAMPLES else []), *remote)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _of_text(cls, given: Any) -> Any:
+        """A text alone is a path."""
+        return {"path": given} if isinstance(given, str) else given
+
     @model_validator(mode="after")
     def _one_of(self) -> InputSpec:
         if (self.path is None) == (self.sample is None):

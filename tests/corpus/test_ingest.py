@@ -262,6 +262,7 @@ def test_two_inputs_are_read_in_the_order_of_the_job_and_files_of_a_pattern_by_n
         write(tmp_path / f"{name}.jsonl", jsonl([{"text": name}]))
     specs = [InputSpec(path=str(tmp_path / "b*.jsonl")), InputSpec(path=str(tmp_path / "a.jsonl"))]
     assert column(ingest(tmp_path / "out", specs, LENIENT), "text") == ["b10", "b2", "a"]
+    assert [InputSpec.model_validate(one.path) for one in specs] == specs  # as a job may write them, by the path alone
 
 
 def test_progress_names_the_file_and_counts_its_bytes(tmp_path: Path) -> None:

@@ -59,5 +59,5 @@ def test_gpus_that_share_runs_are_as_many_apart_and_those_that_cannot_are_refuse
 def test_a_name_stands_for_devices() -> None:
     assert find_devices("cpu") == ["cpu"]
     assert find_devices("cpu:0") == ["cpu:0"]
-    with pytest.raises(TrainingError, match=r"^device 'tpux' cannot be used \([^\n]*\); use another, such as cpu$"):
+    with pytest.raises(TrainingError, match=r"^device 'tpux' cannot be used \([^\n]*\); use another, such as cpu"):
         find_devices("tpux")
