@@ -12,13 +12,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
 import pytest
 from backports import zstd
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dq.corpus.documents import Row
-from dq.corpus.formats.http_response import HttpResponse
+from dq.corpus.formats.http_response import BodyError, HttpResponse
 from dq.corpus.formats.records import records as our_records
 from dq.corpus.inputs import find_inputs
 from dq.errors import InputError, MissingExtraError
@@ -85,6 +86,14 @@ def test_what_is_passed_over_is_counted_by_its_kind(tmp_path: Path) -> None:
     assert json.loads(done.stdout)["passed_over"] == kinds, done.stdout
 
 
+def with_dictionary(records: list[bytes], *, pack: Callable[[bytes], bytes] = bytes) -> bytes:
+    """As some crawlers write: in front a frame of no data that holds the dictionary of all others, or that packed."""
+    dictionary = zstd.train_dict(records * 20, 4096)
+    held = pack(dictionary.dict_content)
+    front = b"\x5d\x2a\x4d\x18" + len(held).to_bytes(4, "little") + held
+    return front + b"".join(zstd.compress(one, zstd_dict=dictionary) for one in records)
+
+
 LAYOUTS: dict[str, Callable[[list[bytes]], bytes]] = {
     "a.warc": b"".join,
     "members.warc.gz": lambda records: b"".join(gzip.compress(one) for one in records),
@@ -94,6 +103,8 @@ LAYOUTS: dict[str, Callable[[list[bytes]], bytes]] = {
         gzip.compress(b"".join(records)[at : at + 1000]) for at in range(0, sum(map(len, records)), 1000)
     ),
     "a.warc.zst": lambda records: b"".join(zstd.compress(one) for one in records),
+    "dictionary.warc.zst": with_dictionary,
+    "packed.warc.zst": lambda records: with_dictionary(records, pack=zstd.compress),
     "unix.warc": lambda records: b"".join(records).replace(b"\r\n\r\nHTTP", b"\n\nHTTP"),
 }
 
@@ -213,6 +224,8 @@ def test_bodies_are_unpacked_as_servers_sent_them(tmp_path: Path) -> None:
         answer(gzip.compress(html)),
         answer(zlib.compress(html), Content_Encoding="deflate"),
         answer(html, Content_Encoding="br"),
+        answer(pa.compress(html, codec="brotli", asbytes=True), Content_Encoding="br"),
+        answer(zstd.compress(html), Content_Encoding="zstd"),
         answer(raw.compress(html) + raw.flush(zlib.Z_FULL_FLUSH), Content_Encoding="gzip"),  # cut
         answer(chunks[:-5], Transfer_Encoding="chunked"),
         answer(html, kind="text/html"),
@@ -221,9 +234,32 @@ def test_bodies_are_unpacked_as_servers_sent_them(tmp_path: Path) -> None:
     ]
     found = rows(written(tmp_path / "a.warc.gz", [record("response", one) for one in bodies]))
     assert [one.fields["text"] for one in good(found)] == ["The same words on every page."] * len(bodies)
-    lost = [answer(b"\x0b\x02\x80\0\x01", Content_Encoding="br"), answer(b"\x1f\x8b\x08" + bytes(30))]
+    lost = [
+        answer(b"\x1f\x9d\x90\0\x01", Content_Encoding="compress"),
+        answer(b"\x1f\x8b\x08" + bytes(30)),
+        answer(b"\xff\xfe\0", Content_Encoding="br"),
+    ]
     found = rows(written(tmp_path / "b.warc.gz", [record("response", one) for one in lost]))
-    assert [one.reason for one in bad(found)] == ["unknown_content_encoding", "damaged_body"]
+    assert [one.reason for one in bad(found)] == ["unknown_content_encoding", "damaged_body", "damaged_body"]
+
+
+def test_a_damaged_dictionary_is_an_error_that_names_the_file(tmp_path: Path) -> None:
+    content = with_dictionary(crawl(3))
+    (tmp_path / "a.warc.zst").write_bytes(content[:30] + bytes(400) + content[430:])
+    with pytest.raises(InputError, match=r"a\.warc\.zst: the Zstandard dictionary in front is damaged"):
+        rows(tmp_path / "a.warc.zst")
+
+
+@pytest.mark.parametrize("codec", ["brotli", "zstd"])
+def test_bodies_of_newer_codecs_are_bounded_and_cut_ones_read_as_far_as_they_go(codec: str) -> None:
+    plain = b"".join(b"<p>%d</p>" % (number * 7919) for number in range(100_000))
+    packed = pa.compress(plain, codec=codec, asbytes=True)
+    coding = {"brotli": "br"}.get(codec, codec)
+    stored = [HttpResponse(200, {"content-encoding": coding}, one) for one in (packed, packed[: len(packed) // 2])]
+    assert stored[0].body(max_bytes=len(plain)) == plain
+    assert plain.startswith(stored[1].body(max_bytes=len(plain))) and stored[1].body(max_bytes=len(plain))
+    with pytest.raises(BodyError, match="record_too_large"):
+        stored[0].body(max_bytes=len(plain) - 1)
 
 
 def test_charsets_are_those_of_the_server_then_of_the_page_then_of_the_bytes(tmp_path: Path) -> None:

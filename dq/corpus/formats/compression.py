@@ -7,6 +7,7 @@ dictionaries up to as much; a reader holds that much of a file that asks for it.
 from __future__ import annotations
 
 import bz2
+import functools
 import gzip
 import io
 import lzma
@@ -16,13 +17,14 @@ import tempfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, Any
 
 import pyarrow as pa
 
 from dq.corpus.formats.expansion import Expansion
 from dq.corpus.places import File
+from dq.errors import InputError
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -39,6 +41,10 @@ TEXT_RATIO = 4  # about what text is compressed by
 PACKED_BYTES = 1 << 17  # read at a time
 SKIPPABLE = tuple(bytes([0x50 + kind, 0x2A, 0x4D, 0x18]) for kind in range(16))  # Zstandard frames of no data
 
+DICTIONARY = SKIPPABLE[0xD]  # of crawls: the frame in front whose data is the dictionary of all others, or that packed
+DICTIONARY_MAGIC = b"\x37\xa4\x30\xec"
+MAX_DICTIONARY_BYTES = 64 << 20
+
 
 @dataclass(frozen=True)
 class Compression:
@@ -51,8 +57,8 @@ class Compression:
     compress: Callable[[bytes], bytes]
 
 
-def _zstd_stream() -> Any:
-    return zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: MAX_WINDOW_LOG})
+def _zstd_stream(dictionary: Any = None) -> Any:
+    return zstd.ZstdDecompressor(dictionary, {zstd.DecompressionParameter.window_log_max: MAX_WINDOW_LOG})
 
 
 def _xz_stream() -> Any:
@@ -101,7 +107,35 @@ def decompressed(file: File) -> Iterator[IO[bytes]]:
     """The plain bytes of a file. What is compressed cannot be sought in, and is refused where it swells without end."""
     found = compression_of(file)
     with file.open() as stored:
-        yield stored if found is None else Unpacked(stored, found, Expansion(file.name, file.size))  # type: ignore[misc]
+        if found is None:
+            yield stored
+            return
+        if file.magic.startswith(DICTIONARY):
+            found = _with_dictionary(found, stored, name=file.name)
+        yield Unpacked(stored, found, Expansion(file.name, file.size))  # type: ignore[misc]
+
+
+def _with_dictionary(found: Compression, stored: pa.NativeFile, *, name: str) -> Compression:
+    """Zstandard by the dictionary that a crawl begins with (https://iipc.github.io/warc-specifications).
+
+    Raises:
+        InputError: it is damaged.
+    """
+    size = int.from_bytes(stored.read(8)[4:], "little")
+    content = stored.read(min(size, MAX_DICTIONARY_BYTES))
+    stored.seek(0)
+    try:
+        if content.startswith(found.magic[0]):
+            content = _zstd_stream().decompress(content, MAX_DICTIONARY_BYTES)
+        if not content.startswith(DICTIONARY_MAGIC):
+            return found
+        stream = functools.partial(_zstd_stream, zstd.ZstdDict(content))
+        stream()
+    except (ValueError, zstd.ZstdError):
+        raise InputError(
+            f"{name}: the Zstandard dictionary in front is damaged; replace the file, or leave it out of the input"
+        ) from None
+    return replace(found, stream=stream)
 
 
 @contextmanager

@@ -10,13 +10,17 @@ import re
 import zlib
 from dataclasses import dataclass
 
+import pyarrow as pa
+
 STATUS = re.compile(rb"HTTP/\d(?:\.\d)?\s+(\d{3})")
 CHUNK = re.compile(rb"\s*([0-9a-fA-F]{1,8})[ \t]*(?:;[^\n]{0,200})?\r?\n")
 BREAK = re.compile(rb"\r?\n\r?\n")
 HEADER = re.compile(rb"^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n]*)", re.M)
 GZIP, DEFLATE = b"\x1f\x8b", (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
 MAX_HEAD_BYTES = 1 << 18
+ZSTD = b"\x28\xb5\x2f\xfd"
 OTHER_CODINGS = ("br", "zstd", "compress")
+BLOCK_BYTES = 1 << 16
 
 
 class BodyError(Exception):
@@ -56,6 +60,10 @@ class HttpResponse:
         coding = self.headers.get("content-encoding", "").lower()
         if body.startswith(GZIP) or ("deflate" in coding and body.startswith(DEFLATE)):
             return _unpacked(body, max_bytes=max_bytes)
+        if "zstd" in coding and body.startswith(ZSTD):
+            return _streamed(body, "zstd", max_bytes=max_bytes)
+        if coding == "br" and not _is_text(body):  # Brotli has no mark to be known by
+            return _streamed(body, "brotli", max_bytes=max_bytes)
         if any(other in coding for other in OTHER_CODINGS) and not _is_text(body):
             raise BodyError("unknown_content_encoding")
         return body
@@ -83,6 +91,21 @@ def _unpacked(body: bytes, *, max_bytes: int) -> bytes:
     if len(plain) > max_bytes:
         raise BodyError("record_too_large")
     return plain
+
+
+def _streamed(body: bytes, codec: str, *, max_bytes: int) -> bytes:
+    """The same of a codec that Arrow has."""
+    plain = bytearray()
+    try:
+        with pa.CompressedInputStream(pa.BufferReader(body), codec) as stream:
+            while len(plain) <= max_bytes and (part := stream.read(BLOCK_BYTES)):
+                plain += part
+    except OSError:
+        if not plain:
+            raise BodyError("damaged_body") from None
+    if len(plain) > max_bytes:
+        raise BodyError("record_too_large")
+    return bytes(plain)
 
 
 def _is_text(body: bytes) -> bool:
