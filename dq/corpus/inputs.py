@@ -177,6 +177,10 @@ def _source(spec: InputSpec, file: File, name: str) -> str:
 def _found(entry: str) -> Found:
     found = _place_of(entry).files(entry, endings=ENDINGS)
     if not found.files:
+        if not (is_address(entry) or WILD.search(entry) or os.path.lexists(entry)):
+            raise InputError(
+                f"{redacted(entry)}: no such file or folder; check the path, which is relative to the current folder"
+            )
         others = f"; in it are {', '.join(found.left_out[:3])}" if found.left_out else ""
         where = "address" if is_address(entry) else "path, which is relative to the current folder"
         raise InputError(

@@ -96,7 +96,13 @@ def test_an_unknown_ending_stops_the_job_and_names_the_known_ones(tmp_path: Path
     assert ".parquet" in message
 
 
-@pytest.mark.parametrize("name", ["none.jsonl", "*.jsonl", "empty", "s3://bucket"])
+@pytest.mark.parametrize("name", ["none.jsonl", "s3://bucket"])
+def test_a_path_that_is_not_there_is_said_to_be_so_and_no_more(tmp_path: Path, name: str) -> None:
+    message = refused(tmp_path / name, tmp_path / "out")
+    assert message.endswith(": no such file or folder; check the path, which is relative to the current folder")
+
+
+@pytest.mark.parametrize("name", ["*.jsonl", "empty"])
 def test_an_entry_that_means_no_file_stops_the_job_with_one_message(tmp_path: Path, name: str) -> None:
     (tmp_path / "empty").mkdir()
     message = refused(tmp_path / name, tmp_path / "out")
