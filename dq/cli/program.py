@@ -37,6 +37,7 @@ from dq.cli import (
     studies,
     variants,
 )
+from dq.cli.elsewhere import made_here
 from dq.cli.options import explained, flags
 from dq.errors import DqError
 
@@ -151,8 +152,11 @@ def run(arguments: Sequence[str]) -> int:
     # Typer's own way of ending is not used: it prints names as they are, and hides interruptions.
     program = get_command(app)
     try:
-        with program.make_context("dq", list(arguments)) as context:
+        words, elsewhere = made_here(arguments)
+        with program.make_context("dq", words) as context:
             program.invoke(context)
+        if elsewhere:
+            elsewhere.send()
     except typer.Exit as end:
         return end.exit_code
     except UsageError as error:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dq.cli import show
 from dq.cli.options import AsJson, DryRun, Overwrite
+
+if TYPE_CHECKING:
+    from dq.files.finished import SendResult
 
 
 def send(
@@ -32,6 +35,11 @@ def send(
     if as_json:
         show.json(done)
         return
+    show_sent(done, dry_run=dry_run)
+
+
+def show_sent(done: SendResult, *, dry_run: bool = False) -> None:
+    """What was sent, and where it is."""
     seen = "" if done.private is None else ", private" if done.private else ", public"
     gone = f", {done.deleted:,} others deleted" if done.deleted else ""
     verb = "to send" if dry_run else "of them sent now"

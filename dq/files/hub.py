@@ -116,6 +116,15 @@ class _Changes:
         return cls(files, added, [name for name in added if name in there], deleted)
 
 
+def check_dataset(address: str) -> None:
+    """Whether an address names a dataset that can be sent to.
+
+    Raises:
+        DqError: no, or the hub's client is not installed.
+    """
+    _Repository.of(address)
+
+
 def _is_same(path: Path, there: Any) -> bool:
     """Large files are known by their SHA-256, others by git's name of them."""
     if there is None or there.size != path.stat().st_size:

@@ -21,7 +21,7 @@ from dq.corpus.places.remote import RemoteFile, filesystem
 from dq.errors import ConfigError, WorkspaceError
 from dq.executors import QUIET, Progress, run_in_threads
 from dq.files.finished import SendResult, finished_files
-from dq.files.hub import HUB, send_to_hub
+from dq.files.hub import HUB, check_dataset, send_to_hub
 from dq.store import file_sha256
 
 BUCKETS = ("s3", "gs", "az", "abfs")
@@ -84,6 +84,18 @@ def send(
     target.write(SENT, listed)
     target.delete([SENDING])
     return done
+
+
+def check_address(address: str) -> None:
+    """Whether something can be sent to an address, as far as it says so itself.
+
+    Raises:
+        ConfigError: no.
+    """
+    if scheme_of(address) == HUB:
+        check_dataset(address)
+    else:
+        _Target.of(address)
 
 
 def _send_file(

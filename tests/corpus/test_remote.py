@@ -352,17 +352,12 @@ def test_jobs_take_addresses_as_inputs(bucket: Bucket, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["score", "a.jsonl", "-o", "s3://data/s.parquet"],
-        ["filter", "a.jsonl", "--preset", "c4", "-o", "s3://data/kept"],
         ["filter", "a.jsonl", "--preset", "c4", "-o", "kept", "--dropped", "s3://data/dropped"],
-        ["dedup", "a.jsonl", "-o", "s3://data/out"],
         ["dedup", "a.jsonl", "-o", "out", "--index", "s3://data/index"],
     ],
     ids=lambda arguments: " ".join(arguments[-2:]),
 )
-def test_results_at_an_address_are_refused_with_the_command_that_sends_them(
-    arguments: list[str], tmp_path: Path
-) -> None:
+def test_what_is_no_output_is_not_sent_to_an_address(arguments: list[str], tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_bytes(LINE)
     done = run_dq(*arguments, cwd=tmp_path)
     assert done.returncode == 1
@@ -384,6 +379,52 @@ def test_a_folder_is_sent_whole_and_read_again_from_the_bucket(bucket: Bucket, t
     assert (first["sent"], again["sent"]) == (first["files"], 0)
     corpus = read("s3://data/first/kept", tmp_path / "corpus")
     assert corpus.documents["id"].to_list() == pl.read_parquet(folder / "*.parquet")["id"].to_list()
+
+
+def names_in(folder: str) -> list[str]:
+    filesystem("s3").invalidate_cache()
+    return list(filesystem("s3").find(folder))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "made", "sent"),
+    [
+        (["score", "a.jsonl", "--signals", "word_count", "--output", "s3://data/score/s.parquet"], "s.parquet", 1),
+        (["filter", "a.jsonl", "--preset", "c4", "--json", "--output=s3://data/filter/kept/"], "kept", 5),
+    ],
+)
+@pytest.mark.usefixtures("bucket")
+def test_an_output_in_a_bucket_is_made_here_and_sent(
+    arguments: list[str], made: str, sent: int, tmp_path: Path
+) -> None:
+    (tmp_path / "a.jsonl").write_bytes(LINES)
+    for _ in range(2):  # the second time nothing is left to do
+        done = run_dq(*arguments, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert "--json" not in arguments or json.loads(done.stdout)
+        assert (tmp_path / made).exists() and len(names_in(f"data/{arguments[0]}")) == sent
+
+
+@pytest.mark.usefixtures("bucket")
+def test_a_dry_run_sends_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(LINES)
+    done = run_dq("dedup", "a.jsonl", "-o", "s3://data/dry/kept", "--dry-run", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert not names_in("data/dry")
+
+
+def test_where_nothing_can_be_sent_nothing_is_made(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(LINE)
+    for address, message in [
+        ("https://x.org/kept", "nothing is sent there; name a bucket"),
+        ("s3://data/..", "name a folder or a file of the bucket"),
+        ("hf://kept", "no dataset"),
+        ("s3://key:secret@data/kept", "holds a user or a key"),
+    ]:
+        done = run_dq("filter", "a.jsonl", "--preset", "c4", "-o", address, cwd=tmp_path)
+        assert done.returncode > 0 and message in done.stderr and "Traceback" not in done.stderr
+        assert "secret" not in done.stderr
+        assert [one.name for one in tmp_path.iterdir()] == ["a.jsonl"]
 
 
 def test_sending_that_was_interrupted_goes_on_and_the_list_of_all_comes_last(bucket: Bucket, tmp_path: Path) -> None:
