@@ -377,6 +377,7 @@ def test_a_folder_is_sent_whole_and_read_again_from_the_bucket(bucket: Bucket, t
     arguments = ["send", "kept", "s3://data/first/kept", "--json"]
     first, again = (json.loads(run_dq(*arguments, cwd=tmp_path).stdout) for _ in range(2))
     assert (first["sent"], again["sent"]) == (first["files"], 0)
+    assert [Path(one.name).suffix for one in find_inputs(["s3://data/first/kept"]).files] == [".parquet"]
     corpus = read("s3://data/first/kept", tmp_path / "corpus")
     assert corpus.documents["id"].to_list() == pl.read_parquet(folder / "*.parquet")["id"].to_list()
 

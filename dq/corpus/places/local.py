@@ -25,6 +25,8 @@ OWN = ("stage.json", "started.json", "filter.json", QUARANTINE)
 CARD = "croissant.json"
 OF_A_DATASET = ("manifest.json", "tokenizer.json", "README.md", CARD)
 """What dq writes beside documents that it publishes: data as any other where there is no `CARD`."""
+OF_A_SENDING = ("sent.json", "sending.json")
+"""What dq writes beside a record that it sends to a bucket, and data where there is none."""
 MARKS = ("_", ".")
 """What the names of files begin with that other programs leave beside their results: `_SUCCESS`, `.gitattributes`."""
 MAC = ("__MACOSX", "._")  # folders and files of attributes that a Mac adds to archives, under the names of real files
@@ -129,9 +131,9 @@ def _in_folder(root: Path, endings: tuple[str, ...]) -> Found:
         seen.add((status.st_dev, status.st_ino))
         names.sort()
         within = Path(folder).relative_to(root).parts
-        hidden, has_card = _is_hidden(within), CARD in files
+        hidden = _is_hidden(within)
         for name in files:
-            is_data, is_own = name.lower().endswith(endings), _is_own(name, has_card=has_card)
+            is_data, is_own = name.lower().endswith(endings), _is_own(name, beside=files)
             if is_data and not hidden and not name.startswith(".") and not is_own:
                 found.append(Path(folder, name))
             elif not is_own and not _is_mark(Path(folder, name).relative_to(root), is_data=is_data):
@@ -148,12 +150,15 @@ def divided(root: str, names: Collection[str], *, endings: tuple[str, ...]) -> t
     """
     found: list[str] = []
     left_out: list[str] = []
-    with_card = {path.parent for path in map(PurePosixPath, names) if path.name == CARD}
+    beside: dict[PurePosixPath, set[str]] = {}
+    for path in map(PurePosixPath, names):
+        if path.name in (CARD, OWN[0]):
+            beside.setdefault(path.parent, set()).add(path.name)
     for name in names:
         path = PurePosixPath(name)
         if path.name == Workspace(Path()).marker.name:
             raise InputError(f"{root}: a workspace; name what to read of it, such as {root.rstrip('/')}/kept")
-        is_data, is_own = name.lower().endswith(endings), _is_own(path.name, has_card=path.parent in with_card)
+        is_data, is_own = name.lower().endswith(endings), _is_own(path.name, beside=beside.get(path.parent, ()))
         if is_data and not _is_hidden(path.parts) and not is_own:
             found.append(name)
         elif not is_own and not _is_mark(path, is_data=is_data):
@@ -165,8 +170,10 @@ def _is_hidden(parts: Sequence[str]) -> bool:
     return MAC[0] in parts or any(part.startswith(".") for part in parts)
 
 
-def _is_own(name: str, *, has_card: bool) -> bool:
-    return name in OWN or name.endswith(f".{QUARANTINE}") or (has_card and name in OF_A_DATASET)
+def _is_own(name: str, *, beside: Collection[str]) -> bool:
+    of_dataset = name in OF_A_DATASET and CARD in beside
+    of_sending = name in OF_A_SENDING and OWN[0] in beside
+    return name in OWN or name.endswith(f".{QUARANTINE}") or of_dataset or of_sending
 
 
 def _is_mark(path: PurePath, *, is_data: bool) -> bool:
