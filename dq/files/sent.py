@@ -16,6 +16,7 @@ from typing import Any
 from dq.arguments import path as path_of_argument
 from dq.corpus.addresses import has_user, redacted, scheme_of
 from dq.corpus.names import spelled
+from dq.corpus.places.local import SENDING, SENT
 from dq.corpus.places.patience import MissingError, patiently
 from dq.corpus.places.remote import RemoteFile, filesystem
 from dq.errors import ConfigError, WorkspaceError
@@ -25,7 +26,6 @@ from dq.files.hub import HUB, check_dataset, send_to_hub
 from dq.store import file_sha256
 
 BUCKETS = ("s3", "gs", "az", "abfs")
-SENT, SENDING = "sent.json", "sending.json"
 THREADS = 4
 
 

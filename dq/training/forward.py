@@ -1,9 +1,9 @@
 """A model's forward as a list of calls on memory that is laid out once, for float32 on a CPU.
 
-A third to a half of a small model's time is not work: each of some thousand operations is dispatched by Python, takes
-memory and cuts views. All of that is the same for every batch of a shape, so here it is done once. `Forward` writes the
-calls down; what follows the hidden states is for its heirs: a step's gradients (`dq.training.tape`), or the losses of
-single tokens (`dq.training.scoring`).
+A third to a half of a small model's training step through autograd is not work: each of some thousand operations is
+dispatched by Python, takes memory and cuts views. All of that is the same for every batch of a shape, so here it is
+done once. `Forward` writes the calls down; what follows the hidden states is for its heirs: a step's gradients
+(`dq.training.tape`), or the losses of single tokens (`dq.training.scoring`).
 
 It equals `dq.training.model` to rounding. Suffixes as there, and N windows x positions.
 """

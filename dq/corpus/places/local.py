@@ -19,14 +19,15 @@ from dq.corpus.places.base import MAGIC_BYTES, Found
 from dq.corpus.quarantine import QUARANTINE
 from dq.errors import InputError
 from dq.store import Workspace, file_sha256
+from dq.store.contents import RECORD
 
-OWN = ("stage.json", "started.json", "filter.json", QUARANTINE)
+OWN = (RECORD, "started.json", "filter.json", QUARANTINE)
 """What dq writes, or once wrote, beside documents; quarantines also as ``<name>.quarantined.jsonl``."""
 CARD = "croissant.json"
 OF_A_DATASET = ("manifest.json", "tokenizer.json", "README.md", CARD)
 """What dq writes beside documents that it publishes: data as any other where there is no `CARD`."""
-OF_A_SENDING = ("sent.json", "sending.json")
-"""What dq writes beside a record that it sends to a bucket, and data where there is none."""
+OF_A_SENDING = SENT, SENDING = ("sent.json", "sending.json")
+"""What dq writes beside a record that it sends to a bucket, when it is there and before: data where there is none."""
 MARKS = ("_", ".")
 """What the names of files begin with that other programs leave beside their results: `_SUCCESS`, `.gitattributes`."""
 MAC = ("__MACOSX", "._")  # folders and files of attributes that a Mac adds to archives, under the names of real files
@@ -152,7 +153,7 @@ def divided(root: str, names: Collection[str], *, endings: tuple[str, ...]) -> t
     left_out: list[str] = []
     beside: dict[PurePosixPath, set[str]] = {}
     for path in map(PurePosixPath, names):
-        if path.name in (CARD, OWN[0]):
+        if path.name in (CARD, RECORD):
             beside.setdefault(path.parent, set()).add(path.name)
     for name in names:
         path = PurePosixPath(name)
@@ -172,7 +173,7 @@ def _is_hidden(parts: Sequence[str]) -> bool:
 
 def _is_own(name: str, *, beside: Collection[str]) -> bool:
     of_dataset = name in OF_A_DATASET and CARD in beside
-    of_sending = name in OF_A_SENDING and OWN[0] in beside
+    of_sending = name in OF_A_SENDING and RECORD in beside
     return name in OWN or name.endswith(f".{QUARANTINE}") or of_dataset or of_sending
 
 
