@@ -28,6 +28,7 @@ from dq.errors import InputError
 from dq.executors import QUIET, Progress, Step
 
 MAX_READ_BYTES = 2_000_000_000  # of text
+GROUP_ROWS = 1_000  # of Parquet, as `datasets` and datatrove write it
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Drawn:
         if self.ending == ".jsonl":
             path.write_bytes(_lines(some))
         else:
-            pq.write_table(pa.Table.from_pylist(some, schema=DOCUMENT_SCHEMA), path)
+            pq.write_table(pa.Table.from_pylist(some, schema=DOCUMENT_SCHEMA), path, row_group_size=GROUP_ROWS)
         return path
 
 

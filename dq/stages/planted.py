@@ -28,6 +28,7 @@ from dq.text import mix64
 
 FILE = "planted.json"
 MAX_PLANTED = 50
+MAX_SHARDS = 32  # that originals are taken from: each is read for its few
 MIN_WORDS = 200  # in a shorter document one edit alone can undo a fifth of its 5-grams
 NEAR_EDITS, HELDOUT_EDITS = 0.01, 0.04
 DRAW = 0x706C616E74  # names this use of random draws
@@ -36,7 +37,7 @@ DRAW = 0x706C616E74  # names this use of random draws
 class Planted(Output):
     """Planted copies, and how many were found."""
 
-    made_by: ClassVar = {"planted": 4}
+    made_by: ClassVar = {"planted": 5}
     needs: ClassVar = {"corpus": Need(Documents), "heldout": Need(Heldout)}
 
     @classmethod
@@ -81,10 +82,11 @@ def _long(texts: pl.Series) -> list[str]:
 
 
 def _originals(corpus: Corpus) -> list[str]:
-    """Long documents with the lowest draws."""
+    """Long documents with the lowest draws, of shards that are spread over the corpus."""
     chosen = pl.DataFrame(schema={"document": pl.Int64, "draw": pl.UInt64})
-    for shard, first in enumerate(corpus.first_documents[:-1]):
-        documents = corpus.of_shard(shard, ["content_key", "n_bytes"])
+    shards = np.linspace(0, len(corpus.shards) - 1, min(MAX_SHARDS, len(corpus.shards))).astype(int)
+    for shard in shards.tolist():
+        first, documents = corpus.first_documents[shard], corpus.of_shard(shard, ["content_key", "n_bytes"])
         draw = pl.Series("draw", mix64(documents["content_key"].to_numpy(), DRAW), pl.UInt64)
         numbers = pl.Series("document", np.arange(first, first + len(documents)))
         long = documents.with_columns(numbers, draw).filter(pl.col("n_bytes") >= 5 * MIN_WORDS).select(chosen.columns)
