@@ -49,7 +49,7 @@ def bucket(server: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> B
     for name, value in {**ENVIRONMENT, "AWS_ENDPOINT_URL": server.endpoint, "AWS_MAX_ATTEMPTS": "1"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(patience, "WAITS", (0.01, 0.02, 0.04, 0.08, 0.1))
-    for name, size in {"BLOCK_BYTES": 1 << 17, "FIRST_ENDS": (1 << 14, 1 << 16), "LAST_BYTES": 1 << 15}.items():
+    for name, size in {"BLOCK_BYTES": 1 << 18, "FIRST_ENDS": (1 << 14, 1 << 16), "LAST_BYTES": 1 << 15}.items():
         monkeypatch.setattr(ranges, name, size)
     server.faults, server.most_at_work = None, 0
     server.empty("/data")
