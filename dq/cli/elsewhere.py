@@ -15,6 +15,7 @@ from dq.cli import show
 from dq.cli.send import show_sent
 
 NAMES = ("--output", "-o")
+NO_RESULTS = "recipes"  # the command that copies what is to be edited here
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ def made_here(arguments: Sequence[str]) -> tuple[list[str], Elsewhere | None]:
         name, _, joined = word.partition("=")
         address = word if before in NAMES else joined if name in NAMES else ""
         if "://" in address:
+            if words[0] == NO_RESULTS:
+                raise typer.BadParameter("recipes are copied to a folder of this machine", param_hint="--output")
             path = _place_of(address)
             words[at] = word.removesuffix(address) + path
             found = Elsewhere(path, address, overwrite="--overwrite" in words, as_json="--json" in words)

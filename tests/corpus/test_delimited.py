@@ -6,6 +6,7 @@ import csv
 import io
 from pathlib import Path
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,6 +25,14 @@ def test_records_are_documents_and_quotes_hold_line_ends(tmp_path: Path, name: s
     write(tmp_path / name, stored.getvalue().encode())
     got = documents(read(tmp_path / name, tmp_path / "out"))
     assert [[row["id"], row["text"], row["meta"]["note"]] for row in got] == rows
+
+
+@pytest.mark.parametrize(("name", "separator"), [("in.csv", ","), ("in.tsv", "\t"), ("in.TSV.gz", "\t")])
+def test_a_column_alone_has_the_separator_that_its_name_promises(tmp_path: Path, name: str, separator: str) -> None:
+    texts = ["one, two; three", "a\ttab", 'two\nlines and "quotes"', "plain"]
+    stored = pl.DataFrame({"text": texts}).write_csv(separator=separator)
+    write(tmp_path / name, stored.encode())
+    assert [row["text"] for row in documents(read(tmp_path / name, tmp_path / "out"))] == texts
 
 
 def test_fields_are_named_by_the_header_as_the_input_says(tmp_path: Path) -> None:

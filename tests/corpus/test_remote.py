@@ -426,6 +426,9 @@ def test_where_nothing_can_be_sent_nothing_is_made(tmp_path: Path) -> None:
         assert done.returncode > 0 and message in done.stderr and "Traceback" not in done.stderr
         assert "secret" not in done.stderr
         assert [one.name for one in tmp_path.iterdir()] == ["a.jsonl"]
+    done = run_dq("recipes", "copy", "pipelines/quickstart.yaml", "-o", "s3://data/mine", cwd=tmp_path)
+    assert done.returncode == 2 and "copied to a folder of this machine" in done.stderr
+    assert [one.name for one in tmp_path.iterdir()] == ["a.jsonl"]
 
 
 def test_sending_that_was_interrupted_goes_on_and_the_list_of_all_comes_last(bucket: Bucket, tmp_path: Path) -> None:

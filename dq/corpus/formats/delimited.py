@@ -2,7 +2,8 @@
 
 A record is the lines up to where its quotes are closed. One of another number of fields than the header is damaged: of
 several lines the first alone is tried then, so that a quote too many costs its line and not the rows behind it. Values
-are text. Between fields stands what the header has most of: comma, semicolon, tab or bar.
+are text. Between fields stands what the header has most of: comma, semicolon, tab or bar; where it is one name alone,
+a comma, or a tab in what is called TSV.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterator
+from pathlib import PurePath
 from typing import ClassVar, NamedTuple
 
 from dq.corpus.documents import FIRST_BYTES, BadRow, Row
@@ -45,7 +47,8 @@ class Delimited(RowFormat[None]):
             if header is None:
                 return
             first = header.raw.removeprefix(BOM).decode("utf-8", "replace")
-            delimiter = max(DELIMITERS, key=first.count)
+            by_name = "\t" if ".tsv" in PurePath(file.name.lower()).suffixes else ""
+            delimiter = max(by_name + DELIMITERS, key=first.count)
             yield from _Records(numbered, _header(first, delimiter, file.name), delimiter).read(max_bytes)
 
 
