@@ -20,9 +20,9 @@ from typing import IO, cast
 
 from dq.pages.extracted import PageError, PageText, check_libraries, extracted
 
-REQUEST, ANSWER = struct.Struct(">2Q"), struct.Struct(">4Q")
+REQUEST, ANSWER = struct.Struct(">2Q"), struct.Struct(">5Q")
 """How long the parts are of what is asked (the content type as the server gave it, the page) and of what is answered (a
-reason, which is empty where the page is read, charset, title, text), which follow."""
+reason, which is empty where the page is read, charset, date, title, text), which follow."""
 PR_SET_PDEATHSIG = 1
 STATUS = Path("/proc/self/status")
 
@@ -59,9 +59,9 @@ def _parts(requests: IO[bytes]) -> list[bytes]:
 def _answer(content_type: bytes, raw: bytes, *, what: PageText) -> bytes:
     try:
         page = extracted(raw, content_type=content_type.decode("utf-8", "surrogatepass"), what=what)
-        parts = ["", page.charset, page.title, page.text]
+        parts = ["", page.charset, page.published, page.title, page.text]
     except PageError as error:
-        parts = [str(error), "", "", ""]
+        parts = [str(error), "", "", "", ""]
     except MemoryError:
         os.abort()
     encoded = [part.encode("utf-8", "surrogatepass") for part in parts]

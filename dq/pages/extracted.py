@@ -1,4 +1,4 @@
-"""HTML pages as text, by resiliparse: what they say, or their main content; with title and charset.
+"""HTML pages as text, by resiliparse: what they say, or their main content; with title, date and charset.
 
 Taking out text takes the depth of a page times its length, so a page nested deeper than browsers build it (512 in
 Chromium) is refused once it is parsed. Whatever else a page is made to cost is bounded by `dq.pages.parser`.
@@ -25,6 +25,16 @@ MAX_DEPTH = 512
 DEEPER = ">".join(["*"] * (MAX_DEPTH + 1))  # a selector
 CHARSET = re.compile(r"charset\s*=\s*[\"']?\s*([\w.:-]+)", re.I)
 SPACES = re.compile(r"\s+")
+DATE = re.compile(r"\d{4}-\d\d-\d\d([T ][\d:.,+Z-]{0,30})?")  # ISO 8601
+PUBLISHED = (
+    ("article:published_time", "meta[property='article:published_time']", "content"),  # Open Graph
+    ("datePublished", "[itemprop='datePublished']", "content"),  # schema.org
+    ("dcterms.created", "meta[name='dcterms.created']", "content"),  # Dublin Core
+    ('"date"', "meta[name='date']", "content"),
+    ("<time", "article time[datetime]", "datetime"),
+)
+"""Where pages say when they were published, the surest first: what then stands in them, elements, and an attribute of
+them. Few pages have any, and a look for elements goes through all of a page."""
 
 
 class PageError(Exception):
@@ -33,10 +43,11 @@ class PageError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page: its text, its title (empty without one) and the charset that it was read by."""
+    """A page: its text, its title and when it was published, empty without one, and the charset it was read by."""
 
     text: str
     title: str
+    published: str
     charset: str
 
 
@@ -53,7 +64,7 @@ def extracted(raw: bytes, *, content_type: str, what: PageText) -> Page:
     """
     html, charset = decoded(raw, content_type=content_type, is_html=True)
     if what == "html":
-        return Page(html, "", charset)
+        return Page(html, "", "", charset)
     extract, tree_of, _ = libraries()
     try:
         tree = tree_of(html)
@@ -65,7 +76,17 @@ def extracted(raw: bytes, *, content_type: str, what: PageText) -> Page:
             text = extract(tree, main_content=what == "main", alt_texts=False, links=False, list_bullets=False)
     except (ValueError, RuntimeError):
         raise PageError("broken_html") from None
-    return Page(text, SPACES.sub(" ", tree.title or "").strip(), charset)
+    return Page(text, SPACES.sub(" ", tree.title or "").strip(), _published(html, tree), charset)
+
+
+def _published(html: str, tree: Any) -> str:
+    """The date that a page gives itself, as it writes it."""
+    for word, selector, attribute in PUBLISHED:
+        element = tree.document.query_selector(selector) if word in html else None
+        said = (element.getattr(attribute) or "").strip() if element is not None else ""
+        if DATE.fullmatch(said):
+            return str(said)
+    return ""
 
 
 def decoded(raw: bytes, *, content_type: str, is_html: bool) -> tuple[str, str]:

@@ -87,10 +87,10 @@ class Parser:
             raise PageError("page_too_large")
         said = content_type.encode("utf-8", "surrogatepass")
         with self._lock:
-            reason, charset, title, text = self._answered(REQUEST.pack(len(said), len(raw)) + said + raw)
+            reason, charset, published, title, text = self._answered(REQUEST.pack(len(said), len(raw)) + said + raw)
         if reason:
             raise PageError(reason)
-        return Page(text, title, charset)
+        return Page(text, title, published, charset)
 
     def stop(self) -> int:
         """End the process, where there is one; how it ended."""
@@ -119,11 +119,11 @@ class Parser:
             except (OSError, EOFError) as error:
                 status = self.stop()
                 if status == -signal.SIGPROF or (again and isinstance(error, TimeoutError)):
-                    return ["page_too_slow", "", "", ""]
+                    return ["page_too_slow", "", "", "", ""]
                 if again and status >= 0:
                     why = error if error.args else f"{sys.executable} ended with status {status}"
                     raise WorkerDiedError(f"no process can be had that parses pages: {why}") from None
-        return [FAULTS.get(status, "broken_html"), "", "", ""]
+        return [FAULTS.get(status, "broken_html"), "", "", "", ""]
 
     def _asked(self, request: bytes) -> list[str]:
         if self._running is None:

@@ -87,3 +87,23 @@ def test_what_fails_in_the_library_is_a_fault_of_the_page(monkeypatch: pytest.Mo
     monkeypatch.setattr(library, "extract", fails)
     with pytest.raises(PageError, match="broken_html"):
         extracted(PAGE.encode(), content_type="", what="trafilatura")
+
+
+@pytest.mark.parametrize(
+    ("markup", "published"),
+    [
+        ('<meta property="article:published_time" content="2019-03-04T05:06:07+01:00">', "2019-03-04T05:06:07+01:00"),
+        ('<meta itemprop="datePublished" content=" 2019-03-04 ">', "2019-03-04"),
+        (
+            '<meta name="date" content="yesterday"><article><time datetime="2001-02-03">3 Feb</time></article>',
+            "2001-02-03",
+        ),
+        ('<time datetime="2001-02-03">of a comment</time>', ""),
+        (f'<meta name="date" content="2019-03-04T{"0" * 31}">', ""),
+    ],
+)
+def test_a_page_was_published_when_it_says_so_by_a_date(markup: str, published: str, tmp_path: Path) -> None:
+    page = f"<title>x</title>{markup}<p>{LONG}".encode()
+    assert extracted(page, content_type="", what="all").published == published
+    (row,) = documents(read(write(tmp_path / "page.html", page), tmp_path / "out"))
+    assert row["meta"].get("published", "") == published

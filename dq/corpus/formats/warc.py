@@ -76,7 +76,8 @@ class Warc(RowFormat[None]):
         else:
             page = read_page(body, content_type=content_type, what=self.page_text)
             text, charset = page.text, page.charset
-            fields |= {"title": page.title} if page.title else {}
+            said = {"title": page.title, "published": page.published}
+            fields |= {name: value for name, value in said.items() if value}
         return Row({**fields, "charset": charset, "text": text}, record.number)
 
 

@@ -70,6 +70,7 @@ class HtmlPage(WholeFile):
         return HtmlPage(spec.page_text)
 
     def fields(self, content: bytes) -> dict[str, Any]:
-        """Its text, title and charset."""
+        """Its text, title, date where it says one, and charset."""
         page = read_page(content, content_type="", what=self.page_text)
-        return {"title": page.title, "charset": page.charset, "text": page.text}
+        date = {"published": page.published} if page.published else {}
+        return {"title": page.title, **date, "charset": page.charset, "text": page.text}
