@@ -73,7 +73,9 @@ def write_bands(
 
 
 def add_earlier(tables: BandFiles, signatures: Array, *, first: int, bands: Bands, parts: int) -> BandFiles:
-    """With documents of an index as one more run; ``first`` is the number of the first of them."""
+    """With documents of an index as one more run, if there are any; ``first`` is the number of the first of them."""
+    if not len(signatures):
+        return tables
     hashes = _hashed(signatures, bands)
     documents = np.arange(first, first + len(signatures))
     _save(tables.folder, tables.runs, hashes, documents=documents, parts=parts)

@@ -6,9 +6,10 @@ share a bucket the signatures are read, where they are. Each task leaves, for th
     candidates/00000.00000.00000.pairs.npy  int64 (m, 2), by left, then right; some files, numbered
     candidates/00000.00000.members.npy      int64, ascending: documents in a pair or large bucket
     candidates/00000.00000.large.npy        int64, the members of its large buckets, one bucket after another
-    candidates/00000.00000.ends.npy         int64, where each of these ends
-    candidates/00000.00000.counts.npy       int64 (3,): pairs, those that shared a small bucket, and those too different
-                                            to be verified; written last
+    candidates/00000.00000.found.npy        int64: pairs, those that shared a small bucket, those too different to be
+                                            verified, and where each large bucket ends; written last
+
+Where there is nothing to write, there is no file but the last.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ BYTES_A_ROW = 64  # of a part being sorted: hash, document, both sorted, and wha
 MEMBERS_AT_A_TIME = 1 << 16  # of small buckets: their signatures and hashes take 50 MB
 PAIRS_AT_A_TIME = 1 << 18
 PAIRS_A_FILE = 1 << 21
+COUNTS = 3  # that a task leaves
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class KnownSignatures:
     def of(self, documents: I64) -> Array:
         """uint32 (n, num_perm), of documents by their ascending numbers."""
         own = int(np.searchsorted(documents, self.files.documents))
+        if own == len(documents):
+            return self.files.signatures(documents)
         earlier = load_array(self.earlier, mapped=True)[documents[own:] - self.files.documents]
         return np.concatenate([self.files.signatures(documents[:own]), earlier])
 
@@ -102,7 +106,7 @@ class _Task:
     @property
     def output(self) -> Path:
         """What it found, counted."""
-        return self.file("counts")
+        return self.file("found")
 
 
 def find_candidates(
@@ -134,14 +138,17 @@ def find_candidates(
         for part in range(parts)
     ]
     workers.run(_look_through, tasks)
-    _, compared, skipped = np.sum([load_array(task.output) for task in tasks], axis=0).tolist()
-    buckets = [members for task in tasks for members in _large_of(task)]
+    counts = [load_array(task.output) for task in tasks]
+    _, compared, skipped = np.sum([count[:COUNTS] for count in counts], axis=0).tolist()
+    buckets = [
+        bucket for task, count in zip(tasks, counts, strict=True) for bucket in _large_of(task, ends=count[COUNTS:])
+    ]
     return Candidates(CandidateFiles(found), compared, skipped, buckets)
 
 
-def _large_of(task: _Task) -> list[I64]:
-    ends = load_array(task.file("ends"))
-    return np.split(load_array(task.file("large")), ends)[: len(ends)]
+def _large_of(task: _Task, *, ends: Array) -> list[I64]:
+    """The members of each of its large buckets."""
+    return np.split(load_array(task.file("large")), ends[:-1]) if len(ends) else []
 
 
 def _look_through(task: _Task) -> None:
@@ -156,10 +163,12 @@ def _look_through(task: _Task) -> None:
         for found in _emitted(task, some, members, counters=counters):
             pairs.add(found)
     pairs.write()
-    save_array(task.file("members"), distinct(np.concatenate([np.empty(0, np.int64), *large, *pairs.members])))
-    save_array(task.file("large"), np.concatenate([np.empty(0, np.int64), *large]))
-    save_array(task.file("ends"), np.cumsum([len(members) for members in large], dtype=np.int64))
-    save_array(task.output, np.array([pairs.count, *counters]))
+    if large:
+        save_array(task.file("large"), np.concatenate(large))
+    if several := [*large, *pairs.members]:
+        save_array(task.file("members"), distinct(np.concatenate(several)))
+    ends = np.cumsum([len(bucket) for bucket in large], dtype=np.int64)
+    save_array(task.output, np.array([pairs.count, *counters, *ends]))
 
 
 def _large(hashes: U64, documents: I64, max_bucket: int) -> list[I64]:
@@ -211,8 +220,10 @@ class _SortedPairs:
             self.write()
 
     def write(self) -> None:
-        """Write what is held."""
-        pairs = np.concatenate([np.empty((0, 2), np.int64), *self._waiting])
+        """Write what is held, if anything is."""
+        if not self._held:
+            return
+        pairs = np.concatenate(self._waiting)
         self.members.append(distinct(pairs.ravel()))
         save_array(self._task.file(f"{self._files:05d}.pairs"), pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))])
         self._waiting, self._held, self._files = [], 0, self._files + 1

@@ -102,7 +102,7 @@ def _find(
     candidates = find_candidates(
         tables, signatures, bands, parts=parts, max_bucket=config.max_bucket, folder=work, workers=of_runs
     )
-    shutil.rmtree(tables.folder)
+    shutil.rmtree(tables.folder, ignore_errors=True)  # no shards make none
     shingles, measured = shingle_classes(
         shards, files, classes, candidates=candidates.files, earlier=met.shingles, folder=work, workers=workers
     )
