@@ -47,10 +47,17 @@ def save_parts(path: Path, parts: Iterable[Array], length: int) -> None:
 
 
 def load_array(path: Path, *, mapped: bool = False) -> Array:
-    """Read an array file (.npy), or map it."""
+    """Read an array file (.npy), or map it.
+
+    Raises:
+        ValueError: it is none of numbers, or cut short.
+    """
     with path.open("rb") as file:
         header = _header(file)
         shape, order, dtype = _described(header)
+        # Else room would be made for whatever a damaged header says.
+        if os.fstat(file.fileno()).st_size < len(header) + math.prod(shape) * dtype.itemsize:
+            raise ValueError("a .npy file that is cut short")
         if mapped:
             return np.memmap(file, dtype, "r", len(header), shape, order)
         return np.fromfile(file, dtype, math.prod(shape)).reshape(shape, order=order)

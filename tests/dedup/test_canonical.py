@@ -84,7 +84,7 @@ def test_copies_of_whatever_is_not_white_space_go(text: str) -> None:
 
 
 @given(st.text(min_size=1, max_size=6), st.sampled_from(["meaning", "folded", "written", "words"]))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_equal_texts_always_go_and_texts_that_are_called_exact_are_equal(text: str, normalization: str) -> None:
     found = deduplicate([text, text, text + "\u0301"], normalization=normalization)
     empty = plain.canonical(text) == ""

@@ -121,8 +121,8 @@ def test_runs_that_cannot_be_trained_are_named_and_trained_later(fresh: Workspac
 
 
 def test_a_study_without_its_baseline_trains_the_rest_and_ends_with_the_reason(fresh: Workspace) -> None:
-    config = tiny_study(name="baseless", variants={"raw": Raw(), "curated": Curated()}, seeds=1, budget_tokens=1536)
-    with pytest.raises(TrainingError, match=r"File too large[^\n]* \(1 of 2 runs is missing\)$"):
+    config = tiny_study(name="baseless", variants={"raw": Raw(), "curated": Curated()}, seeds=2, budget_tokens=1536)
+    with pytest.raises(TrainingError, match=r"File too large[^\n]* \(2 of 4 runs are missing\)$"):
         run_study(config, fresh, executor=TroubledExecutor(1, {"raw": without_disk}))
     ended = {path.parent.name for path in fresh.root.glob("runs/*/status.json")}
     universe = open_universe(fresh)
